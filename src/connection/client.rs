@@ -1,0 +1,101 @@
+//! The host's end of a connection.
+
+use tokio::io::{AsyncRead, AsyncWrite};
+
+use super::{ConnectionConfig, ConnectionError};
+use crate::broker::{DialError, MuxBroker};
+use crate::mux::{Session, SessionError, Stream};
+use crate::rpc::{self, CallError};
+
+/// The host's end of a connection to a plugin. (`RPCClient`)
+///
+/// Dropping it ends the session without asking the plugin to quit.
+#[derive(Debug)]
+pub struct RpcClient {
+    session: Session,
+    control: rpc::Client,
+    stdio: Option<(Stream, Stream)>,
+    broker: MuxBroker,
+}
+
+/// Why a plugin was not dispensed.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum DispenseError {
+    /// The plugin refused, as with `unknown plugin type: NAME`, or could not be asked.
+    #[error(transparent)]
+    Call(#[from] CallError),
+    /// The plugin agreed and did not accept the stream.
+    #[error(transparent)]
+    Dial(#[from] DialError),
+}
+
+impl RpcClient {
+    /// Sets up the host's end over a connected byte stream.
+    ///
+    /// This says nothing yet of whether a plugin is at the other end: [`ping`](Self::ping) does.
+    pub async fn connect<T>(io: T, config: &ConnectionConfig) -> Result<RpcClient, ConnectionError>
+    where
+        T: AsyncRead + AsyncWrite + Send + Unpin + 'static,
+    {
+        let session = Session::client(io, config.mux.clone());
+        // The plugin serves the control stream only after it has accepted all three.
+        let control = session.open().await?;
+        let stdout = session.open().await?;
+        let stderr = session.open().await?;
+        let broker = MuxBroker::new(session.clone(), config.broker.clone());
+        Ok(RpcClient {
+            control: rpc::Client::new(control, rpc::Codec::Gob)
+                .with_timeout(config.control_timeout),
+            stdio: Some((stdout, stderr)),
+            broker,
+            session,
+        })
+    }
+
+    /// The streams of what the plugin process writes to its stdout and stderr; `None` when they
+    /// were taken before.
+    pub fn take_stdio(&mut self) -> Option<(Stream, Stream)> {
+        self.stdio.take()
+    }
+
+    /// The broker, for what crosses the wire by id.
+    pub fn broker(&self) -> &MuxBroker {
+        &self.broker
+    }
+
+    /// Asks for an instance of the plugin's interface `name`, and connects to it. Its service is
+    /// named `Plugin`, so its methods are called as `Plugin.Greet`.
+    pub async fn dispense(&self, name: &str) -> Result<rpc::Client, DispenseError> {
+        let id = self.control.call("Dispenser.Dispense", name).await?;
+        Ok(self.broker.dial_client(id).await?)
+    }
+
+    /// Asks for a sign of life.
+    pub async fn ping(&self) -> Result<(), CallError> {
+        self.control.call("Control.Ping", &true).await
+    }
+
+    /// Asks the plugin to stop; it answers before it does.
+    pub async fn quit(&self) -> Result<(), CallError> {
+        self.control.call("Control.Quit", &true).await
+    }
+
+    /// Ends the session, whatever the plugin does. May be called again.
+    pub async fn close(&self) {
+        self.control.close();
+        self.session.close().await;
+    }
+
+    /// Waits until the session is over and says why.
+    pub async fn closed(&self) -> SessionError {
+        self.session.closed().await
+    }
+}
+
+impl Drop for RpcClient {
+    fn drop(&mut self) {
+        // Whoever else has a handle to the broker does not keep the session alive.
+        self.session.start_close();
+    }
+}

@@ -1,0 +1,184 @@
+//! The plugin's end of a connection.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures::future::BoxFuture;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::time::timeout;
+
+use super::{BoxError, ConnectionConfig, ConnectionError};
+use crate::broker::MuxBroker;
+use crate::mux::{Session, SessionError, Stream};
+use crate::rpc::{Codec, Empty, Server, Service};
+
+/// How long the answer to `Control.Quit` waits for what was written before it.
+const QUIT_FLUSH: Duration = Duration::from_secs(1);
+
+type Factory = Arc<dyn Fn(MuxBroker) -> Result<Service, BoxError> + Send + Sync>;
+
+/// The interfaces a plugin offers, by name. Cheap to clone.
+#[derive(Clone, Default)]
+pub struct PluginSet {
+    factories: Arc<HashMap<String, Factory>>,
+}
+
+impl PluginSet {
+    /// A set that offers nothing.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Offers an interface under a name, or replaces it.
+    ///
+    /// The factory is called for each dispense and gives the service that is served on a stream of
+    /// its own, under the name `Plugin`. The broker is that of the connection, for arguments and
+    /// replies that are interfaces, readers or writers. A factory's error is what the host gets.
+    pub fn register<F>(mut self, name: impl Into<String>, factory: F) -> Self
+    where
+        F: Fn(MuxBroker) -> Result<Service, BoxError> + Send + Sync + 'static,
+    {
+        Arc::make_mut(&mut self.factories).insert(name.into(), Arc::new(factory));
+        self
+    }
+}
+
+impl fmt::Debug for PluginSet {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_set().entries(self.factories.keys()).finish()
+    }
+}
+
+/// What the process around a connection does for it.
+pub trait ServeHooks: Send + Sync + 'static {
+    /// Takes the two streams of a fresh connection that carry the process's stdout and stderr to
+    /// the host.
+    fn stdio(&self, stdout: Stream, stderr: Stream);
+
+    /// The host asks the plugin to quit. The host closes the connection once it has the answer,
+    /// and the answer is sent when this future is ready: what is still to reach the host has to be
+    /// written by then.
+    fn quit(&self) -> BoxFuture<'static, ()>;
+}
+
+/// The plugin's end of connections. (`RPCServer`)
+#[derive(Clone)]
+pub struct RpcServer {
+    plugins: PluginSet,
+    config: ConnectionConfig,
+    hooks: Arc<dyn ServeHooks>,
+}
+
+impl RpcServer {
+    /// A server of `plugins`.
+    pub fn new(plugins: PluginSet, config: ConnectionConfig, hooks: Arc<dyn ServeHooks>) -> Self {
+        RpcServer {
+            plugins,
+            config,
+            hooks,
+        }
+    }
+
+    /// Serves one host over a connected byte stream until it hangs up. Dropping the future ends
+    /// the connection.
+    pub async fn serve_conn<T>(&self, io: T) -> Result<(), ConnectionError>
+    where
+        T: AsyncRead + AsyncWrite + Send + Unpin + 'static,
+    {
+        let session = Session::server(io, self.config.mux.clone());
+        let _close = CloseOnDrop(&session);
+        let patience = self.config.control_timeout;
+        let (control, stdout, stderr) = timeout(patience, accept_three(&session))
+            .await
+            .map_err(|_| ConnectionError::Incomplete(patience))??;
+        self.hooks.stdio(stdout, stderr);
+        let broker = MuxBroker::new(session.clone(), self.config.broker.clone());
+        let server = Server::new()
+            .register("Control", self.control_service(&session))
+            .register("Dispenser", dispenser_service(&self.plugins, &broker));
+        tokio::select! {
+            served = server.serve(control, Codec::Gob) => {
+                served?;
+                // The host closes the control stream first and the session right after; what is
+                // on its way on other streams is not to be cut off by going first.
+                let _ = timeout(patience, session.closed()).await;
+                Ok(())
+            }
+            reason = session.closed() => match reason {
+                SessionError::Closed | SessionError::PeerClosed => Ok(()),
+                error => Err(error.into()),
+            },
+        }
+    }
+
+    fn control_service(&self, session: &Session) -> Service {
+        let hooks = self.hooks.clone();
+        let session = session.clone();
+        Service::new()
+            .method("Ping", |_: bool| async { Ok::<_, BoxError>(Empty {}) })
+            .method("Quit", move |_: bool| {
+                let quit = hooks.quit();
+                let session = session.clone();
+                async move {
+                    quit.await;
+                    // The host hangs up at the answer, so nothing may still be queued behind it.
+                    let _ = timeout(QUIT_FLUSH, session.flush()).await;
+                    Ok::<_, BoxError>(Empty {})
+                }
+            })
+    }
+}
+
+impl fmt::Debug for RpcServer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RpcServer")
+            .field("plugins", &self.plugins)
+            .finish_non_exhaustive()
+    }
+}
+
+async fn accept_three(session: &Session) -> Result<(Stream, Stream, Stream), SessionError> {
+    Ok((
+        session.accept().await?,
+        session.accept().await?,
+        session.accept().await?,
+    ))
+}
+
+fn dispenser_service(plugins: &PluginSet, broker: &MuxBroker) -> Service {
+    let plugins = plugins.clone();
+    let broker = broker.clone();
+    Service::new().method("Dispense", move |name: String| {
+        let dispensed = dispense(&plugins, &broker, &name);
+        async move { dispensed }
+    })
+}
+
+/// Makes an instance and has it served under a fresh id, which the host then dials.
+fn dispense(plugins: &PluginSet, broker: &MuxBroker, name: &str) -> Result<u32, BoxError> {
+    let Some(factory) = plugins.factories.get(name) else {
+        return Err(format!("unknown plugin type: {name}").into());
+    };
+    let service = factory(broker.clone())?;
+    let id = broker.next_id();
+    let broker = broker.clone();
+    let name = name.to_owned();
+    // Ends with its stream, or with the session at the latest.
+    tokio::spawn(async move {
+        if let Err(error) = broker.accept_and_serve(id, service).await {
+            tracing::warn!(plugin = name, %error, "plugin dispense error");
+        }
+    });
+    Ok(id)
+}
+
+/// Ends the session when serving is over, or given up.
+struct CloseOnDrop<'a>(&'a Session);
+
+impl Drop for CloseOnDrop<'_> {
+    fn drop(&mut self) {
+        self.0.start_close();
+    }
+}

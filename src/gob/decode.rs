@@ -1,0 +1,579 @@
+//! Reading: a [`Decoder`] splits a stream into values, a [`RawValue`] becomes a Rust value.
+
+use std::fmt;
+use std::sync::Arc;
+
+use bytes::{Buf, Bytes, BytesMut};
+use serde::Deserialize;
+
+use super::de;
+use super::definition;
+use super::types::{Id, IdMap, Type, Types};
+use super::walk::{self, Catalog, Walked, Walker};
+use super::wire::{Cursor, read_uint};
+
+/// Decodes the first value of a stream of gobs; the definitions before it are read, what follows is not.
+///
+/// ```
+/// # use plugwire::gob;
+/// let bytes = gob::to_vec(&vec!["a", "b"])?;
+/// let names: Vec<String> = gob::from_slice(&bytes)?;
+/// assert_eq!(names, ["a", "b"]);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+///
+/// # Errors
+///
+/// When the bytes are malformed or incomplete, or hold a value that `T` cannot take.
+pub fn from_slice<'de, T: Deserialize<'de>>(bytes: &'de [u8]) -> Result<T, DecodeError> {
+    let mut decoder = Decoder::new();
+    let mut rest = bytes;
+    loop {
+        match decoder.scan(rest)? {
+            Scan::More => return Err(DecodeErrorKind::UnexpectedEnd.into()),
+            Scan::Definition { end } => rest = &rest[end..],
+            Scan::Value { id, start, end } => {
+                return de::from_value(
+                    &decoder.types,
+                    id,
+                    &rest[start..end],
+                    None,
+                    decoder.limits.max_depth,
+                );
+            }
+        }
+    }
+}
+
+/// Bounds on what a [`Decoder`] accepts.
+///
+/// ```
+/// # use plugwire::gob::{Decoder, Limits};
+/// let limits = Limits::default().max_message(1 << 20).max_depth(32);
+/// let decoder = Decoder::with_limits(limits);
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limits {
+    max_message: usize,
+    max_depth: usize,
+    max_types: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            max_message: 1 << 30,
+            max_depth: 128,
+            max_types: 10_000,
+        }
+    }
+}
+
+impl Limits {
+    /// The longest message, in bytes. 1 GiB by default, as in Go on a 32-bit machine.
+    #[must_use]
+    pub fn max_message(mut self, bytes: usize) -> Self {
+        self.max_message = bytes;
+        self
+    }
+
+    /// How many structs, slices, maps and interface values may be nested in each other. 128 by default.
+    ///
+    /// Decoding recurses as deep as the value, so a higher limit wants a larger stack.
+    #[must_use]
+    pub fn max_depth(mut self, levels: usize) -> Self {
+        self.max_depth = levels;
+        self
+    }
+
+    /// How many types one stream may define. 10,000 by default.
+    #[must_use]
+    pub fn max_types(mut self, types: usize) -> Self {
+        self.max_types = types;
+        self
+    }
+}
+
+/// The receiving end of one stream of gobs: remembers the types that were defined.
+///
+/// It does no I/O. Append what arrives to a buffer and ask for the next value:
+///
+/// ```
+/// # use plugwire::gob::{self, Decoder};
+/// # use bytes::BytesMut;
+/// # let sent = gob::to_vec("hello")?;
+/// let mut decoder = Decoder::new();
+/// let mut buf = BytesMut::new();
+/// # let mut last = None;
+/// for byte in sent {
+///     buf.extend_from_slice(&[byte]);
+///     if let Some(value) = decoder.next_value(&mut buf)? {
+///         assert_eq!(value.decode::<&str>()?, "hello");
+/// #       last = Some(());
+///     }
+/// }
+/// # last.unwrap();
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Debug)]
+pub struct Decoder {
+    types: Arc<Types>,
+    limits: Limits,
+    /// Types whose definitions are complete, and whether an interface value can be in them.
+    complete: IdMap<u32, bool>,
+    partial: Option<Partial>,
+}
+
+impl Default for Decoder {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+/// A value that a definition inside it has split over several messages.
+#[derive(Debug)]
+struct Partial {
+    id: Id,
+    /// Where the value starts, counted from the front of the buffer, which stays there until the value is whole.
+    start: usize,
+    /// The end of the last message that was read.
+    end: usize,
+    walker: Walker,
+}
+
+/// What the front of the bytes turned out to be.
+enum Scan {
+    More,
+    Definition { end: usize },
+    Value { id: Id, start: usize, end: usize },
+}
+
+impl Decoder {
+    /// A decoder for a new stream.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::with_limits(Limits::default())
+    }
+
+    /// A decoder with other bounds than the default ones.
+    #[must_use]
+    pub fn with_limits(limits: Limits) -> Self {
+        Self {
+            types: Arc::default(),
+            limits,
+            complete: IdMap::default(),
+            partial: None,
+        }
+    }
+
+    /// Splits the next value off the front of `buf`, with the definitions before it.
+    ///
+    /// None means that more bytes must arrive first; definitions that did arrive have been taken out of the buffer.
+    /// Between calls, bytes may only be appended to it.
+    ///
+    /// # Errors
+    ///
+    /// When the bytes are malformed. Nothing after that point of the stream can be read.
+    pub fn next_value(&mut self, buf: &mut BytesMut) -> Result<Option<RawValue>, DecodeError> {
+        loop {
+            match self.scan(buf)? {
+                Scan::More => return Ok(None),
+                Scan::Definition { end } => buf.advance(end),
+                Scan::Value { id, start, end } => {
+                    let mut bytes = buf.split_to(end);
+                    bytes.advance(start);
+                    return Ok(Some(RawValue {
+                        types: self.types.clone(),
+                        id,
+                        bytes: bytes.freeze(),
+                        max_depth: self.limits.max_depth,
+                    }));
+                }
+            }
+        }
+    }
+
+    fn scan(&mut self, input: &[u8]) -> Result<Scan, DecodeError> {
+        if let Some(partial) = self.partial.take() {
+            return self.resume(input, partial);
+        }
+        let Some((start, end)) = self.message(input, 0)? else {
+            return Ok(Scan::More);
+        };
+        let mut cursor = Cursor {
+            data: &input[..end],
+            pos: start,
+        };
+        let id = cursor.int()?;
+        if id < 0 {
+            let ty = definition::read(&mut cursor)?;
+            if cursor.remaining() != 0 {
+                return Err(DecodeErrorKind::TrailingData.into());
+            }
+            self.define(walk::negate(id)?, ty)?;
+            return Ok(Scan::Definition { end });
+        }
+        let id = walk::concrete(id, &self.types)?;
+        let start = cursor.pos;
+        if !self.holds_interface(id)? {
+            return Ok(Scan::Value { id, start, end });
+        }
+        if !self.types.is_struct(id) {
+            walk::singleton(&mut cursor)?;
+        }
+        let mut walker = Walker::new(id, self.limits.max_depth);
+        match walker.run(&mut cursor, self)? {
+            Walked::Done => self.whole(id, start, end, &cursor),
+            Walked::Message => self.resume(
+                input,
+                Partial {
+                    id,
+                    start,
+                    end,
+                    walker,
+                },
+            ),
+        }
+    }
+
+    /// Goes on with a value in the next message.
+    fn resume(&mut self, input: &[u8], mut partial: Partial) -> Result<Scan, DecodeError> {
+        loop {
+            let Some((_, end)) = self.message(input, partial.end)? else {
+                self.partial = Some(partial);
+                return Ok(Scan::More);
+            };
+            // The message's length is also the length that the walk expects after a definition.
+            let mut cursor = Cursor {
+                data: &input[..end],
+                pos: partial.end,
+            };
+            if end - partial.start > self.limits.max_message {
+                let len = (end - partial.start) as u64;
+                return Err(DecodeErrorKind::MessageTooBig {
+                    len,
+                    max: self.limits.max_message,
+                }
+                .into());
+            }
+            partial.end = end;
+            match partial.walker.run(&mut cursor, self)? {
+                Walked::Done => return self.whole(partial.id, partial.start, end, &cursor),
+                Walked::Message => {}
+            }
+        }
+    }
+
+    fn whole(
+        &self,
+        id: Id,
+        start: usize,
+        end: usize,
+        cursor: &Cursor<'_>,
+    ) -> Result<Scan, DecodeError> {
+        if cursor.remaining() != 0 {
+            return Err(DecodeErrorKind::TrailingData.into());
+        }
+        Ok(Scan::Value { id, start, end })
+    }
+
+    /// The bounds of the message at `at`, when it is there as a whole.
+    fn message(&self, input: &[u8], at: usize) -> Result<Option<(usize, usize)>, DecodeError> {
+        let Some((len, width)) = read_uint(input.get(at..).unwrap_or_default())? else {
+            return Ok(None);
+        };
+        if len == 0 {
+            return Err(DecodeErrorKind::EmptyMessage.into());
+        }
+        if len > self.limits.max_message as u64 {
+            return Err(DecodeErrorKind::MessageTooBig {
+                len,
+                max: self.limits.max_message,
+            }
+            .into());
+        }
+        let start = at + width;
+        let end = start + len as usize;
+        Ok((end <= input.len()).then_some((start, end)))
+    }
+
+    fn holds_interface(&mut self, id: Id) -> Result<bool, DecodeError> {
+        if id.0 < Id::FIRST_USER.0 {
+            return Ok(id == Id::INTERFACE);
+        }
+        if let Some(&known) = self.complete.get(&id.0) {
+            return Ok(known);
+        }
+        let holds =
+            self.types
+                .holds_interface(id)
+                .map_err(|id| DecodeErrorKind::UndefinedType {
+                    id: i64::from(id.0),
+                })?;
+        self.complete.insert(id.0, holds);
+        Ok(holds)
+    }
+}
+
+impl Catalog for Decoder {
+    fn types(&self) -> &Types {
+        &self.types
+    }
+
+    fn define(&mut self, id: i64, ty: Type) -> Result<(), DecodeError> {
+        if self.types.len() >= self.limits.max_types {
+            return Err(DecodeErrorKind::TooManyTypes {
+                max: self.limits.max_types,
+            }
+            .into());
+        }
+        let new = id >= i64::from(Id::FIRST_USER.0)
+            && Arc::make_mut(&mut self.types).insert(Id(id as u32), ty);
+        if new {
+            Ok(())
+        } else {
+            Err(DecodeErrorKind::DuplicateType { id }.into())
+        }
+    }
+}
+
+/// One value of a stream, not decoded yet, with the types it needs. Cheap to clone and to send to another task.
+#[derive(Clone)]
+pub struct RawValue {
+    pub(crate) types: Arc<Types>,
+    pub(crate) id: Id,
+    /// The value as it stands in a message, behind the type id. May contain whole definitions, which are in `types`.
+    pub(crate) bytes: Bytes,
+    pub(crate) max_depth: usize,
+}
+
+impl RawValue {
+    /// Decodes the value. Strings and bytes can be borrowed from it.
+    ///
+    /// # Errors
+    ///
+    /// When the value is malformed or `T` cannot take it. The stream it came from is not affected.
+    pub fn decode<'a, T: Deserialize<'a>>(&'a self) -> Result<T, DecodeError> {
+        de::from_value(
+            &self.types,
+            self.id,
+            &self.bytes,
+            Some(&self.bytes),
+            self.max_depth,
+        )
+    }
+
+    /// The value's type as Go would write it, as far as the wire tells: `[]string`, `map[string]int`, `Person`.
+    #[must_use]
+    pub fn go_type(&self) -> String {
+        self.types.describe(self.id)
+    }
+}
+
+impl fmt::Debug for RawValue {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RawValue")
+            .field("type", &self.go_type())
+            .field("bytes", &self.bytes)
+            .finish()
+    }
+}
+
+/// A value that could not be decoded, and where in it.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub struct DecodeError(Box<Failure>);
+
+/// Boxed: results of the small readers stay small.
+#[derive(Debug)]
+struct Failure {
+    kind: DecodeErrorKind,
+    target: Option<&'static str>,
+    /// Innermost first.
+    path: Vec<String>,
+    /// Decoding once more may succeed: see `de::lessons`.
+    taught: bool,
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("gob: ")?;
+        if let Some(target) = self.target {
+            write!(f, "decoding {target}: ")?;
+        }
+        super::path::write(f, &self.path)?;
+        self.kind.fmt(f)
+    }
+}
+
+/// What was wrong.
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+#[non_exhaustive]
+pub enum DecodeErrorKind {
+    /// The bytes end within a value.
+    #[error("unexpected end of data")]
+    UnexpectedEnd,
+    /// An integer claims more than eight bytes.
+    #[error("encoded unsigned integer out of range")]
+    BadInteger,
+    /// More elements or bytes are declared than can follow.
+    #[error("a count of {count} where {remaining} bytes are left")]
+    CountTooBig {
+        /// What was declared.
+        count: u64,
+        /// What is there.
+        remaining: usize,
+    },
+    /// A message of no bytes.
+    #[error("empty message")]
+    EmptyMessage,
+    /// A message is longer than [`Limits::max_message`].
+    #[error("a message of {len} bytes, over the limit of {max}")]
+    MessageTooBig {
+        /// The message's length.
+        len: u64,
+        /// The limit.
+        max: usize,
+    },
+    /// Values are nested deeper than [`Limits::max_depth`].
+    #[error("nested deeper than {max} levels")]
+    TooDeep {
+        /// The limit.
+        max: usize,
+    },
+    /// More types were defined than [`Limits::max_types`].
+    #[error("more than {max} types defined")]
+    TooManyTypes {
+        /// The limit.
+        max: usize,
+    },
+    /// Bytes follow a value within its message.
+    #[error("extra data in buffer")]
+    TrailingData,
+    /// A type id was defined before, or is reserved.
+    #[error("duplicate type received: id {id}")]
+    DuplicateType {
+        /// The type id.
+        id: i64,
+    },
+    /// A type id without a definition.
+    #[error("unknown type id {id} or corrupted data")]
+    UndefinedType {
+        /// The type id.
+        id: i64,
+    },
+    /// A malformed type definition.
+    #[error("malformed type definition: {0}")]
+    BadDefinition(&'static str),
+    /// A struct value has more fields than its type.
+    #[error("bad data: field numbers out of bounds")]
+    BadFieldNumber,
+    /// An array's length differs from the one expected.
+    #[error("{count} elements for an array of {len}")]
+    ArrayLength {
+        /// Elements sent.
+        count: u64,
+        /// Elements expected.
+        len: u64,
+    },
+    /// The sender's type does not fit the receiver's.
+    #[error("expected {expected}, received Go type {received}")]
+    Mismatch {
+        /// What the Rust type asked for.
+        expected: &'static str,
+        /// The sender's type.
+        received: String,
+    },
+    /// The sender's struct and the receiver's have no field in common.
+    #[error(
+        "type mismatch: no fields matched between {expected} and the received Go type {received}"
+    )]
+    NoFieldsMatched {
+        /// The Rust struct.
+        expected: &'static str,
+        /// The sender's struct.
+        received: String,
+    },
+    /// A number does not fit the receiver's type.
+    #[error("value {value} out of range for {expected}")]
+    OutOfRange {
+        /// The number.
+        value: String,
+        /// The Rust type.
+        expected: &'static str,
+    },
+    /// A string that is asked for as text is not UTF-8.
+    #[error("a string that is not UTF-8")]
+    NotUtf8,
+    /// The sender left the field out, as gob does with zero values, and its type takes no zero value.
+    #[error("left out by the sender, which means zero, and there is no such value: {0}")]
+    NoZeroValue(String),
+    /// A field is missing, which only a hand-written `Deserialize` can find.
+    #[error("missing field `{0}`")]
+    MissingField(&'static str),
+    /// A field came twice, under its name and an alias.
+    #[error("duplicate field `{0}`")]
+    DuplicateField(&'static str),
+    /// The receiver's `Deserialize` refused the value.
+    #[error("{0}")]
+    Custom(String),
+}
+
+impl From<DecodeErrorKind> for DecodeError {
+    #[cold]
+    fn from(kind: DecodeErrorKind) -> Self {
+        Self(Box::new(Failure {
+            kind,
+            target: None,
+            path: Vec::new(),
+            taught: false,
+        }))
+    }
+}
+
+impl DecodeError {
+    /// What was wrong, without the place.
+    #[must_use]
+    pub fn kind(&self) -> &DecodeErrorKind {
+        &self.0.kind
+    }
+
+    pub(crate) fn set_kind(&mut self, kind: DecodeErrorKind) {
+        self.0.kind = kind;
+    }
+
+    /// No value further in has said anything about this error yet.
+    pub(crate) fn is_bare(&self) -> bool {
+        self.0.path.is_empty()
+    }
+
+    pub(crate) fn taught(&mut self) -> &mut bool {
+        &mut self.0.taught
+    }
+
+    #[cold]
+    pub(crate) fn within(mut self, segment: impl Into<String>) -> Self {
+        self.0.path.push(segment.into());
+        self
+    }
+
+    #[cold]
+    pub(crate) fn target(mut self, name: &'static str) -> Self {
+        self.0.target.get_or_insert(name);
+        self
+    }
+}
+
+impl serde::de::Error for DecodeError {
+    fn custom<T: fmt::Display>(msg: T) -> Self {
+        DecodeErrorKind::Custom(msg.to_string()).into()
+    }
+
+    fn missing_field(field: &'static str) -> Self {
+        DecodeErrorKind::MissingField(field).into()
+    }
+
+    fn duplicate_field(field: &'static str) -> Self {
+        DecodeErrorKind::DuplicateField(field).into()
+    }
+}

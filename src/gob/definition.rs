@@ -1,0 +1,250 @@
+//! Type definitions on the wire: values of Go's `wireType`, whose own type both sides know.
+
+use bytes::{BufMut, BytesMut};
+
+use super::decode::{DecodeError, DecodeErrorKind};
+use super::types::{Field, Id, OpaqueKind, StructType, Type};
+use super::wire::{Cursor, put_bytes, put_int, put_uint};
+
+// Field numbers of `wireType`.
+const ARRAY: u64 = 0;
+const SLICE: u64 = 1;
+const STRUCT: u64 = 2;
+const MAP: u64 = 3;
+const GOB_ENCODER: u64 = 4;
+const BINARY_MARSHALER: u64 = 5;
+const TEXT_MARSHALER: u64 = 6;
+
+/// Reads a definition. Elements may name ids that are defined later.
+pub(crate) fn read(cursor: &mut Cursor<'_>) -> Result<Type, DecodeError> {
+    let mut found = None;
+    each_field(cursor, |field, cursor| {
+        if found.is_some() {
+            return Err(malformed("more than one kind of type"));
+        }
+        found = Some(match field {
+            ARRAY => read_array(cursor)?,
+            SLICE => read_slice(cursor)?,
+            STRUCT => read_struct(cursor)?,
+            MAP => read_map(cursor)?,
+            GOB_ENCODER => read_opaque(cursor, OpaqueKind::Gob)?,
+            BINARY_MARSHALER => read_opaque(cursor, OpaqueKind::Binary)?,
+            TEXT_MARSHALER => read_opaque(cursor, OpaqueKind::Text)?,
+            _ => return Err(malformed("unknown kind of type")),
+        });
+        Ok(())
+    })?;
+    found.ok_or_else(|| malformed("no kind of type"))
+}
+
+fn read_array(cursor: &mut Cursor<'_>) -> Result<Type, DecodeError> {
+    let (mut elem, mut len) = (0, 0);
+    each_field(cursor, |field, cursor| {
+        match field {
+            0 => drop(read_common(cursor)?),
+            1 => elem = cursor.int()?,
+            2 => len = cursor.int()?,
+            _ => return Err(malformed("unknown field of an array type")),
+        }
+        Ok(())
+    })?;
+    let len = u64::try_from(len).map_err(|_| malformed("negative array length"))?;
+    Ok(Type::Array {
+        elem: id(elem)?,
+        len,
+    })
+}
+
+fn read_slice(cursor: &mut Cursor<'_>) -> Result<Type, DecodeError> {
+    let mut elem = 0;
+    each_field(cursor, |field, cursor| {
+        match field {
+            0 => drop(read_common(cursor)?),
+            1 => elem = cursor.int()?,
+            _ => return Err(malformed("unknown field of a slice type")),
+        }
+        Ok(())
+    })?;
+    Ok(Type::Slice { elem: id(elem)? })
+}
+
+fn read_map(cursor: &mut Cursor<'_>) -> Result<Type, DecodeError> {
+    let (mut key, mut elem) = (0, 0);
+    each_field(cursor, |field, cursor| {
+        match field {
+            0 => drop(read_common(cursor)?),
+            1 => key = cursor.int()?,
+            2 => elem = cursor.int()?,
+            _ => return Err(malformed("unknown field of a map type")),
+        }
+        Ok(())
+    })?;
+    Ok(Type::Map {
+        key: id(key)?,
+        elem: id(elem)?,
+    })
+}
+
+fn read_struct(cursor: &mut Cursor<'_>) -> Result<Type, DecodeError> {
+    let (mut name, mut fields) = (Box::default(), Vec::new());
+    each_field(cursor, |field, cursor| {
+        match field {
+            0 => name = read_common(cursor)?,
+            1 => {
+                for _ in 0..cursor.count()? {
+                    fields.push(read_field(cursor)?);
+                }
+            }
+            _ => return Err(malformed("unknown field of a struct type")),
+        }
+        Ok(())
+    })?;
+    Ok(Type::Struct(StructType { name, fields }))
+}
+
+fn read_field(cursor: &mut Cursor<'_>) -> Result<Field, DecodeError> {
+    let (mut name, mut ty): (Box<str>, i64) = Default::default();
+    each_field(cursor, |field, cursor| {
+        match field {
+            0 => name = read_name(cursor)?,
+            1 => ty = cursor.int()?,
+            _ => return Err(malformed("unknown field of a struct field")),
+        }
+        Ok(())
+    })?;
+    if name.is_empty() {
+        return Err(malformed("a struct field without a name"));
+    }
+    Ok(Field { name, id: id(ty)? })
+}
+
+fn read_opaque(cursor: &mut Cursor<'_>, kind: OpaqueKind) -> Result<Type, DecodeError> {
+    let mut name = Box::default();
+    each_field(cursor, |field, cursor| {
+        match field {
+            0 => name = read_common(cursor)?,
+            _ => return Err(malformed("unknown field of an opaque type")),
+        }
+        Ok(())
+    })?;
+    Ok(Type::Opaque { name, kind })
+}
+
+/// The name out of a `CommonType`. Its id repeats what the message said, and Go does not look at it either.
+fn read_common(cursor: &mut Cursor<'_>) -> Result<Box<str>, DecodeError> {
+    let mut name = Box::default();
+    each_field(cursor, |field, cursor| {
+        match field {
+            0 => name = read_name(cursor)?,
+            1 => drop(cursor.int()?),
+            _ => return Err(malformed("unknown field of the common part")),
+        }
+        Ok(())
+    })?;
+    Ok(name)
+}
+
+fn read_name(cursor: &mut Cursor<'_>) -> Result<Box<str>, DecodeError> {
+    let bytes = cursor.bytes()?;
+    std::str::from_utf8(bytes)
+        .map(Box::from)
+        .map_err(|_| malformed("a name that is not UTF-8"))
+}
+
+fn id(value: i64) -> Result<Id, DecodeError> {
+    match i32::try_from(value) {
+        Ok(id) if id > 0 => Ok(Id(id as u32)),
+        _ => Err(DecodeErrorKind::UndefinedType { id: value }.into()),
+    }
+}
+
+/// Calls back for each field of a struct that is present, at its value.
+fn each_field<'de>(
+    cursor: &mut Cursor<'de>,
+    mut read: impl FnMut(u64, &mut Cursor<'de>) -> Result<(), DecodeError>,
+) -> Result<(), DecodeError> {
+    let mut next = 0u64;
+    loop {
+        let delta = cursor.uint()?;
+        if delta == 0 {
+            return Ok(());
+        }
+        next = next
+            .checked_add(delta)
+            .ok_or(DecodeErrorKind::BadFieldNumber)?;
+        read(next - 1, cursor)?;
+    }
+}
+
+fn malformed(what: &'static str) -> DecodeError {
+    DecodeErrorKind::BadDefinition(what).into()
+}
+
+/// Appends the pair of negated id and definition; the message's length is the caller's.
+///
+/// `name` stands in for the type's own name, which only structs always have.
+pub(crate) fn write(out: &mut BytesMut, id: Id, ty: &Type, name: &str, wire: impl Fn(Id) -> Id) {
+    let put_id = |out: &mut BytesMut, delta: u64, id: Id| {
+        put_uint(out, delta);
+        put_int(out, i64::from(id.0));
+    };
+    put_int(out, -i64::from(id.0));
+    let kind = match ty {
+        Type::Array { .. } => ARRAY,
+        Type::Slice { .. } => SLICE,
+        Type::Map { .. } => MAP,
+        Type::Struct(_) => STRUCT,
+        Type::Opaque {
+            kind: OpaqueKind::Gob,
+            ..
+        } => GOB_ENCODER,
+        Type::Opaque {
+            kind: OpaqueKind::Binary,
+            ..
+        } => BINARY_MARSHALER,
+        Type::Opaque {
+            kind: OpaqueKind::Text,
+            ..
+        } => TEXT_MARSHALER,
+    };
+    put_uint(out, kind + 1);
+
+    // CommonType, a struct-valued first field of every kind.
+    out.put_u8(1);
+    if name.is_empty() {
+        put_id(out, 2, id);
+    } else {
+        out.put_u8(1);
+        put_bytes(out, name.as_bytes());
+        put_id(out, 1, id);
+    }
+    out.put_u8(0);
+
+    match ty {
+        Type::Array { elem, len, .. } => {
+            put_id(out, 1, wire(*elem));
+            if *len > 0 {
+                out.put_u8(1);
+                put_int(out, *len as i64);
+            }
+        }
+        Type::Slice { elem, .. } => put_id(out, 1, wire(*elem)),
+        Type::Map { key, elem, .. } => {
+            put_id(out, 1, wire(*key));
+            put_id(out, 1, wire(*elem));
+        }
+        Type::Struct(ty) if ty.fields.is_empty() => {}
+        Type::Struct(ty) => {
+            out.put_u8(1);
+            put_uint(out, ty.fields.len() as u64);
+            for field in &ty.fields {
+                out.put_u8(1);
+                put_bytes(out, field.name.as_bytes());
+                put_id(out, 1, wire(field.id));
+                out.put_u8(0);
+            }
+        }
+        Type::Opaque { .. } => {}
+    }
+    out.put_slice(&[0, 0]);
+}

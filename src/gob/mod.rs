@@ -1,0 +1,77 @@
+//! Go's `encoding/gob`, for serde.
+//!
+//! A stream of gobs describes itself: before the first value of a type comes the type's definition. That shapes this
+//! module. Encoding needs to know a type and not only a value, and learns it from the type's `Deserialize`; decoding
+//! takes any sender's type whose fields have the right names and kinds, skips fields the receiver does not have, and
+//! gives zero values to those the sender left out. Nothing has to be registered or declared: derive `Serialize` and
+//! `Deserialize`, and name the fields as Go does.
+//!
+//! ```
+//! use plugwire::gob;
+//! use serde::{Deserialize, Serialize};
+//!
+//! // type Person struct { Name string; Age int; Tags []string }
+//! #[derive(Debug, Default, PartialEq, Serialize, Deserialize)]
+//! #[serde(rename_all = "PascalCase")]
+//! struct Person {
+//!     name: String,
+//!     age: i64,
+//!     tags: Vec<String>,
+//! }
+//!
+//! let ann = Person { name: "Ann".into(), age: 40, ..Person::default() };
+//! let bytes = gob::to_vec(&ann)?;
+//! assert_eq!(gob::from_slice::<Person>(&bytes)?, ann);
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! Streams of many values, as net/rpc has one in each direction of a connection, go through an [`Encoder`] and a
+//! [`Decoder`], which remember the types that were sent. Neither does any I/O.
+//!
+//! # Types
+//!
+//! | Rust | Go |
+//! | --- | --- |
+//! | `bool`, `f32`, `f64`, `String`, `&str` | `bool`, `float32`, `float64`, `string` |
+//! | `i8` to `i64`, `char` | `int` of any width, `rune` |
+//! | `u8` to `u64` | `uint` of any width |
+//! | `Vec<u8>`, `&[u8]`, types from `serde_bytes` | `[]byte` |
+//! | `Vec<T>`, sets | `[]T` |
+//! | `[T; N]` | `[N]T` |
+//! | maps | `map[K]V` |
+//! | structs | structs with fields of the same names |
+//! | tuples, tuple structs | structs with fields `A`, `B`, `C`, … |
+//! | newtype structs, `Box<T>` | what is inside |
+//! | `Option<T>` | `*T`: `None` is nil and left out; a pointer to zero is left out, too |
+//! | enums without data | `string`, the variant's name |
+//! | `()` | a nil `interface{}`; on arrival, anything |
+//! | unit structs | `struct{}` |
+//! | [`Any`] | `interface{}` |
+//! | addresses, paths, ids and times of other crates | mostly `string`: gob counts as a human-readable format |
+//!
+//! Enums with data have no counterpart, and encoding one is an error.
+//!
+//! gob does not send zero values of fields, so a field cannot tell zero from absent. A field left out is zero on
+//! arrival; `#[serde(default)]` is not needed, and has a say only where a type has no zero value, such as an enum
+//! without a variant of the empty name.
+
+mod any;
+mod de;
+mod decode;
+mod definition;
+mod encode;
+mod intern;
+mod path;
+mod schema;
+mod ser;
+mod trace;
+mod transcode;
+mod types;
+mod value;
+mod walk;
+mod wire;
+
+pub use self::any::{Any, Named};
+pub use self::decode::{DecodeError, DecodeErrorKind, Decoder, Limits, RawValue, from_slice};
+pub use self::encode::{Encode, EncodeError, EncodeErrorKind, Encoder, to_vec};
+pub use self::value::Value;

@@ -1,0 +1,551 @@
+//! The serde serializer: a value, led by the description of its type.
+
+mod compound;
+
+use std::sync::{Arc, LazyLock};
+
+use bytes::{BufMut, BytesMut};
+use serde::ser::{self, Serialize, Serializer};
+
+use self::compound::{Compound, Fields, Items, MapSer, Refused};
+use super::any::{self, Any, Hand};
+use super::encode::{EncodeError, EncodeErrorKind};
+use super::intern::Interner;
+use super::transcode;
+use super::types::{Id, Type, Types};
+use super::wire::{close_length, put_bytes, put_float, put_int, put_uint};
+
+/// What every part of one value shares.
+pub(crate) struct State<'s> {
+    pub(crate) out: &'s mut BytesMut,
+    pub(crate) types: &'s Types,
+    pub(crate) interner: &'s mut Interner,
+    /// Put fields in order that come out of order.
+    pub(crate) reorder: bool,
+}
+
+/// Writes a value that stands alone.
+pub(crate) fn serialize<T: Serialize + ?Sized>(
+    state: &mut State<'_>,
+    id: Id,
+    value: &T,
+) -> Result<(), EncodeError> {
+    let slot = if state.types.is_struct(id) {
+        Slot::Elem
+    } else {
+        Slot::Alone
+    };
+    value
+        .serialize(Ser {
+            st: state,
+            id,
+            slot,
+        })
+        .map(drop)
+}
+
+/// Where a value goes, which decides about zeros.
+#[derive(Clone, Copy, PartialEq)]
+pub(super) enum Slot {
+    /// A field, this far from the last one written. Zeros are left out.
+    Field(u32),
+    /// An element, whatever its value.
+    Elem,
+    /// A value that is not in a struct: a zero byte takes the place of the field number.
+    Alone,
+}
+
+/// A one-byte element of a byte string. No type of the format.
+pub(super) const BYTE: Id = Id(u32::MAX);
+
+/// Serializes one value. `Ok` says whether anything was written.
+pub(super) struct Ser<'a, 's> {
+    pub(super) st: &'a mut State<'s>,
+    pub(super) id: Id,
+    pub(super) slot: Slot,
+}
+
+/// Types of sequences and maps that stand for interface values without being told a name.
+static LIST: LazyLock<Arc<Types>> = LazyLock::new(|| {
+    of_one(Type::Slice {
+        elem: Id::INTERFACE,
+    })
+});
+static DICTIONARY: LazyLock<Arc<Types>> = LazyLock::new(|| {
+    of_one(Type::Map {
+        key: Id::STRING,
+        elem: Id::INTERFACE,
+    })
+});
+
+fn of_one(ty: Type) -> Arc<Types> {
+    let mut types = Types::default();
+    types.insert(Id::FIRST_USER, ty);
+    Arc::new(types)
+}
+
+impl<'a, 's> Ser<'a, 's> {
+    /// Writes what goes before a value; false when the value is to be left out.
+    #[inline]
+    fn begin(&mut self, zero: bool) -> bool {
+        match self.slot {
+            Slot::Field(_) if zero => return false,
+            Slot::Field(delta) => put_uint(self.st.out, u64::from(delta)),
+            Slot::Elem => {}
+            Slot::Alone => self.st.out.put_u8(0),
+        }
+        true
+    }
+
+    #[cold]
+    fn mismatch(&self, found: &'static str) -> EncodeError {
+        let expected = match self.id {
+            BYTE => "uint8".to_owned(),
+            id => self.st.types.describe(id),
+        };
+        EncodeErrorKind::Mismatch { expected, found }.into()
+    }
+
+    /// Writes a basic value, or one in the place of an interface value.
+    #[inline]
+    fn basic(
+        mut self,
+        zero: bool,
+        id: Id,
+        name: &'static str,
+        put: impl FnOnce(&mut BytesMut),
+    ) -> Result<bool, EncodeError> {
+        if self.id == id {
+            let written = self.begin(zero);
+            if written {
+                put(self.st.out);
+            }
+            return Ok(written);
+        }
+        if self.id == Id::INTERFACE {
+            self.begin(false);
+            put_interface(self.st.out, name, id, put);
+            return Ok(true);
+        }
+        Err(self.mismatch(name))
+    }
+
+    #[inline]
+    fn int(self, value: i64, name: &'static str) -> Result<bool, EncodeError> {
+        match self.id {
+            // Deserialize asked for the other sign: the type is what it said, as long as the value fits.
+            Id::UINT => match u64::try_from(value) {
+                Ok(value) => self.uint(value, name),
+                Err(_) => Err(out_of_range(value, "uint")),
+            },
+            _ => self.basic(value == 0, Id::INT, name, |out| put_int(out, value)),
+        }
+    }
+
+    #[inline]
+    fn uint(self, value: u64, name: &'static str) -> Result<bool, EncodeError> {
+        match self.id {
+            Id::INT => match i64::try_from(value) {
+                Ok(value) => self.int(value, name),
+                Err(_) => Err(out_of_range(value, "int")),
+            },
+            _ => self.basic(value == 0, Id::UINT, name, |out| put_uint(out, value)),
+        }
+    }
+
+    fn text(self, value: &[u8], id: Id, name: &'static str) -> Result<bool, EncodeError> {
+        let id = match self.id {
+            // Either is counted bytes to gob.
+            Id::STRING | Id::BYTES => self.id,
+            _ => id,
+        };
+        self.basic(value.is_empty(), id, name, |out| put_bytes(out, value))
+    }
+
+    /// Starts a value of a type that is not known from the description, in the place of an interface value.
+    ///
+    /// Returns where the value's length goes.
+    fn open_interface(&mut self, name: &str, types: &Arc<Types>) -> Result<usize, EncodeError> {
+        self.begin(false);
+        let id = self.st.interner.define(types, Id::FIRST_USER)?;
+        put_bytes(self.st.out, name.as_bytes());
+        put_int(self.st.out, i64::from(id.0));
+        let at = self.st.out.len();
+        self.st.out.put_slice(&[0, 0]);
+        Ok(at)
+    }
+
+    fn nil(mut self) -> bool {
+        let written = self.begin(true);
+        if written {
+            self.st.out.put_u8(0);
+        }
+        written
+    }
+
+    fn any(mut self, value: &Any) -> Result<bool, EncodeError> {
+        match value {
+            Any::Nil => Ok(self.nil()),
+            Any::Named(named) => {
+                self.begin(false);
+                transcode::put_named(self.st.out, self.st.interner, named)?;
+                Ok(true)
+            }
+            _ => {
+                self.begin(false);
+                put_bytes(self.st.out, value.name().as_bytes());
+                let mut body = BytesMut::new();
+                let id = put_basic(&mut body, value);
+                put_int(self.st.out, i64::from(id.0));
+                put_bytes(self.st.out, &body);
+                Ok(true)
+            }
+        }
+    }
+}
+
+#[cold]
+fn out_of_range(value: impl ToString, expected: &'static str) -> EncodeError {
+    EncodeErrorKind::OutOfRange {
+        value: value.to_string(),
+        expected,
+    }
+    .into()
+}
+
+/// An interface value that holds a basic value: name, id, length, the zero of a value that stands alone, the value.
+fn put_interface(out: &mut BytesMut, name: &str, id: Id, put: impl FnOnce(&mut BytesMut)) {
+    put_bytes(out, name.as_bytes());
+    put_int(out, i64::from(id.0));
+    let at = out.len();
+    out.put_slice(&[0, 0]);
+    put(out);
+    close_length(out, at, 1);
+}
+
+/// Appends a basic value as one that stands alone; its type.
+pub(super) fn put_basic(out: &mut BytesMut, value: &Any) -> Id {
+    out.put_u8(0);
+    let mut int = |value: i64| {
+        put_int(out, value);
+        Id::INT
+    };
+    match *value {
+        Any::Int(value) | Any::Int64(value) => return int(value),
+        Any::Int8(value) => return int(value.into()),
+        Any::Int16(value) => return int(value.into()),
+        Any::Int32(value) => return int(value.into()),
+        _ => {}
+    }
+    let mut uint = |value: u64| {
+        put_uint(out, value);
+        Id::UINT
+    };
+    match *value {
+        Any::Uint(value) | Any::Uint64(value) => return uint(value),
+        Any::Uint8(value) => return uint(value.into()),
+        Any::Uint16(value) => return uint(value.into()),
+        Any::Uint32(value) => return uint(value.into()),
+        Any::Bool(value) => {
+            uint(value.into());
+            return Id::BOOL;
+        }
+        _ => {}
+    }
+    match value {
+        Any::Float32(value) => {
+            put_float(out, f64::from(*value));
+            Id::FLOAT
+        }
+        Any::Float64(value) => {
+            put_float(out, *value);
+            Id::FLOAT
+        }
+        Any::String(value) => {
+            put_bytes(out, value.as_bytes());
+            Id::STRING
+        }
+        Any::Bytes(value) => {
+            put_bytes(out, value);
+            Id::BYTES
+        }
+        _ => {
+            out.put_u8(0);
+            Id::INTERFACE
+        }
+    }
+}
+
+/// Whether `S` is this module's serializer, whatever its lifetimes.
+pub(super) fn is_interface_serializer<S>() -> bool {
+    typeid::of::<S>() == typeid::of::<Ser<'static, 'static>>()
+}
+
+/// Gives a value to this module's serializer, behind serde's back.
+pub(super) fn hand_to<S: Serializer>(serializer: S, value: &Any) -> Result<S::Ok, S::Error> {
+    any::hand_over(Hand::Any(value.clone()));
+    serializer.serialize_unit_struct(any::MARKER)
+}
+
+impl<'a, 's> Serializer for Ser<'a, 's> {
+    type Ok = bool;
+    type Error = EncodeError;
+    type SerializeSeq = Compound<'a, 's>;
+    type SerializeTuple = Compound<'a, 's>;
+    type SerializeTupleStruct = Compound<'a, 's>;
+    type SerializeTupleVariant = Refused;
+    type SerializeMap = MapSer<'a, 's>;
+    type SerializeStruct = Compound<'a, 's>;
+    type SerializeStructVariant = Refused;
+
+    fn serialize_bool(self, value: bool) -> Result<bool, EncodeError> {
+        self.basic(!value, Id::BOOL, "bool", |out| out.put_u8(u8::from(value)))
+    }
+
+    fn serialize_i8(self, value: i8) -> Result<bool, EncodeError> {
+        self.int(value.into(), "int8")
+    }
+
+    fn serialize_i16(self, value: i16) -> Result<bool, EncodeError> {
+        self.int(value.into(), "int16")
+    }
+
+    fn serialize_i32(self, value: i32) -> Result<bool, EncodeError> {
+        self.int(value.into(), "int32")
+    }
+
+    #[inline]
+    fn serialize_i64(self, value: i64) -> Result<bool, EncodeError> {
+        self.int(value, "int64")
+    }
+
+    fn serialize_i128(self, value: i128) -> Result<bool, EncodeError> {
+        match i64::try_from(value) {
+            Ok(value) => self.int(value, "int64"),
+            Err(_) => Err(out_of_range(value, "int64")),
+        }
+    }
+
+    #[inline]
+    fn serialize_u8(self, value: u8) -> Result<bool, EncodeError> {
+        if self.id == BYTE {
+            self.st.out.put_u8(value);
+            return Ok(true);
+        }
+        self.uint(value.into(), "uint8")
+    }
+
+    fn serialize_u16(self, value: u16) -> Result<bool, EncodeError> {
+        self.uint(value.into(), "uint16")
+    }
+
+    fn serialize_u32(self, value: u32) -> Result<bool, EncodeError> {
+        self.uint(value.into(), "uint32")
+    }
+
+    #[inline]
+    fn serialize_u64(self, value: u64) -> Result<bool, EncodeError> {
+        self.uint(value, "uint64")
+    }
+
+    fn serialize_u128(self, value: u128) -> Result<bool, EncodeError> {
+        match u64::try_from(value) {
+            Ok(value) => self.uint(value, "uint64"),
+            Err(_) => Err(out_of_range(value, "uint64")),
+        }
+    }
+
+    fn serialize_f32(self, value: f32) -> Result<bool, EncodeError> {
+        self.basic(value == 0.0, Id::FLOAT, "float32", |out| {
+            put_float(out, value.into())
+        })
+    }
+
+    fn serialize_f64(self, value: f64) -> Result<bool, EncodeError> {
+        // Negative zero is left out too, as in Go, and arrives as zero.
+        self.basic(value == 0.0, Id::FLOAT, "float64", |out| {
+            put_float(out, value)
+        })
+    }
+
+    fn serialize_char(self, value: char) -> Result<bool, EncodeError> {
+        self.int(i64::from(u32::from(value)), "int32")
+    }
+
+    #[inline]
+    fn serialize_str(self, value: &str) -> Result<bool, EncodeError> {
+        self.text(value.as_bytes(), Id::STRING, "string")
+    }
+
+    fn serialize_bytes(self, value: &[u8]) -> Result<bool, EncodeError> {
+        match self.st.types.get(self.id) {
+            Some(Type::Slice { .. } | Type::Array { .. }) => {
+                let mut seq = self.serialize_seq(Some(value.len()))?;
+                for byte in value {
+                    ser::SerializeSeq::serialize_element(&mut seq, byte)?;
+                }
+                ser::SerializeSeq::end(seq)
+            }
+            _ => self.text(value, Id::BYTES, "[]uint8"),
+        }
+    }
+
+    fn serialize_none(self) -> Result<bool, EncodeError> {
+        match (self.slot, self.id) {
+            (Slot::Field(_), _) => Ok(false),
+            (_, Id::INTERFACE) => Ok(self.nil()),
+            _ => Err(EncodeErrorKind::Nil.into()),
+        }
+    }
+
+    fn serialize_some<T: Serialize + ?Sized>(self, value: &T) -> Result<bool, EncodeError> {
+        value.serialize(self)
+    }
+
+    fn serialize_unit(self) -> Result<bool, EncodeError> {
+        match self.id {
+            Id::INTERFACE => Ok(self.nil()),
+            _ => self.serialize_unit_struct("unit"),
+        }
+    }
+
+    fn serialize_unit_struct(self, name: &'static str) -> Result<bool, EncodeError> {
+        if name == any::MARKER {
+            return match any::take_over() {
+                Some(Hand::Any(value)) if self.id == Id::INTERFACE => self.any(&value),
+                _ => Err(self.mismatch("an interface value")),
+            };
+        }
+        ser::SerializeStruct::end(self.serialize_struct(name, 0)?)
+    }
+
+    fn serialize_unit_variant(
+        self,
+        _: &'static str,
+        _: u32,
+        variant: &'static str,
+    ) -> Result<bool, EncodeError> {
+        self.serialize_str(variant)
+    }
+
+    fn serialize_newtype_struct<T: Serialize + ?Sized>(
+        self,
+        _: &'static str,
+        value: &T,
+    ) -> Result<bool, EncodeError> {
+        value.serialize(self)
+    }
+
+    fn serialize_newtype_variant<T: Serialize + ?Sized>(
+        self,
+        name: &'static str,
+        _: u32,
+        variant: &'static str,
+        _: &T,
+    ) -> Result<bool, EncodeError> {
+        Err(EncodeErrorKind::VariantWithData { name, variant }.into())
+    }
+
+    fn serialize_seq(mut self, len: Option<usize>) -> Result<Compound<'a, 's>, EncodeError> {
+        if self.id == Id::INTERFACE {
+            let at = self.open_interface("[]interface {}", &LIST)?;
+            return Ok(Compound::Items(
+                Items::new(self.st, Id::INTERFACE, len).closing(at),
+            ));
+        }
+        let (elem, array) = match (self.id, self.st.types.get(self.id)) {
+            (Id::BYTES | Id::STRING, _) => (BYTE, None),
+            (_, Some(Type::Slice { elem, .. })) => (*elem, None),
+            (_, Some(Type::Array { elem, len, .. })) => (*elem, Some(*len as usize)),
+            _ => return Err(self.mismatch("a sequence")),
+        };
+        let start = self.st.out.len();
+        // An array is written even when its elements are zeros; an empty slice is left out.
+        if !self.begin(array.is_none() && len == Some(0)) {
+            return Ok(Compound::Items(Items::left_out(self.st, elem)));
+        }
+        let droppable = (array.is_none() && matches!(self.slot, Slot::Field(_))).then_some(start);
+        let items = Items::new(self.st, elem, array.or(len));
+        Ok(Compound::Items(
+            items.droppable(droppable).strict(array.is_some()),
+        ))
+    }
+
+    fn serialize_tuple(self, len: usize) -> Result<Compound<'a, 's>, EncodeError> {
+        match self.st.types.get(self.id) {
+            Some(Type::Struct(_)) => self.serialize_struct("a tuple", len),
+            _ => self.serialize_seq(Some(len)),
+        }
+    }
+
+    fn serialize_tuple_struct(
+        self,
+        name: &'static str,
+        len: usize,
+    ) -> Result<Compound<'a, 's>, EncodeError> {
+        match self.st.types.get(self.id) {
+            Some(Type::Struct(_)) => self.serialize_struct(name, len),
+            _ => self.serialize_seq(Some(len)),
+        }
+    }
+
+    fn serialize_tuple_variant(
+        self,
+        name: &'static str,
+        _: u32,
+        variant: &'static str,
+        _: usize,
+    ) -> Result<Refused, EncodeError> {
+        Err(EncodeErrorKind::VariantWithData { name, variant }.into())
+    }
+
+    fn serialize_map(mut self, len: Option<usize>) -> Result<MapSer<'a, 's>, EncodeError> {
+        if self.id == Id::INTERFACE {
+            let at = self.open_interface("map[string]interface {}", &DICTIONARY)?;
+            let items = Items::new(self.st, Id::INTERFACE, len).closing(at);
+            return Ok(MapSer {
+                items,
+                key: Id::STRING,
+            });
+        }
+        let Some(Type::Map { key, elem, .. }) = self.st.types.get(self.id) else {
+            return Err(self.mismatch("a map"));
+        };
+        let (key, elem) = (*key, *elem);
+        let start = self.st.out.len();
+        // Go leaves out nil maps and sends empty ones; there is no nil here, and an empty map is as good as none.
+        let items = if self.begin(len == Some(0)) {
+            let droppable = matches!(self.slot, Slot::Field(_)).then_some(start);
+            Items::new(self.st, elem, len).droppable(droppable)
+        } else {
+            Items::left_out(self.st, elem)
+        };
+        Ok(MapSer { items, key })
+    }
+
+    #[inline]
+    fn serialize_struct(
+        mut self,
+        name: &'static str,
+        _: usize,
+    ) -> Result<Compound<'a, 's>, EncodeError> {
+        match self.st.types.get(self.id) {
+            Some(Type::Struct(ty)) => {
+                self.begin(false);
+                Ok(Compound::Fields(Fields::new(self.st, ty)))
+            }
+            _ if self.id == Id::INTERFACE => Err(EncodeErrorKind::Unnamed(name).into()),
+            _ => Err(self.mismatch(name)),
+        }
+    }
+
+    fn serialize_struct_variant(
+        self,
+        name: &'static str,
+        _: u32,
+        variant: &'static str,
+        _: usize,
+    ) -> Result<Refused, EncodeError> {
+        Err(EncodeErrorKind::VariantWithData { name, variant }.into())
+    }
+}

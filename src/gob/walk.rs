@@ -1,0 +1,308 @@
+//! Walking over a value without building anything: to find its end, and to skip what nobody asked for.
+
+use super::decode::{DecodeError, DecodeErrorKind};
+use super::definition;
+use super::types::{Id, Type, Types};
+use super::wire::Cursor;
+
+/// Where a walk looks types up, and where it leaves definitions that it meets inside interface values.
+pub(crate) trait Catalog {
+    fn types(&self) -> &Types;
+    fn define(&mut self, id: i64, ty: Type) -> Result<(), DecodeError>;
+}
+
+/// A finished table: definitions inside the value are in it already.
+impl Catalog for &Types {
+    fn types(&self) -> &Types {
+        self
+    }
+    fn define(&mut self, _: i64, _: Type) -> Result<(), DecodeError> {
+        Ok(())
+    }
+}
+
+/// What is left to do in one value that has begun.
+#[derive(Debug)]
+enum Frame {
+    /// `next` is the number of the first field that may still come.
+    Struct {
+        id: Id,
+        next: u64,
+    },
+    Items {
+        elem: Id,
+        left: usize,
+    },
+    /// `left` counts keys and elements; the next one is a key when it is even.
+    Pairs {
+        key: Id,
+        elem: Id,
+        left: usize,
+    },
+}
+
+/// What comes next in the bytes.
+#[derive(Debug)]
+enum Next {
+    Value(Id),
+    /// After an interface value's name: definitions, then the type id and the value's length.
+    TypeSequence,
+    /// After a definition inside an interface value: the length of what follows.
+    Length,
+    /// Whatever the innermost frame says.
+    Frame,
+}
+
+/// How a walk paused.
+#[derive(Debug, PartialEq)]
+pub(crate) enum Walked {
+    Done,
+    /// The bytes end behind a definition: Go ends a message there, and the value goes on in the next.
+    Message,
+}
+
+/// A walk that can pause. It keeps its own stack, so values of any depth cost no stack of the thread.
+#[derive(Debug)]
+pub(crate) struct Walker {
+    stack: Vec<Frame>,
+    next: Next,
+    max_depth: usize,
+}
+
+impl Walker {
+    pub(crate) fn new(id: Id, max_depth: usize) -> Self {
+        Self {
+            stack: Vec::new(),
+            next: Next::Value(id),
+            max_depth,
+        }
+    }
+
+    pub(crate) fn run(
+        &mut self,
+        cursor: &mut Cursor<'_>,
+        catalog: &mut impl Catalog,
+    ) -> Result<Walked, DecodeError> {
+        loop {
+            match self.next {
+                Next::Value(id) => {
+                    self.next = Next::Frame;
+                    self.value(id, cursor, catalog.types())?;
+                }
+                Next::TypeSequence => {
+                    let id = cursor.int()?;
+                    if id < 0 {
+                        catalog.define(negate(id)?, definition::read(cursor)?)?;
+                        self.next = Next::Length;
+                    } else {
+                        let id = concrete(id, catalog.types())?;
+                        cursor.uint()?;
+                        self.next = Next::Value(id);
+                        if !catalog.types().is_struct(id) {
+                            singleton(cursor)?;
+                        }
+                    }
+                }
+                Next::Length if cursor.remaining() == 0 => return Ok(Walked::Message),
+                Next::Length => {
+                    cursor.uint()?;
+                    self.next = Next::TypeSequence;
+                }
+                Next::Frame => {
+                    if !self.frame(cursor, catalog.types())? {
+                        return Ok(Walked::Done);
+                    }
+                }
+            }
+        }
+    }
+
+    fn value(&mut self, id: Id, cursor: &mut Cursor<'_>, types: &Types) -> Result<(), DecodeError> {
+        match id {
+            Id::BOOL | Id::INT | Id::UINT | Id::FLOAT => drop(cursor.uint()?),
+            Id::COMPLEX => {
+                cursor.uint()?;
+                cursor.uint()?;
+            }
+            Id::BYTES | Id::STRING => drop(cursor.bytes()?),
+            Id::INTERFACE => {
+                if !cursor.bytes()?.is_empty() {
+                    self.next = Next::TypeSequence;
+                }
+            }
+            _ => {
+                let frame = match defined(id, types)? {
+                    Type::Opaque { .. } => {
+                        cursor.bytes()?;
+                        return Ok(());
+                    }
+                    Type::Struct(_) => Frame::Struct { id, next: 0 },
+                    Type::Slice { elem, .. } => Frame::Items {
+                        elem: *elem,
+                        left: cursor.count()?,
+                    },
+                    Type::Array { elem, len, .. } => Frame::Items {
+                        elem: *elem,
+                        left: array_len(cursor, *len)?,
+                    },
+                    Type::Map { key, elem, .. } => {
+                        let left = cursor.count()? * 2;
+                        Frame::Pairs {
+                            key: *key,
+                            elem: *elem,
+                            left,
+                        }
+                    }
+                };
+                if self.stack.len() >= self.max_depth {
+                    return Err(DecodeErrorKind::TooDeep {
+                        max: self.max_depth,
+                    }
+                    .into());
+                }
+                self.stack.push(frame);
+            }
+        }
+        Ok(())
+    }
+
+    /// One step in the innermost frame; false when none is left.
+    fn frame(&mut self, cursor: &mut Cursor<'_>, types: &Types) -> Result<bool, DecodeError> {
+        let Some(frame) = self.stack.last_mut() else {
+            return Ok(false);
+        };
+        let child = match frame {
+            Frame::Struct { id, next } => {
+                let Type::Struct(ty) = defined(*id, types)? else {
+                    return Err(DecodeErrorKind::BadFieldNumber.into());
+                };
+                field(cursor, next, ty.fields.len())?.map(|index| ty.fields[index].id)
+            }
+            Frame::Items { left: 0, .. } | Frame::Pairs { left: 0, .. } => None,
+            Frame::Items { elem, left } => {
+                *left -= 1;
+                Some(*elem)
+            }
+            Frame::Pairs { key, elem, left } => {
+                *left -= 1;
+                Some(if *left % 2 == 1 { *key } else { *elem })
+            }
+        };
+        match child {
+            Some(id) => self.next = Next::Value(id),
+            None => drop(self.stack.pop()),
+        }
+        Ok(true)
+    }
+}
+
+/// Reads a field delta; the field's index, or None at the end of the struct.
+#[inline]
+pub(crate) fn field(
+    cursor: &mut Cursor<'_>,
+    next: &mut u64,
+    fields: usize,
+) -> Result<Option<usize>, DecodeError> {
+    let delta = cursor.uint()?;
+    if delta == 0 {
+        return Ok(None);
+    }
+    *next = next
+        .checked_add(delta)
+        .filter(|&next| next <= fields as u64)
+        .ok_or(DecodeErrorKind::BadFieldNumber)?;
+    Ok(Some(*next as usize - 1))
+}
+
+/// Reads an array's count, which must say what its type says.
+pub(crate) fn array_len(cursor: &mut Cursor<'_>, len: u64) -> Result<usize, DecodeError> {
+    let count = cursor.count()?;
+    if count as u64 != len {
+        return Err(DecodeErrorKind::ArrayLength {
+            count: count as u64,
+            len,
+        }
+        .into());
+    }
+    Ok(count)
+}
+
+pub(crate) fn defined(id: Id, types: &Types) -> Result<&Type, DecodeError> {
+    types.get(id).ok_or_else(|| {
+        DecodeErrorKind::UndefinedType {
+            id: i64::from(id.0),
+        }
+        .into()
+    })
+}
+
+/// A type id that a value may have: basic, or defined by now.
+pub(crate) fn concrete(id: i64, types: &Types) -> Result<Id, DecodeError> {
+    let undefined = || DecodeErrorKind::UndefinedType { id };
+    let known = Id(u32::try_from(id).map_err(|_| undefined())?);
+    if known.is_basic() || types.get(known).is_some() {
+        Ok(known)
+    } else {
+        Err(undefined().into())
+    }
+}
+
+/// A definition's id is sent negated, and must fit Go's 32 bits.
+pub(crate) fn negate(id: i64) -> Result<i64, DecodeError> {
+    match id.checked_neg() {
+        Some(id) if id <= i64::from(i32::MAX) => Ok(id),
+        _ => Err(DecodeErrorKind::UndefinedType { id }.into()),
+    }
+}
+
+/// Reads an interface value up to its concrete value, and gives the name and type of that: None for nil.
+///
+/// Definitions on the way are in the table already.
+pub(crate) fn interface<'de>(
+    cursor: &mut Cursor<'de>,
+    types: &Types,
+) -> Result<Option<(&'de [u8], Id)>, DecodeError> {
+    let name = cursor.bytes()?;
+    if name.is_empty() {
+        return Ok(None);
+    }
+    loop {
+        let id = cursor.int()?;
+        // Behind a definition comes the length of what follows, and behind the type id the length of the value, which
+        // does not count what definitions inside of it take. Neither says anything new.
+        if id >= 0 {
+            let id = concrete(id, types)?;
+            cursor.uint()?;
+            return Ok(Some((name, id)));
+        }
+        definition::read(cursor)?;
+        cursor.uint()?;
+    }
+}
+
+/// The zero before a value that stands alone and is no struct.
+pub(crate) fn singleton(cursor: &mut Cursor<'_>) -> Result<(), DecodeError> {
+    match cursor.uint()? {
+        0 => Ok(()),
+        _ => Err(DecodeErrorKind::BadFieldNumber.into()),
+    }
+}
+
+/// Skips a value. Scalars, the common case, need no walker.
+#[inline]
+pub(crate) fn skip(
+    cursor: &mut Cursor<'_>,
+    mut types: &Types,
+    id: Id,
+    max_depth: usize,
+) -> Result<(), DecodeError> {
+    match id {
+        Id::BOOL | Id::INT | Id::UINT | Id::FLOAT => drop(cursor.uint()?),
+        Id::STRING | Id::BYTES => drop(cursor.bytes()?),
+        _ => match Walker::new(id, max_depth).run(cursor, &mut types)? {
+            Walked::Done => {}
+            Walked::Message => return Err(DecodeErrorKind::UnexpectedEnd.into()),
+        },
+    }
+    Ok(())
+}

@@ -1,0 +1,238 @@
+//! The primitives of the format: integers, floats, counted bytes.
+
+use bytes::{BufMut, BytesMut};
+
+use super::decode::{DecodeError, DecodeErrorKind};
+
+/// Appends an unsigned integer: one byte below 128, else the negated byte count and the minimal big-endian bytes.
+#[inline]
+pub(crate) fn put_uint(out: &mut BytesMut, value: u64) {
+    if value <= 0x7f {
+        out.put_u8(value as u8);
+    } else {
+        let skip = (value.leading_zeros() / 8) as usize;
+        let mut buf = [0u8; 9];
+        buf[1..].copy_from_slice(&value.to_be_bytes());
+        // The count is sent as its negation, as a signed byte: 0xFF is one byte, 0xF8 is eight.
+        buf[skip] = (skip as u8).wrapping_sub(8);
+        out.put_slice(&buf[skip..]);
+    }
+}
+
+/// Appends a signed integer: bit 0 says whether the other bits are complemented.
+#[inline]
+pub(crate) fn put_int(out: &mut BytesMut, value: i64) {
+    put_uint(out, zigzag(value));
+}
+
+#[inline]
+pub(crate) fn zigzag(value: i64) -> u64 {
+    ((value << 1) ^ (value >> 63)) as u64
+}
+
+#[inline]
+pub(crate) fn unzigzag(value: u64) -> i64 {
+    ((value >> 1) as i64) ^ -((value & 1) as i64)
+}
+
+/// Appends a float: its bits reversed byte by byte, so that round numbers are short.
+#[inline]
+pub(crate) fn put_float(out: &mut BytesMut, value: f64) {
+    put_uint(out, value.to_bits().swap_bytes());
+}
+
+#[inline]
+pub(crate) fn float(bits: u64) -> f64 {
+    f64::from_bits(bits.swap_bytes())
+}
+
+/// Appends a length and the bytes.
+#[inline]
+pub(crate) fn put_bytes(out: &mut BytesMut, value: &[u8]) {
+    put_uint(out, value.len() as u64);
+    out.put_slice(value);
+}
+
+/// How many bytes [`put_uint`] writes.
+#[inline]
+pub(crate) fn uint_len(value: u64) -> usize {
+    if value <= 0x7f {
+        1
+    } else {
+        9 - (value.leading_zeros() / 8) as usize
+    }
+}
+
+/// Writes something behind its length, which is only known afterwards.
+///
+/// `guess` is the number of bytes the length is expected to take. When the guess is right nothing moves.
+pub(crate) fn close_length(out: &mut BytesMut, at: usize, guess: usize) -> usize {
+    let len = out.len() - at - guess;
+    let need = uint_len(len as u64);
+    if need > guess {
+        let grow = need - guess;
+        out.put_bytes(0, grow);
+        out.copy_within(at + guess..at + guess + len, at + need);
+    } else if need < guess {
+        out.copy_within(at + guess.., at + need);
+        let end = out.len() - (guess - need);
+        out.truncate(end);
+    }
+    let mut prefix = [0u8; 9];
+    let prefix = encode_uint(len as u64, &mut prefix);
+    out[at..at + need].copy_from_slice(prefix);
+    need
+}
+
+fn encode_uint(value: u64, buf: &mut [u8; 9]) -> &[u8] {
+    if value <= 0x7f {
+        buf[0] = value as u8;
+        &buf[..1]
+    } else {
+        let skip = (value.leading_zeros() / 8) as usize;
+        buf[1..].copy_from_slice(&value.to_be_bytes());
+        buf[skip] = (skip as u8).wrapping_sub(8);
+        &buf[skip..]
+    }
+}
+
+/// A position in bytes that have arrived.
+#[derive(Clone)]
+pub(crate) struct Cursor<'de> {
+    pub(crate) data: &'de [u8],
+    pub(crate) pos: usize,
+}
+
+impl<'de> Cursor<'de> {
+    pub(crate) fn new(data: &'de [u8]) -> Self {
+        Self { data, pos: 0 }
+    }
+
+    #[inline]
+    pub(crate) fn remaining(&self) -> usize {
+        self.data.len() - self.pos
+    }
+
+    #[inline]
+    pub(crate) fn uint(&mut self) -> Result<u64, DecodeError> {
+        match self.data.get(self.pos) {
+            Some(&byte) if byte <= 0x7f => {
+                self.pos += 1;
+                Ok(u64::from(byte))
+            }
+            _ => self.long_uint(),
+        }
+    }
+
+    fn long_uint(&mut self) -> Result<u64, DecodeError> {
+        match read_uint(&self.data[self.pos..])? {
+            Some((value, len)) => {
+                self.pos += len;
+                Ok(value)
+            }
+            None => Err(DecodeErrorKind::UnexpectedEnd.into()),
+        }
+    }
+
+    #[inline]
+    pub(crate) fn int(&mut self) -> Result<i64, DecodeError> {
+        Ok(unzigzag(self.uint()?))
+    }
+
+    /// A count of things that each take at least one byte, so it cannot exceed the bytes that are left.
+    #[inline]
+    pub(crate) fn count(&mut self) -> Result<usize, DecodeError> {
+        let count = self.uint()?;
+        if count > self.remaining() as u64 {
+            return Err(DecodeErrorKind::CountTooBig {
+                count,
+                remaining: self.remaining(),
+            }
+            .into());
+        }
+        Ok(count as usize)
+    }
+
+    /// Counted bytes.
+    #[inline]
+    pub(crate) fn bytes(&mut self) -> Result<&'de [u8], DecodeError> {
+        let count = self.count()?;
+        let bytes = &self.data[self.pos..self.pos + count];
+        self.pos += count;
+        Ok(bytes)
+    }
+}
+
+/// Reads an unsigned integer from the front of bytes that may not have arrived whole.
+pub(crate) fn read_uint(data: &[u8]) -> Result<Option<(u64, usize)>, DecodeError> {
+    let Some(&first) = data.first() else {
+        return Ok(None);
+    };
+    if first <= 0x7f {
+        return Ok(Some((u64::from(first), 1)));
+    }
+    let count = usize::from(first.wrapping_neg());
+    if count > 8 {
+        return Err(DecodeErrorKind::BadInteger.into());
+    }
+    let Some(bytes) = data.get(1..1 + count) else {
+        return Ok(None);
+    };
+    let value = bytes
+        .iter()
+        .fold(0u64, |value, &byte| value << 8 | u64::from(byte));
+    Ok(Some((value, 1 + count)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_integers_of_the_format_description() {
+        let mut out = BytesMut::new();
+        for value in [0, 7, 127, 128, 256, u64::MAX] {
+            put_uint(&mut out, value);
+        }
+        assert_eq!(
+            &out[..],
+            [
+                0, 7, 127, 0xff, 128, 0xfe, 1, 0, 0xf8, 255, 255, 255, 255, 255, 255, 255, 255
+            ]
+        );
+        let mut cursor = Cursor::new(&out);
+        for value in [0, 7, 127, 128, 256, u64::MAX] {
+            assert_eq!(cursor.uint().unwrap(), value);
+        }
+
+        let mut out = BytesMut::new();
+        put_int(&mut out, -129);
+        put_float(&mut out, 17.0);
+        assert_eq!(&out[..], [0xfe, 1, 1, 0xfe, 0x31, 0x40]);
+        for value in [0, -1, 1, i64::MIN, i64::MAX] {
+            assert_eq!(unzigzag(zigzag(value)), value);
+        }
+    }
+
+    #[test]
+    fn a_length_is_right_whatever_was_guessed() {
+        for len in [0usize, 1, 127, 128, 255, 256, 70_000] {
+            for guess in 1..=4 {
+                let mut out = BytesMut::from(&b"before"[..]);
+                out.put_bytes(0, guess);
+                out.put_bytes(7, len);
+                let width = close_length(&mut out, 6, guess);
+                let (value, read) = read_uint(&out[6..]).unwrap().unwrap();
+                assert_eq!((value, read), (len as u64, width));
+                assert_eq!(out.len(), 6 + width + len);
+                assert!(out[6 + width..].iter().all(|&byte| byte == 7));
+            }
+        }
+    }
+
+    #[test]
+    fn nine_byte_integers_are_refused() {
+        assert!(read_uint(&[0xf7, 1, 2, 3, 4, 5, 6, 7, 8, 9]).is_err());
+        assert!(read_uint(&[0xf8, 1]).unwrap().is_none());
+    }
+}

@@ -1,0 +1,285 @@
+//! What a host says about a plugin before it is started.
+
+use std::ffi::{OsStr, OsString};
+use std::fmt;
+use std::process::{Command, Stdio};
+use std::time::Duration;
+
+use tokio::io::AsyncWrite;
+
+use crate::connection::ConnectionConfig;
+use crate::handshake::{self, HandshakeConfig};
+
+/// Where a copy of a plugin's output goes. Anything that tokio can write to, such as
+/// [`tokio::io::stdout()`] or one end of a [`tokio::io::duplex`] pipe.
+///
+/// A writer that is slow slows the plugin down, as a slow pipe would. One that fails is written to
+/// no more; the plugin does not notice.
+pub type Writer = Box<dyn AsyncWrite + Send + Unpin>;
+
+/// The environment variables of a plugin's own host. They speak of that host, so they must not
+/// reach the plugins of a plugin that is a host itself.
+const NOT_INHERITED: [&str; 4] = [
+    handshake::ENV_CLIENT_CERT,
+    handshake::ENV_MULTIPLEX_GRPC,
+    handshake::ENV_UNIX_SOCKET_DIR,
+    handshake::ENV_UNIX_SOCKET_GROUP,
+];
+
+/// How to start one plugin and how to speak with it.
+///
+/// ```
+/// use std::process::Command;
+/// use std::time::Duration;
+/// use plugwire::handshake::HandshakeConfig;
+/// use plugwire::host::ClientConfig;
+///
+/// let config = ClientConfig::new(HandshakeConfig::new(1, "BASIC_PLUGIN", "hello"), Command::new("./greeter"))
+///     .start_timeout(Duration::from_secs(10))
+///     .env("GREETER_MOOD", "sunny")
+///     .sync_stdout(tokio::io::stdout());
+/// ```
+pub struct ClientConfig {
+    pub(super) handshake: HandshakeConfig,
+    pub(super) command: Command,
+    pub(super) versions: Vec<u32>,
+    pub(super) connection: ConnectionConfig,
+    pub(super) start_timeout: Duration,
+    pub(super) dial_timeout: Duration,
+    pub(super) kill_grace: Duration,
+    pub(super) sync_stdout: Option<Writer>,
+    pub(super) sync_stderr: Option<Writer>,
+    pub(super) stderr: Option<Writer>,
+    env: Vec<(OsString, OsString)>,
+    skip_host_env: bool,
+    ports: (u16, u16),
+}
+
+impl ClientConfig {
+    /// A plugin to be started by `command`, which may carry arguments, a working directory and
+    /// environment variables. Its standard streams are set by [`Client::launch`]: input is the
+    /// host's, output and error are pipes.
+    ///
+    /// [`Client::launch`]: super::Client::launch
+    pub fn new(handshake: HandshakeConfig, command: Command) -> Self {
+        Self {
+            versions: vec![handshake.protocol_version],
+            handshake,
+            command,
+            connection: ConnectionConfig::default(),
+            start_timeout: Duration::from_secs(60),
+            dial_timeout: Duration::from_secs(10),
+            kill_grace: Duration::from_secs(2),
+            sync_stdout: None,
+            sync_stderr: None,
+            stderr: None,
+            env: Vec::new(),
+            skip_host_env: false,
+            ports: (10_000, 25_000),
+        }
+    }
+
+    /// The app versions this host can use, in any order, instead of the handshake's one. The plugin
+    /// serves the highest that it knows too; [`Client::negotiated_version`] says which.
+    ///
+    /// [`Client::negotiated_version`]: super::Client::negotiated_version
+    pub fn versions(mut self, versions: impl IntoIterator<Item = u32>) -> Self {
+        self.versions = versions.into_iter().collect();
+        self
+    }
+
+    /// Settings of the session, the broker and the calls.
+    pub fn connection(mut self, connection: ConnectionConfig) -> Self {
+        self.connection = connection;
+        self
+    }
+
+    /// How long the plugin may take from its start until it has answered over its connection.
+    /// Default 1 minute.
+    pub fn start_timeout(mut self, timeout: Duration) -> Self {
+        self.start_timeout = timeout;
+        self
+    }
+
+    /// How long connecting to the address may take, within the start timeout. Default 10 s.
+    pub fn dial_timeout(mut self, timeout: Duration) -> Self {
+        self.dial_timeout = timeout;
+        self
+    }
+
+    /// What [`Client::kill`] grants: this long to answer the request to quit, and as long again to
+    /// exit. Default 2 s.
+    ///
+    /// [`Client::kill`]: super::Client::kill
+    pub fn kill_grace(mut self, grace: Duration) -> Self {
+        self.kill_grace = grace;
+        self
+    }
+
+    /// Where the plugin's standard output goes, as it comes. Default: nowhere.
+    pub fn sync_stdout(mut self, writer: impl AsyncWrite + Send + Unpin + 'static) -> Self {
+        self.sync_stdout = Some(Box::new(writer));
+        self
+    }
+
+    /// Where the plugin's standard error goes, as it comes. Default: nowhere. This is what the
+    /// plugin writes to its standard error once it serves; for its log see
+    /// [`stderr`](Self::stderr).
+    pub fn sync_stderr(mut self, writer: impl AsyncWrite + Send + Unpin + 'static) -> Self {
+        self.sync_stderr = Some(Box::new(writer));
+        self
+    }
+
+    /// Where a copy of the plugin's *original* standard error goes, byte for byte: its log, what it
+    /// wrote before it served, and the message of a crash. Default: nowhere. The lines are logged
+    /// in any case.
+    pub fn stderr(mut self, writer: impl AsyncWrite + Send + Unpin + 'static) -> Self {
+        self.stderr = Some(Box::new(writer));
+        self
+    }
+
+    /// Sets an environment variable for the plugin. The protocol's own variables win over it.
+    pub fn env(mut self, key: impl AsRef<OsStr>, value: impl AsRef<OsStr>) -> Self {
+        let (key, value) = (key.as_ref().to_owned(), value.as_ref().to_owned());
+        self.env.push((key, value));
+        self
+    }
+
+    /// Starts the plugin without the host's environment: with the protocol's variables, those of
+    /// [`env`](Self::env) and those set on the command, and nothing else. Not even `PATH`, so give
+    /// the command a path. Default off.
+    pub fn skip_host_env(mut self, skip: bool) -> Self {
+        self.skip_host_env = skip;
+        self
+    }
+
+    /// The TCP ports that a plugin without unix sockets may listen on. Default 10000 to 25000.
+    pub fn ports(mut self, lowest: u16, highest: u16) -> Self {
+        self.ports = (lowest, highest);
+        self
+    }
+
+    /// The command, with streams and environment set.
+    pub(super) fn take_command(&mut self) -> Command {
+        let program = self.command.get_program().to_owned();
+        let mut command = std::mem::replace(&mut self.command, Command::new(program));
+        let own: Vec<(OsString, Option<OsString>)> = command
+            .get_envs()
+            .map(|(key, value)| (key.to_owned(), value.map(OsStr::to_owned)))
+            .collect();
+        if self.skip_host_env {
+            command.env_clear();
+        }
+        for key in NOT_INHERITED {
+            command.env_remove(key);
+        }
+        for (key, value) in own {
+            match value {
+                Some(value) => command.env(key, value),
+                None => command.env_remove(key),
+            };
+        }
+        command.envs(self.env.drain(..));
+        command
+            .env(
+                &*self.handshake.magic_cookie_key,
+                &*self.handshake.magic_cookie_value,
+            )
+            .env(handshake::ENV_MIN_PORT, self.ports.0.to_string())
+            .env(handshake::ENV_MAX_PORT, self.ports.1.to_string())
+            .env(
+                handshake::ENV_PROTOCOL_VERSIONS,
+                handshake::print_versions(&self.versions),
+            )
+            .stdin(Stdio::inherit())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped());
+        command
+    }
+}
+
+impl fmt::Debug for ClientConfig {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ClientConfig")
+            .field("handshake", &self.handshake)
+            .field("command", &self.command)
+            .field("versions", &self.versions)
+            .field("start_timeout", &self.start_timeout)
+            .field("kill_grace", &self.kill_grace)
+            .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::*;
+
+    const HANDSHAKE: HandshakeConfig = HandshakeConfig::new(3, "COOKIE", "crumbs");
+
+    fn environment(mut config: ClientConfig) -> BTreeMap<String, Option<String>> {
+        let text = |value: &OsStr| value.to_str().unwrap().to_owned();
+        config
+            .take_command()
+            .get_envs()
+            .map(|(key, value)| (text(key), value.map(text)))
+            .collect()
+    }
+
+    fn set(value: &str) -> Option<Option<String>> {
+        Some(Some(value.to_owned()))
+    }
+
+    #[test]
+    fn the_protocols_variables_are_set() {
+        let env = environment(ClientConfig::new(HANDSHAKE, Command::new("x")).versions([3, 1]));
+        assert_eq!(env.get("COOKIE").cloned(), set("crumbs"));
+        assert_eq!(env.get("PLUGIN_PROTOCOL_VERSIONS").cloned(), set("3,1"));
+        assert_eq!(env.get("PLUGIN_MIN_PORT").cloned(), set("10000"));
+        assert_eq!(env.get("PLUGIN_MAX_PORT").cloned(), set("25000"));
+    }
+
+    #[test]
+    fn the_variables_of_an_outer_host_are_not_passed_on() {
+        let env = environment(ClientConfig::new(HANDSHAKE, Command::new("x")));
+        for key in NOT_INHERITED {
+            assert_eq!(env.get(key), Some(&None), "{key}");
+        }
+    }
+
+    #[test]
+    fn what_the_command_sets_itself_is_kept() {
+        let mut command = Command::new("x");
+        command
+            .env("PLUGIN_UNIX_SOCKET_DIR", "/run/x")
+            .env("A", "1")
+            .env_remove("B");
+        let config = ClientConfig::new(HANDSHAKE, command).env("C", "2");
+        let env = environment(config);
+        assert_eq!(env.get("PLUGIN_UNIX_SOCKET_DIR").cloned(), set("/run/x"));
+        assert_eq!(env.get("A").cloned(), set("1"));
+        assert_eq!(env.get("B"), Some(&None));
+        assert_eq!(env.get("C").cloned(), set("2"));
+    }
+
+    #[test]
+    fn without_the_hosts_environment_the_rest_stays() {
+        let mut command = Command::new("x");
+        command.env("A", "1");
+        let env = environment(
+            ClientConfig::new(HANDSHAKE, command)
+                .env("C", "2")
+                .skip_host_env(true),
+        );
+        assert_eq!(env.get("A").cloned(), set("1"));
+        assert_eq!(env.get("C").cloned(), set("2"));
+        assert_eq!(env.get("COOKIE").cloned(), set("crumbs"));
+    }
+
+    #[test]
+    fn the_protocols_variables_win() {
+        let config = ClientConfig::new(HANDSHAKE, Command::new("x")).env("COOKIE", "stale");
+        assert_eq!(environment(config).get("COOKIE").cloned(), set("crumbs"));
+    }
+}

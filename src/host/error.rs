@@ -1,0 +1,158 @@
+//! Why a plugin did not start.
+
+use std::fmt;
+use std::io;
+use std::path::PathBuf;
+use std::process::ExitStatus;
+use std::time::Duration;
+
+use crate::connection::ConnectionError;
+use crate::handshake::{Address, HandshakeError};
+use crate::rpc::CallError;
+
+/// Why [`Client::launch`](super::Client::launch) failed.
+///
+/// Whatever the reason, there is no process left of the plugin, nor its socket.
+///
+/// The text is go-plugin's where it has one, followed by what is known of the process: how it
+/// exited, if it did so of itself, and the last lines it wrote to its stderr.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum LaunchError {
+    /// The magic cookie's key or value is empty, or cannot be put into an environment.
+    #[error("no magic cookie key or value was set, or it holds a character that it must not")]
+    NoCookie,
+
+    /// The executable could not be started.
+    #[error("cannot start plugin {}: {source}{}", program.display(), on_a_new_line(notes))]
+    Start {
+        /// What was to be started.
+        program: PathBuf,
+        /// The system's reason. [`NotFound`](io::ErrorKind::NotFound) can also mean that the
+        /// interpreter of a script or the loader of a binary is missing.
+        source: io::Error,
+        /// Facts about the file: mode, owner, architecture.
+        notes: String,
+    },
+
+    /// The start timeout ran out before the plugin had answered over its connection.
+    #[error("timeout while waiting for plugin to start{}", report.suffix())]
+    Timeout {
+        /// The timeout.
+        after: Duration,
+        /// What is known of the process.
+        report: Box<ProcessReport>,
+    },
+
+    /// The plugin exited without printing a line.
+    #[error("plugin exited before we could connect{}{}", report.suffix(), on_a_new_line(notes))]
+    Exited {
+        /// How it exited, and its last words.
+        report: Box<ProcessReport>,
+        /// Facts about the executable.
+        notes: String,
+    },
+
+    /// The plugin's first line was no handshake, or one that this host cannot accept.
+    #[error("{source}{}{}", report.suffix(), on_a_new_line(notes))]
+    Handshake {
+        /// What was wrong with the line.
+        source: HandshakeError,
+        /// What is known of the process.
+        report: Box<ProcessReport>,
+        /// Facts about the executable, where the line was no handshake at all.
+        notes: String,
+    },
+
+    /// The address that the plugin announced could not be connected to.
+    #[error("cannot connect to plugin at {address}: {source}{}", report.suffix())]
+    Connect {
+        /// The address.
+        address: Address,
+        /// The reason.
+        source: io::Error,
+        /// What is known of the process.
+        report: Box<ProcessReport>,
+    },
+
+    /// The connection was made, but no session on it.
+    #[error("no session with plugin at {address}: {source}{}", report.suffix())]
+    Session {
+        /// The address.
+        address: Address,
+        /// The reason.
+        source: ConnectionError,
+        /// What is known of the process.
+        report: Box<ProcessReport>,
+    },
+
+    /// The plugin did not answer the first ping.
+    #[error("plugin at {address} does not answer: {source}{}", report.suffix())]
+    Ping {
+        /// The address.
+        address: Address,
+        /// The reason.
+        source: CallError,
+        /// What is known of the process.
+        report: Box<ProcessReport>,
+    },
+}
+
+impl LaunchError {
+    /// What is known of the process, unless it was never started.
+    pub fn report(&self) -> Option<&ProcessReport> {
+        match self {
+            LaunchError::NoCookie | LaunchError::Start { .. } => None,
+            LaunchError::Timeout { report, .. }
+            | LaunchError::Exited { report, .. }
+            | LaunchError::Handshake { report, .. }
+            | LaunchError::Connect { report, .. }
+            | LaunchError::Session { report, .. }
+            | LaunchError::Ping { report, .. } => Some(report),
+        }
+    }
+}
+
+/// What is known of a process that did not become a plugin.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct ProcessReport {
+    /// Its process id. The process is gone, so the number may be another's by now.
+    pub pid: u32,
+    /// How it exited, if it did so of itself. `None` when it had to be killed.
+    pub status: Option<ExitStatus>,
+    /// The last lines it wrote to its stderr.
+    pub stderr: String,
+}
+
+impl ProcessReport {
+    /// What follows the reason in an error's text.
+    fn suffix(&self) -> Suffix<'_> {
+        Suffix(self)
+    }
+}
+
+struct Suffix<'a>(&'a ProcessReport);
+
+impl fmt::Display for Suffix<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let report = self.0;
+        if let Some(status) = report.status {
+            write!(f, "\nThe plugin exited with {status}")?;
+        }
+        if !report.stderr.is_empty() {
+            write!(f, "\nThe plugin's last lines on stderr:")?;
+            for line in report.stderr.lines() {
+                write!(f, "\n  {line}")?;
+            }
+        }
+        Ok(())
+    }
+}
+
+fn on_a_new_line(notes: &str) -> String {
+    match notes.trim_end() {
+        "" => String::new(),
+        notes => format!("\n{notes}"),
+    }
+}

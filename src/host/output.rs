@@ -1,0 +1,193 @@
+//! What a plugin prints: its log on the original stderr, stray lines on stdout after the handshake,
+//! and the two synced streams.
+
+use std::collections::VecDeque;
+use std::io;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt};
+
+use super::config::Writer;
+use super::lines::Lines;
+use super::process::Exit;
+
+/// How long output is still read once its writer is gone. What a dead process wrote is in the pipe
+/// and is read at once; the time is for processes it started, which may hold the pipe open for ever.
+pub(super) const DRAIN: Duration = Duration::from_millis(500);
+
+/// Longer lines are logged in pieces of this many bytes, as go-plugin does.
+pub(super) const LOG_LINE: usize = 64 * 1024;
+
+/// The last lines of a plugin's stderr, for the error when it does not start.
+#[derive(Clone, Default)]
+pub(super) struct Tail(Arc<Mutex<VecDeque<String>>>);
+
+impl Tail {
+    const LINES: usize = 64;
+    const BYTES_PER_LINE: usize = 512;
+
+    fn push(&self, line: &[u8]) {
+        let line = String::from_utf8_lossy(&line[..line.len().min(Self::BYTES_PER_LINE)]);
+        let mut lines = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if lines.len() == Self::LINES {
+            lines.pop_front();
+        }
+        lines.push_back(line.into_owned());
+    }
+
+    pub(super) fn text(&self) -> String {
+        let lines = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        lines
+            .iter()
+            .map(String::as_str)
+            .collect::<Vec<_>>()
+            .join("\n")
+    }
+}
+
+/// Runs a pump of the process's own pipes to its end, but not for long after the process.
+pub(super) async fn until_drained(exit: Exit, pump: impl Future<Output = ()>) {
+    tokio::select! {
+        () = pump => {}
+        () = async { exit.wait().await; tokio::time::sleep(DRAIN).await } => {}
+    }
+}
+
+/// Logs each line of the plugin's stderr and copies the bytes.
+pub(super) async fn log_stderr(
+    pipe: impl AsyncRead + Unpin,
+    copy: Option<Writer>,
+    tail: Tail,
+    plugin: String,
+) {
+    let mut lines = Lines::new(pipe, LOG_LINE);
+    let mut copy = Copy::new(copy, "stderr");
+    let mut crashing = false;
+    loop {
+        let piece = match lines.next().await {
+            Ok(Some(piece)) => piece,
+            Ok(None) => return,
+            Err(error) => {
+                tracing::error!(plugin, %error, "reading plugin stderr");
+                return;
+            }
+        };
+        copy.write(piece.raw).await;
+        tail.push(piece.line());
+        let line = String::from_utf8_lossy(piece.line());
+        // From the head of a Go stack trace on, all of it belongs to the crash.
+        crashing |= line.starts_with("panic: ") || line.starts_with("fatal error: ");
+        if crashing {
+            tracing::error!(plugin, "{line}");
+        } else {
+            tracing::debug!(plugin, "{line}");
+        }
+    }
+}
+
+/// Reads on behind the handshake line, so that a plugin that prints there never blocks.
+pub(super) async fn drain_stdout(mut lines: Lines<impl AsyncRead + Unpin>, plugin: String) {
+    while let Ok(Some(piece)) = lines.next().await {
+        let line = String::from_utf8_lossy(piece.line());
+        tracing::debug!(plugin, "stdout: {line}");
+    }
+}
+
+/// Copies one of the synced streams until it ends.
+pub(super) async fn sync(
+    mut stream: impl AsyncRead + Unpin,
+    writer: Option<Writer>,
+    name: &'static str,
+) {
+    let mut copy = Copy::new(writer, name);
+    let mut buffer = vec![0; 16 * 1024];
+    // An error is the connection lost, which everything else on it reports.
+    while let Ok(1..) = match stream.read(&mut buffer).await {
+        Ok(read) => {
+            copy.write(&buffer[..read]).await;
+            Ok(read)
+        }
+        Err(error) => Err(error),
+    } {}
+}
+
+/// A writer of the host's that may be absent, and is given up when it fails: output must be read on,
+/// or the plugin would block on a host that has lost interest.
+struct Copy {
+    writer: Option<Writer>,
+    name: &'static str,
+}
+
+impl Copy {
+    fn new(writer: Option<Writer>, name: &'static str) -> Self {
+        Self { writer, name }
+    }
+
+    async fn write(&mut self, bytes: &[u8]) {
+        let Some(writer) = &mut self.writer else {
+            return;
+        };
+        if let Err(error) = write_out(writer, bytes).await {
+            tracing::warn!(%error, "the plugin's {} is copied no more", self.name);
+            self.writer = None;
+        }
+    }
+}
+
+/// Flushes each time: what a plugin printed is wanted now, not when a buffer is full.
+async fn write_out(writer: &mut Writer, bytes: &[u8]) -> io::Result<()> {
+    writer.write_all(bytes).await?;
+    writer.flush().await
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_tail_keeps_the_last_lines() {
+        let tail = Tail::default();
+        for line in 0..100 {
+            tail.push(format!("line {line}").as_bytes());
+        }
+        let text = tail.text();
+        assert_eq!(text.lines().count(), Tail::LINES);
+        assert!(
+            text.starts_with("line 36\n") && text.ends_with("\nline 99"),
+            "{text}"
+        );
+    }
+
+    #[test]
+    fn the_tail_shortens_long_lines() {
+        let tail = Tail::default();
+        tail.push(&[b'x'; 100_000]);
+        assert_eq!(tail.text().len(), Tail::BYTES_PER_LINE);
+    }
+
+    #[tokio::test]
+    async fn stderr_is_copied_byte_for_byte() {
+        let text = b"one\r\n\xff two\n\nlast without a break";
+        let (copy, mut copied) = tokio::io::duplex(1024);
+        let tail = Tail::default();
+        log_stderr(&text[..], Some(Box::new(copy)), tail.clone(), "p".into()).await;
+        let mut read = Vec::new();
+        copied.read_to_end(&mut read).await.unwrap();
+        assert_eq!(read, text);
+        assert_eq!(tail.text(), "one\n\u{fffd} two\n\nlast without a break");
+    }
+
+    #[tokio::test]
+    async fn a_writer_that_fails_does_not_stop_the_reading() {
+        let (copy, gone) = tokio::io::duplex(4);
+        drop(gone);
+        let (mut stream, read) = tokio::io::duplex(16);
+        let pump = tokio::spawn(sync(read, Some(Box::new(copy)), "stdout"));
+        for _ in 0..10 {
+            stream.write_all(&[7; 16]).await.unwrap();
+        }
+        drop(stream);
+        pump.await.unwrap();
+    }
+}

@@ -1,0 +1,109 @@
+//! The settings of a session, with the defaults of `hashicorp/yamux`.
+
+use std::time::Duration;
+
+/// What the crate calls its default credit: the receive window every stream starts with.
+const INITIAL_WINDOW: usize = 256 * 1024;
+
+/// How far one stream's receive window may grow past [`INITIAL_WINDOW`].
+///
+/// The crate refuses a frame above 1 MiB, and a Go sender puts as much into one frame as the
+/// window allows, so a window may never exceed 1 MiB.
+const WINDOW_GROWTH: usize = 768 * 1024;
+
+/// The crate sends no two pings within this.
+const PING_INTERVAL: Duration = Duration::from_secs(10);
+
+/// Settings of a [`Session`](super::Session).
+///
+/// ```
+/// use std::time::Duration;
+/// use plugwire::mux::Config;
+///
+/// let config = Config::default()
+///     .keep_alive(Some(Duration::from_secs(15)))
+///     .max_streams(1_000);
+/// ```
+#[derive(Clone, Debug)]
+pub struct Config {
+    pub(super) accept_backlog: usize,
+    pub(super) keep_alive: Option<Duration>,
+    pub(super) keep_alive_timeout: Duration,
+    pub(super) close_timeout: Duration,
+    pub(super) stream_close_timeout: Duration,
+    pub(super) max_streams: usize,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Config {
+            accept_backlog: 256,
+            keep_alive: Some(Duration::from_secs(30)),
+            keep_alive_timeout: Duration::from_secs(10),
+            close_timeout: Duration::from_secs(1),
+            stream_close_timeout: Duration::from_secs(5 * 60),
+            max_streams: 1 << 16,
+        }
+    }
+}
+
+impl Config {
+    /// How many streams of the peer may wait to be accepted before further ones are reset.
+    /// Default 256, and at least 1. (`AcceptBacklog`)
+    pub fn accept_backlog(mut self, streams: usize) -> Self {
+        self.accept_backlog = streams.max(1);
+        self
+    }
+
+    /// After how long a silence the peer is asked for a sign of life, or `None` for never.
+    /// Default 30 s; less than 10 s counts as 10 s. (`KeepAliveInterval`)
+    pub fn keep_alive(mut self, interval: Option<Duration>) -> Self {
+        self.keep_alive = interval.map(|interval| interval.max(PING_INTERVAL));
+        self
+    }
+
+    /// How long the sign of life may take before the session is ended. Default 10 s.
+    /// (`ConnectionWriteTimeout`)
+    pub fn keep_alive_timeout(mut self, timeout: Duration) -> Self {
+        self.keep_alive_timeout = timeout;
+        self
+    }
+
+    /// How long closing the session may take to write what is still queued. Default 1 s.
+    pub fn close_timeout(mut self, timeout: Duration) -> Self {
+        self.close_timeout = timeout;
+        self
+    }
+
+    /// How long a stream that was closed here may stay open at the peer before it is reset.
+    /// Default 5 minutes. (`StreamCloseTimeout`)
+    pub fn stream_close_timeout(mut self, timeout: Duration) -> Self {
+        self.stream_close_timeout = timeout;
+        self
+    }
+
+    /// How many streams may be open at once, both sides' together. Default 65,536.
+    ///
+    /// Above it a stream of the peer is reset and [`Session::open`](super::Session::open) fails;
+    /// the session and its other streams go on.
+    pub fn max_streams(mut self, streams: usize) -> Self {
+        self.max_streams = streams.max(1);
+        self
+    }
+
+    /// The crate's settings that follow from these.
+    pub(super) fn yamux(&self) -> yamux::Config {
+        // The crate ends the whole connection at its own limit, so that has to stay out of reach:
+        // refused streams count there until the driver has let go of them.
+        let most = (usize::MAX - WINDOW_GROWTH) / INITIAL_WINDOW;
+        let crate_limit = self.max_streams.saturating_mul(2).saturating_add(1024).min(most);
+        let mut config = yamux::Config::default();
+        // The setters check each other's values, so the window's limit is lifted first.
+        config.set_max_connection_receive_window(None);
+        config.set_max_num_streams(crate_limit);
+        config.set_max_connection_receive_window(Some(
+            INITIAL_WINDOW * crate_limit + WINDOW_GROWTH,
+        ));
+        config
+    }
+}

@@ -1,0 +1,60 @@
+//! The plugin's side: be started by a host, and serve it.
+//!
+//! A plugin's `main` makes a [`ServeConfig`] and calls [`serve`], which returns when the host has
+//! asked the plugin to quit:
+//!
+//! ```no_run
+//! use std::convert::Infallible;
+//! use plugwire::connection::PluginSet;
+//! use plugwire::handshake::HandshakeConfig;
+//! use plugwire::plugin::{self, ServeConfig};
+//! use plugwire::rpc::Service;
+//!
+//! const HANDSHAKE: HandshakeConfig = HandshakeConfig::new(1, "BASIC_PLUGIN", "hello");
+//!
+//! #[tokio::main]
+//! async fn main() {
+//!     let plugins = PluginSet::new().register("greeter", |_broker| {
+//!         let greet = |_: ()| async { Ok::<_, Infallible>("Hello!".to_owned()) };
+//!         Ok(Service::new().method("Greet", greet))
+//!     });
+//!     plugin::serve(ServeConfig::new(HANDSHAKE, plugins)).await;
+//! }
+//! ```
+//!
+//! # Standard output and standard error
+//!
+//! While a plugin serves, what the process writes to its standard output and standard error goes to
+//! the host over the connection, on Unix whoever writes it: `println!`, C code, a process it
+//! started. Both are kept in order, and what was written before the host asked the plugin to quit
+//! arrives before the answer.
+//!
+//! Before a host connects, and while it reads slowly, output is kept: 1 MiB of each of the two, and
+//! what a pipe holds. Beyond that writing blocks, as it does on any full pipe. If nobody has read
+//! anything for 5 s by then, what does not fit is dropped until somebody does, so that a plugin
+//! cannot hang for want of a reader.
+//!
+//! The *original* standard error is the plugin's log. [`original_stderr`] writes there, and so does
+//! a panic. A host turns each line into a log record:
+//!
+//! ```text
+//! tracing_subscriber::fmt().with_writer(plugwire::plugin::original_stderr).init();
+//! ```
+//!
+//! # Signals
+//!
+//! From [`serve`] on, and for the rest of the process's life, SIGINT is ignored: Ctrl-C at a
+//! terminal reaches host and plugin alike, and it is the host that decides.
+
+mod config;
+mod hooks;
+mod interrupt;
+mod listener;
+mod original;
+mod panic;
+mod serve;
+mod stdio;
+
+pub use config::ServeConfig;
+pub use original::{OriginalStderr, original_stderr};
+pub use serve::{ServeError, serve, try_serve};

@@ -1,0 +1,278 @@
+//! From the environment to the end of serving.
+
+use std::ffi::OsStr;
+use std::io;
+use std::process;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+use tokio::time::timeout;
+
+use super::config::ServeConfig;
+use super::hooks::Hooks;
+use super::interrupt;
+use super::listener::{Environment, Listener};
+use super::panic;
+use super::stdio::Stdio;
+use crate::connection::{ConnectionError, RpcServer};
+use crate::handshake::{self, HandshakeConfig, HandshakeError, HandshakeLine};
+
+/// How long connections may go on once the host asked the plugin to quit. The host closes its own
+/// as soon as it has the answer.
+const FINISH: Duration = Duration::from_secs(1);
+
+/// How long to wait after a connection could not be accepted for want of descriptors or memory.
+const BREATHER: Duration = Duration::from_millis(50);
+
+/// Serves the host that started this process, until it asks the plugin to quit. (`plugin.Serve`)
+///
+/// This is what a plugin's `main` calls. When it returns, `main` should too.
+///
+/// Where serving is not possible, and first of all when the process was not started by a host, the
+/// reason is written to standard error and the process **exits with status 1**. Use [`try_serve`]
+/// to decide otherwise.
+///
+/// # Panics
+///
+/// Outside a tokio runtime with I/O and time enabled.
+pub async fn serve(config: ServeConfig) {
+    if let Err(error) = try_serve(config).await {
+        eprintln!("{error}");
+        process::exit(1);
+    }
+}
+
+/// Serves the host that started this process, until it asks the plugin to quit.
+///
+/// The process's standard output, standard error and SIGINT are taken over; see the
+/// [module](super). A process can serve once at a time. Dropping the future stops serving.
+///
+/// # Errors
+///
+/// See [`ServeError`]. On every error, standard output and standard error are what they were, and
+/// the socket is removed.
+///
+/// # Panics
+///
+/// Outside a tokio runtime with I/O and time enabled.
+pub async fn try_serve(config: ServeConfig) -> Result<(), ServeError> {
+    let key = &*config.handshake.magic_cookie_key;
+    // An empty name is no variable; what is wrong with it is said below.
+    let cookie = (!key.is_empty()).then(|| std::env::var_os(key)).flatten();
+    check_cookie(&config.handshake, cookie.as_deref())?;
+
+    let environment = Environment::of_this_process();
+    let own: Vec<u32> = config.versions.keys().copied().collect();
+    let version = handshake::choose_version(&own, &environment.host_versions)
+        .unwrap_or(config.handshake.protocol_version);
+    let plugins = config.versions.get(&version).cloned().unwrap_or_default();
+
+    let mut background = JoinSet::new();
+    let listener = Listener::bind(&environment)?;
+    interrupt::ignore(&mut background).map_err(ServeError::Signal)?;
+    panic::tell_the_host();
+    let stdio = Arc::new(Stdio::capture().map_err(ServeError::Stdio)?);
+
+    let line = HandshakeLine::new(version, listener.address().clone()).encode()?;
+    stdio.announce(&line).await.map_err(ServeError::Announce)?;
+    tracing::debug!(address = %listener.address(), version, "serving");
+
+    let (quit, quit_asked) = watch::channel(false);
+    let hooks = Hooks {
+        stdio: Arc::clone(&stdio),
+        quit,
+    };
+    let server = RpcServer::new(plugins, config.connection, Arc::new(hooks));
+    let served = accept(listener, server, quit_asked).await;
+    stdio.restore().await;
+    served
+}
+
+/// Serves connections until one of them asks to quit. Removes the listener then.
+async fn accept(
+    listener: Listener,
+    server: RpcServer,
+    mut quit: watch::Receiver<bool>,
+) -> Result<(), ServeError> {
+    let mut connections = JoinSet::new();
+    loop {
+        tokio::select! {
+            accepted = listener.accept() => match accepted {
+                Ok(io) => {
+                    let server = server.clone();
+                    connections.spawn(async move { server.serve_conn(io).await });
+                }
+                Err(error) if is_passing(&error) => {
+                    tracing::warn!(%error, "cannot accept a connection");
+                    tokio::time::sleep(BREATHER).await;
+                }
+                Err(error) => return Err(ServeError::Accept(error)),
+            },
+            Some(ended) = connections.join_next() => log_end(ended),
+            // The sender lives as long as the server, so an error cannot be.
+            _ = quit.wait_for(|&quit| quit) => break,
+        }
+    }
+    drop(listener);
+    let finish = async {
+        while let Some(ended) = connections.join_next().await {
+            log_end(ended);
+        }
+    };
+    if timeout(FINISH, finish).await.is_err() {
+        tracing::debug!(
+            open = connections.len(),
+            "ending connections that go on after quit"
+        );
+    }
+    connections.shutdown().await;
+    Ok(())
+}
+
+fn log_end(ended: Result<Result<(), ConnectionError>, tokio::task::JoinError>) {
+    match ended {
+        Ok(Ok(())) => tracing::debug!("connection ended"),
+        Ok(Err(error)) => tracing::warn!(%error, "connection failed"),
+        Err(error) => tracing::error!(%error, "connection failed"),
+    }
+}
+
+/// Whether accepting may work again: the peer went away, or something ran out for now.
+fn is_passing(error: &io::Error) -> bool {
+    /// `EMFILE` and `ENFILE`, which have no [`io::ErrorKind`]; the numbers are the same on every
+    /// Unix.
+    const NO_DESCRIPTORS: [i32; 2] = [24, 23];
+    matches!(
+        error.kind(),
+        io::ErrorKind::ConnectionAborted
+            | io::ErrorKind::ConnectionReset
+            | io::ErrorKind::Interrupted
+            | io::ErrorKind::OutOfMemory
+    ) || error
+        .raw_os_error()
+        .is_some_and(|code| NO_DESCRIPTORS.contains(&code))
+}
+
+/// Whether the cookie in the environment is the one that hosts of this plugin set.
+fn check_cookie(handshake: &HandshakeConfig, cookie: Option<&OsStr>) -> Result<(), ServeError> {
+    if !handshake.has_cookie() {
+        return Err(ServeError::Misconfigured);
+    }
+    if cookie != Some(OsStr::new(&*handshake.magic_cookie_value)) {
+        return Err(ServeError::NotLaunchedByHost);
+    }
+    Ok(())
+}
+
+/// Why a plugin could not serve.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ServeError {
+    /// The magic cookie's key or value is empty, or no environment can hold it.
+    #[error(
+        "Misconfigured ServeConfig given to serve this plugin: no magic cookie\n\
+         key or value was set. Please notify the plugin author and report\n\
+         this as a bug."
+    )]
+    Misconfigured,
+
+    /// The magic cookie is not in the environment: a person started the plugin, or another host.
+    #[error(
+        "This binary is a plugin. These are not meant to be executed directly.\n\
+         Please execute the program that consumes these plugins, which will\n\
+         load any plugins automatically"
+    )]
+    NotLaunchedByHost,
+
+    /// There is no socket to listen on.
+    #[error("plugin init error: cannot listen in {place}: {source}")]
+    Listen {
+        /// The directory or the range of ports.
+        place: String,
+        /// The system's reason.
+        source: io::Error,
+    },
+
+    /// The TCP ports that the host allows are no range of ports.
+    #[error("plugin init error: {0}")]
+    Ports(String),
+
+    /// Standard output and standard error could not be taken over.
+    #[error("Error preparing plugin: {0}")]
+    Stdio(#[source] io::Error),
+
+    /// SIGINT could not be taken over.
+    #[error("Error preparing plugin: cannot handle interrupts: {0}")]
+    Signal(#[source] io::Error),
+
+    /// The address cannot be written into a handshake line.
+    #[error("plugin init error: {0}")]
+    Handshake(#[from] HandshakeError),
+
+    /// The handshake line could not be written to standard output.
+    #[error("plugin init error: cannot write the handshake: {0}")]
+    Announce(#[source] io::Error),
+
+    /// The listener broke.
+    #[error("plugin server: {0}")]
+    Accept(#[source] io::Error),
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const HANDSHAKE: HandshakeConfig = HandshakeConfig::new(1, "BASIC_PLUGIN", "hello");
+
+    #[test]
+    fn the_right_cookie_is_accepted() {
+        check_cookie(&HANDSHAKE, Some(OsStr::new("hello"))).unwrap();
+    }
+
+    #[test]
+    fn without_the_cookie_the_plugin_says_what_it_is() {
+        for cookie in [None, Some(OsStr::new("")), Some(OsStr::new("Hello"))] {
+            let error = check_cookie(&HANDSHAKE, cookie).unwrap_err();
+            assert!(matches!(error, ServeError::NotLaunchedByHost), "{error:?}");
+            assert!(
+                error
+                    .to_string()
+                    .starts_with("This binary is a plugin. These are not meant")
+            );
+        }
+    }
+
+    #[test]
+    fn an_empty_cookie_is_a_mistake_of_the_author() {
+        for (key, value) in [("", "hello"), ("BASIC_PLUGIN", "")] {
+            let handshake = HandshakeConfig::new(1, key, value);
+            let error = check_cookie(&handshake, Some(OsStr::new(""))).unwrap_err();
+            assert!(matches!(error, ServeError::Misconfigured), "{error:?}");
+            assert!(
+                error
+                    .to_string()
+                    .starts_with("Misconfigured ServeConfig given")
+            );
+        }
+    }
+
+    #[tokio::test]
+    async fn serving_fails_without_a_host() {
+        let handshake = HandshakeConfig::new(1, "PLUGWIRE_TEST_COOKIE_NOBODY_SETS", "x");
+        let config = ServeConfig::new(handshake, Default::default());
+        let error = try_serve(config).await.unwrap_err();
+        assert!(matches!(error, ServeError::NotLaunchedByHost), "{error:?}");
+        let config = ServeConfig::new(HandshakeConfig::new(1, "", ""), Default::default());
+        let error = try_serve(config).await.unwrap_err();
+        assert!(matches!(error, ServeError::Misconfigured), "{error:?}");
+    }
+
+    #[test]
+    fn running_out_of_descriptors_passes() {
+        assert!(is_passing(&io::Error::from_raw_os_error(24)));
+        assert!(is_passing(&io::ErrorKind::ConnectionAborted.into()));
+        assert!(!is_passing(&io::ErrorKind::InvalidInput.into()));
+    }
+}

@@ -1,0 +1,280 @@
+//! The calling side.
+
+use std::future::poll_fn;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::Poll;
+use std::time::Duration;
+
+use serde::de::DeserializeOwned;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::task::JoinHandle;
+
+use super::in_flight::InFlight;
+use super::inbox::{Inbox, ReceiveError};
+use super::message::{Request, Response};
+use super::outbox::{Outbox, SendError};
+use super::{BoxIo, Codec, Encode};
+use crate::codec::{DecodeError, EncodeError, Message};
+
+/// A connection to a [`Server`](super::Server), or to any `net/rpc` server of Go's.
+///
+/// Cheap to clone; the clones are one connection, and may be called from any number of tasks at
+/// once. The connection ends when it is [closed](Client::close), when the last clone is dropped, or
+/// when the peer ends it.
+#[derive(Clone)]
+pub struct Client {
+    shared: Arc<Shared>,
+    timeout: Option<Duration>,
+    /// Ends the connection's task with the last clone.
+    _task: Arc<Task>,
+}
+
+struct Shared {
+    outbox: Outbox,
+    calls: Mutex<InFlight>,
+}
+
+struct Task(JoinHandle<()>);
+
+impl Drop for Task {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}
+
+/// Why a call gave no reply.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum CallError {
+    /// The peer answered with an error; the text is the peer's.
+    #[error("{0}")]
+    Server(String),
+    /// The connection was closed before the call, or on this side during it.
+    #[error("connection is shut down")]
+    Shutdown,
+    /// The peer ended the connection before it answered.
+    #[error("unexpected EOF")]
+    UnexpectedEof,
+    /// The connection broke before the answer came.
+    #[error("the connection failed: {0}")]
+    Connection(String),
+    /// No answer came within the deadline of [`Client::with_timeout`].
+    #[error("{method} gave no answer within {timeout:?}")]
+    Timeout {
+        /// The service and method called.
+        method: String,
+        /// How long the answer was waited for.
+        timeout: Duration,
+    },
+    /// The argument cannot be written; nothing was sent.
+    #[error("the argument of {method}: {source}")]
+    Encode {
+        /// The service and method called.
+        method: String,
+        /// What is wrong with it.
+        source: EncodeError,
+    },
+    /// The reply is not of the type expected.
+    #[error("the reply of {method}: {source}")]
+    Decode {
+        /// The service and method called.
+        method: String,
+        /// What is wrong with it.
+        source: DecodeError,
+    },
+}
+
+impl CallError {
+    /// Whether the peer has the service but not the method: it is older than the caller, or
+    /// another plugin.
+    pub fn is_method_not_found(&self) -> bool {
+        matches!(self, CallError::Server(text) if text.starts_with("rpc: can't find method "))
+    }
+
+    /// Whether the peer does not have the service.
+    pub fn is_service_not_found(&self) -> bool {
+        matches!(self, CallError::Server(text) if text.starts_with("rpc: can't find service "))
+    }
+
+    /// Whether the deadline passed.
+    pub fn is_timeout(&self) -> bool {
+        matches!(self, CallError::Timeout { .. })
+    }
+
+    /// Whether the connection is of no more use.
+    pub fn is_disconnected(&self) -> bool {
+        matches!(
+            self,
+            CallError::Shutdown | CallError::UnexpectedEof | CallError::Connection(_)
+        )
+    }
+}
+
+impl Client {
+    /// Starts calling over a byte stream.
+    ///
+    /// # Panics
+    ///
+    /// Outside a tokio runtime: the replies are read by a task of their own.
+    pub fn new<T>(io: T, codec: Codec) -> Client
+    where
+        T: AsyncRead + AsyncWrite + Send + Unpin + 'static,
+    {
+        let (read, write) = tokio::io::split(Box::new(io) as BoxIo);
+        let shared = Arc::new(Shared {
+            outbox: Outbox::new(write, codec),
+            calls: Mutex::new(InFlight::new()),
+        });
+        let task = tokio::spawn(run(shared.clone(), Inbox::new(read, codec)));
+        Client {
+            shared,
+            timeout: None,
+            _task: Arc::new(Task(task)),
+        }
+    }
+
+    /// The same connection with a deadline for each call made through the returned handle.
+    pub fn with_timeout(&self, timeout: Duration) -> Client {
+        Client {
+            timeout: Some(timeout),
+            ..self.clone()
+        }
+    }
+
+    /// Calls `method`, such as `Plugin.Greet`, and waits for its reply.
+    ///
+    /// Go methods without an argument or a reply of use take and give a nil `interface{}`: that is
+    /// `()` here. Dropping the future abandons the call: the peer still runs it, and its reply is
+    /// thrown away.
+    pub async fn call<A, R>(&self, method: &str, argument: &A) -> Result<R, CallError>
+    where
+        A: Encode + ?Sized,
+        R: DeserializeOwned,
+    {
+        let reply = match self.timeout {
+            None => self.exchange(method, argument).await,
+            Some(timeout) => {
+                match tokio::time::timeout(timeout, self.exchange(method, argument)).await {
+                    Ok(reply) => reply,
+                    Err(_) => Err(CallError::Timeout {
+                        method: method.to_owned(),
+                        timeout,
+                    }),
+                }
+            }
+        }?;
+        reply.body.decode().map_err(|source| CallError::Decode {
+            method: method.to_owned(),
+            source,
+        })
+    }
+
+    async fn exchange<A>(&self, method: &str, argument: &A) -> Result<Message, CallError>
+    where
+        A: Encode + ?Sized,
+    {
+        let shared = &*self.shared;
+        shared.outbox.ready().await;
+        let (seq, reply) = shared.calls().begin().ok_or(CallError::Shutdown)?;
+        let _abandon = Abandon { shared, seq };
+        let request = Request {
+            service_method: method,
+            seq,
+        };
+        shared
+            .outbox
+            .send(&request, argument)
+            .map_err(|error| match error {
+                SendError::Closed => CallError::Shutdown,
+                SendError::Encode(source) => CallError::Encode {
+                    method: method.to_owned(),
+                    source,
+                },
+            })?;
+        reply.await.unwrap_or(Err(CallError::Shutdown))
+    }
+
+    /// Closes the connection. Calls that wait, and all later ones, fail with
+    /// [`CallError::Shutdown`].
+    pub fn close(&self) {
+        self.shared.end(|| CallError::Shutdown);
+        self._task.0.abort();
+    }
+
+    /// How many calls wait for their reply.
+    pub fn in_flight(&self) -> usize {
+        self.shared.calls().len()
+    }
+}
+
+impl std::fmt::Debug for Client {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Client")
+            .field("in_flight", &self.in_flight())
+            .field("timeout", &self.timeout)
+            .finish()
+    }
+}
+
+impl Shared {
+    fn calls(&self) -> MutexGuard<'_, InFlight> {
+        self.calls.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn end(&self, error: impl FnMut() -> CallError) {
+        self.outbox.close();
+        self.calls().end(error);
+    }
+}
+
+/// Forgets a call whose future is dropped; after the reply there is nothing left to forget.
+struct Abandon<'a> {
+    shared: &'a Shared,
+    seq: u64,
+}
+
+impl Drop for Abandon<'_> {
+    fn drop(&mut self) {
+        self.shared.calls().abandon(self.seq);
+    }
+}
+
+/// Reads replies, and writes what the callers could not, until the connection ends.
+async fn run(shared: Arc<Shared>, mut inbox: Inbox) {
+    let error = poll_fn(|cx| {
+        if let Poll::Ready(error) = shared.outbox.poll_write(cx) {
+            return Poll::Ready(ReceiveError::Decode(error.into()));
+        }
+        loop {
+            match inbox.poll_next(cx) {
+                Poll::Ready(Ok(reply)) => {
+                    if let Err(error) = take_reply(&shared, reply) {
+                        return Poll::Ready(ReceiveError::Decode(error));
+                    }
+                }
+                Poll::Ready(Err(error)) => return Poll::Ready(error),
+                Poll::Pending => return Poll::Pending,
+            }
+        }
+    })
+    .await;
+    shared.end(|| match &error {
+        ReceiveError::Eof => CallError::UnexpectedEof,
+        ReceiveError::Decode(error) => CallError::Connection(error.to_string()),
+    });
+}
+
+/// Hands a reply to its call. An error means that the peer's headers cannot be read.
+fn take_reply(shared: &Shared, reply: Message) -> Result<(), DecodeError> {
+    let header: Response<'_> = reply.header.decode()?;
+    let (seq, error) = (header.seq, header.error);
+    let outcome = if error.is_empty() {
+        Ok(reply)
+    } else {
+        Err(CallError::Server(error.to_owned()))
+    };
+    if !shared.calls().complete(seq, outcome) {
+        tracing::debug!(seq, "a reply for a call that nobody waits for");
+    }
+    Ok(())
+}

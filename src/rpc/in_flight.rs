@@ -1,0 +1,100 @@
+//! The calls that wait for their replies.
+
+use std::collections::HashMap;
+
+use tokio::sync::oneshot;
+
+use super::client::CallError;
+use crate::codec::Message;
+
+/// What a waiting call gets.
+pub(super) type Outcome = Result<Message, CallError>;
+
+/// Sequence numbers and the calls that own them.
+pub(super) struct InFlight {
+    next: u64,
+    waiting: HashMap<u64, oneshot::Sender<Outcome>>,
+    /// Set once no reply can come any more: what calls made from then on get.
+    ended: bool,
+}
+
+impl InFlight {
+    pub(super) fn new() -> Self {
+        InFlight {
+            next: 0,
+            waiting: HashMap::new(),
+            ended: false,
+        }
+    }
+
+    /// Numbers a new call; `None` when no reply can come any more.
+    pub(super) fn begin(&mut self) -> Option<(u64, oneshot::Receiver<Outcome>)> {
+        if self.ended {
+            return None;
+        }
+        let seq = self.next;
+        self.next += 1;
+        let (sender, receiver) = oneshot::channel();
+        self.waiting.insert(seq, sender);
+        Some((seq, receiver))
+    }
+
+    /// Hands a reply to its call. False when nobody waits for it, as after a call was abandoned.
+    pub(super) fn complete(&mut self, seq: u64, outcome: Outcome) -> bool {
+        match self.waiting.remove(&seq) {
+            Some(waiting) => waiting.send(outcome).is_ok(),
+            None => false,
+        }
+    }
+
+    /// The call no longer waits.
+    pub(super) fn abandon(&mut self, seq: u64) {
+        self.waiting.remove(&seq);
+    }
+
+    /// No reply comes any more: fails every waiting call and every later one.
+    pub(super) fn end(&mut self, mut error: impl FnMut() -> CallError) {
+        self.ended = true;
+        for (_, waiting) in self.waiting.drain() {
+            let _ = waiting.send(Err(error()));
+        }
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.waiting.len()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_call_gets_a_number_of_its_own() {
+        let mut calls = InFlight::new();
+        let numbers: Vec<u64> = (0..3).filter_map(|_| calls.begin()).map(|c| c.0).collect();
+        assert_eq!(numbers, [0, 1, 2]);
+        assert_eq!(calls.len(), 3);
+    }
+
+    #[test]
+    fn an_abandoned_call_s_reply_is_nobody_s() {
+        let mut calls = InFlight::new();
+        let (seq, _receiver) = calls.begin().unwrap();
+        calls.abandon(seq);
+        assert!(!calls.complete(seq, Err(CallError::Shutdown)));
+        assert_eq!(calls.len(), 0);
+    }
+
+    #[test]
+    fn the_end_fails_waiting_calls_and_later_ones() {
+        let mut calls = InFlight::new();
+        let (_, mut receiver) = calls.begin().unwrap();
+        calls.end(|| CallError::UnexpectedEof);
+        assert!(matches!(
+            receiver.try_recv(),
+            Ok(Err(CallError::UnexpectedEof))
+        ));
+        assert!(calls.begin().is_none());
+    }
+}

@@ -1,0 +1,196 @@
+//! The answering side.
+
+use std::collections::HashMap;
+use std::future::poll_fn;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::task::JoinSet;
+
+use super::inbox::{Inbox, ReceiveError};
+use super::message::{Empty, Request, Response};
+use super::outbox::{Outbox, SendError};
+use super::{BoxIo, Codec, Encode, Service};
+use crate::codec::{DecodeError, Message};
+
+/// Serves [services](Service) by name to any number of connections.
+///
+/// Cheap to clone; adding a service to one clone does not add it to the others.
+#[derive(Clone, Debug, Default)]
+pub struct Server {
+    services: Arc<HashMap<String, Service>>,
+}
+
+/// Why serving a connection ended, other than by the peer finishing.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ServeError {
+    /// The peer's bytes are no net/rpc messages, or the stream failed.
+    #[error("rpc: {0}")]
+    Connection(#[from] DecodeError),
+}
+
+impl Server {
+    /// A server without services.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Offers a service under a name. go-plugin's peers know one, `Plugin`.
+    pub fn register(mut self, name: impl Into<String>, service: Service) -> Self {
+        Arc::make_mut(&mut self.services).insert(name.into(), service);
+        self
+    }
+
+    /// Serves one connection until the peer finishes; calls that still run then are waited for.
+    ///
+    /// When the connection breaks, or this future is dropped, running calls are ended at their
+    /// next await. A request that does not decode, or a reply that does not encode, is answered
+    /// with an error, and the connection goes on.
+    pub async fn serve<T>(&self, io: T, codec: Codec) -> Result<(), ServeError>
+    where
+        T: AsyncRead + AsyncWrite + Send + Unpin + 'static,
+    {
+        let (read, write) = tokio::io::split(Box::new(io) as BoxIo);
+        let mut connection = Connection {
+            services: self.services.clone(),
+            outbox: Arc::new(Outbox::new(write, codec)),
+            inbox: Inbox::new(read, codec),
+            running: JoinSet::new(),
+        };
+        let received = poll_fn(|cx| connection.poll_receive(cx)).await;
+        if received.is_ok() {
+            poll_fn(|cx| connection.poll_finish(cx)).await;
+        }
+        connection.outbox.close();
+        received
+    }
+}
+
+struct Connection {
+    services: Arc<HashMap<String, Service>>,
+    outbox: Arc<Outbox>,
+    inbox: Inbox,
+    running: JoinSet<()>,
+}
+
+impl Connection {
+    /// Starts a task for each request. Ready when the peer has finished or the connection broke.
+    fn poll_receive(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), ServeError>> {
+        if let Poll::Ready(error) = self.outbox.poll_write(cx) {
+            return Poll::Ready(Err(DecodeError::from(error).into()));
+        }
+        while let Poll::Ready(Some(_)) = self.running.poll_join_next(cx) {}
+        loop {
+            match self.inbox.poll_next(cx) {
+                Poll::Ready(Ok(request)) => self.start(request)?,
+                Poll::Ready(Err(ReceiveError::Eof)) => return Poll::Ready(Ok(())),
+                Poll::Ready(Err(ReceiveError::Decode(error))) => {
+                    return Poll::Ready(Err(error.into()));
+                }
+                Poll::Pending => return Poll::Pending,
+            }
+        }
+    }
+
+    fn start(&mut self, request: Message) -> Result<(), DecodeError> {
+        let header: Request<'_> = request.header.decode()?;
+        let responder = Responder {
+            outbox: self.outbox.clone(),
+            method: header.service_method.to_owned(),
+            seq: header.seq,
+            answered: false,
+        };
+        match find(&self.services, header.service_method) {
+            Ok(method) => {
+                let running = method(request.body, responder);
+                self.running.spawn(running);
+            }
+            Err(text) => {
+                self.running
+                    .spawn(async move { responder.fail(&text).await });
+            }
+        }
+        Ok(())
+    }
+
+    /// Waits for the running calls and sends their replies.
+    fn poll_finish(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        loop {
+            if self.outbox.poll_write(cx).is_ready() {
+                return Poll::Ready(());
+            }
+            match self.running.poll_join_next(cx) {
+                Poll::Ready(Some(_)) => {}
+                Poll::Ready(None) => return self.outbox.poll_finish(cx).map(|_| ()),
+                Poll::Pending => return Poll::Pending,
+            }
+        }
+    }
+}
+
+/// The method of a name such as `Plugin.Greet`, or what the caller is told, in Go's words.
+fn find<'a>(
+    services: &'a HashMap<String, Service>,
+    name: &str,
+) -> Result<&'a super::service::Method, String> {
+    let Some((service, method)) = name.rsplit_once('.') else {
+        return Err(format!("rpc: service/method request ill-formed: {name}"));
+    };
+    let Some(service) = services.get(service) else {
+        return Err(format!("rpc: can't find service {name}"));
+    };
+    service
+        .get(method)
+        .ok_or_else(|| format!("rpc: can't find method {name}"))
+}
+
+/// Answers one call, exactly once: a method that panics or is ended answers by dropping it.
+pub(super) struct Responder {
+    outbox: Arc<Outbox>,
+    method: String,
+    seq: u64,
+    answered: bool,
+}
+
+impl Responder {
+    pub(super) async fn reply<R: Encode>(mut self, reply: &R) {
+        self.outbox.ready().await;
+        self.answered = true;
+        if let Err(SendError::Encode(error)) = self.send("", reply) {
+            let text = format!("rpc: error encoding the reply of {}: {error}", self.method);
+            let _ = self.send(&text, &Empty {});
+        }
+    }
+
+    pub(super) async fn fail(mut self, error: &str) {
+        self.outbox.ready().await;
+        self.answered = true;
+        // An empty text would pass for success.
+        let error = if error.is_empty() {
+            "unspecified error"
+        } else {
+            error
+        };
+        let _ = self.send(error, &Empty {});
+    }
+
+    fn send<R: Encode>(&self, error: &str, reply: &R) -> Result<(), SendError> {
+        let response = Response {
+            service_method: &self.method,
+            seq: self.seq,
+            error,
+        };
+        self.outbox.send(&response, reply)
+    }
+}
+
+impl Drop for Responder {
+    fn drop(&mut self) {
+        if !self.answered {
+            let text = format!("rpc: {} ended without a reply", self.method);
+            let _ = self.send(&text, &Empty {});
+        }
+    }
+}

@@ -1,0 +1,199 @@
+//! What the MuxBroker promises, between two brokers over an in-memory connection.
+
+use std::time::Duration;
+
+use plugwire::broker::{AcceptError, Config, DialError, MuxBroker};
+use plugwire::mux::{self, Session, SessionError};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::task::JoinSet;
+use tokio::time::timeout;
+
+const DEADLINE: Duration = Duration::from_secs(20);
+
+async fn within<F: Future>(future: F) -> F::Output {
+    timeout(DEADLINE, future).await.expect("within the deadline")
+}
+
+fn sessions() -> (Session, Session) {
+    let (here, there) = tokio::io::duplex(64 * 1024);
+    // Virtual time passes without the crate's pings.
+    let config = mux::Config::default().keep_alive(None);
+    (
+        Session::client(here, config.clone()),
+        Session::server(there, config),
+    )
+}
+
+fn brokers() -> (MuxBroker, MuxBroker) {
+    let (here, there) = sessions();
+    (
+        MuxBroker::new(here, Config::default()),
+        MuxBroker::new(there, Config::default()),
+    )
+}
+
+#[tokio::test]
+async fn each_side_counts_its_ids_from_one() {
+    let (host, plugin) = brokers();
+    assert_eq!([host.next_id(), host.next_id()], [1, 2]);
+    assert_eq!(plugin.next_id(), 1);
+    assert_eq!(host.clone().next_id(), 3);
+}
+
+#[tokio::test]
+async fn either_side_may_come_first() {
+    let (host, plugin) = brokers();
+    for dial_first in [true, false] {
+        let id = plugin.next_id();
+        let dial = async {
+            if !dial_first {
+                tokio::task::yield_now().await;
+            }
+            host.dial(id).await.unwrap()
+        };
+        let accept = async {
+            if dial_first {
+                tokio::task::yield_now().await;
+            }
+            plugin.accept(id).await.unwrap()
+        };
+        let (mut dialed, mut accepted) = within(async { tokio::join!(dial, accept) }).await;
+        dialed.write_all(b"ping").await.unwrap();
+        let mut four = [0; 4];
+        within(accepted.read_exact(&mut four)).await.unwrap();
+        assert_eq!(&four, b"ping");
+        accepted.write_all(b"pong").await.unwrap();
+        within(dialed.read_exact(&mut four)).await.unwrap();
+        assert_eq!(&four, b"pong");
+    }
+}
+
+#[tokio::test]
+async fn six_hundred_streams_are_open_at_once() {
+    let (host, plugin) = brokers();
+    let mut ends = JoinSet::new();
+    for _ in 0..600 {
+        let id = plugin.next_id();
+        let (host, plugin) = (host.clone(), plugin.clone());
+        ends.spawn(async move {
+            let (dialed, accepted) = tokio::join!(host.dial(id), plugin.accept(id));
+            (id, dialed.unwrap(), accepted.unwrap())
+        });
+    }
+    for (id, mut dialed, mut accepted) in within(ends.join_all()).await {
+        dialed.write_u32(id).await.unwrap();
+        assert_eq!(within(accepted.read_u32()).await.unwrap(), id);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_id_that_nobody_dials_times_out_in_go_s_words() {
+    let (_host, plugin) = brokers();
+    let start = tokio::time::Instant::now();
+    let error = plugin.accept(7).await.unwrap_err();
+    assert_eq!(error.to_string(), "timeout waiting for accept");
+    assert!(matches!(error, AcceptError::Timeout { id: 7, .. }));
+    assert_eq!(start.elapsed().as_secs(), 5);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_id_that_nobody_accepts_is_closed() {
+    let (host, _plugin) = brokers();
+    let start = tokio::time::Instant::now();
+    let error = host.dial(7).await.unwrap_err();
+    assert!(matches!(error, DialError::Io { id: 7, .. }), "{error:?}");
+    assert_eq!(start.elapsed().as_secs(), 5);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_peer_that_never_answers_a_dial_times_out() {
+    let (here, _there) = sessions();
+    let host = MuxBroker::new(here, Config::default().dial_timeout(Duration::from_secs(3)));
+    let error = host.dial(1).await.unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "the peer did not accept broker id 1 within 3s"
+    );
+}
+
+#[tokio::test]
+async fn a_wrong_ack_is_an_error() {
+    let (here, there) = sessions();
+    let host = MuxBroker::new(here, Config::default());
+    let answer = async {
+        let mut stream = there.accept().await.unwrap();
+        stream.read_u32_le().await.unwrap();
+        stream.write_u32_le(9).await.unwrap();
+        stream
+    };
+    let (dialed, _stream) = within(async { tokio::join!(host.dial(4), answer) }).await;
+    assert_eq!(
+        dialed.unwrap_err().to_string(),
+        "bad ack: 9 (expected 4)"
+    );
+}
+
+#[tokio::test]
+async fn a_stream_that_names_no_id_holds_up_no_other() {
+    let (here, there) = sessions();
+    let plugin = MuxBroker::new(there, Config::default());
+    let silent = within(here.open()).await.unwrap();
+    let mut named = within(here.open()).await.unwrap();
+    named.write_u32_le(5).await.unwrap();
+    within(plugin.accept(5)).await.unwrap();
+    drop(silent);
+}
+
+#[tokio::test]
+async fn a_second_stream_for_a_pending_id_is_dropped() {
+    let (here, there) = sessions();
+    let plugin = MuxBroker::new(there, Config::default());
+    let mut first = within(here.open()).await.unwrap();
+    first.write_u32_le(5).await.unwrap();
+    let mut second = within(here.open()).await.unwrap();
+    second.write_u32_le(5).await.unwrap();
+    // It ends without an ack.
+    let mut rest = Vec::new();
+    within(second.read_to_end(&mut rest)).await.unwrap();
+    assert!(rest.is_empty());
+    within(plugin.accept(5)).await.unwrap();
+    assert_eq!(within(first.read_u32_le()).await.unwrap(), 5);
+}
+
+#[tokio::test]
+async fn one_accept_at_a_time_waits_for_an_id() {
+    let (host, plugin) = brokers();
+    let mut first = Box::pin(plugin.accept(3));
+    assert!(
+        timeout(Duration::from_millis(20), &mut first).await.is_err(),
+        "it waits"
+    );
+    assert!(matches!(
+        plugin.accept(3).await,
+        Err(AcceptError::Busy { id: 3 })
+    ));
+    // Once the first gives up, the id is free again.
+    drop(first);
+    let (dialed, accepted) =
+        within(async { tokio::join!(host.dial(3), plugin.accept(3)) }).await;
+    dialed.unwrap();
+    accepted.unwrap();
+}
+
+#[tokio::test]
+async fn the_session_s_end_ends_the_waiting() {
+    let (host, plugin) = brokers();
+    let session = plugin.session().clone();
+    let accept = tokio::spawn(async move { plugin.accept(1).await });
+    host.session().close().await;
+    let error = within(accept).await.unwrap().unwrap_err();
+    assert!(
+        matches!(error, AcceptError::Session(SessionError::PeerClosed)),
+        "{error:?}"
+    );
+    drop(session);
+    assert!(matches!(
+        within(host.dial(1)).await,
+        Err(DialError::Open(_))
+    ));
+}

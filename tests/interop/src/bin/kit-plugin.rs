@@ -1,0 +1,36 @@
+//! The kit as a plugin process. What Go's `kitplugin` takes from its environment, so does this:
+//! `KIT_VERSION` (the app version), `KIT_COOKIE` (`key=value`, the cookie it expects) and
+//! `KIT_IGNORE_QUIT=1` (stay alive when asked to quit).
+
+use plugwire::connection::PluginSet;
+use plugwire::handshake::HandshakeConfig;
+use plugwire::plugin::{ServeConfig, serve};
+use plugwire::rpc::Service;
+use plugwire_interop::{HANDSHAKE, KIT, service};
+
+fn handshake() -> HandshakeConfig {
+    let mut handshake = HANDSHAKE;
+    if let Ok(version) = std::env::var("KIT_VERSION") {
+        handshake.protocol_version = version.parse().expect("KIT_VERSION is a number");
+    }
+    if let Ok(cookie) = std::env::var("KIT_COOKIE") {
+        let (key, value) = cookie.split_once('=').expect("KIT_COOKIE is key=value");
+        handshake.magic_cookie_key = key.to_owned().into();
+        handshake.magic_cookie_value = value.to_owned().into();
+    }
+    handshake
+}
+
+#[tokio::main]
+async fn main() {
+    let greeter = |_| {
+        Ok(Service::new().method("Greet", |_: ()| async { Ok::<_, String>("Hello!".to_owned()) }))
+    };
+    let plugins = PluginSet::new()
+        .register(KIT, |broker| Ok(service::kit(broker)))
+        .register("greeter", greeter);
+    serve(ServeConfig::new(handshake(), plugins)).await;
+    if std::env::var("KIT_IGNORE_QUIT").is_ok_and(|value| value == "1") {
+        std::future::pending::<()>().await;
+    }
+}

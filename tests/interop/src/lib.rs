@@ -1,0 +1,15 @@
+//! The "kit": one plugin that shows everything a go-plugin plugin can do, written once here and once
+//! in Go (`go/cmd/kitplugin`), so that the same tests drive either.
+
+pub mod bytes;
+pub mod objects;
+pub mod service;
+pub mod types;
+
+use plugwire::handshake::HandshakeConfig;
+
+/// What kit hosts and kit plugins agree on.
+pub const HANDSHAKE: HandshakeConfig = HandshakeConfig::new(1, "PLUGWIRE_KIT", "interop");
+
+/// The name under which the kit is dispensed.
+pub const KIT: &str = "kit";

@@ -1,0 +1,185 @@
+//! The kit's methods.
+
+use std::io::Write;
+use std::time::Duration;
+
+use plugwire::broker::MuxBroker;
+use plugwire::connection::BoxError;
+use plugwire::rpc::Service;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::sync::Barrier;
+use tokio::task::JoinSet;
+
+use crate::bytes;
+use crate::objects;
+use crate::types::{
+    AddArgs, EchoArgs, EchoReply, PrintArgs, Report, TrickleArgs, User, WriteArgs, printed,
+};
+
+/// Serves an object under a fresh id, as go-plugin's `go broker.AcceptAndServe(id, object)`.
+pub fn share(broker: &MuxBroker, object: Service) -> u32 {
+    let id = broker.next_id();
+    let broker = broker.clone();
+    tokio::spawn(async move { broker.accept_and_serve(id, object).await });
+    id
+}
+
+/// Adds a method that works with the connection's broker.
+macro_rules! brokered {
+    ($service:expr, $broker:expr, $name:literal, $function:path) => {{
+        let broker = $broker.clone();
+        $service.method($name, move |argument| $function(broker.clone(), argument))
+    }};
+}
+
+pub fn kit(broker: MuxBroker) -> Service {
+    let service = Service::new()
+        .method("Greet", |_: ()| async { done("Hello from Rust!".to_owned()) })
+        .method("Describe", |user: User| async { done(describe(user)) })
+        .method("Fail", |text: String| async move { Err::<(), _>(text) })
+        .method("Echo", echo)
+        .method("Print", print)
+        .method("Block", |_: ()| async {
+            std::future::pending::<()>().await;
+            done(String::new())
+        })
+        .method("Exit", exit)
+        .method("Crash", crash);
+    let service = brokered!(service, broker, "CallBack", call_back);
+    let service = brokered!(service, broker, "MakeCounter", make_counter);
+    let service = brokered!(service, broker, "Nested", nested);
+    let service = brokered!(service, broker, "ReadFrom", read_from);
+    let service = brokered!(service, broker, "WriteTo", write_to);
+    let service = brokered!(service, broker, "AcceptEchoes", accept_echoes);
+    let service = brokered!(service, broker, "DialEchoes", dial_echoes);
+    brokered!(service, broker, "Trickle", trickle)
+}
+
+fn done<T>(value: T) -> Result<T, BoxError> {
+    Ok(value)
+}
+
+fn describe(user: User) -> Report {
+    let managers = std::iter::successors(user.manager.as_ref(), |user| user.manager.as_ref());
+    Report {
+        summary: format!("{} ({}) of {}", user.name, user.age, user.address.city),
+        depth: managers.count() as i64,
+        tag_count: user.tags.len() as i64,
+        user,
+    }
+}
+
+async fn echo(args: EchoArgs) -> Result<EchoReply, BoxError> {
+    if args.delay_micros > 0 {
+        tokio::time::sleep(Duration::from_micros(args.delay_micros as u64)).await;
+    }
+    Ok(EchoReply {
+        seq: args.seq,
+        payload: args.payload,
+    })
+}
+
+/// Writes as any code would, which blocks while the host does not read.
+async fn print(args: PrintArgs) -> Result<i64, BoxError> {
+    tokio::task::spawn_blocking(move || {
+        if args.target != "stderr" {
+            print!("{}", printed("out", args.lines, args.width));
+            std::io::stdout().flush()?;
+        }
+        if args.target != "stdout" {
+            eprint!("{}", printed("err", args.lines, args.width));
+        }
+        Ok(args.lines)
+    })
+    .await?
+}
+
+async fn exit(code: i64) -> Result<i64, BoxError> {
+    std::process::exit(code as i32)
+}
+
+/// Ends the process as an unhandled panic of Go's does; tokio's tasks would survive one.
+async fn crash(_: ()) -> Result<(), BoxError> {
+    let _ = std::thread::spawn(|| panic!("kit crashed")).join();
+    std::process::abort()
+}
+
+async fn call_back(broker: MuxBroker, id: u32) -> Result<String, BoxError> {
+    let helper = broker.dial_client(id).await?;
+    let sum: i64 = helper
+        .call("Plugin.Add", &AddArgs { a: 2, b: 40 })
+        .await?;
+    let name: String = helper.call("Plugin.Name", &()).await?;
+    Ok(format!("{name} says {sum}"))
+}
+
+async fn make_counter(broker: MuxBroker, start: i64) -> Result<u32, BoxError> {
+    Ok(share(&broker, objects::counter(start)))
+}
+
+async fn nested(broker: MuxBroker, id: u32) -> Result<u32, BoxError> {
+    let helper = broker.dial_client(id).await?;
+    Ok(share(&broker, objects::counter_with(helper)))
+}
+
+async fn read_from(broker: MuxBroker, id: u32) -> Result<crate::types::Digest, BoxError> {
+    let reader = broker.dial(id).await?;
+    Ok(bytes::read_all(reader).await?)
+}
+
+async fn write_to(broker: MuxBroker, args: WriteArgs) -> Result<crate::types::Digest, BoxError> {
+    let writer = broker.dial(args.id).await?;
+    Ok(bytes::write_all(writer, args.seed, args.bytes, args.chunk).await?)
+}
+
+async fn accept_echoes(broker: MuxBroker, count: i64) -> Result<Vec<u32>, BoxError> {
+    let ids: Vec<u32> = (0..count).map(|_| broker.next_id()).collect();
+    for &id in &ids {
+        let broker = broker.clone();
+        tokio::spawn(async move { echo_stream(&broker, id).await });
+    }
+    Ok(ids)
+}
+
+/// Accepts an id and sends back what comes.
+pub async fn echo_stream(broker: &MuxBroker, id: u32) -> Result<(), BoxError> {
+    let (mut read, mut write) = tokio::io::split(broker.accept(id).await?);
+    tokio::io::copy(&mut read, &mut write).await?;
+    write.shutdown().await?;
+    Ok(())
+}
+
+/// Dials every id, holds all streams open at once, and counts those that echo.
+pub async fn dial_echoes(broker: MuxBroker, ids: Vec<u32>) -> Result<i64, BoxError> {
+    let all_open = std::sync::Arc::new(Barrier::new(ids.len()));
+    let mut echoes = JoinSet::new();
+    for id in ids {
+        let (broker, all_open) = (broker.clone(), all_open.clone());
+        echoes.spawn(async move {
+            let dialed = broker.dial(id).await;
+            all_open.wait().await;
+            let mut stream = dialed?;
+            let mut sent = [0; 64];
+            sent[..4].copy_from_slice(&id.to_le_bytes());
+            stream.write_all(&sent).await?;
+            let mut received = [1; 64];
+            stream.read_exact(&mut received).await?;
+            Ok::<_, BoxError>(received == sent)
+        });
+    }
+    let mut right = 0;
+    while let Some(echoed) = echoes.join_next().await {
+        right += i64::from(echoed??);
+    }
+    Ok(right)
+}
+
+async fn trickle(broker: MuxBroker, args: TrickleArgs) -> Result<i64, BoxError> {
+    let mut stream = broker.dial(args.id).await?;
+    let mut tick = tokio::time::interval(Duration::from_millis(args.interval_millis as u64));
+    for n in 0..args.count {
+        tick.tick().await;
+        stream.write_u8(n as u8).await?;
+    }
+    Ok(args.count)
+}

@@ -1,0 +1,76 @@
+//! Go's host drives the Rust plugin: the cases are `go/cmd/kithost`'s own.
+
+use std::process::Stdio;
+use std::time::Duration;
+
+use tokio::process::Command;
+
+use crate::go;
+
+/// Runs one case and expects it to pass.
+pub async fn run(case: &str, options: &[&str], limit: Duration) {
+    let mut host = Command::new(go::program("kithost"));
+    host.args(["-plugin", env!("CARGO_BIN_EXE_kit-plugin"), "-case", case])
+        .args(options)
+        .stdin(Stdio::null())
+        .kill_on_drop(true);
+    let output = tokio::time::timeout(limit, host.output())
+        .await
+        .expect("the host ends by itself")
+        .expect("the host starts");
+    let stdout = String::from_utf8_lossy(&output.stdout);
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert!(
+        output.status.success(),
+        "{case}: {}\n{stdout}\n{stderr}",
+        output.status
+    );
+    let passed = stdout.lines().any(|line| {
+        let line: serde_json::Value = serde_json::from_str(line).expect("a line of JSON");
+        line["case"] == case && line["ok"] == true
+    });
+    assert!(passed, "{case}: {stdout}");
+}
+
+macro_rules! go_host_cases {
+    ($($name:ident),* $(,)?) => {
+        $(
+            #[tokio::test]
+            async fn $name() {
+                if go::present() {
+                    run(stringify!($name), &[], Duration::from_secs(90)).await;
+                }
+            }
+        )*
+    };
+}
+
+go_host_cases! {
+    greet,
+    describe,
+    server_error,
+    missing_method,
+    missing_service,
+    ill_formed,
+    unknown_plugin,
+    bad_argument,
+    concurrent,
+    callback,
+    returned_interface,
+    nested,
+    reader64,
+    writer64,
+    bigwrite_from_host,
+    bigwrite_to_host,
+    streams600_dial,
+    streams600_accept,
+    stdio,
+    kill,
+    kill_ignoring_quit,
+    version_mismatch,
+    wrong_cookie,
+    plugin_crash,
+    plugin_panic,
+    stray_stream,
+    ping,
+}

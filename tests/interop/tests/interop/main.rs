@@ -1,0 +1,71 @@
+//! The kit's tests: a Rust host with the Rust plugin and with Go's, and Go's host with the Rust
+//! plugin.
+//!
+//! Every case of `cases` runs twice, as `rust_plugin::NAME` and `go_plugin::NAME`; `go_host` runs
+//! the cases of `go/cmd/kithost` against the Rust plugin.
+
+mod broker_cases;
+mod call_cases;
+mod go;
+mod go_host;
+mod lifecycle_cases;
+mod longlived;
+mod peer;
+mod stdio_cases;
+mod stream_cases;
+
+/// Runs a case against both plugins.
+macro_rules! cases {
+    ($($module:ident::$name:ident),* $(,)?) => {
+        mod rust_plugin {
+            $(
+                #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+                async fn $name() {
+                    crate::$module::$name(crate::peer::Peer::Rust).await;
+                }
+            )*
+        }
+
+        mod go_plugin {
+            $(
+                #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+                async fn $name() {
+                    if crate::go::present() {
+                        crate::$module::$name(crate::peer::Peer::Go).await;
+                    }
+                }
+            )*
+        }
+    };
+}
+
+cases! {
+    call_cases::greet,
+    call_cases::struct_argument_and_reply,
+    call_cases::server_error,
+    call_cases::missing_method_and_the_plugin_lives_on,
+    call_cases::missing_service,
+    call_cases::unknown_plugin_name,
+    call_cases::an_argument_of_another_type,
+    call_cases::ten_thousand_calls_64_at_a_time,
+    call_cases::ping,
+    broker_cases::the_plugin_calls_an_interface_of_the_host,
+    broker_cases::the_host_calls_an_interface_of_the_plugin,
+    broker_cases::both_nested_in_one_call,
+    broker_cases::a_broker_id_that_nobody_dials,
+    broker_cases::streams_beyond_the_limit_are_refused_alone,
+    stream_cases::a_reader_of_64_mib_while_calls_go_on,
+    stream_cases::a_writer_of_64_mib_while_calls_go_on,
+    stream_cases::large_single_writes_arrive,
+    stream_cases::six_hundred_streams_dialed_by_the_host,
+    stream_cases::six_hundred_streams_dialed_by_the_plugin,
+    stream_cases::a_dropped_reader_ends_the_plugin_s_writing,
+    stdio_cases::output_arrives_in_order_and_whole,
+    stdio_cases::output_right_before_the_kill_arrives,
+    lifecycle_cases::kill_leaves_no_process_and_no_socket,
+    lifecycle_cases::a_plugin_that_ignores_quit_is_killed,
+    lifecycle_cases::dropping_the_client_ends_the_process,
+    lifecycle_cases::version_mismatch,
+    lifecycle_cases::wrong_cookie,
+    lifecycle_cases::a_plugin_that_dies_fails_every_pending_call,
+}

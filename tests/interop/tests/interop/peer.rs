@@ -1,0 +1,71 @@
+//! A kit plugin under test, whichever language it is written in.
+
+use std::path::PathBuf;
+use std::process::Command;
+use std::time::Duration;
+
+use plugwire::host::{Client, ClientConfig};
+use plugwire::rpc;
+use plugwire_interop::{HANDSHAKE, KIT};
+
+use crate::go;
+
+/// No test waits longer than this for anything that should happen soon.
+pub const DEADLINE: Duration = Duration::from_secs(60);
+
+pub async fn within<F: Future>(future: F) -> F::Output {
+    tokio::time::timeout(DEADLINE, future)
+        .await
+        .expect("within the deadline")
+}
+
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Peer {
+    Rust,
+    Go,
+}
+
+impl Peer {
+    pub fn path(self) -> PathBuf {
+        match self {
+            Peer::Rust => env!("CARGO_BIN_EXE_kit-plugin").into(),
+            Peer::Go => go::program("kitplugin"),
+        }
+    }
+
+    pub fn config(self) -> ClientConfig {
+        ClientConfig::new(HANDSHAKE, Command::new(self.path()))
+    }
+
+    pub async fn launch(self) -> Client {
+        within(Client::launch(self.config())).await.expect("the kit starts")
+    }
+
+    /// A running kit, and its service.
+    pub async fn kit(self) -> (Client, rpc::Client) {
+        let client = self.launch().await;
+        let kit = within(client.dispense(KIT)).await.expect("the kit dispenses");
+        (client, kit)
+    }
+
+    pub fn greeting(self) -> &'static str {
+        match self {
+            Peer::Rust => "Hello from Rust!",
+            Peer::Go => "Hello from Go!",
+        }
+    }
+}
+
+/// Whether a process exists that is not merely waiting to be reaped.
+pub fn is_running(pid: u32) -> bool {
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+    // The state follows the name, which is in parentheses and may hold anything.
+    let state = stat.rsplit(") ").next().and_then(|rest| rest.chars().next());
+    state.is_some_and(|state| state != 'Z' && state != 'X')
+}
+
+/// Whether a process exists at all, reaped ones excluded.
+pub fn exists(pid: u32) -> bool {
+    let pid = rustix::process::Pid::from_raw(pid as i32).expect("a process id");
+    rustix::process::test_kill_process(pid).is_ok()
+}
