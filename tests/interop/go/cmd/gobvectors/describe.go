@@ -10,6 +10,7 @@ import (
 	"sort"
 	"strconv"
 	"strings"
+	"unicode/utf8"
 )
 
 func (c testCase) describe() json.RawMessage {
@@ -46,6 +47,9 @@ func describe(v reflect.Value, dynamic bool) string {
 	case reflect.Complex64, reflect.Complex128:
 		return "[" + describeFloat(real(v.Complex())) + "," + describeFloat(imag(v.Complex())) + "]"
 	case reflect.String:
+		if !utf8.ValidString(v.String()) {
+			return describe(reflect.ValueOf([]byte(v.String())), dynamic)
+		}
 		text, _ := json.Marshal(v.String())
 		return string(text)
 	case reflect.Pointer:
@@ -78,7 +82,11 @@ func describe(v reflect.Value, dynamic bool) string {
 			if !field.IsExported() || dynamic && v.Field(i).IsZero() && field.Type.Kind() != reflect.Struct {
 				continue
 			}
-			parts = append(parts, strconv.Quote(field.Name)+":"+describe(v.Field(i), dynamic))
+			part := describe(v.Field(i), dynamic)
+			if _, ok := v.Field(i).Interface().(encoding.BinaryMarshaler); ok && v.Field(i).IsZero() && field.Type.Kind() == reflect.Struct {
+				part = "[]" // left out, and the receiver's bytes stay empty
+			}
+			parts = append(parts, strconv.Quote(field.Name)+":"+part)
 		}
 		return "{" + strings.Join(parts, ",") + "}"
 	}
