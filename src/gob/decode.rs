@@ -32,7 +32,7 @@ pub fn from_slice<'de, T: Deserialize<'de>>(bytes: &'de [u8]) -> Result<T, Decod
         match decoder.scan(rest)? {
             Scan::More => return Err(DecodeErrorKind::UnexpectedEnd.into()),
             Scan::Definition { end } => rest = &rest[end..],
-            Scan::Value { id, start, end } => {
+            Scan::Value { id, start, end, .. } => {
                 return de::from_value(
                     &decoder.types,
                     id,
@@ -145,7 +145,8 @@ struct Partial {
 enum Scan {
     More,
     Definition { end: usize },
-    Value { id: Id, start: usize, end: usize },
+    /// `end` is the value's end and `next` the message's.
+    Value { id: Id, start: usize, end: usize, next: usize },
 }
 
 impl Decoder {
@@ -179,8 +180,9 @@ impl Decoder {
             match self.scan(buf)? {
                 Scan::More => return Ok(None),
                 Scan::Definition { end } => buf.advance(end),
-                Scan::Value { id, start, end } => {
-                    let mut bytes = buf.split_to(end);
+                Scan::Value { id, start, end, next } => {
+                    let mut bytes = buf.split_to(next);
+                    bytes.truncate(end);
                     bytes.advance(start);
                     return Ok(Some(RawValue {
                         types: self.types.clone(),
@@ -216,14 +218,19 @@ impl Decoder {
         let id = walk::concrete(id, &self.types)?;
         let start = cursor.pos;
         if !self.holds_interface(id)? {
-            return Ok(Scan::Value { id, start, end });
+            return Ok(Scan::Value {
+                id,
+                start,
+                end,
+                next: end,
+            });
         }
         if !self.types.is_struct(id) {
             walk::singleton(&mut cursor)?;
         }
         let mut walker = Walker::new(id, self.limits.max_depth);
         match walker.run(&mut cursor, self)? {
-            Walked::Done => self.whole(id, start, end, &cursor),
+            Walked::Done => Ok(whole(id, start, end, &cursor)),
             Walked::Message => self.resume(
                 input,
                 Partial {
@@ -258,23 +265,10 @@ impl Decoder {
             }
             partial.end = end;
             match partial.walker.run(&mut cursor, self)? {
-                Walked::Done => return self.whole(partial.id, partial.start, end, &cursor),
+                Walked::Done => return Ok(whole(partial.id, partial.start, end, &cursor)),
                 Walked::Message => {}
             }
         }
-    }
-
-    fn whole(
-        &self,
-        id: Id,
-        start: usize,
-        end: usize,
-        cursor: &Cursor<'_>,
-    ) -> Result<Scan, DecodeError> {
-        if cursor.remaining() != 0 {
-            return Err(DecodeErrorKind::TrailingData.into());
-        }
-        Ok(Scan::Value { id, start, end })
     }
 
     /// The bounds of the message at `at`, when it is there as a whole.
@@ -312,6 +306,17 @@ impl Decoder {
                 })?;
         self.complete.insert(id.0, holds);
         Ok(holds)
+    }
+}
+
+/// A value that was walked to its end. Whatever its message holds behind that is dropped, as Go does: net/rpc peers rely
+/// on it where they help each other to skip a nil interface value.
+fn whole(id: Id, start: usize, next: usize, cursor: &Cursor<'_>) -> Scan {
+    Scan::Value {
+        id,
+        start,
+        end: cursor.pos,
+        next,
     }
 }
 
