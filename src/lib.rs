@@ -1,5 +1,109 @@
-//! HashiCorp go-plugin's net/rpc protocol for Rust.
+//! HashiCorp [go-plugin]'s net/rpc protocol for Rust: hosts, plugins, and every layer between them.
+//!
+//! A host launches a plugin as a process and calls it as if it were in its own. The bytes between
+//! the two are go-plugin's, so either of them may as well be written in Go.
+//!
+//! # A plugin and its host
+//!
+//! A plugin offers services by name. A service's methods are closures: one argument, one reply or
+//! error, any serde types.
+//!
+//! ```no_run
+//! use plugwire::connection::PluginSet;
+//! use plugwire::handshake::HandshakeConfig;
+//! use plugwire::plugin::{ServeConfig, serve};
+//! use plugwire::rpc::Service;
+//! use serde::{Deserialize, Serialize};
+//!
+//! /// Go's `type Guest struct { Name string; Visits int }`.
+//! #[derive(Serialize, Deserialize)]
+//! #[serde(rename_all = "PascalCase")]
+//! struct Guest {
+//!     name: String,
+//!     visits: i64,
+//! }
+//!
+//! const HANDSHAKE: HandshakeConfig = HandshakeConfig::new(1, "BASIC_PLUGIN", "hello");
+//!
+//! #[tokio::main]
+//! async fn main() {
+//!     let plugins = PluginSet::new().register("greeter", |_broker| {
+//!         Ok(Service::new().method("Greet", |guest: Guest| async move {
+//!             match guest.visits {
+//!                 0 => Err("we have not met"),
+//!                 _ => Ok(format!("Hello again, {}!", guest.name)),
+//!             }
+//!         }))
+//!     });
+//!     serve(ServeConfig::new(HANDSHAKE, plugins)).await;
+//! }
+//! ```
+//!
+//! A host launches it and calls it:
+//!
+//! ```no_run
+//! # use plugwire::handshake::HandshakeConfig;
+//! # const HANDSHAKE: HandshakeConfig = HandshakeConfig::new(1, "BASIC_PLUGIN", "hello");
+//! use std::process::Command;
+//! use plugwire::host::{Client, ClientConfig};
+//! # use serde::{Deserialize, Serialize};
+//! # #[derive(Serialize, Deserialize)]
+//! # #[serde(rename_all = "PascalCase")]
+//! # struct Guest { name: String, visits: i64 }
+//!
+//! # async fn host() -> Result<(), Box<dyn std::error::Error>> {
+//! let client = Client::launch(ClientConfig::new(HANDSHAKE, Command::new("./greeter"))).await?;
+//! let greeter = client.dispense("greeter").await?;
+//! let guest = Guest { name: "Ada".into(), visits: 2 };
+//! let greeting: String = greeter.call("Plugin.Greet", &guest).await?;
+//! client.kill().await;
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! # What crosses the wire by number
+//!
+//! Interfaces, readers and writers do not fit into an argument, so they cross as a `u32`. One side
+//! reserves the number and accepts a stream under it, the other side dials it:
+//!
+//! ```
+//! use plugwire::broker::MuxBroker;
+//! use plugwire::rpc::{CallError, Client, Service};
+//!
+//! /// Hands the plugin a logger that it calls back.
+//! async fn work(broker: &MuxBroker, plugin: &Client) -> Result<u64, CallError> {
+//!     let logger = Service::new().method("Log", |line: String| async move {
+//!         println!("the plugin says {line}");
+//!         Ok::<(), String>(())
+//!     });
+//!     let id = broker.next_id();
+//!     let accepting = broker.clone();
+//!     tokio::spawn(async move { accepting.accept_and_serve(id, logger).await });
+//!     plugin.call("Plugin.Work", &id).await
+//! }
+//! ```
+//!
+//! On the plugin's side `broker.dial_client(id)` gives the client to call. For a reader or writer
+//! both sides use the stream itself: [`MuxBroker::accept`](broker::MuxBroker::accept) and
+//! [`MuxBroker::dial`](broker::MuxBroker::dial).
+//!
+//! # Layers
+//!
+//! Each is usable alone, and imports only from those below it: [`host`] and [`plugin`] (processes),
+//! [`handshake`], [`connection`] (one host and one plugin on a byte stream), [`broker`] (streams by
+//! number), [`mux`] (yamux), [`rpc`] (net/rpc), [`codec`] (its messages), [`gob`] (its values).
+//!
+//! # Waiting
+//!
+//! Nothing waits for ever unless it is a call without a deadline: start, dial, accept, quit and the
+//! peer's sign of life have one each, with go-plugin's defaults. A call gets one from
+//! [`rpc::Client::with_timeout`]. Dropping any future gives up what it waits for and nothing else. When
+//! the other process dies, everything that waits for it fails at once.
+//!
+//! [go-plugin]: https://github.com/hashicorp/go-plugin
+
 #![warn(missing_docs)]
+#![forbid(unsafe_code)]
 
 pub mod broker;
 pub mod codec;
@@ -10,3 +114,8 @@ pub mod host;
 pub mod mux;
 pub mod plugin;
 pub mod rpc;
+
+/// The README's examples, compiled with the tests.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

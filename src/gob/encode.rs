@@ -178,7 +178,7 @@ fn write<T: Serialize + ?Sized>(
         };
         match ser::serialize(&mut state, root.schema.root, value) {
             Ok(()) => break,
-            Err(err) if err.is_field_order() && !root.reorder => {
+            Err(err) if err.signal() == Some(Signal::FieldOrder) && !root.reorder => {
                 root.reorder = true;
                 out.truncate(start);
             }
@@ -210,9 +210,19 @@ pub(crate) fn to_raw<T: Encode + ?Sized>(value: &T) -> Result<RawValue, EncodeEr
 #[error("{0}")]
 pub struct EncodeError(Box<Failure>);
 
+/// What an error means to this module, besides its text. No caller gets to see these errors.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) enum Signal {
+    /// The fields of a struct come in another order than expected: encode once more, putting them in order.
+    FieldOrder,
+    /// A name in serde's list of fields is an alias of this one: trace once more without it.
+    DuplicateField(&'static str),
+}
+
 #[derive(Clone, Debug)]
 struct Failure {
     kind: EncodeErrorKind,
+    signal: Option<Signal>,
     target: Option<&'static str>,
     /// Innermost first.
     path: Vec<String>,
@@ -286,14 +296,6 @@ pub enum EncodeErrorKind {
         /// The message's length.
         len: usize,
     },
-    /// Fields came out of order; the encoder then puts them in order, and no caller sees this.
-    #[doc(hidden)]
-    #[error("fields out of order")]
-    FieldOrder,
-    /// A field has the name of one of its aliases; tracing then leaves the alias out, and no caller sees this.
-    #[doc(hidden)]
-    #[error("duplicate field `{0}`")]
-    DuplicateField(&'static str),
     /// `Serialize` itself failed.
     #[error("{0}")]
     Custom(String),
@@ -302,11 +304,26 @@ pub enum EncodeErrorKind {
 impl From<EncodeErrorKind> for EncodeError {
     #[cold]
     fn from(kind: EncodeErrorKind) -> Self {
+        let (signal, target, path) = (None, None, Vec::new());
         Self(Box::new(Failure {
             kind,
-            target: None,
-            path: Vec::new(),
+            signal,
+            target,
+            path,
         }))
+    }
+}
+
+impl From<Signal> for EncodeError {
+    #[cold]
+    fn from(signal: Signal) -> Self {
+        let text = match signal {
+            Signal::FieldOrder => "fields out of order".to_owned(),
+            Signal::DuplicateField(field) => format!("duplicate field `{field}`"),
+        };
+        let mut err = Self::from(EncodeErrorKind::Custom(text));
+        err.0.signal = Some(signal);
+        err
     }
 }
 
@@ -317,8 +334,8 @@ impl EncodeError {
         &self.0.kind
     }
 
-    pub(crate) fn is_field_order(&self) -> bool {
-        matches!(self.0.kind, EncodeErrorKind::FieldOrder)
+    pub(crate) fn signal(&self) -> Option<Signal> {
+        self.0.signal
     }
 
     pub(crate) fn set_kind(&mut self, kind: EncodeErrorKind) {
@@ -355,6 +372,14 @@ impl serde::de::Error for EncodeError {
     }
 
     fn duplicate_field(field: &'static str) -> Self {
-        EncodeErrorKind::DuplicateField(field).into()
+        Signal::DuplicateField(field).into()
+    }
+
+    fn missing_field(field: &'static str) -> Self {
+        // All fields that serde lists are given, and with a flattened field it lists none.
+        let text = format!(
+            "missing field `{field}`: the fields of a struct cannot be learned where one is flattened"
+        );
+        EncodeErrorKind::Custom(text).into()
     }
 }

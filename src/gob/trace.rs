@@ -4,6 +4,7 @@
 //! make that take more than one run. A type may refuse zeros, and is then tried with other samples. An enum shows one
 //! variant a run, and all must be seen to be without data. And serde lists the aliases of a field among the fields.
 
+mod access;
 mod deserializer;
 mod samples;
 

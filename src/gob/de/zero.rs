@@ -3,7 +3,7 @@
 use serde::de::value::{MapDeserializer, SeqDeserializer};
 use serde::de::{self, DeserializeSeed, Deserializer, IntoDeserializer, Visitor};
 
-use super::access::ZeroStruct;
+use super::fields::ZeroStruct;
 use crate::gob::any;
 use crate::gob::decode::{DecodeError, DecodeErrorKind};
 use crate::gob::types::{Id, OpaqueKind, Type, Types};
@@ -30,7 +30,7 @@ impl<'t> Zero<'t> {
                 id: None,
                 ..self
             }),
-            None => Err(DecodeErrorKind::TooDeep { max: 0 }.into()),
+            None => Err(DecodeErrorKind::NoZeroValue("the type contains itself".into()).into()),
         }
     }
 }

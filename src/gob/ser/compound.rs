@@ -4,7 +4,7 @@ use bytes::{BufMut, BytesMut};
 use serde::ser::{self, Impossible, Serialize};
 
 use super::{Ser, Slot, State};
-use crate::gob::encode::{EncodeError, EncodeErrorKind};
+use crate::gob::encode::{EncodeError, EncodeErrorKind, Signal};
 use crate::gob::types::{Id, StructType};
 use crate::gob::wire::{close_length, put_uint, uint_len};
 
@@ -178,7 +178,7 @@ impl<'a, 's> Fields<'a, 's> {
         value: &T,
     ) -> Result<(), EncodeError> {
         if !self.st.reorder {
-            return Err(EncodeErrorKind::FieldOrder.into());
+            return Err(Signal::FieldOrder.into());
         }
         let field = &self.ty.fields[index];
         let start = self.st.out.len();

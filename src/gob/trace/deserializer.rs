@@ -1,15 +1,13 @@
 //! The deserializer that notes what it is asked for.
 
-use serde::de::value::BorrowedStrDeserializer;
-use serde::de::{
-    DeserializeSeed, Deserializer, EnumAccess, MapAccess, SeqAccess, VariantAccess, Visitor,
-};
+use serde::de::{Deserializer, Visitor};
 
+use super::access::{Elements, Entries, Fields, Variant};
 use super::samples::{BYTE_LENGTHS, BYTES, CHARS, FLOATS, INTS, STRINGS, UINTS};
 use super::{Key, Kind, Known, MAX_DEPTH, Plan, Slot, Trace};
 use crate::gob::any;
-use crate::gob::de::{group, tuple_field};
-use crate::gob::encode::{EncodeError, EncodeErrorKind};
+use crate::gob::de::tuple_field;
+use crate::gob::encode::{EncodeError, EncodeErrorKind, Signal};
 use crate::gob::types::{Field, Id, StructType, Type};
 
 impl<'p> Trace<'p> {
@@ -59,7 +57,7 @@ impl<'p> Trace<'p> {
 pub(super) struct Traced {
     pub(super) id: Id,
     /// A slice of these is a byte string.
-    byte: bool,
+    pub(super) byte: bool,
 }
 
 impl Default for Traced {
@@ -424,7 +422,7 @@ impl Deserializer<'static> for TraceDe<'_, '_> {
         let value = match result {
             Ok(value) => value,
             Err(err) => {
-                if let EncodeErrorKind::DuplicateField(field) = *err.kind()
+                if let Some(Signal::DuplicateField(field)) = err.signal()
                     && err.is_bare()
                     && let Some(&(_, last)) = groups.last()
                 {
@@ -480,185 +478,5 @@ impl Deserializer<'static> for TraceDe<'_, '_> {
             3 => visitor.visit_bool(false),
             _ => visitor.visit_f64(0.0),
         }
-    }
-}
-
-/// Elements of a sequence or a tuple.
-struct Elements<'a, 'p> {
-    t: &'a mut Trace<'p>,
-    left: usize,
-    count: usize,
-    seen: Vec<Traced>,
-}
-
-impl SeqAccess<'static> for Elements<'_, '_> {
-    type Error = EncodeError;
-
-    fn next_element_seed<S: DeserializeSeed<'static>>(
-        &mut self,
-        seed: S,
-    ) -> Result<Option<S::Value>, EncodeError> {
-        if self.left == 0 {
-            return Ok(None);
-        }
-        let index = self.count - self.left;
-        self.left -= 1;
-        let mut seen = Traced::default();
-        let value = seed
-            .deserialize(TraceDe {
-                t: &mut *self.t,
-                out: &mut seen,
-            })
-            .map_err(|err| err.within(format!("[{index}]")))?;
-        self.seen.push(seen);
-        Ok(Some(value))
-    }
-
-    fn size_hint(&self) -> Option<usize> {
-        Some(self.left)
-    }
-}
-
-struct Entries<'a, 'p> {
-    t: &'a mut Trace<'p>,
-    left: usize,
-    key: Option<Traced>,
-    elem: Option<Traced>,
-}
-
-impl MapAccess<'static> for Entries<'_, '_> {
-    type Error = EncodeError;
-
-    fn next_key_seed<S: DeserializeSeed<'static>>(
-        &mut self,
-        seed: S,
-    ) -> Result<Option<S::Value>, EncodeError> {
-        if self.left == 0 {
-            return Ok(None);
-        }
-        self.left -= 1;
-        let out = self.key.insert(Traced::default());
-        seed.deserialize(TraceDe {
-            t: &mut *self.t,
-            out,
-        })
-        .map(Some)
-        .map_err(|err| err.within("[key]"))
-    }
-
-    fn next_value_seed<S: DeserializeSeed<'static>>(
-        &mut self,
-        seed: S,
-    ) -> Result<S::Value, EncodeError> {
-        let out = self.elem.insert(Traced::default());
-        seed.deserialize(TraceDe {
-            t: &mut *self.t,
-            out,
-        })
-        .map_err(|err| err.within("[value]"))
-    }
-}
-
-struct Fields<'a, 'p> {
-    t: &'a mut Trace<'p>,
-    key: Key,
-    names: std::slice::Iter<'static, &'static str>,
-    current: &'static str,
-    found: Vec<Field>,
-    groups: Vec<(&'static str, u64)>,
-}
-
-impl MapAccess<'static> for Fields<'_, '_> {
-    type Error = EncodeError;
-
-    fn next_key_seed<S: DeserializeSeed<'static>>(
-        &mut self,
-        seed: S,
-    ) -> Result<Option<S::Value>, EncodeError> {
-        let plan = self.t.plan;
-        let key = self.key;
-        let Some(name) = self
-            .names
-            .find(|name| !plan.aliases.contains(&(key, **name)))
-        else {
-            return Ok(None);
-        };
-        self.current = name;
-        let name: BorrowedStrDeserializer<'static, EncodeError> =
-            BorrowedStrDeserializer::new(name);
-        let value = seed.deserialize(name)?;
-        self.groups.push((self.current, group(&value)));
-        Ok(Some(value))
-    }
-
-    fn next_value_seed<S: DeserializeSeed<'static>>(
-        &mut self,
-        seed: S,
-    ) -> Result<S::Value, EncodeError> {
-        let mut out = Traced::default();
-        let value = seed
-            .deserialize(TraceDe {
-                t: &mut *self.t,
-                out: &mut out,
-            })
-            .map_err(|err| err.within(self.current))?;
-        self.found.push(Field {
-            name: self.current.into(),
-            id: out.id,
-        });
-        Ok(value)
-    }
-}
-
-struct Variant {
-    name: &'static str,
-    variant: &'static str,
-}
-
-impl Variant {
-    fn refuse<T>(self) -> Result<T, EncodeError> {
-        let Self { name, variant } = self;
-        Err(EncodeErrorKind::VariantWithData { name, variant }.into())
-    }
-}
-
-impl EnumAccess<'static> for Variant {
-    type Error = EncodeError;
-    type Variant = Self;
-
-    fn variant_seed<S: DeserializeSeed<'static>>(
-        self,
-        seed: S,
-    ) -> Result<(S::Value, Self), EncodeError> {
-        let name: BorrowedStrDeserializer<'static, EncodeError> =
-            BorrowedStrDeserializer::new(self.variant);
-        Ok((seed.deserialize(name)?, self))
-    }
-}
-
-impl VariantAccess<'static> for Variant {
-    type Error = EncodeError;
-
-    fn unit_variant(self) -> Result<(), EncodeError> {
-        Ok(())
-    }
-
-    fn newtype_variant_seed<S: DeserializeSeed<'static>>(
-        self,
-        _: S,
-    ) -> Result<S::Value, EncodeError> {
-        self.refuse()
-    }
-
-    fn tuple_variant<V: Visitor<'static>>(self, _: usize, _: V) -> Result<V::Value, EncodeError> {
-        self.refuse()
-    }
-
-    fn struct_variant<V: Visitor<'static>>(
-        self,
-        _: &'static [&'static str],
-        _: V,
-    ) -> Result<V::Value, EncodeError> {
-        self.refuse()
     }
 }

@@ -1,0 +1,336 @@
+//! What each kind of Rust type takes.
+
+use serde::de::{Deserializer, IntoDeserializer, Visitor};
+
+use super::access::{Bytewise, Floats};
+use super::fields::MapAsStruct;
+use super::{De, alone, dynamic, out_of_range};
+use crate::gob::any;
+use crate::gob::decode::{DecodeError, DecodeErrorKind};
+use crate::gob::types::{Id, OpaqueKind, Type};
+use crate::gob::walk;
+use crate::gob::wire::float;
+
+/// Signed integers accept only Go's signed integers, unsigned only unsigned, as in Go.
+macro_rules! integers {
+    ($($method:ident $visit:ident $ty:ident $id:ident $read:ident;)*) => {$(
+        #[inline]
+        fn $method<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, DecodeError> {
+            match self.id {
+                Id::$id => {
+                    let value = self.cx.cursor.$read()?;
+                    match $ty::try_from(value) {
+                        Ok(value) => visitor.$visit(value),
+                        Err(_) => Err(out_of_range(value, stringify!($ty))),
+                    }
+                }
+                Id::INTERFACE => self.concrete(stringify!($ty), |de| de.$method(visitor)),
+                _ => Err(self.mismatch(stringify!($ty))),
+            }
+        }
+    )*};
+}
+
+impl<'de> Deserializer<'de> for De<'_, '_, 'de> {
+    type Error = DecodeError;
+
+    integers! {
+        deserialize_i8 visit_i8 i8 INT int;
+        deserialize_i16 visit_i16 i16 INT int;
+        deserialize_i32 visit_i32 i32 INT int;
+        deserialize_i64 visit_i64 i64 INT int;
+        deserialize_i128 visit_i128 i128 INT int;
+        deserialize_u8 visit_u8 u8 UINT uint;
+        deserialize_u16 visit_u16 u16 UINT uint;
+        deserialize_u32 visit_u32 u32 UINT uint;
+        deserialize_u64 visit_u64 u64 UINT uint;
+        deserialize_u128 visit_u128 u128 UINT uint;
+    }
+
+    fn deserialize_bool<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, DecodeError> {
+        match self.id {
+            Id::BOOL => visitor.visit_bool(self.cx.cursor.uint()? != 0),
+            Id::INTERFACE => self.concrete("bool", |de| de.deserialize_bool(visitor)),
+            _ => Err(self.mismatch("bool")),
+        }
+    }
+
+    fn deserialize_f32<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, DecodeError> {
+        match self.id {
+            Id::FLOAT => {
+                let value = float(self.cx.cursor.uint()?);
+                // Infinities and NaN have their like in 32 bits, and underflow is no error.
+                if value.is_finite() && value.abs() > f64::from(f32::MAX) {
+                    return Err(out_of_range(value, "f32"));
+                }
+                visitor.visit_f32(value as f32)
+            }
+            Id::INTERFACE => self.concrete("f32", |de| de.deserialize_f32(visitor)),
+            _ => Err(self.mismatch("f32")),
+        }
+    }
+
+    fn deserialize_f64<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, DecodeError> {
+        match self.id {
+            Id::FLOAT => visitor.visit_f64(float(self.cx.cursor.uint()?)),
+            Id::INTERFACE => self.concrete("f64", |de| de.deserialize_f64(visitor)),
+            _ => Err(self.mismatch("f64")),
+        }
+    }
+
+    fn deserialize_char<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, DecodeError> {
+        match self.id {
+            Id::INT => {
+                let value = self.cx.cursor.int()?;
+                match u32::try_from(value).ok().and_then(char::from_u32) {
+                    Some(value) => visitor.visit_char(value),
+                    None => Err(out_of_range(value, "char")),
+                }
+            }
+            Id::INTERFACE => self.concrete("char", |de| de.deserialize_char(visitor)),
+            _ => Err(self.mismatch("char")),
+        }
+    }
+
+    #[inline]
+    fn deserialize_str<V: Visitor<'de>>(mut self, visitor: V) -> Result<V::Value, DecodeError> {
+        if self.id == Id::INTERFACE {
+            return self.concrete("a string", |de| de.deserialize_str(visitor));
+        }
+        match self.text()? {
+            Some(text) => visitor.visit_borrowed_str(text),
+            None => Err(self.mismatch("a string")),
+        }
+    }
+
+    fn deserialize_string<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, DecodeError> {
+        self.deserialize_str(visitor)
+    }
+
+    fn deserialize_bytes<V: Visitor<'de>>(mut self, visitor: V) -> Result<V::Value, DecodeError> {
+        if self.id == Id::INTERFACE {
+            return self.concrete("bytes", |de| de.deserialize_bytes(visitor));
+        }
+        if let Some(bytes) = self.counted()? {
+            return visitor.visit_borrowed_bytes(bytes);
+        }
+        match self.defined() {
+            Some(Type::Array { elem: Id::UINT, .. } | Type::Slice { elem: Id::UINT, .. }) => {
+                self.deserialize_seq(visitor)
+            }
+            _ => Err(self.mismatch("bytes")),
+        }
+    }
+
+    fn deserialize_byte_buf<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, DecodeError> {
+        self.deserialize_bytes(visitor)
+    }
+
+    fn deserialize_option<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, DecodeError> {
+        if self.id == Id::INTERFACE && self.cx.cursor.data.get(self.cx.cursor.pos) == Some(&0) {
+            self.cx.cursor.pos += 1;
+            return visitor.visit_none();
+        }
+        visitor.visit_some(self)
+    }
+
+    fn deserialize_unit<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, DecodeError> {
+        self.cx.skip(self.id)?;
+        visitor.visit_unit()
+    }
+
+    fn deserialize_unit_struct<V: Visitor<'de>>(
+        self,
+        name: &'static str,
+        visitor: V,
+    ) -> Result<V::Value, DecodeError> {
+        match self.defined() {
+            Some(Type::Struct(_)) => self.deserialize_unit(visitor),
+            _ if self.id == Id::INTERFACE => self.deserialize_unit(visitor),
+            _ => Err(self.mismatch(name)),
+        }
+    }
+
+    fn deserialize_newtype_struct<V: Visitor<'de>>(
+        self,
+        name: &'static str,
+        visitor: V,
+    ) -> Result<V::Value, DecodeError> {
+        if any::is_marker(name) {
+            return dynamic::deserialize(self, name, visitor);
+        }
+        // Counted, so that a type which contains itself and nothing else is an error.
+        self.cx.enter()?;
+        let De { cx, id, alone } = self;
+        let value = visitor.visit_newtype_struct(De {
+            cx: &mut *cx,
+            id,
+            alone,
+        })?;
+        cx.depth -= 1;
+        Ok(value)
+    }
+
+    fn deserialize_seq<V: Visitor<'de>>(mut self, visitor: V) -> Result<V::Value, DecodeError> {
+        match self.id {
+            Id::INTERFACE => return self.concrete("a sequence", |de| de.deserialize_seq(visitor)),
+            Id::COMPLEX => return visitor.visit_seq(Floats::read(&mut self.cx.cursor)?),
+            _ => {}
+        }
+        if let Some(bytes) = self.counted()? {
+            let mut access = Bytewise(bytes.iter());
+            let value = visitor.visit_seq(&mut access)?;
+            return match access.0.len() {
+                0 => Ok(value),
+                rest => Err(DecodeErrorKind::ArrayLength {
+                    count: bytes.len() as u64,
+                    len: (bytes.len() - rest) as u64,
+                }
+                .into()),
+            };
+        }
+        match self.defined() {
+            Some(Type::Slice { elem, .. }) => {
+                let count = self.cx.cursor.count()?;
+                self.visit_seq(*elem, count, false, visitor)
+            }
+            Some(Type::Array { elem, len, .. }) => {
+                let count = walk::array_len(&mut self.cx.cursor, *len)?;
+                self.visit_seq(*elem, count, false, visitor)
+            }
+            _ => Err(self.mismatch("a sequence")),
+        }
+    }
+
+    fn deserialize_tuple<V: Visitor<'de>>(
+        self,
+        len: usize,
+        visitor: V,
+    ) -> Result<V::Value, DecodeError> {
+        self.visit_tuple("a tuple", len, visitor)
+    }
+
+    fn deserialize_tuple_struct<V: Visitor<'de>>(
+        self,
+        name: &'static str,
+        len: usize,
+        visitor: V,
+    ) -> Result<V::Value, DecodeError> {
+        self.visit_tuple(name, len, visitor)
+    }
+
+    fn deserialize_map<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, DecodeError> {
+        match self.defined() {
+            Some(Type::Map { key, elem, .. }) => self.visit_map(*key, *elem, visitor),
+            // A struct with a flattened field, or a map of whatever the sender's struct has.
+            Some(Type::Struct(ty)) => self.visit_struct(ty, &[], visitor),
+            _ if self.id == Id::INTERFACE => {
+                self.concrete("a map", |de| de.deserialize_map(visitor))
+            }
+            _ => Err(self.mismatch("a map")),
+        }
+    }
+
+    fn deserialize_struct<V: Visitor<'de>>(
+        self,
+        name: &'static str,
+        fields: &'static [&'static str],
+        visitor: V,
+    ) -> Result<V::Value, DecodeError> {
+        match self.defined() {
+            Some(Type::Struct(ty)) => {
+                self.check_shared(ty, name, fields)?;
+                self.visit_struct(ty, fields, visitor)
+            }
+            // Arguments that Go packed into a map[string]interface{}.
+            Some(Type::Map {
+                key: Id::STRING,
+                elem,
+                ..
+            }) => {
+                self.cx.enter()?;
+                let left = self.cx.cursor.count()?;
+                let mut access = MapAsStruct::new::<V>(&mut *self.cx, *elem, left, fields);
+                let value = match visitor.visit_map(&mut access) {
+                    Ok(value) => value,
+                    Err(err) => return Err(access.explain(err)),
+                };
+                access.finish()?;
+                self.cx.depth -= 1;
+                Ok(value)
+            }
+            _ if self.id == Id::INTERFACE => {
+                self.concrete(name, |de| de.deserialize_struct(name, fields, visitor))
+            }
+            _ => Err(self.mismatch(name)),
+        }
+    }
+
+    fn deserialize_enum<V: Visitor<'de>>(
+        mut self,
+        name: &'static str,
+        variants: &'static [&'static str],
+        visitor: V,
+    ) -> Result<V::Value, DecodeError> {
+        if self.id == Id::INTERFACE {
+            return self.concrete(name, |de| de.deserialize_enum(name, variants, visitor));
+        }
+        match self.text()? {
+            Some(text) => {
+                visitor.visit_enum(IntoDeserializer::<DecodeError>::into_deserializer(text))
+            }
+            None => Err(self.mismatch(name)),
+        }
+    }
+
+    fn deserialize_identifier<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, DecodeError> {
+        self.deserialize_str(visitor)
+    }
+
+    fn deserialize_ignored_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, DecodeError> {
+        self.deserialize_unit(visitor)
+    }
+
+    fn deserialize_any<V: Visitor<'de>>(mut self, visitor: V) -> Result<V::Value, DecodeError> {
+        match self.id {
+            Id::BOOL => self.deserialize_bool(visitor),
+            Id::INT => self.deserialize_i64(visitor),
+            Id::UINT => self.deserialize_u64(visitor),
+            Id::FLOAT => self.deserialize_f64(visitor),
+            Id::BYTES => self.deserialize_bytes(visitor),
+            Id::COMPLEX => self.deserialize_seq(visitor),
+            Id::STRING => {
+                let bytes = self.cx.cursor.bytes()?;
+                match std::str::from_utf8(bytes) {
+                    Ok(text) => visitor.visit_borrowed_str(text),
+                    Err(_) => visitor.visit_borrowed_bytes(bytes),
+                }
+            }
+            Id::INTERFACE => {
+                self.cx.enter()?;
+                let value = match self.cx.interface()? {
+                    None => visitor.visit_unit::<DecodeError>()?,
+                    Some((_, id)) => alone(&mut *self.cx, id, |de| de.deserialize_any(visitor))?,
+                };
+                self.cx.depth -= 1;
+                Ok(value)
+            }
+            _ => match self.defined() {
+                Some(Type::Struct(_) | Type::Map { .. }) => self.deserialize_map(visitor),
+                Some(Type::Slice { .. } | Type::Array { .. }) => self.deserialize_seq(visitor),
+                Some(Type::Opaque {
+                    kind: OpaqueKind::Text,
+                    ..
+                }) => match self.text()? {
+                    Some(text) => visitor.visit_borrowed_str(text),
+                    None => Err(self.mismatch("text")),
+                },
+                Some(Type::Opaque { .. }) => self.deserialize_bytes(visitor),
+                None => Err(DecodeErrorKind::UndefinedType {
+                    id: i64::from(self.id.0),
+                }
+                .into()),
+            },
+        }
+    }
+}

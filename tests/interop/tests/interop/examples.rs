@@ -1,0 +1,95 @@
+//! The examples, as a newcomer runs them, and with go-plugin's own basic example on the other side.
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+use std::sync::OnceLock;
+
+use crate::go;
+
+/// The directory of the built examples: built once per run.
+fn examples() -> &'static Path {
+    static EXAMPLES: OnceLock<PathBuf> = OnceLock::new();
+    EXAMPLES.get_or_init(|| {
+        // Next to the kit, in whatever profile and directory this run builds into.
+        let profile = Path::new(env!("CARGO_BIN_EXE_kit-plugin")).parent().unwrap();
+        let mut cargo = Command::new(env!("CARGO"));
+        cargo
+            .args(["build", "--package", "plugwire", "--examples", "--target-dir"])
+            .arg(profile.parent().unwrap());
+        if profile.ends_with("release") {
+            cargo.arg("--release");
+        }
+        assert!(cargo.status().unwrap().success(), "the examples build");
+        profile.join("examples")
+    })
+}
+
+/// Runs a program to its end, with a directory for temporary files that must be empty then.
+fn run(mut program: Command) -> Output {
+    let temporary = tempfile::tempdir().unwrap();
+    let output = program
+        .env("TMPDIR", temporary.path())
+        .stdin(Stdio::null())
+        .output()
+        .unwrap();
+    let left: Vec<_> = std::fs::read_dir(temporary.path()).unwrap().collect();
+    assert!(left.is_empty(), "sockets or files are left: {left:?}");
+    assert!(output.status.success(), "{output:?}");
+    output
+}
+
+fn lines(output: &Output) -> Vec<String> {
+    let text = String::from_utf8(output.stdout.clone()).unwrap();
+    text.lines().map(str::to_owned).collect()
+}
+
+/// Whether a process runs whose command line begins with this program.
+fn runs(program: &Path) -> bool {
+    let Ok(processes) = std::fs::read_dir("/proc") else {
+        return false;
+    };
+    processes.flatten().any(|process| {
+        let line = std::fs::read(process.path().join("cmdline")).unwrap_or_default();
+        line.split(|byte| *byte == 0).next() == Some(program.as_os_str().as_encoded_bytes())
+    })
+}
+
+#[test]
+fn the_greeter_hosts_itself() {
+    // Under a name of its own, so that its processes can be told from others'.
+    let directory = tempfile::tempdir().unwrap();
+    let greeter = directory.path().join("greeter");
+    std::fs::copy(examples().join("greeter"), &greeter).unwrap();
+    let output = run(Command::new(&greeter));
+    let lines = lines(&output);
+    assert_eq!(lines[0], "Plugin.Greet: Hello!");
+    assert_eq!(lines[1], "Plugin.Hi: rpc: can't find method Plugin.Hi");
+    assert!(lines.contains(&"Plugin.GreetGuest: Hello, Ferris!".to_owned()));
+    assert!(lines.last().unwrap().starts_with("Plugin.Checksum: 8388608 bytes, "));
+    assert!(!runs(&greeter), "no process is left");
+}
+
+#[test]
+fn the_greeter_hosts_go_s_greeter() {
+    if !go::present() {
+        return;
+    }
+    let mut greeter = Command::new(examples().join("greeter"));
+    greeter.arg(go::program("basicplugin"));
+    let expected = [
+        "Plugin.Greet: Hello!",
+        "Plugin.Hi: rpc: can't find method Plugin.Hi",
+        "Plugin.Greet, still: Hello!",
+    ];
+    assert_eq!(lines(&run(greeter)), expected);
+}
+
+#[test]
+fn go_s_host_hosts_the_greeter_plugin() {
+    if !go::present() {
+        return;
+    }
+    let mut host = Command::new(go::program("basichost"));
+    host.arg(examples().join("greeter_plugin"));
+    assert_eq!(lines(&run(host)), ["Hello!"]);
+}
