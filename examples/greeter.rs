@@ -9,6 +9,7 @@ mod plugin_half;
 
 use std::convert::Infallible;
 use std::process::Command;
+use std::time::Duration;
 
 use plugwire::connection::BoxError;
 use plugwire::host::{Client, ClientConfig};
@@ -47,6 +48,7 @@ async fn main() -> Result<(), BoxError> {
 /// Calls a method, and one that is not there.
 async fn greet(client: &Client) -> Result<(), BoxError> {
     let greeter = client.dispense("greeter").await?;
+    let greeter = greeter.with_timeout(Duration::from_secs(10));
     let greeting: String = greeter.call("Plugin.Greet", &()).await?;
     println!("Plugin.Greet: {greeting}");
 

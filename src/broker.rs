@@ -375,7 +375,10 @@ async fn arrive(shared: Arc<Shared>, mut stream: Stream, serial: u64) {
         Ok(Ok(_)) => {}
         Ok(Err(_)) => return,
         Err(_) => {
-            tracing::debug!(stream = stream.id(), "a stream named no broker id, closing it");
+            tracing::debug!(
+                stream = stream.id(),
+                "a stream named no broker id, closing it"
+            );
             return;
         }
     }

@@ -11,7 +11,9 @@ use tokio::time::timeout;
 const DEADLINE: Duration = Duration::from_secs(20);
 
 async fn within<F: Future>(future: F) -> F::Output {
-    timeout(DEADLINE, future).await.expect("within the deadline")
+    timeout(DEADLINE, future)
+        .await
+        .expect("within the deadline")
 }
 
 fn sessions() -> (Session, Session) {
@@ -127,10 +129,7 @@ async fn a_wrong_ack_is_an_error() {
         stream
     };
     let (dialed, _stream) = within(async { tokio::join!(host.dial(4), answer) }).await;
-    assert_eq!(
-        dialed.unwrap_err().to_string(),
-        "bad ack: 9 (expected 4)"
-    );
+    assert_eq!(dialed.unwrap_err().to_string(), "bad ack: 9 (expected 4)");
 }
 
 #[tokio::test]
@@ -165,7 +164,9 @@ async fn one_accept_at_a_time_waits_for_an_id() {
     let (host, plugin) = brokers();
     let mut first = Box::pin(plugin.accept(3));
     assert!(
-        timeout(Duration::from_millis(20), &mut first).await.is_err(),
+        timeout(Duration::from_millis(20), &mut first)
+            .await
+            .is_err(),
         "it waits"
     );
     assert!(matches!(
@@ -174,8 +175,7 @@ async fn one_accept_at_a_time_waits_for_an_id() {
     ));
     // Once the first gives up, the id is free again.
     drop(first);
-    let (dialed, accepted) =
-        within(async { tokio::join!(host.dial(3), plugin.accept(3)) }).await;
+    let (dialed, accepted) = within(async { tokio::join!(host.dial(3), plugin.accept(3)) }).await;
     dialed.unwrap();
     accepted.unwrap();
 }

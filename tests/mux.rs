@@ -22,7 +22,9 @@ fn pair() -> (Session, Session) {
 }
 
 async fn within<F: Future>(future: F) -> F::Output {
-    timeout(DEADLINE, future).await.expect("within the deadline")
+    timeout(DEADLINE, future)
+        .await
+        .expect("within the deadline")
 }
 
 async fn connected(client: &Session, server: &Session) -> (Stream, Stream) {
@@ -312,17 +314,16 @@ async fn streams_beyond_the_backlog_are_reset() {
 
 #[tokio::test]
 async fn opening_waits_while_256_streams_are_unacknowledged() {
-    let (client, server) = pair_with(
-        Config::default(),
-        Config::default().accept_backlog(1000),
-    );
+    let (client, server) = pair_with(Config::default(), Config::default().accept_backlog(1000));
     let mut opened = Vec::new();
     for _ in 0..256 {
         opened.push(within(client.open()).await.unwrap());
     }
     let mut next = Box::pin(client.open());
     assert!(
-        timeout(Duration::from_millis(100), &mut next).await.is_err(),
+        timeout(Duration::from_millis(100), &mut next)
+            .await
+            .is_err(),
         "the 257th waits"
     );
     let _accepted = within(server.accept()).await.unwrap();
@@ -395,7 +396,10 @@ async fn a_peer_is_asked_only_after_a_whole_interval_of_silence() {
     let (mut raw, server) = Raw::server(Config::default());
     let start = tokio::time::Instant::now();
     tokio::time::sleep(Duration::from_secs(29)).await;
-    raw.0.write_all(&[0, 1, 0, SYN as u8, 0, 0, 0, 1, 0, 0, 0, 0]).await.unwrap();
+    raw.0
+        .write_all(&[0, 1, 0, SYN as u8, 0, 0, 0, 1, 0, 0, 0, 0])
+        .await
+        .unwrap();
     let reason = server.closed().await;
     assert!(matches!(reason, SessionError::KeepAliveTimeout));
     assert_eq!(start.elapsed().as_secs(), 70);
@@ -404,7 +408,10 @@ async fn a_peer_is_asked_only_after_a_whole_interval_of_silence() {
 #[tokio::test]
 async fn bytes_that_are_no_frames_end_the_session_with_a_reason() {
     let (mut raw, server) = Raw::server(Config::default());
-    raw.0.write_all(b"HTTP/1.1 400 Bad Request\r\n\r\n").await.unwrap();
+    raw.0
+        .write_all(b"HTTP/1.1 400 Bad Request\r\n\r\n")
+        .await
+        .unwrap();
     let reason = within(server.closed()).await;
     assert!(matches!(reason, SessionError::Protocol(_)), "{reason:?}");
 }

@@ -14,7 +14,9 @@ use tokio::time::timeout;
 const DEADLINE: Duration = Duration::from_secs(20);
 
 async fn within<F: Future>(future: F) -> F::Output {
-    timeout(DEADLINE, future).await.expect("within the deadline")
+    timeout(DEADLINE, future)
+        .await
+        .expect("within the deadline")
 }
 
 fn connect(server: Server) -> Client {
@@ -282,7 +284,10 @@ async fn a_lost_connection_fails_pending_calls_at_once_and_later_ones_differentl
 async fn random_bytes_for_replies_fail_the_calls_with_a_reason() {
     let (here, mut there) = tokio::io::duplex(4096);
     let client = Client::new(here, Codec::Gob);
-    there.write_all(&[0x03, 0xff, 0xfe, 0xfd, 9, 9, 9, 9]).await.unwrap();
+    there
+        .write_all(&[0x03, 0xff, 0xfe, 0xfd, 9, 9, 9, 9])
+        .await
+        .unwrap();
     let error = within(client.call::<_, ()>("Plugin.X", &()))
         .await
         .unwrap_err();
@@ -293,7 +298,9 @@ async fn random_bytes_for_replies_fail_the_calls_with_a_reason() {
 async fn random_bytes_for_requests_end_the_serving_with_a_reason() {
     let (mut here, there) = tokio::io::duplex(4096);
     let server = Server::new().register("Plugin", echo());
-    here.write_all(&[0x03, 0xff, 0xfe, 0xfd, 9, 9, 9, 9]).await.unwrap();
+    here.write_all(&[0x03, 0xff, 0xfe, 0xfd, 9, 9, 9, 9])
+        .await
+        .unwrap();
     let error = within(server.serve(there, Codec::Gob)).await.unwrap_err();
     assert!(error.to_string().starts_with("rpc: "), "{error}");
 }
@@ -366,10 +373,7 @@ async fn a_method_that_panics_is_answered() {
     let error = within(client.call::<_, ()>("Plugin.Panic", &()))
         .await
         .unwrap_err();
-    assert_eq!(
-        error.to_string(),
-        "rpc: Plugin.Panic ended without a reply"
-    );
+    assert_eq!(error.to_string(), "rpc: Plugin.Panic ended without a reply");
     let pair = Pair {
         left: 4,
         right: "four".into(),

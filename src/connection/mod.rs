@@ -2,7 +2,7 @@
 //!
 //! The host is the yamux client. It opens three streams, in this order: the control stream, on
 //! which it calls the services `Control` and `Dispenser`; the plugin's stdout; the plugin's stderr.
-//! Every further stream, whoever opens it, belongs to the [broker](crate::broker).
+//! Every further stream, whoever opens it, belongs to the [broker].
 //! (go-plugin: `rpc_client.go`, `rpc_server.go`)
 //!
 //! [`RpcClient`] is the host's end and [`RpcServer`] the plugin's. Both take any byte stream;

@@ -144,9 +144,16 @@ struct Partial {
 /// What the front of the bytes turned out to be.
 enum Scan {
     More,
-    Definition { end: usize },
+    Definition {
+        end: usize,
+    },
     /// `end` is the value's end and `next` the message's.
-    Value { id: Id, start: usize, end: usize, next: usize },
+    Value {
+        id: Id,
+        start: usize,
+        end: usize,
+        next: usize,
+    },
 }
 
 impl Decoder {
@@ -180,7 +187,12 @@ impl Decoder {
             match self.scan(buf)? {
                 Scan::More => return Ok(None),
                 Scan::Definition { end } => buf.advance(end),
-                Scan::Value { id, start, end, next } => {
+                Scan::Value {
+                    id,
+                    start,
+                    end,
+                    next,
+                } => {
                     let mut bytes = buf.split_to(next);
                     bytes.truncate(end);
                     bytes.advance(start);

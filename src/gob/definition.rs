@@ -1,10 +1,10 @@
 //! Type definitions on the wire: values of Go's `wireType`, whose own type both sides know.
 
-use bytes::{BufMut, BytesMut};
+use bytes::BytesMut;
 
 use super::decode::{DecodeError, DecodeErrorKind};
 use super::types::{Field, Id, OpaqueKind, StructType, Type};
-use super::wire::{Cursor, put_bytes, put_int, put_uint};
+use super::wire::{Cursor, put_byte, put_bytes, put_int, put_uint};
 
 // Field numbers of `wireType`.
 const ARRAY: u64 = 0;
@@ -210,21 +210,21 @@ pub(crate) fn write(out: &mut BytesMut, id: Id, ty: &Type, name: &str, wire: imp
     put_uint(out, kind + 1);
 
     // CommonType, a struct-valued first field of every kind.
-    out.put_u8(1);
+    put_byte(out, 1);
     if name.is_empty() {
         put_id(out, 2, id);
     } else {
-        out.put_u8(1);
+        put_byte(out, 1);
         put_bytes(out, name.as_bytes());
         put_id(out, 1, id);
     }
-    out.put_u8(0);
+    put_byte(out, 0);
 
     match ty {
         Type::Array { elem, len, .. } => {
             put_id(out, 1, wire(*elem));
             if *len > 0 {
-                out.put_u8(1);
+                put_byte(out, 1);
                 put_int(out, *len as i64);
             }
         }
@@ -235,16 +235,16 @@ pub(crate) fn write(out: &mut BytesMut, id: Id, ty: &Type, name: &str, wire: imp
         }
         Type::Struct(ty) if ty.fields.is_empty() => {}
         Type::Struct(ty) => {
-            out.put_u8(1);
+            put_byte(out, 1);
             put_uint(out, ty.fields.len() as u64);
             for field in &ty.fields {
-                out.put_u8(1);
+                put_byte(out, 1);
                 put_bytes(out, field.name.as_bytes());
                 put_id(out, 1, wire(field.id));
-                out.put_u8(0);
+                put_byte(out, 0);
             }
         }
         Type::Opaque { .. } => {}
     }
-    out.put_slice(&[0, 0]);
+    out.extend_from_slice(&[0, 0]);
 }

@@ -7,7 +7,7 @@ use bytes::{BufMut, BytesMut};
 use super::definition;
 use super::encode::{EncodeError, EncodeErrorKind};
 use super::types::{Id, IdMap, Type, Types, same_type};
-use super::wire::close_length;
+use super::wire::{close_length, put_byte};
 
 /// The types sent on one stream, and definitions that are due before the next value.
 #[derive(Debug, Default)]
@@ -176,7 +176,7 @@ impl Interner {
         let name = std::mem::take(&mut new.name);
         let at = self.pending.len();
         let mut pending = std::mem::take(&mut self.pending);
-        pending.put_u8(0);
+        put_byte(&mut pending, 0);
         definition::write(&mut pending, wire, ty, &name, |id| {
             match batch.new.get(&id.0).and_then(|new| new.wire) {
                 Some(wire) => wire,

@@ -4,7 +4,7 @@ mod compound;
 
 use std::sync::{Arc, LazyLock};
 
-use bytes::{BufMut, BytesMut};
+use bytes::BytesMut;
 use serde::ser::{self, Serialize, Serializer};
 
 use self::compound::{Compound, Fields, Items, MapSer, Refused};
@@ -13,7 +13,7 @@ use super::encode::{EncodeError, EncodeErrorKind};
 use super::intern::Interner;
 use super::transcode;
 use super::types::{Id, Type, Types};
-use super::wire::{close_length, put_bytes, put_float, put_int, put_uint};
+use super::wire::{close_length, put_byte, put_bytes, put_float, put_int, put_uint};
 
 /// What every part of one value shares.
 pub(crate) struct State<'s> {
@@ -92,7 +92,7 @@ impl<'a, 's> Ser<'a, 's> {
             Slot::Field(_) if zero => return false,
             Slot::Field(delta) => put_uint(self.st.out, u64::from(delta)),
             Slot::Elem => {}
-            Slot::Alone => self.st.out.put_u8(0),
+            Slot::Alone => put_byte(self.st.out, 0),
         }
         true
     }
@@ -171,14 +171,14 @@ impl<'a, 's> Ser<'a, 's> {
         put_bytes(self.st.out, name.as_bytes());
         put_int(self.st.out, i64::from(id.0));
         let at = self.st.out.len();
-        self.st.out.put_slice(&[0, 0]);
+        self.st.out.extend_from_slice(&[0, 0]);
         Ok(at)
     }
 
     fn nil(mut self) -> bool {
         let written = self.begin(true);
         if written {
-            self.st.out.put_u8(0);
+            put_byte(self.st.out, 0);
         }
         written
     }
@@ -218,14 +218,14 @@ fn put_interface(out: &mut BytesMut, name: &str, id: Id, put: impl FnOnce(&mut B
     put_bytes(out, name.as_bytes());
     put_int(out, i64::from(id.0));
     let at = out.len();
-    out.put_slice(&[0, 0]);
+    out.extend_from_slice(&[0, 0]);
     put(out);
     close_length(out, at, 1);
 }
 
 /// Appends a basic value as one that stands alone; its type.
 pub(super) fn put_basic(out: &mut BytesMut, value: &Any) -> Id {
-    out.put_u8(0);
+    put_byte(out, 0);
     let mut int = |value: i64| {
         put_int(out, value);
         Id::INT
@@ -270,7 +270,7 @@ pub(super) fn put_basic(out: &mut BytesMut, value: &Any) -> Id {
             Id::BYTES
         }
         _ => {
-            out.put_u8(0);
+            put_byte(out, 0);
             Id::INTERFACE
         }
     }
@@ -299,7 +299,9 @@ impl<'a, 's> Serializer for Ser<'a, 's> {
     type SerializeStructVariant = Refused;
 
     fn serialize_bool(self, value: bool) -> Result<bool, EncodeError> {
-        self.basic(!value, Id::BOOL, "bool", |out| out.put_u8(u8::from(value)))
+        self.basic(!value, Id::BOOL, "bool", |out| {
+            put_byte(out, u8::from(value))
+        })
     }
 
     fn serialize_i8(self, value: i8) -> Result<bool, EncodeError> {
@@ -329,7 +331,7 @@ impl<'a, 's> Serializer for Ser<'a, 's> {
     #[inline]
     fn serialize_u8(self, value: u8) -> Result<bool, EncodeError> {
         if self.id == BYTE {
-            self.st.out.put_u8(value);
+            put_byte(self.st.out, value);
             return Ok(true);
         }
         self.uint(value.into(), "uint8")

@@ -1,6 +1,6 @@
 //! Writing a received value again, on another stream, where its types have other ids.
 
-use bytes::{BufMut, BytesMut};
+use bytes::BytesMut;
 
 use super::any::Named;
 use super::decode::{DecodeError, RawValue};
@@ -8,7 +8,7 @@ use super::encode::{EncodeError, EncodeErrorKind};
 use super::intern::Interner;
 use super::types::{Id, Type};
 use super::walk;
-use super::wire::{Cursor, close_length, put_bytes, put_int, put_uint};
+use super::wire::{Cursor, close_length, put_byte, put_bytes, put_int, put_uint};
 
 /// Appends the value as an interface value.
 pub(crate) fn put_named(
@@ -46,10 +46,10 @@ impl Copy<'_> {
     /// Copies a value with its length before it.
     fn alone(&mut self, cursor: &mut Cursor<'_>, id: Id) -> Result<(), EncodeError> {
         let at = self.out.len();
-        self.out.put_u8(0);
+        put_byte(self.out, 0);
         if !self.value.types.is_struct(id) {
             walk::singleton(cursor).map_err(malformed)?;
-            self.out.put_u8(0);
+            put_byte(self.out, 0);
         }
         self.value(cursor, id)?;
         close_length(self.out, at, 1);
@@ -64,7 +64,7 @@ impl Copy<'_> {
         if !types.holds_interface(id).unwrap_or(true) {
             let start = cursor.pos;
             walk::skip(cursor, &types, id, self.depth).map_err(malformed)?;
-            self.out.put_slice(&cursor.data[start..cursor.pos]);
+            self.out.extend_from_slice(&cursor.data[start..cursor.pos]);
             return Ok(());
         }
         if self.depth == 0 {
@@ -112,7 +112,7 @@ impl Copy<'_> {
         let types = self.value.types.clone();
         let found = walk::interface(cursor, &types).map_err(malformed)?;
         let Some((name, id)) = found else {
-            self.out.put_u8(0);
+            put_byte(self.out, 0);
             return Ok(());
         };
         if self.depth == 0 {

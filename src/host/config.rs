@@ -11,7 +11,7 @@ use crate::connection::ConnectionConfig;
 use crate::handshake::{self, HandshakeConfig};
 
 /// Where a copy of a plugin's output goes. Anything that tokio can write to, such as
-/// [`tokio::io::stdout()`] or one end of a [`tokio::io::duplex`] pipe.
+/// `tokio::io::stdout()` or one end of a [`tokio::io::duplex`] pipe.
 ///
 /// A writer that is slow slows the plugin down, as a slow pipe would. One that fails is written to
 /// no more; the plugin does not notice.
@@ -34,10 +34,12 @@ const NOT_INHERITED: [&str; 4] = [
 /// use plugwire::handshake::HandshakeConfig;
 /// use plugwire::host::ClientConfig;
 ///
-/// let config = ClientConfig::new(HandshakeConfig::new(1, "BASIC_PLUGIN", "hello"), Command::new("./greeter"))
+/// let handshake = HandshakeConfig::new(1, "BASIC_PLUGIN", "hello");
+/// let (stdout, output) = tokio::io::duplex(64 * 1024);
+/// let config = ClientConfig::new(handshake, Command::new("./greeter"))
 ///     .start_timeout(Duration::from_secs(10))
 ///     .env("GREETER_MOOD", "sunny")
-///     .sync_stdout(tokio::io::stdout());
+///     .sync_stdout(stdout);
 /// ```
 pub struct ClientConfig {
     pub(super) handshake: HandshakeConfig,

@@ -96,14 +96,17 @@ impl Config {
         // The crate ends the whole connection at its own limit, so that has to stay out of reach:
         // refused streams count there until the driver has let go of them.
         let most = (usize::MAX - WINDOW_GROWTH) / INITIAL_WINDOW;
-        let crate_limit = self.max_streams.saturating_mul(2).saturating_add(1024).min(most);
+        let crate_limit = self
+            .max_streams
+            .saturating_mul(2)
+            .saturating_add(1024)
+            .min(most);
         let mut config = yamux::Config::default();
         // The setters check each other's values, so the window's limit is lifted first.
         config.set_max_connection_receive_window(None);
         config.set_max_num_streams(crate_limit);
-        config.set_max_connection_receive_window(Some(
-            INITIAL_WINDOW * crate_limit + WINDOW_GROWTH,
-        ));
+        config
+            .set_max_connection_receive_window(Some(INITIAL_WINDOW * crate_limit + WINDOW_GROWTH));
         config
     }
 }

@@ -203,9 +203,8 @@ fn reason(error: yamux::ConnectionError) -> SessionError {
     use yamux::ConnectionError;
     match error {
         ConnectionError::Closed => SessionError::PeerClosed,
-        ConnectionError::Io(error) | ConnectionError::Decode(yamux::FrameDecodeError::Io(error)) => {
-            io_reason(error)
-        }
+        ConnectionError::Io(error)
+        | ConnectionError::Decode(yamux::FrameDecodeError::Io(error)) => io_reason(error),
         other => SessionError::Protocol(other.to_string()),
     }
 }

@@ -59,7 +59,11 @@ impl Linger {
         }
     }
 
-    fn poll_end(stream: &mut yamux::Stream, finish: &mut Finish, cx: &mut Context<'_>) -> Poll<bool> {
+    fn poll_end(
+        stream: &mut yamux::Stream,
+        finish: &mut Finish,
+        cx: &mut Context<'_>,
+    ) -> Poll<bool> {
         let mut scratch = [0; 4096];
         loop {
             let stream = Pin::new(&mut *stream);

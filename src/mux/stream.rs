@@ -95,11 +95,9 @@ impl AsyncRead for Stream {
         if buffer.remaining() == 0 {
             return Poll::Ready(Ok(()));
         }
-        let n = match ready!(self.inner().poll_read(cx, buffer.initialize_unfilled())) {
-            Ok(n) => n,
-            // Sending a window update failed since the session is gone.
-            Err(_) => 0,
-        };
+        // It fails only where a window update cannot be sent, since the session is gone.
+        let read = ready!(self.inner().poll_read(cx, buffer.initialize_unfilled()));
+        let n = read.unwrap_or_default();
         buffer.advance(n);
         if n == 0 && self.ends.get(self.id) != End::Finished {
             return Poll::Ready(Err(self.cut_off()));

@@ -131,11 +131,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Inner<T> {
         Poll::Ready(Ok(()))
     }
 
-    fn read_socket(
-        io: &mut T,
-        cx: &mut Context<'_>,
-        buffer: &mut [u8],
-    ) -> Poll<io::Result<usize>> {
+    fn read_socket(io: &mut T, cx: &mut Context<'_>, buffer: &mut [u8]) -> Poll<io::Result<usize>> {
         let mut buffer = ReadBuf::new(buffer);
         ready!(Pin::new(io).poll_read(cx, &mut buffer))?;
         Poll::Ready(Ok(buffer.filled().len()))

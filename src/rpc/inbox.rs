@@ -47,7 +47,10 @@ impl Inbox {
     }
 
     /// The next message.
-    pub(super) fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Result<Message, ReceiveError>> {
+    pub(super) fn poll_next(
+        &mut self,
+        cx: &mut Context<'_>,
+    ) -> Poll<Result<Message, ReceiveError>> {
         loop {
             if !self.buffer.is_empty()
                 && let Some(message) = self.decoder.decode(&mut self.buffer)?

@@ -32,8 +32,8 @@
 //! ```
 
 mod client;
-mod inbox;
 mod in_flight;
+mod inbox;
 mod message;
 mod outbox;
 mod server;
@@ -41,8 +41,8 @@ mod service;
 
 pub use crate::codec::{Codec, Encode};
 pub use client::{CallError, Client};
-pub use server::{ServeError, Server};
 pub(crate) use message::Empty;
+pub use server::{ServeError, Server};
 pub use service::Service;
 
 /// What a connection needs of the byte stream under it.

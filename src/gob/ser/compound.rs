@@ -1,12 +1,12 @@
 //! The parts of sequences, maps and structs.
 
-use bytes::{BufMut, BytesMut};
+use bytes::BytesMut;
 use serde::ser::{self, Impossible, Serialize};
 
 use super::{Ser, Slot, State};
 use crate::gob::encode::{EncodeError, EncodeErrorKind, Signal};
 use crate::gob::types::{Id, StructType};
-use crate::gob::wire::{close_length, put_uint, uint_len};
+use crate::gob::wire::{close_length, put_byte, put_uint, uint_len};
 
 /// What enum variants with data would be.
 pub(crate) type Refused = Impossible<bool, EncodeError>;
@@ -217,7 +217,7 @@ impl<'a, 's> Fields<'a, 's> {
                 last = index + 1;
             }
         }
-        self.st.out.put_u8(0);
+        put_byte(self.st.out, 0);
         Ok(true)
     }
 }

@@ -12,7 +12,9 @@ pub fn helper(name: &'static str) -> Service {
         .method("Add", |args: AddArgs| async move {
             Ok::<_, String>(args.a + args.b)
         })
-        .method("Name", move |_: ()| async move { Ok::<_, String>(name.to_owned()) })
+        .method("Name", move |_: ()| async move {
+            Ok::<_, String>(name.to_owned())
+        })
 }
 
 /// A counter that adds by itself.

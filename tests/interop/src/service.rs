@@ -34,7 +34,9 @@ macro_rules! brokered {
 
 pub fn kit(broker: MuxBroker) -> Service {
     let service = Service::new()
-        .method("Greet", |_: ()| async { done("Hello from Rust!".to_owned()) })
+        .method("Greet", |_: ()| async {
+            done("Hello from Rust!".to_owned())
+        })
         .method("Describe", |user: User| async { done(describe(user)) })
         .method("Fail", |text: String| async move { Err::<(), _>(text) })
         .method("Echo", echo)
@@ -106,9 +108,7 @@ async fn crash(_: ()) -> Result<(), BoxError> {
 
 async fn call_back(broker: MuxBroker, id: u32) -> Result<String, BoxError> {
     let helper = broker.dial_client(id).await?;
-    let sum: i64 = helper
-        .call("Plugin.Add", &AddArgs { a: 2, b: 40 })
-        .await?;
+    let sum: i64 = helper.call("Plugin.Add", &AddArgs { a: 2, b: 40 }).await?;
     let name: String = helper.call("Plugin.Name", &()).await?;
     Ok(format!("{name} says {sum}"))
 }

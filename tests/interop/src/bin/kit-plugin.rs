@@ -24,7 +24,9 @@ fn handshake() -> HandshakeConfig {
 #[tokio::main]
 async fn main() {
     let greeter = |_| {
-        Ok(Service::new().method("Greet", |_: ()| async { Ok::<_, String>("Hello!".to_owned()) }))
+        Ok(Service::new().method("Greet", |_: ()| async {
+            Ok::<_, String>("Hello!".to_owned())
+        }))
     };
     let plugins = PluginSet::new()
         .register(KIT, |broker| Ok(service::kit(broker)))

@@ -26,7 +26,9 @@ pub async fn the_host_calls_an_interface_of_the_plugin(peer: Peer) {
     let (client, kit) = peer.kit().await;
     let mut counters = Vec::new();
     for start in [10, 20] {
-        let id: u32 = within(kit.call("Plugin.MakeCounter", &start)).await.unwrap();
+        let id: u32 = within(kit.call("Plugin.MakeCounter", &start))
+            .await
+            .unwrap();
         counters.push(within(client.broker().dial_client(id)).await.unwrap());
     }
     for (by, expected) in [(1, [11, 21]), (-5, [6, 16])] {

@@ -75,7 +75,10 @@ pub async fn server_error(peer: Peer) {
         let error = within(kit.call::<_, String>("Plugin.Fail", text))
             .await
             .unwrap_err();
-        assert!(matches!(&error, CallError::Server(got) if got == text), "{error:?}");
+        assert!(
+            matches!(&error, CallError::Server(got) if got == text),
+            "{error:?}"
+        );
         assert!(!error.is_method_not_found());
     }
     still_greets(&kit, peer).await;
@@ -119,7 +122,9 @@ pub async fn an_argument_of_another_type(peer: Peer) {
         .await
         .unwrap_err();
     assert!(matches!(error, CallError::Server(_)), "{error:?}");
-    let error = within(kit.call::<_, i64>("Plugin.Greet", &())).await.unwrap_err();
+    let error = within(kit.call::<_, i64>("Plugin.Greet", &()))
+        .await
+        .unwrap_err();
     assert!(matches!(error, CallError::Decode { .. }), "{error:?}");
     still_greets(&kit, peer).await;
     client.kill().await;

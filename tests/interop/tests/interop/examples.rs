@@ -11,10 +11,18 @@ fn examples() -> &'static Path {
     static EXAMPLES: OnceLock<PathBuf> = OnceLock::new();
     EXAMPLES.get_or_init(|| {
         // Next to the kit, in whatever profile and directory this run builds into.
-        let profile = Path::new(env!("CARGO_BIN_EXE_kit-plugin")).parent().unwrap();
+        let profile = Path::new(env!("CARGO_BIN_EXE_kit-plugin"))
+            .parent()
+            .unwrap();
         let mut cargo = Command::new(env!("CARGO"));
         cargo
-            .args(["build", "--package", "plugwire", "--examples", "--target-dir"])
+            .args([
+                "build",
+                "--package",
+                "plugwire",
+                "--examples",
+                "--target-dir",
+            ])
             .arg(profile.parent().unwrap());
         if profile.ends_with("release") {
             cargo.arg("--release");
@@ -65,7 +73,12 @@ fn the_greeter_hosts_itself() {
     assert_eq!(lines[0], "Plugin.Greet: Hello!");
     assert_eq!(lines[1], "Plugin.Hi: rpc: can't find method Plugin.Hi");
     assert!(lines.contains(&"Plugin.GreetGuest: Hello, Ferris!".to_owned()));
-    assert!(lines.last().unwrap().starts_with("Plugin.Checksum: 8388608 bytes, "));
+    assert!(
+        lines
+            .last()
+            .unwrap()
+            .starts_with("Plugin.Checksum: 8388608 bytes, ")
+    );
     assert!(!runs(&greeter), "no process is left");
 }
 

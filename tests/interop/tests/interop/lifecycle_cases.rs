@@ -22,13 +22,18 @@ pub async fn kill_leaves_no_process_and_no_socket(peer: Peer) {
     assert!(exists(pid) && socket.exists());
     let start = Instant::now();
     within(client.kill()).await;
-    assert!(start.elapsed() < Duration::from_secs(2), "it went gracefully");
+    assert!(
+        start.elapsed() < Duration::from_secs(2),
+        "it went gracefully"
+    );
     assert!(!exists(pid), "reaped");
     assert!(!socket.exists());
     assert!(client.exited());
     // Once more is fine, and calls say what is the matter.
     within(client.kill()).await;
-    let error = within(kit.call::<_, String>("Plugin.Greet", &())).await.unwrap_err();
+    let error = within(kit.call::<_, String>("Plugin.Greet", &()))
+        .await
+        .unwrap_err();
     assert!(error.is_disconnected(), "{error:?}");
 }
 
@@ -84,7 +89,11 @@ pub async fn wrong_cookie(peer: Peer) {
          Please execute the program that consumes these plugins, which will\n\
          load any plugins automatically"
     );
-    assert!(error.to_string().contains("plugin exited before we could connect"));
+    assert!(
+        error
+            .to_string()
+            .contains("plugin exited before we could connect")
+    );
     assert!(!exists(report.pid), "reaped");
 }
 
@@ -109,7 +118,9 @@ pub async fn a_plugin_that_dies_fails_every_pending_call(peer: Peer) {
         assert_eq!(error.to_string(), "unexpected EOF");
     }
     assert!(start.elapsed() < Duration::from_secs(5));
-    let error = within(kit.call::<_, String>("Plugin.Greet", &())).await.unwrap_err();
+    let error = within(kit.call::<_, String>("Plugin.Greet", &()))
+        .await
+        .unwrap_err();
     assert_eq!(error.to_string(), "connection is shut down");
     within(client.wait()).await;
     assert!(!exists(pid), "reaped");

@@ -69,7 +69,12 @@ async fn one_way_and_idle_streams_outlive_80_seconds_in_every_direction() {
     let go_to_rust = async {
         if go::present() {
             let seconds = SECONDS.to_string();
-            go_host::run("longlived", &["-seconds", &seconds], Duration::from_secs(130)).await;
+            go_host::run(
+                "longlived",
+                &["-seconds", &seconds],
+                Duration::from_secs(130),
+            )
+            .await;
         }
     };
     tokio::join!(one_way_streams(Peer::Rust), rust_to_go, go_to_rust);

@@ -38,13 +38,17 @@ impl Peer {
     }
 
     pub async fn launch(self) -> Client {
-        within(Client::launch(self.config())).await.expect("the kit starts")
+        within(Client::launch(self.config()))
+            .await
+            .expect("the kit starts")
     }
 
     /// A running kit, and its service.
     pub async fn kit(self) -> (Client, rpc::Client) {
         let client = self.launch().await;
-        let kit = within(client.dispense(KIT)).await.expect("the kit dispenses");
+        let kit = within(client.dispense(KIT))
+            .await
+            .expect("the kit dispenses");
         (client, kit)
     }
 
@@ -60,7 +64,10 @@ impl Peer {
 pub fn is_running(pid: u32) -> bool {
     let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
     // The state follows the name, which is in parentheses and may hold anything.
-    let state = stat.rsplit(") ").next().and_then(|rest| rest.chars().next());
+    let state = stat
+        .rsplit(") ")
+        .next()
+        .and_then(|rest| rest.chars().next());
     state.is_some_and(|state| state != 'Z' && state != 'X')
 }
 

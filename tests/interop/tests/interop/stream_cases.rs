@@ -81,9 +81,13 @@ pub async fn large_single_writes_arrive(peer: Peer) {
 
 pub async fn six_hundred_streams_dialed_by_the_host(peer: Peer) {
     let (client, kit) = peer.kit().await;
-    let ids: Vec<u32> = within(kit.call("Plugin.AcceptEchoes", &600i64)).await.unwrap();
+    let ids: Vec<u32> = within(kit.call("Plugin.AcceptEchoes", &600i64))
+        .await
+        .unwrap();
     assert_eq!(ids.len(), 600);
-    let right = within(dial_echoes(client.broker().clone(), ids)).await.unwrap();
+    let right = within(dial_echoes(client.broker().clone(), ids))
+        .await
+        .unwrap();
     assert_eq!(right, 600);
     client.kill().await;
 }
