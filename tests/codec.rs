@@ -5,7 +5,7 @@ use plugwire::codec::{Codec, EncodeError, MessageDecoder, MessageEncoder};
 use serde::{Deserialize, Serialize};
 use tokio_util::codec::{Decoder, Encoder};
 
-const CODECS: [Codec; 1] = [Codec::Gob];
+const CODECS: [Codec; 2] = [Codec::Gob, Codec::MsgPack];
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase")]

@@ -95,8 +95,8 @@ fn tester() -> Service {
             done(status.is_ok_and(|status| status.success()))
         })
         .method("Panic", |text: String| async move {
-            let gone: Option<bool> = None;
-            done(gone.unwrap_or_else(|| panic!("{text}")))
+            let panic = |text: String| -> bool { panic!("{text}") };
+            done(panic(text))
         })
         .method("Exit", |code: i32| async move {
             let exit = |code| -> bool { std::process::exit(code) };

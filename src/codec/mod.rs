@@ -6,10 +6,14 @@
 //! and refers to it from then on.
 
 mod gob;
+mod lenient;
+mod msgpack;
+mod scan;
 
-use bytes::BytesMut;
+use bytes::{Bytes, BytesMut};
 use serde::Deserialize;
 
+pub use self::scan::MalformedError;
 pub use crate::gob::Encode;
 
 /// How the values of a call are written.
@@ -19,6 +23,9 @@ pub enum Codec {
     /// Go's `encoding/gob`, what go-plugin speaks.
     #[default]
     Gob,
+    /// MessagePack, as `hashicorp/net-rpc-msgpackrpc` and ugorji's `codec.GoRpc` have it: structs as
+    /// maps keyed by field name. Packer and Consul speak it.
+    MsgPack,
 }
 
 /// One message: what it is about, and its value.
@@ -37,6 +44,7 @@ pub struct Value(ValueRepr);
 #[derive(Clone, Debug)]
 enum ValueRepr {
     Gob(crate::gob::RawValue),
+    MsgPack(Bytes),
 }
 
 impl Value {
@@ -44,6 +52,7 @@ impl Value {
     pub fn decode<'a, T: Deserialize<'a>>(&'a self) -> Result<T, DecodeError> {
         match &self.0 {
             ValueRepr::Gob(raw) => Ok(raw.decode()?),
+            ValueRepr::MsgPack(bytes) => msgpack::decode(bytes),
         }
     }
 }
@@ -55,6 +64,12 @@ pub enum DecodeError {
     /// The gob is malformed, or holds another type.
     #[error(transparent)]
     Gob(#[from] crate::gob::DecodeError),
+    /// The MessagePack holds another type.
+    #[error("msgpack: {0}")]
+    MsgPack(Box<rmp_serde::decode::Error>),
+    /// The bytes are no MessagePack, or more than is taken.
+    #[error(transparent)]
+    Malformed(#[from] MalformedError),
     /// The stream failed or ended within a message.
     #[error(transparent)]
     Io(#[from] std::io::Error),
@@ -67,6 +82,9 @@ pub enum EncodeError {
     /// The value is not one that gob can say.
     #[error(transparent)]
     Gob(#[from] crate::gob::EncodeError),
+    /// The value is not one that MessagePack can say.
+    #[error("msgpack: {0}")]
+    MsgPack(Box<rmp_serde::encode::Error>),
     /// The stream failed.
     #[error(transparent)]
     Io(#[from] std::io::Error),
@@ -74,14 +92,21 @@ pub enum EncodeError {
 
 /// Cuts messages out of one direction of a connection.
 #[derive(Debug)]
-pub struct MessageDecoder(gob::Decoder);
+pub struct MessageDecoder(DecoderRepr);
+
+#[derive(Debug)]
+enum DecoderRepr {
+    Gob(gob::Decoder),
+    MsgPack(msgpack::Decoder),
+}
 
 impl MessageDecoder {
     /// The decoder for a fresh connection.
     pub fn new(codec: Codec) -> Self {
-        match codec {
-            Codec::Gob => MessageDecoder(gob::Decoder::default()),
-        }
+        MessageDecoder(match codec {
+            Codec::Gob => DecoderRepr::Gob(gob::Decoder::default()),
+            Codec::MsgPack => DecoderRepr::MsgPack(msgpack::Decoder::default()),
+        })
     }
 }
 
@@ -89,23 +114,33 @@ impl tokio_util::codec::Decoder for MessageDecoder {
     type Item = Message;
     type Error = DecodeError;
 
-    /// Takes one message off the front of `bytes` once it is there. After an error the stream
-    /// cannot be read any further.
+    /// Takes one message off the front of `bytes` once it is there. Between calls, bytes may only
+    /// be appended. After an error the stream cannot be read any further.
     fn decode(&mut self, bytes: &mut BytesMut) -> Result<Option<Message>, DecodeError> {
-        self.0.decode(bytes)
+        match &mut self.0 {
+            DecoderRepr::Gob(decoder) => decoder.decode(bytes),
+            DecoderRepr::MsgPack(decoder) => decoder.decode(bytes),
+        }
     }
 }
 
 /// Writes messages for one direction of a connection.
 #[derive(Debug)]
-pub struct MessageEncoder(gob::Encoder);
+pub struct MessageEncoder(EncoderRepr);
+
+#[derive(Debug)]
+enum EncoderRepr {
+    Gob(gob::Encoder),
+    MsgPack,
+}
 
 impl MessageEncoder {
     /// The encoder for a fresh connection.
     pub fn new(codec: Codec) -> Self {
-        match codec {
-            Codec::Gob => MessageEncoder(gob::Encoder::default()),
-        }
+        MessageEncoder(match codec {
+            Codec::Gob => EncoderRepr::Gob(gob::Encoder::default()),
+            Codec::MsgPack => EncoderRepr::MsgPack,
+        })
     }
 }
 
@@ -118,6 +153,9 @@ where
 
     /// Appends one message. After an error `bytes` is as it was, and so is the encoder.
     fn encode(&mut self, message: (&H, &B), bytes: &mut BytesMut) -> Result<(), EncodeError> {
-        Ok(self.0.encode(message.0, message.1, bytes)?)
+        match &mut self.0 {
+            EncoderRepr::Gob(encoder) => Ok(encoder.encode(message.0, message.1, bytes)?),
+            EncoderRepr::MsgPack => msgpack::encode(message.0, message.1, bytes),
+        }
     }
 }

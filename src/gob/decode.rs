@@ -304,20 +304,14 @@ impl Decoder {
     }
 
     fn holds_interface(&mut self, id: Id) -> Result<bool, DecodeError> {
-        if id.0 < Id::FIRST_USER.0 {
-            return Ok(id == Id::INTERFACE);
-        }
-        if let Some(&known) = self.complete.get(&id.0) {
-            return Ok(known);
-        }
-        let holds =
-            self.types
-                .holds_interface(id)
-                .map_err(|id| DecodeErrorKind::UndefinedType {
+        self.types
+            .holds_interface(id, &mut self.complete)
+            .map_err(|id| {
+                DecodeErrorKind::UndefinedType {
                     id: i64::from(id.0),
-                })?;
-        self.complete.insert(id.0, holds);
-        Ok(holds)
+                }
+                .into()
+            })
     }
 }
 

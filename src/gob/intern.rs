@@ -14,6 +14,8 @@ use super::wire::{close_length, put_byte};
 pub(crate) struct Interner {
     sent: Vec<Sent>,
     pending: BytesMut,
+    /// What was found for the table that was asked about last: received values are mostly sent on in a row.
+    recent: Option<(Arc<Types>, IdMap<u32, Id>)>,
 }
 
 #[derive(Debug)]
@@ -54,6 +56,7 @@ impl Interner {
 
     pub(crate) fn rollback(&mut self, mark: Mark) {
         self.sent.truncate(mark.0);
+        self.recent = None;
         self.pending.clear();
     }
 
@@ -71,9 +74,28 @@ impl Interner {
 
     /// The id of a type on this stream; its definition becomes due when it has none yet.
     pub(crate) fn define(&mut self, types: &Arc<Types>, id: Id) -> Result<Id, EncodeError> {
-        if let Some(wire) = self.known(types, id) {
-            return Ok(wire);
+        if id.is_basic() {
+            return Ok(id);
         }
+        let recent = self
+            .recent
+            .as_ref()
+            .filter(|(recent, _)| Arc::ptr_eq(recent, types));
+        if let Some(wire) = recent.and_then(|(_, found)| found.get(&id.0)) {
+            return Ok(*wire);
+        }
+        let wire = match self.known(types, id) {
+            Some(wire) => wire,
+            None => self.define_new(types, id)?,
+        };
+        match &mut self.recent {
+            Some((recent, found)) if Arc::ptr_eq(recent, types) => drop(found.insert(id.0, wire)),
+            recent => *recent = Some((types.clone(), IdMap::from_iter([(id.0, wire)]))),
+        }
+        Ok(wire)
+    }
+
+    fn define_new(&mut self, types: &Arc<Types>, id: Id) -> Result<Id, EncodeError> {
         let mut batch = Batch {
             types,
             new: IdMap::default(),

@@ -49,6 +49,9 @@
 //! | [`Any`] | `interface{}` |
 //! | addresses, paths, ids and times of other crates | mostly `string`: gob counts as a human-readable format |
 //!
+//! Go sees only fields whose names begin with a capital letter: `#[serde(rename_all = "PascalCase")]` on a struct is the
+//! usual way there.
+//!
 //! Enums with data have no counterpart, and encoding one is an error.
 //!
 //! gob does not send zero values of fields, so a field cannot tell zero from absent. A field left out is zero on

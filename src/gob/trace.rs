@@ -16,7 +16,7 @@ use serde::Deserialize;
 use self::deserializer::{TraceDe, Traced};
 use super::encode::{EncodeError, EncodeErrorKind};
 use super::schema::Schema;
-use super::types::{Id, Type, Types};
+use super::types::{Id, IdMap, Type, Types};
 
 /// What tells apart the types that are met: the visitor's type, since that is what knows how to build a value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -229,11 +229,13 @@ fn finish(slots: Vec<Slot>, root: Id) -> Result<Schema, EncodeError> {
         types.insert(Id(Id::FIRST_USER.0 + index as u32), ty);
     }
     let root = resolve(root);
-    types.holds_interface(root).map_err(|_| {
-        EncodeError::from(EncodeErrorKind::Untraceable(
-            "it never asked for a value".into(),
-        ))
-    })?;
+    types
+        .holds_interface(root, &mut IdMap::default())
+        .map_err(|_| {
+            EncodeError::from(EncodeErrorKind::Untraceable(
+                "it never asked for a value".into(),
+            ))
+        })?;
     Ok(Schema {
         types: types.into(),
         root,

@@ -133,26 +133,52 @@ impl Types {
         matches!(self.get(id), Some(Type::Struct(_)))
     }
 
-    /// Whether a value of the type can have an interface value in it; the first undefined id as an error.
-    pub(crate) fn holds_interface(&self, id: Id) -> Result<bool, Id> {
-        let mut found = false;
-        let mut seen = HashSet::new();
-        let mut queue = vec![id];
-        while let Some(id) = queue.pop() {
-            if id == Id::INTERFACE {
-                found = true;
-            }
-            if id.is_basic() || !seen.insert(id) {
-                continue;
-            }
+    /// Whether a value of the type can have an interface value in it; an undefined id as an error.
+    ///
+    /// The answer for every type on the way goes into `known`, so that a table is gone through once, whatever the order
+    /// in which its types come up.
+    pub(crate) fn holds_interface(&self, id: Id, known: &mut IdMap<u32, bool>) -> Result<bool, Id> {
+        if id.is_basic() {
+            return Ok(id == Id::INTERFACE);
+        }
+        if let Some(&holds) = known.get(&id.0) {
+            return Ok(holds);
+        }
+        let mut parents: IdMap<u32, Vec<Id>> = IdMap::default();
+        let mut holding = Vec::new();
+        let mut seen = vec![id];
+        parents.insert(id.0, Vec::new());
+        let mut next = 0;
+        while let Some(&id) = seen.get(next) {
+            next += 1;
+            let mut part = |part: Id| {
+                if part == Id::INTERFACE || known.get(&part.0) == Some(&true) {
+                    holding.push(id);
+                } else if !part.is_basic() && !known.contains_key(&part.0) {
+                    let parents = parents.entry(part.0).or_insert_with(|| {
+                        seen.push(part);
+                        Vec::new()
+                    });
+                    parents.push(id);
+                }
+            };
             match self.get(id).ok_or(id)? {
-                Type::Array { elem, .. } | Type::Slice { elem, .. } => queue.push(*elem),
-                Type::Map { key, elem, .. } => queue.extend([*key, *elem]),
-                Type::Struct(ty) => queue.extend(ty.fields.iter().map(|field| field.id)),
+                Type::Array { elem, .. } | Type::Slice { elem, .. } => part(*elem),
+                Type::Map { key, elem, .. } => {
+                    part(*key);
+                    part(*elem);
+                }
+                Type::Struct(ty) => ty.fields.iter().for_each(|field| part(field.id)),
                 Type::Opaque { .. } => {}
             }
         }
-        Ok(found)
+        known.extend(seen.iter().map(|id| (id.0, false)));
+        while let Some(id) = holding.pop() {
+            if known.insert(id.0, true) == Some(false) {
+                holding.extend(parents.get(&id.0).into_iter().flatten());
+            }
+        }
+        Ok(known[&id.0])
     }
 
     /// The type as Go would write it, for messages and for the names that Go gives to unnamed field types.
@@ -216,6 +242,27 @@ impl Types {
     }
 }
 
+/// Types with more parts than this are taken for different: they are then defined once more, and that is all.
+const MAX_COMPARED: usize = 400;
+
+/// Whether two types are of the same kind, with the same names.
+fn alike(a: &Type, b: &Type) -> bool {
+    match (a, b) {
+        (Type::Array { len: n, .. }, Type::Array { len: m, .. }) => n == m,
+        (Type::Slice { .. }, Type::Slice { .. }) | (Type::Map { .. }, Type::Map { .. }) => true,
+        (Type::Struct(a), Type::Struct(b)) => {
+            a.name == b.name
+                && a.fields.len() == b.fields.len()
+                && a.fields
+                    .iter()
+                    .zip(&b.fields)
+                    .all(|(a, b)| a.name == b.name)
+        }
+        (Type::Opaque { name: a, kind: x }, Type::Opaque { name: b, kind: y }) => a == b && x == y,
+        _ => false,
+    }
+}
+
 /// Whether two types, each in its own table, are the same type to a receiver.
 ///
 /// Pairs that are being compared further up count as equal, which is what equality of recursive types means.
@@ -224,40 +271,38 @@ pub(crate) fn same_type(a: (&Types, Id), b: (&Types, Id)) -> bool {
         if a.1.is_basic() || b.1.is_basic() {
             return a.1 == b.1;
         }
+        let (Some(x), Some(y)) = (a.0.get(a.1), b.0.get(b.1)) else {
+            return false;
+        };
+        // Different types nearly always differ at first sight.
+        if !alike(x, y) {
+            return false;
+        }
         if !assumed.insert((a.1, b.1)) {
             return true;
         }
+        // Only types of a received value can be nested so deep.
+        if assumed.len() > MAX_COMPARED {
+            return false;
+        }
         let mut inner = |x: Id, y: Id| same((a.0, x), (b.0, y), assumed);
-        match (a.0.get(a.1), b.0.get(b.1)) {
+        match (x, y) {
+            (Type::Array { elem: x, .. }, Type::Array { elem: y, .. }) => inner(*x, *y),
+            (Type::Slice { elem: x, .. }, Type::Slice { elem: y, .. }) => inner(*x, *y),
             (
-                Some(Type::Array {
-                    elem: x, len: n, ..
-                }),
-                Some(Type::Array {
-                    elem: y, len: m, ..
-                }),
-            ) => n == m && inner(*x, *y),
-            (Some(Type::Slice { elem: x, .. }), Some(Type::Slice { elem: y, .. })) => inner(*x, *y),
-            (
-                Some(Type::Map {
+                Type::Map {
                     key: k, elem: x, ..
-                }),
-                Some(Type::Map {
+                },
+                Type::Map {
                     key: l, elem: y, ..
-                }),
+                },
             ) => inner(*k, *l) && inner(*x, *y),
-            (Some(Type::Struct(x)), Some(Type::Struct(y))) => {
-                x.name == y.name
-                    && x.fields.len() == y.fields.len()
-                    && x.fields
-                        .iter()
-                        .zip(&y.fields)
-                        .all(|(x, y)| x.name == y.name && inner(x.id, y.id))
-            }
-            (Some(Type::Opaque { name: n, kind: x }), Some(Type::Opaque { name: m, kind: y })) => {
-                n == m && x == y
-            }
-            _ => false,
+            (Type::Struct(x), Type::Struct(y)) => x
+                .fields
+                .iter()
+                .zip(&y.fields)
+                .all(|(x, y)| inner(x.id, y.id)),
+            _ => true,
         }
     }
     same(a, b, &mut HashSet::new())
@@ -303,7 +348,24 @@ mod tests {
         let mut types = Types::default();
         types.insert(Id(64), slice(Id(64)));
         assert!(types.describe(Id(64)).starts_with("[][][]"));
-        assert_eq!(types.holds_interface(Id(64)), Ok(false));
-        assert_eq!(types.holds_interface(Id(65)), Err(Id(65)));
+    }
+
+    #[test]
+    fn interfaces_are_found_through_any_number_of_types() {
+        let mut types = Types::default();
+        // 64 -> 65 -> 66 -> interface, 67 -> 65, 68 -> 68, 69 -> 70, which is undefined.
+        for (id, elem) in [(64, 65), (65, 66), (66, 8), (67, 65), (68, 68), (69, 70)] {
+            types.insert(Id(id), slice(Id(elem)));
+        }
+        let mut known = IdMap::default();
+        assert_eq!(types.holds_interface(Id(65), &mut known), Ok(true));
+        assert_eq!(known.len(), 2);
+        assert_eq!(types.holds_interface(Id(64), &mut known), Ok(true));
+        assert_eq!(types.holds_interface(Id(67), &mut known), Ok(true));
+        assert_eq!(types.holds_interface(Id(68), &mut known), Ok(false));
+        assert_eq!(types.holds_interface(Id(69), &mut known), Err(Id(70)));
+        assert_eq!(types.holds_interface(Id::INTERFACE, &mut known), Ok(true));
+        assert_eq!(types.holds_interface(Id::INT, &mut known), Ok(false));
+        assert!(!known.contains_key(&69));
     }
 }

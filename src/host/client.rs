@@ -100,8 +100,8 @@ impl Client {
         })
     }
 
-    /// A client for the plugin registered under `name`: its methods are called as
-    /// `Plugin.Method`. Each call of this makes a fresh implementation on a fresh stream.
+    /// A client for the plugin registered under `name`: its methods are called as `Plugin.Method`.
+    /// Each call of this makes a fresh implementation on a fresh stream.
     ///
     /// # Errors
     ///

@@ -13,7 +13,8 @@ use super::lines::Lines;
 use super::process::Exit;
 
 /// How long output is still read once its writer is gone. What a dead process wrote is in the pipe
-/// and is read at once; the time is for processes it started, which may hold the pipe open for ever.
+/// and is read at once; the time is for processes it started, which may hold the pipe open for
+/// ever.
 pub(super) const DRAIN: Duration = Duration::from_millis(500);
 
 /// Longer lines are logged in pieces of this many bytes, as go-plugin does.
@@ -112,8 +113,8 @@ pub(super) async fn sync(
     } {}
 }
 
-/// A writer of the host's that may be absent, and is given up when it fails: output must be read on,
-/// or the plugin would block on a host that has lost interest.
+/// A writer of the host's that may be absent, and is given up when it fails: output must be read
+/// on, or the plugin would block on a host that has lost interest.
 struct Copy {
     writer: Option<Writer>,
     name: &'static str,

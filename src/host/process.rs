@@ -1,8 +1,8 @@
 //! The plugin's process, and the task that owns it.
 //!
 //! The task holds the child until it is reaped, so there is never a zombie, a process id that may
-//! belong to someone else by now, or a question of who waits. Everyone else holds a [`Process`]
-//! or an [`Exit`].
+//! belong to someone else by now, or a question of who waits. Everyone else holds a [`Process`] or
+//! an [`Exit`].
 
 use std::io;
 use std::process::{Command, ExitStatus};

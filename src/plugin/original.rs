@@ -2,8 +2,8 @@
 
 use std::io::{self, Write};
 
-/// Writes to the standard error that the process was started with: the plugin's log, which the
-/// host reads line by line.
+/// Writes to the standard error that the process was started with: the plugin's log, which the host
+/// reads line by line.
 ///
 /// While a plugin serves, the process's own standard error goes to the host as output, apart from
 /// the log. At any other time the two are the same.

@@ -1,7 +1,7 @@
 //! From the environment to the end of serving.
 
 use std::ffi::OsStr;
-use std::io;
+use std::io::{self, Write};
 use std::process;
 use std::sync::Arc;
 use std::time::Duration;
@@ -39,7 +39,8 @@ const BREATHER: Duration = Duration::from_millis(50);
 /// Outside a tokio runtime with I/O and time enabled.
 pub async fn serve(config: ServeConfig) {
     if let Err(error) = try_serve(config).await {
-        eprintln!("{error}");
+        // Unlike `eprintln!`, this does not panic where standard error is closed.
+        let _ = writeln!(io::stderr(), "{error}");
         process::exit(1);
     }
 }

@@ -9,8 +9,10 @@
 use std::any::TypeId;
 use std::collections::HashMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
+
+use crate::gob::types::IdHasher;
 
 /// Facts about one struct.
 #[derive(Clone, Debug, Default)]
@@ -22,6 +24,8 @@ pub(super) struct Lessons {
 }
 
 static COUNT: AtomicUsize = AtomicUsize::new(0);
+/// A bit for each type that something is known about, shared by many types: it spares the others the lock.
+static MASK: AtomicU64 = AtomicU64::new(0);
 static ALL: RwLock<Option<HashMap<TypeId, Arc<Lessons>>>> = RwLock::new(None);
 
 /// How many lessons there were: changes exactly when trying again may help.
@@ -29,10 +33,17 @@ pub(super) fn count() -> usize {
     COUNT.load(Ordering::Acquire)
 }
 
+fn bit(visitor: TypeId) -> u64 {
+    let mut hasher = IdHasher::default();
+    visitor.hash(&mut hasher);
+    1 << (hasher.finish() % 64)
+}
+
 /// What is known about the struct that the visitor builds. Nearly always nothing, and then this is one load.
 #[inline]
 pub(super) fn about(visitor: fn() -> TypeId) -> Option<Arc<Lessons>> {
-    if count() == 0 {
+    let mask = MASK.load(Ordering::Acquire);
+    if mask == 0 || mask & bit(visitor()) == 0 {
         return None;
     }
     ALL.read()
@@ -48,6 +59,7 @@ pub(super) fn teach(visitor: fn() -> TypeId, lesson: impl FnOnce(&mut Lessons) -
     let lessons = all.get_or_insert_default().entry(visitor()).or_default();
     let new = lesson(Arc::make_mut(lessons));
     if new {
+        MASK.fetch_or(bit(visitor()), Ordering::AcqRel);
         COUNT.fetch_add(1, Ordering::AcqRel);
     }
     new

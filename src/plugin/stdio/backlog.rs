@@ -13,7 +13,8 @@ const LIMIT: usize = 1024 * 1024;
 /// reader may be waiting for this very process to go on.
 const STALL: Duration = Duration::from_secs(5);
 
-/// Bytes in order, bounded. Shared by the collector and the sender, which run on different runtimes.
+/// Bytes in order, bounded. Shared by the collector and the sender, which run on different
+/// runtimes.
 #[derive(Default)]
 pub(super) struct Backlog {
     state: Mutex<State>,

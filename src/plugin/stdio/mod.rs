@@ -4,8 +4,8 @@
 //! println! → pipe → collector (a thread) → backlog → sender (a task) → stream of the connection
 //! ```
 //!
-//! The collector is a thread of its own, since a `println!` that waits for room in the pipe blocks a
-//! thread of the plugin's runtime, and that may be the one the rest of this runs on.
+//! The collector is a thread of its own, since a `println!` that waits for room in the pipe blocks
+//! a thread of the plugin's runtime, and that may be the one the rest of this runs on.
 
 #[cfg_attr(not(unix), allow(dead_code, reason = "nothing is captured there"))]
 mod backlog;
