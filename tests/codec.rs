@@ -35,7 +35,10 @@ fn three(codec: Codec) -> BytesMut {
 fn check(messages: Vec<plugwire::codec::Message>) {
     assert_eq!(messages.len(), 3);
     for (seq, message) in messages.iter().enumerate() {
-        assert_eq!(message.header.decode::<Header>().unwrap(), header(seq as u64));
+        assert_eq!(
+            message.header.decode::<Header>().unwrap(),
+            header(seq as u64)
+        );
     }
     assert_eq!(messages[0].body.decode::<String>().unwrap(), "one");
     let large: Vec<String> = messages[1].body.decode().unwrap();
@@ -96,7 +99,9 @@ fn a_body_that_cannot_be_written_leaves_no_trace() {
         assert!(matches!(failed, Err(EncodeError::Gob(_))));
         let _ = Data::None;
         assert_eq!(bytes, before);
-        encoder.encode((&header(earlier), "fine"), &mut bytes).unwrap();
+        encoder
+            .encode((&header(earlier), "fine"), &mut bytes)
+            .unwrap();
         let mut decoder = MessageDecoder::new(Codec::Gob);
         for seq in 0..=earlier {
             let message = decoder.decode(&mut bytes).unwrap().unwrap();

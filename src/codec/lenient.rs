@@ -300,10 +300,7 @@ impl<'de, A: de::MapAccess<'de>> de::MapAccess<'de> for LenientAccess<A> {
         self.0.next_key_seed(LenientSeed(seed))
     }
 
-    fn next_value_seed<S: DeserializeSeed<'de>>(
-        &mut self,
-        seed: S,
-    ) -> Result<S::Value, A::Error> {
+    fn next_value_seed<S: DeserializeSeed<'de>>(&mut self, seed: S) -> Result<S::Value, A::Error> {
         self.0.next_value_seed(LenientSeed(seed))
     }
 
@@ -380,15 +377,13 @@ impl<E> ZeroFields<E> {
 impl<'de, E: de::Error> de::MapAccess<'de> for ZeroFields<E> {
     type Error = E;
 
-    fn next_key_seed<S: DeserializeSeed<'de>>(
-        &mut self,
-        seed: S,
-    ) -> Result<Option<S::Value>, E> {
+    fn next_key_seed<S: DeserializeSeed<'de>>(&mut self, seed: S) -> Result<Option<S::Value>, E> {
         let Some((name, rest)) = self.names.split_first() else {
             return Ok(None);
         };
         self.names = rest;
-        seed.deserialize(BorrowedStrDeserializer::new(name)).map(Some)
+        seed.deserialize(BorrowedStrDeserializer::new(name))
+            .map(Some)
     }
 
     fn next_value_seed<S: DeserializeSeed<'de>>(&mut self, seed: S) -> Result<S::Value, E> {

@@ -47,10 +47,10 @@ impl Decoder {
 }
 
 pub(super) fn decode<'a, T: Deserialize<'a>>(value: &'a [u8]) -> Result<T, DecodeError> {
-    let mut deserializer =
-        rmp_serde::Deserializer::from_read_ref(value).with_human_readable();
+    let mut deserializer = rmp_serde::Deserializer::from_read_ref(value).with_human_readable();
     deserializer.set_max_depth(MAX_DEPTH);
-    T::deserialize(Lenient(&mut deserializer)).map_err(|error| DecodeError::MsgPack(Box::new(error)))
+    T::deserialize(Lenient(&mut deserializer))
+        .map_err(|error| DecodeError::MsgPack(Box::new(error)))
 }
 
 pub(super) fn encode<H, B>(header: &H, body: &B, bytes: &mut BytesMut) -> Result<(), EncodeError>

@@ -90,7 +90,11 @@ fn number(bytes: &[u8]) -> u64 {
 impl Scanner {
     /// Goes on with a value whose bytes so far are `bytes`, the ones given before included. Gives
     /// its length once all of it is there, and is ready for the next value then.
-    pub(super) fn scan(&mut self, bytes: &[u8], limit: usize) -> Result<Option<usize>, MalformedError> {
+    pub(super) fn scan(
+        &mut self,
+        bytes: &[u8],
+        limit: usize,
+    ) -> Result<Option<usize>, MalformedError> {
         loop {
             let have = (bytes.len() - self.at) as u64;
             let skipped = have.min(self.skip);
@@ -156,11 +160,17 @@ mod tests {
         push(&[0xc4, 2, 1, 2, 0xc5, 0, 2, 1, 2, 0xc6, 0, 0, 0, 2, 1, 2]);
         push(&[0xc7, 1, 9, 1, 0xc8, 0, 1, 9, 1, 0xc9, 0, 0, 0, 1, 9, 1]);
         push(&[0xca, 1, 2, 3, 4, 0xcb, 1, 2, 3, 4, 5, 6, 7, 8]);
-        push(&[0xcc, 1, 0xcd, 1, 2, 0xce, 1, 2, 3, 4, 0xcf, 1, 2, 3, 4, 5, 6, 7, 8]);
-        push(&[0xd0, 1, 0xd1, 1, 2, 0xd2, 1, 2, 3, 4, 0xd3, 1, 2, 3, 4, 5, 6, 7, 8]);
+        push(&[
+            0xcc, 1, 0xcd, 1, 2, 0xce, 1, 2, 3, 4, 0xcf, 1, 2, 3, 4, 5, 6, 7, 8,
+        ]);
+        push(&[
+            0xd0, 1, 0xd1, 1, 2, 0xd2, 1, 2, 3, 4, 0xd3, 1, 2, 3, 4, 5, 6, 7, 8,
+        ]);
         push(&[0xd4, 9, 1, 0xd5, 9, 1, 2, 0xd6, 9, 1, 2, 3, 4]);
         push(&[0xd7, 9, 1, 2, 3, 4, 5, 6, 7, 8]);
-        push(&[0xd8, 9, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16]);
+        push(&[
+            0xd8, 9, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16,
+        ]);
         push(&[0xd9, 1, b'x', 0xda, 0, 1, b'x', 0xdb, 0, 0, 0, 1, b'x']);
         push(&[0xde, 0, 1, 0x01, 0x02]);
         bytes
@@ -176,7 +186,10 @@ mod tests {
             let mut scanner = Scanner::default();
             assert_eq!(scanner.scan(&value[..cut], LIMIT), Ok(None), "cut at {cut}");
             assert_eq!(scanner.scan(&two, LIMIT), Ok(Some(value.len())));
-            assert_eq!(scanner.scan(&two[value.len()..], LIMIT), Ok(Some(value.len())));
+            assert_eq!(
+                scanner.scan(&two[value.len()..], LIMIT),
+                Ok(Some(value.len()))
+            );
         }
         let mut scanner = Scanner::default();
         for end in 0..value.len() {

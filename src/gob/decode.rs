@@ -331,6 +331,10 @@ impl Catalog for Decoder {
         &self.types
     }
 
+    fn check(&mut self, id: Id) -> Result<(), DecodeError> {
+        self.holds_interface(id).map(drop)
+    }
+
     fn define(&mut self, id: i64, ty: Type) -> Result<(), DecodeError> {
         if self.types.len() >= self.limits.max_types {
             return Err(DecodeErrorKind::TooManyTypes {

@@ -9,6 +9,8 @@ use super::wire::Cursor;
 pub(crate) trait Catalog {
     fn types(&self) -> &Types;
     fn define(&mut self, id: i64, ty: Type) -> Result<(), DecodeError>;
+    /// Checks that nothing is missing from the definition of a type that a value has.
+    fn check(&mut self, id: Id) -> Result<(), DecodeError>;
 }
 
 /// A finished table: definitions inside the value are in it already.
@@ -17,6 +19,9 @@ impl Catalog for &Types {
         self
     }
     fn define(&mut self, _: i64, _: Type) -> Result<(), DecodeError> {
+        Ok(())
+    }
+    fn check(&mut self, _: Id) -> Result<(), DecodeError> {
         Ok(())
     }
 }
@@ -96,6 +101,7 @@ impl Walker {
                         self.next = Next::Length;
                     } else {
                         let id = concrete(id, catalog.types())?;
+                        catalog.check(id)?;
                         cursor.uint()?;
                         self.next = Next::Value(id);
                         if !catalog.types().is_struct(id) {

@@ -30,7 +30,8 @@
 //!
 //! "Logged" means an event of [`tracing`] for each line, and a copy to [`stderr`].
 //!
-//! [`sync_stdout`]: ClientConfig::sync_stdout [`sync_stderr`]: ClientConfig::sync_stderr
+//! [`sync_stdout`]: ClientConfig::sync_stdout
+//! [`sync_stderr`]: ClientConfig::sync_stderr
 //! [`stderr`]: ClientConfig::stderr
 
 mod client;

@@ -63,16 +63,23 @@ impl Server {
         if received.is_ok() {
             poll_fn(|cx| connection.poll_finish(cx)).await;
         }
-        connection.outbox.close();
         received
     }
 }
 
+/// One connection being served. Dropping it ends the running calls, and nothing is said of them any
+/// more: the peer learns of the end by the stream's.
 struct Connection {
     services: Arc<HashMap<String, Service>>,
     outbox: Arc<Outbox>,
     inbox: Inbox,
     running: JoinSet<()>,
+}
+
+impl Drop for Connection {
+    fn drop(&mut self) {
+        self.outbox.close();
+    }
 }
 
 impl Connection {
@@ -146,7 +153,7 @@ fn find<'a>(
         .ok_or_else(|| format!("rpc: can't find method {name}"))
 }
 
-/// Answers one call, exactly once: a method that panics or is ended answers by dropping it.
+/// Answers one call, exactly once: a method that panics answers by dropping it.
 pub(super) struct Responder {
     outbox: Arc<Outbox>,
     method: String,
