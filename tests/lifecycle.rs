@@ -378,7 +378,8 @@ async fn a_call_that_runs_does_not_hold_up_the_end() {
     until("the call is on its way", || tester.in_flight() == 1).await;
     client.kill().await;
     assert_eq!(client.wait().await.unwrap().code(), Some(7));
-    assert!(pending.await.unwrap().unwrap_err().is_disconnected());
+    let error = pending.await.unwrap().unwrap_err();
+    assert!(error.is_disconnected(), "{error:?}");
 }
 
 #[tokio::test]

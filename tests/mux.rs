@@ -263,6 +263,33 @@ async fn closing_writes_what_is_queued() {
 }
 
 #[tokio::test]
+async fn closing_wakes_whoever_reads() {
+    let (client, server) = pair();
+    let (mut opened, mut accepted) = connected(&client, &server).await;
+    let here = tokio::spawn(async move { opened.read_u8().await });
+    let there = tokio::spawn(async move { accepted.read_u8().await });
+    // Both are asleep once the runtime has nothing else to do.
+    tokio::task::yield_now().await;
+    client.close().await;
+    for read in [here, there] {
+        let error = within(read).await.unwrap().unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::ConnectionAborted);
+    }
+}
+
+#[tokio::test]
+async fn a_stream_dropped_right_before_the_close_is_finished() {
+    let (client, server) = pair();
+    let (mut opened, mut accepted) = connected(&client, &server).await;
+    opened.write_all(b"last words").await.unwrap();
+    drop(opened);
+    client.close().await;
+    let mut text = String::new();
+    within(accepted.read_to_string(&mut text)).await.unwrap();
+    assert_eq!(text, "last words");
+}
+
+#[tokio::test]
 async fn the_last_handle_ends_the_session() {
     let (client, server) = pair();
     let also = client.clone();

@@ -57,15 +57,25 @@ pub(super) async fn run<T>(
         config,
     };
     let reason = poll_fn(|cx| driver.poll(&mut connection, cx)).await;
-    drop(driver);
     if let SessionError::Closed = reason {
         // What was written before the close is still to arrive; a peer that does not read must
-        // not hold it up.
-        let close = poll_fn(|cx| connection.poll_close(cx));
-        let _ = tokio::time::timeout(close_timeout, close).await;
+        // not hold it up. The crate's own way to close would forget the streams without waking
+        // their readers, where dropping the connection wakes them.
+        let written = poll_fn(|cx| match driver.work(&mut connection, cx) {
+            Ok(Written::Partly) => Poll::Pending,
+            Ok(Written::Whole) | Err(_) => Poll::Ready(()),
+        });
+        let _ = tokio::time::timeout(close_timeout, written).await;
     }
+    drop(driver);
     drop(connection);
     end.send_replace(Some(reason));
+}
+
+/// How much of what the streams wrote is with the operating system.
+enum Written {
+    Whole,
+    Partly,
 }
 
 struct Driver<T> {
@@ -84,24 +94,40 @@ struct Driver<T> {
 }
 
 impl<T: AsyncRead + AsyncWrite + Unpin> Driver<T> {
-    /// Goes round until there is nothing left to do but wait. Ready when the session is over.
+    /// Ready when the session is over.
     fn poll(
         &mut self,
         connection: &mut yamux::Connection<Wire<T>>,
         cx: &mut Context<'_>,
     ) -> Poll<SessionError> {
-        loop {
-            while let Poll::Ready(request) = self.requests.poll_recv(cx) {
-                match request {
-                    Some(Request::Open(reply)) => self.opening.push_back(reply),
-                    Some(Request::Flush(reply)) => self.flushing.push(reply),
-                    // The last handle is gone.
-                    Some(Request::Close) | None => return Poll::Ready(SessionError::Closed),
+        while let Poll::Ready(request) = self.requests.poll_recv(cx) {
+            match request {
+                Some(Request::Open(reply)) => self.opening.push_back(reply),
+                Some(Request::Flush(reply)) => self.flushing.push(reply),
+                // The last handle is gone.
+                Some(Request::Close) | None => return Poll::Ready(SessionError::Closed),
+            }
+        }
+        match self.work(connection, cx) {
+            Ok(Written::Whole) => {
+                for reply in self.flushing.drain(..) {
+                    let _ = reply.send(());
                 }
             }
-            if let Poll::Ready(error) = self.poll_opening(connection, cx) {
-                return Poll::Ready(error);
-            }
+            Ok(Written::Partly) => {}
+            Err(reason) => return Poll::Ready(reason),
+        }
+        self.pulse.poll(&self.wire, cx)
+    }
+
+    /// Goes round until there is nothing left to do but wait.
+    fn work(
+        &mut self,
+        connection: &mut yamux::Connection<Wire<T>>,
+        cx: &mut Context<'_>,
+    ) -> Result<Written, SessionError> {
+        loop {
+            self.open_streams(connection, cx)?;
             while let Poll::Ready(Some(dropped)) = self.dropped.poll_recv(cx) {
                 self.lingering.push(Linger::new(
                     dropped.stream,
@@ -120,34 +146,26 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Driver<T> {
                     self.offer(stream);
                     continue;
                 }
-                Poll::Ready(Some(Err(error))) => return Poll::Ready(reason(error)),
-                Poll::Ready(None) => return Poll::Ready(SessionError::PeerClosed),
+                Poll::Ready(Some(Err(error))) => return Err(reason(error)),
+                Poll::Ready(None) => return Err(SessionError::PeerClosed),
                 Poll::Pending => {}
             }
-            let flushed = match self.wire.flush(cx) {
-                Poll::Ready(Ok(())) => true,
-                Poll::Ready(Err(error)) => return Poll::Ready(io_reason(error)),
-                Poll::Pending => false,
+            return match self.wire.flush(cx) {
+                // The crate has more to write and was not told of the room.
+                Poll::Ready(Ok(())) if self.wire.take_full() => continue,
+                Poll::Ready(Ok(())) => Ok(Written::Whole),
+                Poll::Ready(Err(error)) => Err(io_reason(error)),
+                Poll::Pending => Ok(Written::Partly),
             };
-            if flushed {
-                if self.wire.take_full() {
-                    // The crate has more to write and was not told of the room.
-                    continue;
-                }
-                for reply in self.flushing.drain(..) {
-                    let _ = reply.send(());
-                }
-            }
-            return self.pulse.poll(&self.wire, cx);
         }
     }
 
-    /// Opens the streams asked for, as far as the crate lets it. Ready when the session is over.
-    fn poll_opening(
+    /// Opens the streams asked for, as far as the crate lets it.
+    fn open_streams(
         &mut self,
         connection: &mut yamux::Connection<Wire<T>>,
         cx: &mut Context<'_>,
-    ) -> Poll<SessionError> {
+    ) -> Result<(), SessionError> {
         while let Some(reply) = self.opening.front() {
             if reply.is_closed() {
                 self.opening.pop_front();
@@ -165,15 +183,15 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Driver<T> {
                         let _ = stream.poll_announce(cx);
                         Ok(stream)
                     }
-                    Poll::Ready(Err(error)) => return Poll::Ready(reason(error)),
-                    Poll::Pending => return Poll::Pending,
+                    Poll::Ready(Err(error)) => return Err(reason(error)),
+                    Poll::Pending => break,
                 }
             };
             if let Some(reply) = self.opening.pop_front() {
                 let _ = reply.send(opened);
             }
         }
-        Poll::Pending
+        Ok(())
     }
 
     /// Hands a stream of the peer to whoever accepts; refuses it when it is one too many.
