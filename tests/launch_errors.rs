@@ -10,6 +10,8 @@ use std::time::{Duration, Instant};
 
 use plugwire::handshake::{HandshakeConfig, HandshakeError};
 use plugwire::host::{Client, ClientConfig, LaunchError};
+use plugwire::mux::{self, Session};
+use plugwire::rpc::CallError;
 use rustix::io::Errno;
 use rustix::process::{Pid, Signal, kill_process, test_kill_process};
 use tempfile::TempDir;
@@ -433,24 +435,43 @@ async fn a_connection_closed_after_the_first_bytes_is_no_session() {
     assert!(is_no_session(&error), "{error:?}");
 }
 
+/// Bytes without a meaning, the same in every run.
+fn noise() -> Vec<u8> {
+    let mut state = 0x9e37_79b9_u32;
+    let next = || {
+        state ^= state << 13;
+        state ^= state >> 17;
+        state ^= state << 5;
+        state as u8
+    };
+    std::iter::repeat_with(next).take(4096).collect()
+}
+
 #[tokio::test]
 async fn bytes_that_are_no_frames_are_no_session() {
     let error = refused_by(|mut connection| async move {
-        let mut state = 0x9e37_79b9_u32;
-        let noise: Vec<u8> = (0..4096)
-            .map(|_| {
-                state ^= state << 13;
-                state ^= state >> 17;
-                state ^= state << 5;
-                state as u8
-            })
-            .collect();
-        let _ = connection.write_all(&noise).await;
+        let _ = connection.write_all(&noise()).await;
         // Open to the end: it is the noise that must end it.
         let _ = connection.read_to_end(&mut Vec::new()).await;
     })
     .await;
     assert!(is_no_session(&error), "{error:?}");
+}
+
+#[tokio::test]
+async fn frames_that_carry_no_gobs_are_no_plugin() {
+    let error = refused_by(|connection| async move {
+        let session = Session::server(connection, mux::Config::default());
+        let mut control = session.accept().await.unwrap();
+        let _ = control.write_all(&noise()).await;
+        session.closed().await;
+    })
+    .await;
+    let LaunchError::Ping { source, .. } = &error else {
+        panic!("{error:?}");
+    };
+    assert!(matches!(source, CallError::Connection(_)), "{source:?}");
+    assert!(error.to_string().contains("gob: "), "{error}");
 }
 
 #[tokio::test]

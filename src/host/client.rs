@@ -202,6 +202,12 @@ impl Client {
     async fn ask_to_quit(&self) -> bool {
         match timeout(self.kill_grace, self.rpc.quit()).await {
             Ok(Ok(())) => true,
+            // A Go plugin may be gone before its answer is: go-plugin lets `main` return as soon as
+            // it is asked. It deserves the time to exit all the same.
+            Ok(Err(error)) if error.is_disconnected() => {
+                tracing::debug!(pid = self.pid(), %error, "the plugin quit without an answer");
+                true
+            }
             Ok(Err(error)) => {
                 tracing::warn!(pid = self.pid(), %error, "error closing client during kill");
                 false

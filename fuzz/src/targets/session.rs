@@ -1,0 +1,257 @@
+//! The layers that need a runtime: sessions, the broker, whole servers. Time is virtual, so that
+//! every deadline passes at once.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures::future::BoxFuture;
+use plugwire::broker::{self, MuxBroker};
+use plugwire::connection::{ConnectionConfig, PluginSet, RpcServer, ServeHooks};
+use plugwire::gob::Any;
+use plugwire::mux::{Config, Session, Stream};
+use plugwire::rpc::{Codec, Server, Service};
+use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream};
+use tokio::time::{sleep, timeout};
+
+use super::source::Source;
+use super::types::Node;
+
+/// Longer than anything here may wait.
+const LONG: Duration = Duration::from_secs(3600);
+
+fn run(future: impl Future<Output = ()>) {
+    tokio::runtime::Builder::new_current_thread()
+        .enable_time()
+        .start_paused(true)
+        .build()
+        .expect("a runtime")
+        .block_on(future);
+}
+
+async fn within<F: Future>(future: F) -> F::Output {
+    timeout(LONG, future).await.expect("no hang")
+}
+
+/// Virtual time passes faster than the crate's pings, which go by the clock on the wall.
+fn no_keep_alive() -> Config {
+    Config::default().keep_alive(None)
+}
+
+/// A broker whose peer opens streams and writes anything in place of an id.
+pub fn broker_preface(data: &[u8]) {
+    run(async {
+        let mut source = Source(data);
+        let (here, there) = tokio::io::duplex(64 * 1024);
+        let peer = Session::client(there, no_keep_alive());
+        let session = Session::server(here, no_keep_alive().accept_backlog(4096));
+        let broker = MuxBroker::new(session, broker::Config::default());
+        let mut held = Vec::new();
+        let mut accepting = Vec::new();
+        for _ in 0..64 {
+            if source.is_empty() {
+                break;
+            }
+            let action = source.byte();
+            if action & 1 == 0 {
+                let (broker, id) = (broker.clone(), u32::from(source.byte()) << 8);
+                accepting.push(tokio::spawn(async move { broker.accept(id).await.map(drop) }));
+                continue;
+            }
+            let mut stream = within(peer.open()).await.expect("a stream");
+            let preface = source.take(usize::from(action >> 1 & 7));
+            within(stream.write_all(preface)).await.expect("room for eight bytes");
+            match action >> 4 & 7 {
+                0 => drop(stream),
+                1 => {
+                    within(stream.shutdown()).await.expect("a half-close");
+                    held.push(stream);
+                }
+                2 => sleep(Duration::from_secs(3)).await,
+                _ => held.push(stream),
+            }
+        }
+        for accepting in accepting {
+            let _ = within(accepting).await.expect("no panic");
+        }
+        // Whatever came before, a stream that is accepted and dialed properly goes through.
+        let other = MuxBroker::new(peer, broker::Config::default());
+        let (accepted, dialed) = within(async {
+            tokio::join!(broker.accept(0xffff_fff0), other.dial(0xffff_fff0))
+        })
+        .await;
+        accepted.expect("accepted");
+        dialed.expect("dialed");
+        drop(held);
+    });
+}
+
+/// A session whose peer sends any bytes, or frames made of them.
+pub fn mux_frames(data: &[u8]) {
+    run(async {
+        let mut source = Source(data);
+        let mode = source.byte();
+        let bytes = if mode & 2 == 0 { source.0.to_vec() } else { frames(&mut source) };
+        let (here, there) = tokio::io::duplex(4096);
+        let config = no_keep_alive().accept_backlog(8).max_streams(32);
+        let session = if mode & 1 == 0 {
+            Session::server(here, config)
+        } else {
+            Session::client(here, config)
+        };
+        let accepting = tokio::spawn(accept_all(session.clone(), mode));
+        let opening = session.clone();
+        let opening = tokio::spawn(async move {
+            for _ in 0..4 {
+                let Ok(mut stream) = opening.open().await else { return };
+                let _ = stream.write_all(b"hello").await;
+            }
+        });
+        send(there, &bytes).await;
+        within(session.closed()).await;
+        within(opening).await.expect("no panic");
+        within(accepting).await.expect("no panic");
+    });
+}
+
+/// Sends the bytes, takes whatever is answered, and hangs up.
+async fn send(peer: DuplexStream, bytes: &[u8]) {
+    let (mut read, mut write) = tokio::io::split(peer);
+    let mut answers = Vec::new();
+    let reading = read.read_to_end(&mut answers);
+    let writing = async {
+        // An error is the other side hanging up first.
+        let _ = write.write_all(bytes).await;
+        let _ = write.shutdown().await;
+    };
+    let _ = within(async { tokio::join!(reading, writing) }).await;
+}
+
+async fn accept_all(session: Session, mode: u8) {
+    let mut held = Vec::new();
+    while let Ok(mut stream) = session.accept().await {
+        match mode >> 2 & 3 {
+            0 => drop(stream),
+            1 => held.push(stream),
+            2 => drop(tokio::spawn(async move {
+                let _ = stream.read_to_end(&mut Vec::new()).await;
+            })),
+            _ => drop(tokio::spawn(async move {
+                let (mut read, mut write) = tokio::io::split(stream);
+                let _ = tokio::io::copy(&mut read, &mut write).await;
+                let _ = write.shutdown().await;
+            })),
+        }
+    }
+}
+
+/// yamux frames: a fuzzer would seldom hit upon twelve bytes that mean something.
+fn frames(source: &mut Source<'_>) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    while !source.is_empty() {
+        let (kind, flags, stream) = (source.byte(), source.byte(), source.byte());
+        let length = source.number() as u32;
+        let body = source.take(if kind & 3 == 0 { length.min(512) as usize } else { 0 });
+        // Now and then a length that the body does not have.
+        let lies = kind & 0x80 != 0;
+        let announced = if kind & 3 == 0 && !lies { body.len() as u32 } else { length };
+        bytes.extend_from_slice(&[0, kind & 3, 0, flags & 15]);
+        bytes.extend_from_slice(&u32::from(stream & 31).to_be_bytes());
+        bytes.extend_from_slice(&announced.to_be_bytes());
+        bytes.extend_from_slice(body);
+    }
+    bytes
+}
+
+struct Hooks;
+
+impl ServeHooks for Hooks {
+    fn stdio(&self, _: Stream, _: Stream) {}
+
+    fn quit(&self) -> BoxFuture<'static, ()> {
+        Box::pin(async {})
+    }
+}
+
+fn echo() -> Service {
+    Service::new()
+        .method("Node", |node: Node| async { Ok::<_, String>(node) })
+        .method("Any", |any: Any| async { Ok::<_, String>(any) })
+        .method("Nothing", |_: ()| async { Err::<(), _>(String::new()) })
+        .method("Wait", |text: String| async move {
+            sleep(Duration::from_secs(1)).await;
+            Ok::<_, String>(text)
+        })
+}
+
+/// A plugin's whole server, or net/rpc alone, whose peer sends anything.
+pub fn server_connection(data: &[u8]) {
+    run(async {
+        let mut source = Source(data);
+        let (here, there) = tokio::io::duplex(4096);
+        let serving = match source.byte() & 3 {
+            0 => {
+                let serving = tokio::spawn(async move { drop(server().serve_conn(here).await) });
+                send(there, source.0).await;
+                serving
+            }
+            1 => {
+                let serving = tokio::spawn(async move { drop(server().serve_conn(here).await) });
+                streams(there, &mut source).await;
+                serving
+            }
+            codec => {
+                let codec = if codec == 2 { Codec::Gob } else { Codec::MsgPack };
+                let server = Server::new().register("Plugin", echo());
+                let serving = tokio::spawn(async move { drop(server.serve(here, codec).await) });
+                send(there, source.0).await;
+                serving
+            }
+        };
+        within(serving).await.expect("no panic");
+    });
+}
+
+fn server() -> RpcServer {
+    let plugins = PluginSet::new()
+        .register("echo", |_| Ok(echo()))
+        .register("broken", |_| Err("no such luck".into()));
+    let config = ConnectionConfig::default().mux(no_keep_alive());
+    RpcServer::new(plugins, config, Arc::new(Hooks))
+}
+
+/// A proper session with anything on its streams: the control stream, the two of stdio, and two of
+/// the broker's.
+async fn streams(peer: DuplexStream, source: &mut Source<'_>) {
+    let session = Session::client(peer, no_keep_alive());
+    let mut streams = Vec::new();
+    for _ in 0..5 {
+        match within(session.open()).await {
+            Ok(stream) => streams.push(tokio::io::split(stream)),
+            Err(_) => return,
+        }
+    }
+    let mut readers = Vec::new();
+    let mut writers = Vec::new();
+    for (mut read, write) in streams {
+        readers.push(tokio::spawn(async move {
+            let _ = read.read_to_end(&mut Vec::new()).await;
+        }));
+        writers.push(write);
+    }
+    // A dispensed plugin is served under id 1.
+    let _ = within(writers[3].write_all(&1u32.to_le_bytes())).await;
+    while !source.is_empty() {
+        let stream = usize::from(source.byte() % 5);
+        let len = 1 + source.number() as u8;
+        let part = source.take(len.into());
+        let _ = within(writers[stream].write_all(part)).await;
+        tokio::task::yield_now().await;
+    }
+    for mut writer in writers {
+        let _ = within(writer.shutdown()).await;
+    }
+    for reader in readers.drain(..1) {
+        let _ = within(reader).await;
+    }
+    within(session.close()).await;
+}
