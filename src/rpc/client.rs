@@ -176,7 +176,11 @@ impl Client {
         let shared = &*self.shared;
         shared.outbox.ready().await;
         let (seq, reply) = shared.calls().begin().ok_or(CallError::Shutdown)?;
-        let _abandon = Abandon { shared, seq };
+        let mut waiting = Waiting {
+            shared,
+            seq,
+            answered: false,
+        };
         let request = Request {
             service_method: method,
             seq,
@@ -191,7 +195,9 @@ impl Client {
                     source,
                 },
             })?;
-        reply.await.unwrap_or(Err(CallError::Shutdown))
+        let reply = reply.await.unwrap_or(Err(CallError::Shutdown));
+        waiting.answered = true;
+        reply
     }
 
     /// Closes the connection. Calls that wait, and all later ones, fail with
@@ -227,15 +233,18 @@ impl Shared {
     }
 }
 
-/// Forgets a call whose future is dropped; after the reply there is nothing left to forget.
-struct Abandon<'a> {
+/// A call that waits; dropped without an answer, it is forgotten.
+struct Waiting<'a> {
     shared: &'a Shared,
     seq: u64,
+    answered: bool,
 }
 
-impl Drop for Abandon<'_> {
+impl Drop for Waiting<'_> {
     fn drop(&mut self) {
-        self.shared.calls().abandon(self.seq);
+        if !self.answered {
+            self.shared.calls().abandon(self.seq);
+        }
     }
 }
 

@@ -65,18 +65,21 @@ impl Outbox {
 
     /// Waits until there is room for another message, for a peer that reads slowly.
     pub(super) async fn ready(&self) {
-        loop {
+        while !self.has_room() {
             let room = self.room.notified();
             tokio::pin!(room);
             room.as_mut().enable();
-            {
-                let state = self.lock();
-                if state.buffer.len() < HIGH_WATER || state.io.is_none() {
-                    return;
-                }
+            // There may have come room before anybody would have been told of it.
+            if self.has_room() {
+                return;
             }
             room.await;
         }
+    }
+
+    fn has_room(&self) -> bool {
+        let state = self.lock();
+        state.buffer.len() < HIGH_WATER || state.io.is_none()
     }
 
     /// Encodes a message and starts sending it. Nothing of it is sent when it does not encode.
