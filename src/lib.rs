@@ -114,6 +114,8 @@ pub mod host;
 pub mod mux;
 pub mod plugin;
 pub mod rpc;
+#[cfg(unix)]
+mod unix_stream;
 
 /// The README's examples, compiled with the tests.
 #[cfg(doctest)]

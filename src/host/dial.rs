@@ -62,8 +62,10 @@ mod system {
 
     use tokio::net::{TcpStream, UnixStream};
 
-    pub(super) async fn connect(path: &Path) -> io::Result<UnixStream> {
-        UnixStream::connect(path).await
+    use crate::unix_stream::QuietUnixStream;
+
+    pub(super) async fn connect(path: &Path) -> io::Result<QuietUnixStream> {
+        QuietUnixStream::new(UnixStream::connect(path).await?)
     }
 
     pub(super) fn keep_alive(stream: &TcpStream) -> io::Result<()> {

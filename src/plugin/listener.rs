@@ -45,9 +45,10 @@ mod unix {
     use std::hash::{BuildHasher, Hasher};
     use std::path::Path;
 
-    use tokio::net::{UnixListener, UnixStream};
+    use tokio::net::UnixListener;
 
     use super::*;
+    use crate::unix_stream::QuietUnixStream;
 
     /// A unix socket. Its file is removed when it is dropped.
     pub(in crate::plugin) struct Listener {
@@ -90,9 +91,9 @@ mod unix {
             &self.address
         }
 
-        pub(in crate::plugin) async fn accept(&self) -> io::Result<UnixStream> {
+        pub(in crate::plugin) async fn accept(&self) -> io::Result<QuietUnixStream> {
             let (stream, _) = self.listener.accept().await?;
-            Ok(stream)
+            QuietUnixStream::new(stream)
         }
     }
 
@@ -144,7 +145,8 @@ mod unix {
                 .unwrap();
             let digits = name.strip_prefix("plugin").unwrap();
             assert!(digits.bytes().all(|byte| byte.is_ascii_digit()), "{name}");
-            let (connected, accepted) = tokio::join!(UnixStream::connect(&path), listener.accept());
+            let (connected, accepted) =
+                tokio::join!(tokio::net::UnixStream::connect(&path), listener.accept());
             connected.unwrap();
             accepted.unwrap();
             drop(listener);

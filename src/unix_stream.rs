@@ -1,0 +1,196 @@
+//! A unix socket that wakes its owner only for what he waits for.
+//!
+//! Tokio watches a socket for reading and writing at once. On a unix socket the system reports "can
+//! be written" every time the peer has read something, so a peer that takes a request wakes the
+//! caller for nothing, once a call. Here the socket is watched for reading, and for writing only
+//! while a write waits.
+
+use std::io::{self, Read, Write};
+use std::os::unix::net::UnixStream;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+
+use tokio::io::unix::AsyncFd;
+use tokio::io::{AsyncRead, AsyncWrite, Interest, ReadBuf};
+
+/// After this many writes in a row that did not have to wait, the socket is no longer watched for
+/// writing. Bulk transfers wait again sooner than that.
+const FREE_WRITES: u32 = 32;
+
+/// A connected unix socket.
+pub(crate) struct QuietUnixStream {
+    read: AsyncFd<UnixStream>,
+    /// A second descriptor of the same socket, since one can be watched once only.
+    write: Option<AsyncFd<UnixStream>>,
+    free_writes: u32,
+}
+
+impl QuietUnixStream {
+    pub(crate) fn new(stream: tokio::net::UnixStream) -> io::Result<Self> {
+        Ok(QuietUnixStream {
+            read: watched(stream.into_std()?, Interest::READABLE)?,
+            write: None,
+            free_writes: 0,
+        })
+    }
+
+    /// Has the socket watched for writing. Room that there is by then is reported, too.
+    fn watch(&mut self) -> io::Result<()> {
+        let second = self.read.get_ref().try_clone()?;
+        self.write = Some(watched(second, Interest::WRITABLE)?);
+        Ok(())
+    }
+}
+
+/// Registers a socket with the runtime.
+///
+/// Tokio 1.54 deprecates the function for types whose descriptor may change under it, and gives an
+/// unsafe one instead. A socket of the standard library keeps its descriptor until it is dropped.
+#[allow(deprecated, reason = "the replacement is unsafe to call")]
+fn watched(stream: UnixStream, interest: Interest) -> io::Result<AsyncFd<UnixStream>> {
+    AsyncFd::with_interest(stream, interest)
+}
+
+impl AsyncRead for QuietUnixStream {
+    fn poll_read(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        loop {
+            let mut ready = ready!(self.read.poll_read_ready(cx))?;
+            let space = buffer.initialize_unfilled();
+            match (&*self.read.get_ref()).read(space) {
+                Ok(n) => {
+                    // A read that found less than there was room for has emptied the socket, and
+                    // what comes next is reported anew.
+                    if n > 0 && n < space.len() {
+                        ready.clear_ready();
+                    }
+                    buffer.advance(n);
+                    return Poll::Ready(Ok(()));
+                }
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => ready.clear_ready(),
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Poll::Ready(Err(error)),
+            }
+        }
+    }
+}
+
+impl AsyncWrite for QuietUnixStream {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        data: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        let this = &mut *self;
+        loop {
+            // While the socket is watched, whether it can be written has to be asked before it is
+            // tried: what is reported after a failed try must not be taken for old news.
+            let ready = match &this.write {
+                Some(watched) => Some(ready!(watched.poll_write_ready(cx))?),
+                None => None,
+            };
+            match (&*this.read.get_ref()).write(data) {
+                Ok(n) => {
+                    this.free_writes += 1;
+                    if this.free_writes >= FREE_WRITES {
+                        this.write = None;
+                    }
+                    return Poll::Ready(Ok(n));
+                }
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                    this.free_writes = 0;
+                    match ready {
+                        Some(mut ready) => ready.clear_ready(),
+                        None => this.watch()?,
+                    }
+                }
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Poll::Ready(Err(error)),
+            }
+        }
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match self.read.get_ref().shutdown(std::net::Shutdown::Write) {
+            // The peer hung up first.
+            Err(error) if error.kind() == io::ErrorKind::NotConnected => Poll::Ready(Ok(())),
+            done => Poll::Ready(done),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
+    fn pair() -> (QuietUnixStream, QuietUnixStream) {
+        let (here, there) = tokio::net::UnixStream::pair().unwrap();
+        let quiet = |stream| QuietUnixStream::new(stream).unwrap();
+        (quiet(here), quiet(there))
+    }
+
+    #[tokio::test]
+    async fn more_than_the_socket_holds_gets_through_both_ways_at_once() {
+        let (here, there) = pair();
+        let data: Vec<u8> = (0..8 << 20).map(|n: u32| (n % 251) as u8).collect();
+        let talk = async |stream: QuietUnixStream| {
+            let (mut read, mut write) = tokio::io::split(stream);
+            let mut received = Vec::new();
+            let send = async {
+                write.write_all(&data).await?;
+                write.shutdown().await
+            };
+            tokio::try_join!(send, read.read_to_end(&mut received)).unwrap();
+            received
+        };
+        let (one, two) = tokio::join!(talk(here), talk(there));
+        assert!(one == data && two == data);
+    }
+
+    #[tokio::test]
+    async fn many_small_writes_and_reads_alternate() {
+        let (mut here, mut there) = pair();
+        for n in 0..10 * FREE_WRITES {
+            here.write_u32(n).await.unwrap();
+            assert_eq!(there.read_u32().await.unwrap(), n);
+        }
+        assert!(here.write.is_none());
+    }
+
+    #[tokio::test]
+    async fn a_full_socket_is_watched_and_later_left_alone_again() {
+        let (mut here, mut there) = pair();
+        let chunk = [7; 64 * 1024];
+        let mut sent = 0;
+        // Until it would block.
+        loop {
+            let write = futures::FutureExt::now_or_never(here.write(&chunk));
+            match write {
+                Some(n) => sent += n.unwrap(),
+                None => break,
+            }
+        }
+        assert!(here.write.is_some());
+        let mut received = vec![0; sent];
+        there.read_exact(&mut received).await.unwrap();
+        for _ in 0..2 * FREE_WRITES {
+            here.write_all(b"x").await.unwrap();
+        }
+        assert!(here.write.is_none());
+    }
+
+    #[tokio::test]
+    async fn the_end_is_read() {
+        let (here, mut there) = pair();
+        drop(here);
+        assert_eq!(there.read(&mut [0]).await.unwrap(), 0);
+    }
+}
