@@ -241,8 +241,10 @@ impl HandshakeLine {
             }
         };
         let protocol = fields.next().map_or_else(|| NETRPC.to_owned(), text);
+        // White space behind it is no more a part of it here than at the end of the line.
         let server_cert = fields
             .next()
+            .map(<[u8]>::trim_ascii_end)
             .filter(|cert| cert.len() > LONGEST_NON_CERT)
             .map(text);
         let multiplex = fields.next().and_then(parse_bool);

@@ -1,25 +1,66 @@
 //! Reading MessagePack as Go's codecs do.
 //!
-//! Go writes nil for an empty slice, map or interface value, and Go's readers take nil for the zero
-//! value of anything. Old peers write bytes as strings, and a list of bytes may come as bytes. So
-//! [`Lenient`] goes between a type and its deserializer, and where the two disagree in one of these
-//! ways it hands the type what it asked for.
+//! Go writes nil for an empty slice, map, pointer or interface value, and Go's readers take nil for
+//! the zero value of anything. Peers of the old specification write bytes as strings, and others
+//! write a list of bytes as bytes. Structs whose fields are tagged `omitempty` come without the
+//! fields that are zero. So [`Lenient`] goes between a type and its deserializer, and where the two
+//! disagree in one of these ways it hands the type what it asked for:
+//!
+//! | asked for | also taken |
+//! | --- | --- |
+//! | anything | nil, for zero: an enum's zero is its variant with the empty name |
+//! | a field of a struct | nothing, see below |
+//! | bytes, a list, an array | a string or bytes, and what is in an extension: Go's times have one |
+//! | a string | bytes that are UTF-8 |
+//! | a `char` | an integer, which Go's runes are |
+//! | an `i128` or `u128` | any integer, and the 16 bytes that rmp-serde writes |
+//! | an extension (rmp-serde's `_ExtStruct`) | |
+//!
+//! A field that was left out gets what serde gives it: what its `#[serde(default)]` says, `None` for
+//! an `Option`. Only where that is an error the field gets the zero of its type, so that a type that
+//! goes over gob, where Go leaves out every zero, goes over MessagePack as it is. (`lessons`)
+//! Where a struct has a `#[serde(flatten)]`, that is so for its own fields only: what is flattened
+//! into it is read from values whose types serde keeps to itself, and follows serde's own rules. So
+//! does everything in an untagged or internally tagged enum.
+
+mod access;
+mod lessons;
+mod zero;
 
 use std::fmt;
-use std::marker::PhantomData;
 
-use serde::de::value::{BorrowedStrDeserializer, MapDeserializer, SeqDeserializer};
-use serde::de::{self, DeserializeSeed, Deserializer, EnumAccess, Visitor};
+use serde::de::value::SeqDeserializer;
+use serde::de::{self, Deserializer, Error as _, IgnoredAny, Visitor};
+
+pub(super) use self::lessons::count as lessons;
+
+use self::access::{Fields, Items};
+use self::zero::Zero;
+
+/// How rmp-serde recognises extensions among newtype structs.
+pub(super) const EXTENSION: &str = "_ExtStruct";
 
 /// A deserializer that takes nil for zero.
-pub(super) struct Lenient<D>(pub(super) D);
+pub(super) struct Lenient<D> {
+    inner: D,
+    /// How many types may still be within one another.
+    depth: usize,
+}
+
+impl<D> Lenient<D> {
+    pub(super) fn new(inner: D, depth: usize) -> Self {
+        Lenient { inner, depth }
+    }
+}
 
 /// What a type asked for: what its nil is.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, PartialEq)]
 enum Asked {
     Bool,
     Int,
     Uint,
+    Int128,
+    Uint128,
     Float,
     Char,
     Str,
@@ -27,8 +68,7 @@ enum Asked {
     Seq,
     Tuple(usize),
     Map,
-    Struct(&'static [&'static str]),
-    Enum,
+    Struct,
     /// A type that knows nil itself, or takes anything.
     Anything,
 }
@@ -36,7 +76,8 @@ enum Asked {
 macro_rules! ask {
     ($($method:ident $asked:expr;)*) => {$(
         fn $method<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, D::Error> {
-            self.0.$method(Nil { visitor, asked: $asked })
+            let depth = self.depth;
+            self.inner.$method(Nil { visitor, asked: $asked, depth })
         }
     )*};
 }
@@ -50,12 +91,10 @@ impl<'de, D: Deserializer<'de>> Deserializer<'de> for Lenient<D> {
         deserialize_i16 Asked::Int;
         deserialize_i32 Asked::Int;
         deserialize_i64 Asked::Int;
-        deserialize_i128 Asked::Int;
         deserialize_u8 Asked::Uint;
         deserialize_u16 Asked::Uint;
         deserialize_u32 Asked::Uint;
         deserialize_u64 Asked::Uint;
-        deserialize_u128 Asked::Uint;
         deserialize_f32 Asked::Float;
         deserialize_f64 Asked::Float;
         deserialize_char Asked::Char;
@@ -70,13 +109,32 @@ impl<'de, D: Deserializer<'de>> Deserializer<'de> for Lenient<D> {
         deserialize_any Asked::Anything;
     }
 
+    /// rmp-serde itself takes no nil here.
+    fn deserialize_i128<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, D::Error> {
+        let (asked, depth) = (Asked::Int128, self.depth);
+        self.inner.deserialize_bytes(Nil {
+            visitor,
+            asked,
+            depth,
+        })
+    }
+
+    fn deserialize_u128<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, D::Error> {
+        let (asked, depth) = (Asked::Uint128, self.depth);
+        self.inner.deserialize_bytes(Nil {
+            visitor,
+            asked,
+            depth,
+        })
+    }
+
     fn deserialize_ignored_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, D::Error> {
-        self.0.deserialize_ignored_any(visitor)
+        self.inner.deserialize_ignored_any(visitor)
     }
 
     /// `()` takes anything: it is what a reply of no use is read as.
     fn deserialize_unit<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, D::Error> {
-        self.0.deserialize_ignored_any(de::IgnoredAny)?;
+        self.inner.deserialize_ignored_any(IgnoredAny)?;
         visitor.visit_unit()
     }
 
@@ -90,10 +148,13 @@ impl<'de, D: Deserializer<'de>> Deserializer<'de> for Lenient<D> {
 
     fn deserialize_newtype_struct<V: Visitor<'de>>(
         self,
-        _: &'static str,
+        name: &'static str,
         visitor: V,
     ) -> Result<V::Value, D::Error> {
-        visitor.visit_newtype_struct(self)
+        if name == EXTENSION {
+            return self.inner.deserialize_newtype_struct(name, visitor);
+        }
+        visitor.visit_newtype_struct(deeper(self.inner, self.depth)?)
     }
 
     fn deserialize_tuple<V: Visitor<'de>>(
@@ -101,8 +162,15 @@ impl<'de, D: Deserializer<'de>> Deserializer<'de> for Lenient<D> {
         len: usize,
         visitor: V,
     ) -> Result<V::Value, D::Error> {
-        let asked = Asked::Tuple(len);
-        self.0.deserialize_tuple(len, Nil { visitor, asked })
+        let (asked, depth) = (Asked::Tuple(len), self.depth);
+        self.inner.deserialize_tuple(
+            len,
+            Nil {
+                visitor,
+                asked,
+                depth,
+            },
+        )
     }
 
     fn deserialize_tuple_struct<V: Visitor<'de>>(
@@ -120,9 +188,16 @@ impl<'de, D: Deserializer<'de>> Deserializer<'de> for Lenient<D> {
         fields: &'static [&'static str],
         visitor: V,
     ) -> Result<V::Value, D::Error> {
-        let asked = Asked::Struct(fields);
-        self.0
-            .deserialize_struct(name, fields, Nil { visitor, asked })
+        let (asked, depth) = (Asked::Struct, self.depth);
+        self.inner.deserialize_struct(
+            name,
+            fields,
+            Nil {
+                visitor,
+                asked,
+                depth,
+            },
+        )
     }
 
     fn deserialize_enum<V: Visitor<'de>>(
@@ -131,13 +206,26 @@ impl<'de, D: Deserializer<'de>> Deserializer<'de> for Lenient<D> {
         variants: &'static [&'static str],
         visitor: V,
     ) -> Result<V::Value, D::Error> {
-        let asked = Asked::Enum;
-        self.0
-            .deserialize_enum(name, variants, Nil { visitor, asked })
+        // rmp-serde asks the variant's name whether it may be nil, and it may not.
+        self.inner.deserialize_option(EnumOrNil {
+            name,
+            variants,
+            visitor,
+            depth: self.depth,
+        })
     }
 
     fn is_human_readable(&self) -> bool {
-        self.0.is_human_readable()
+        self.inner.is_human_readable()
+    }
+}
+
+/// One level further in. Neither a peer's enums, whose nesting rmp-serde does not count, nor a type
+/// that contains itself without an end may use up the stack.
+fn deeper<'de, D: Deserializer<'de>>(inner: D, depth: usize) -> Result<Lenient<D>, D::Error> {
+    match depth.checked_sub(1) {
+        Some(depth) => Ok(Lenient { inner, depth }),
+        None => Err(D::Error::custom("the value is nested too deep")),
     }
 }
 
@@ -145,11 +233,31 @@ impl<'de, D: Deserializer<'de>> Deserializer<'de> for Lenient<D> {
 struct Nil<V> {
     visitor: V,
     asked: Asked,
+    depth: usize,
+}
+
+impl<V> Nil<V> {
+    fn takes_bytes(&self) -> bool {
+        matches!(self.asked, Asked::Bytes | Asked::Seq | Asked::Tuple(_))
+    }
 }
 
 macro_rules! forward {
     ($($method:ident $type:ty;)*) => {$(
         fn $method<E: de::Error>(self, value: $type) -> Result<V::Value, E> {
+            self.visitor.$method(value)
+        }
+    )*};
+}
+
+macro_rules! forward_int {
+    ($($method:ident $type:ty;)*) => {$(
+        fn $method<E: de::Error>(self, value: $type) -> Result<V::Value, E> {
+            if self.asked == Asked::Char
+                && let Some(char) = u32::try_from(value).ok().and_then(char::from_u32)
+            {
+                return self.visitor.visit_char(char);
+            }
             self.visitor.$method(value)
         }
     )*};
@@ -164,31 +272,38 @@ impl<'de, V: Visitor<'de>> Visitor<'de> for Nil<V> {
 
     forward! {
         visit_bool bool;
-        visit_i8 i8;
-        visit_i16 i16;
-        visit_i32 i32;
-        visit_i64 i64;
         visit_i128 i128;
-        visit_u8 u8;
-        visit_u16 u16;
-        visit_u32 u32;
-        visit_u64 u64;
         visit_u128 u128;
         visit_f32 f32;
         visit_f64 f64;
         visit_char char;
     }
 
+    forward_int! {
+        visit_i8 i8;
+        visit_i16 i16;
+        visit_i32 i32;
+        visit_i64 i64;
+        visit_u8 u8;
+        visit_u16 u16;
+        visit_u32 u32;
+        visit_u64 u64;
+    }
+
     fn visit_str<E: de::Error>(self, value: &str) -> Result<V::Value, E> {
         match self.asked {
-            Asked::Seq | Asked::Tuple(_) => self.visit_bytes(value.as_bytes()),
+            Asked::Seq | Asked::Tuple(_) | Asked::Int128 | Asked::Uint128 => {
+                self.visit_bytes(value.as_bytes())
+            }
             _ => self.visitor.visit_str(value),
         }
     }
 
     fn visit_borrowed_str<E: de::Error>(self, value: &'de str) -> Result<V::Value, E> {
         match self.asked {
-            Asked::Seq | Asked::Tuple(_) => self.visit_bytes(value.as_bytes()),
+            Asked::Seq | Asked::Tuple(_) | Asked::Int128 | Asked::Uint128 => {
+                self.visit_bytes(value.as_bytes())
+            }
             _ => self.visitor.visit_borrowed_str(value),
         }
     }
@@ -203,13 +318,23 @@ impl<'de, V: Visitor<'de>> Visitor<'de> for Nil<V> {
                 let bytes = value.iter().copied();
                 self.visitor.visit_seq(SeqDeserializer::new(bytes))
             }
+            Asked::Int128 => match value.try_into() {
+                Ok(bytes) => self.visitor.visit_i128(i128::from_be_bytes(bytes)),
+                Err(_) => self.visitor.visit_bytes(value),
+            },
+            Asked::Uint128 => match value.try_into() {
+                Ok(bytes) => self.visitor.visit_u128(u128::from_be_bytes(bytes)),
+                Err(_) => self.visitor.visit_bytes(value),
+            },
             _ => self.visitor.visit_bytes(value),
         }
     }
 
     fn visit_borrowed_bytes<E: de::Error>(self, value: &'de [u8]) -> Result<V::Value, E> {
         match self.asked {
-            Asked::Seq | Asked::Tuple(_) => self.visit_bytes(value),
+            Asked::Seq | Asked::Tuple(_) | Asked::Int128 | Asked::Uint128 => {
+                self.visit_bytes(value)
+            }
             _ => self.visitor.visit_borrowed_bytes(value),
         }
     }
@@ -223,174 +348,84 @@ impl<'de, V: Visitor<'de>> Visitor<'de> for Nil<V> {
     }
 
     fn visit_some<D: Deserializer<'de>>(self, inner: D) -> Result<V::Value, D::Error> {
-        self.visitor.visit_some(Lenient(inner))
+        self.visitor.visit_some(deeper(inner, self.depth)?)
     }
 
+    /// What rmp-serde makes of an extension that nobody asked for.
     fn visit_newtype_struct<D: Deserializer<'de>>(self, inner: D) -> Result<V::Value, D::Error> {
-        self.visitor.visit_newtype_struct(Lenient(inner))
+        if self.takes_bytes() {
+            return inner.deserialize_any(access::Extension(self));
+        }
+        self.visitor
+            .visit_newtype_struct(deeper(inner, self.depth)?)
     }
 
     fn visit_unit<E: de::Error>(self) -> Result<V::Value, E> {
         let visitor = self.visitor;
         match self.asked {
             Asked::Bool => visitor.visit_bool(false),
-            Asked::Int => visitor.visit_i64(0),
-            Asked::Uint => visitor.visit_u64(0),
+            Asked::Int | Asked::Int128 => visitor.visit_i64(0),
+            Asked::Uint | Asked::Uint128 => visitor.visit_u64(0),
             Asked::Float => visitor.visit_f64(0.0),
             Asked::Char => visitor.visit_char('\0'),
             Asked::Str => visitor.visit_borrowed_str(""),
             Asked::Bytes => visitor.visit_borrowed_bytes(&[]),
-            Asked::Seq => visitor.visit_seq(Zeros::<E>::new(0)),
-            Asked::Tuple(len) => visitor.visit_seq(Zeros::<E>::new(len)),
-            Asked::Map => visitor.visit_map(no_entries::<E>()),
-            Asked::Struct(fields) => visitor.visit_map(ZeroFields::<E>::new(fields)),
-            Asked::Enum => visitor.visit_enum(BorrowedStrDeserializer::<E>::new("")),
+            Asked::Seq => visitor.visit_seq(Items::new(zero::Many::<E>::new(0), self.depth)),
+            Asked::Tuple(len) => {
+                visitor.visit_seq(Items::new(zero::Many::<E>::new(len), self.depth))
+            }
+            Asked::Map | Asked::Struct => {
+                Fields::read(zero::NoEntries::<E>::new(), visitor, self.asked, self.depth)
+            }
             Asked::Anything => visitor.visit_unit(),
         }
     }
 
-    fn visit_seq<A: de::SeqAccess<'de>>(self, access: A) -> Result<V::Value, A::Error> {
-        self.visitor.visit_seq(LenientAccess(access))
+    fn visit_seq<A: de::SeqAccess<'de>>(self, mut access: A) -> Result<V::Value, A::Error> {
+        let value = self
+            .visitor
+            .visit_seq(Items::new(&mut access, self.depth))?;
+        if self.asked == Asked::Struct {
+            // A struct as a list of its fields, of a newer peer with more of them.
+            while access.next_element::<IgnoredAny>()?.is_some() {}
+        }
+        Ok(value)
     }
 
     fn visit_map<A: de::MapAccess<'de>>(self, access: A) -> Result<V::Value, A::Error> {
-        self.visitor.visit_map(LenientAccess(access))
-    }
-
-    fn visit_enum<A: EnumAccess<'de>>(self, access: A) -> Result<V::Value, A::Error> {
-        self.visitor.visit_enum(access)
+        Fields::read(access, self.visitor, self.asked, self.depth)
     }
 }
 
-/// The parts of a sequence or map, each read leniently.
-struct LenientAccess<A>(A);
-
-struct LenientSeed<S>(S);
-
-impl<'de, S: DeserializeSeed<'de>> DeserializeSeed<'de> for LenientSeed<S> {
-    type Value = S::Value;
-
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<S::Value, D::Error> {
-        self.0.deserialize(Lenient(deserializer))
-    }
+/// Tells an enum from nil.
+struct EnumOrNil<V> {
+    name: &'static str,
+    variants: &'static [&'static str],
+    visitor: V,
+    depth: usize,
 }
 
-impl<'de, A: de::SeqAccess<'de>> de::SeqAccess<'de> for LenientAccess<A> {
-    type Error = A::Error;
+impl<'de, V: Visitor<'de>> Visitor<'de> for EnumOrNil<V> {
+    type Value = V::Value;
 
-    fn next_element_seed<S: DeserializeSeed<'de>>(
-        &mut self,
-        seed: S,
-    ) -> Result<Option<S::Value>, A::Error> {
-        self.0.next_element_seed(LenientSeed(seed))
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.visitor.expecting(f)
     }
 
-    fn size_hint(&self) -> Option<usize> {
-        self.0.size_hint()
-    }
-}
-
-impl<'de, A: de::MapAccess<'de>> de::MapAccess<'de> for LenientAccess<A> {
-    type Error = A::Error;
-
-    fn next_key_seed<S: DeserializeSeed<'de>>(
-        &mut self,
-        seed: S,
-    ) -> Result<Option<S::Value>, A::Error> {
-        self.0.next_key_seed(LenientSeed(seed))
+    fn visit_none<E: de::Error>(self) -> Result<V::Value, E> {
+        self.visitor
+            .visit_enum(de::value::BorrowedStrDeserializer::new(""))
     }
 
-    fn next_value_seed<S: DeserializeSeed<'de>>(&mut self, seed: S) -> Result<S::Value, A::Error> {
-        self.0.next_value_seed(LenientSeed(seed))
+    fn visit_unit<E: de::Error>(self) -> Result<V::Value, E> {
+        self.visit_none()
     }
 
-    fn size_hint(&self) -> Option<usize> {
-        self.0.size_hint()
-    }
-}
-
-/// Deserializes as nil, and so as zero.
-struct ZeroOf<E>(PhantomData<E>);
-
-impl<'de, E: de::Error> Deserializer<'de> for ZeroOf<E> {
-    type Error = E;
-
-    fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, E> {
-        visitor.visit_unit()
-    }
-
-    fn deserialize_option<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, E> {
-        visitor.visit_none()
-    }
-
-    serde::forward_to_deserialize_any! {
-        bool i8 i16 i32 i64 i128 u8 u16 u32 u64 u128 f32 f64 char str string bytes byte_buf unit
-        unit_struct newtype_struct seq tuple tuple_struct map struct enum identifier ignored_any
-    }
-}
-
-/// A number of zeros.
-struct Zeros<E> {
-    left: usize,
-    error: PhantomData<E>,
-}
-
-impl<E> Zeros<E> {
-    fn new(left: usize) -> Self {
-        Zeros {
-            left,
-            error: PhantomData,
-        }
-    }
-}
-
-impl<'de, E: de::Error> de::SeqAccess<'de> for Zeros<E> {
-    type Error = E;
-
-    fn next_element_seed<S: DeserializeSeed<'de>>(
-        &mut self,
-        seed: S,
-    ) -> Result<Option<S::Value>, E> {
-        if self.left == 0 {
-            return Ok(None);
-        }
-        self.left -= 1;
-        seed.deserialize(Lenient(ZeroOf(PhantomData))).map(Some)
-    }
-}
-
-/// Every field of a struct, zero.
-struct ZeroFields<E> {
-    names: &'static [&'static str],
-    error: PhantomData<E>,
-}
-
-impl<E> ZeroFields<E> {
-    fn new(names: &'static [&'static str]) -> Self {
-        ZeroFields {
-            names,
-            error: PhantomData,
-        }
-    }
-}
-
-impl<'de, E: de::Error> de::MapAccess<'de> for ZeroFields<E> {
-    type Error = E;
-
-    fn next_key_seed<S: DeserializeSeed<'de>>(&mut self, seed: S) -> Result<Option<S::Value>, E> {
-        let Some((name, rest)) = self.names.split_first() else {
-            return Ok(None);
+    fn visit_some<D: Deserializer<'de>>(self, inner: D) -> Result<V::Value, D::Error> {
+        let visitor = access::Enum {
+            visitor: self.visitor,
+            depth: self.depth,
         };
-        self.names = rest;
-        seed.deserialize(BorrowedStrDeserializer::new(name))
-            .map(Some)
+        inner.deserialize_enum(self.name, self.variants, visitor)
     }
-
-    fn next_value_seed<S: DeserializeSeed<'de>>(&mut self, seed: S) -> Result<S::Value, E> {
-        seed.deserialize(Lenient(ZeroOf(PhantomData)))
-    }
-}
-
-fn no_entries<'de, E: de::Error>() -> impl de::MapAccess<'de, Error = E> {
-    MapDeserializer::new(std::iter::empty::<(&str, &str)>())
 }

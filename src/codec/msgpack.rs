@@ -1,15 +1,29 @@
 //! Messages in MessagePack: two values one after the other.
 //!
-//! Written are maps keyed by field name, strings as `str` and bytes as `bin`; peers of the old
-//! specification, which has neither `bin` nor short `str` lengths, read both all the same
-//! (hashicorp/go-msgpack v2, ugorji/go/codec). Read is what any of them writes.
+//! Written are maps keyed by field name, strings as `str` and bytes as `bin`. Peers of the old
+//! specification write neither `bin` nor short `str` lengths and read both all the same: so do
+//! hashicorp/go-msgpack v2 with any options, its v0.5.5 that Consul and Nomad shipped for years, and
+//! ugorji/go/codec. What Go reads and rmp-serde does not write is in [`ser`], what Go writes and
+//! rmp-serde does not read is in `lenient`.
+//!
+//! Enums are what rmp-serde makes of them: a variant without data is its name, as over gob, and one
+//! with data a map from its name to the data, which gob has no form for.
+//!
+//! Two things a Go peer does over MessagePack and not over gob. An argument that is not of the type
+//! its method takes loses the connection, after the error or before it: Go's codecs leave unread
+//! what they cannot read and take it for the next header. And the argument of a method that it does
+//! not have is read as an `interface{}`, which fails, with the same outcome, where the peer's options
+//! say that every map there has strings for keys, as Consul's do, and the argument's are numbers.
+
+mod ser;
 
 use bytes::{BufMut, Bytes, BytesMut};
 use rmp_serde::Serializer;
 use rmp_serde::config::BytesMode;
 use serde::{Deserialize, Serialize};
 
-use super::lenient::Lenient;
+use self::ser::Plain;
+use super::lenient::{self, Lenient};
 use super::scan::Scanner;
 use super::{DecodeError, EncodeError, Message, Value, ValueRepr};
 
@@ -18,6 +32,10 @@ const MAX_VALUE: usize = 1 << 30;
 
 /// How deep values may be nested, as for gob.
 const MAX_DEPTH: usize = 128;
+
+/// How deep types may be nested while they read a value: each container may be in an enum, an
+/// `Option` and a newtype of its own.
+const MAX_TYPES: usize = 4 * MAX_DEPTH;
 
 #[derive(Debug, Default)]
 pub(super) struct Decoder {
@@ -47,10 +65,21 @@ impl Decoder {
 }
 
 pub(super) fn decode<'a, T: Deserialize<'a>>(value: &'a [u8]) -> Result<T, DecodeError> {
+    loop {
+        let lessons = lenient::lessons();
+        match attempt(value) {
+            // A type has taught something about itself in failing, so the next attempt may not.
+            Err(_) if lenient::lessons() != lessons => {}
+            Err(error) => return Err(DecodeError::MsgPack(Box::new(error))),
+            Ok(value) => return Ok(value),
+        }
+    }
+}
+
+fn attempt<'a, T: Deserialize<'a>>(value: &'a [u8]) -> Result<T, rmp_serde::decode::Error> {
     let mut deserializer = rmp_serde::Deserializer::from_read_ref(value).with_human_readable();
     deserializer.set_max_depth(MAX_DEPTH);
-    T::deserialize(Lenient(&mut deserializer))
-        .map_err(|error| DecodeError::MsgPack(Box::new(error)))
+    T::deserialize(Lenient::new(&mut deserializer, MAX_TYPES))
 }
 
 pub(super) fn encode<H, B>(header: &H, body: &B, bytes: &mut BytesMut) -> Result<(), EncodeError>
@@ -71,6 +100,6 @@ fn put<T: Serialize + ?Sized>(value: &T, bytes: &mut BytesMut) -> Result<(), Enc
         // Bytes are bytes, whether or not the type says so to serde.
         .with_bytes(BytesMode::ForceIterables);
     value
-        .serialize(&mut serializer)
+        .serialize(Plain(&mut serializer))
         .map_err(|error| EncodeError::MsgPack(Box::new(error)))
 }

@@ -1,6 +1,5 @@
 //! [`Any`]: a Go interface value.
 
-use std::cell::Cell;
 use std::fmt;
 use std::sync::Arc;
 
@@ -10,6 +9,7 @@ use serde::ser::{Serialize, Serializer};
 
 use super::decode::{DecodeError, RawValue};
 use super::encode::{Encode, EncodeError};
+pub(crate) use super::hand::{Hand, hand_over, take_over};
 use super::ser;
 use super::types::{Id, Types};
 
@@ -293,28 +293,6 @@ from! {
     &[u8] => Bytes;
 }
 
-/// A value on its way past serde.
-pub(crate) enum Hand {
-    Any(Any),
-    Value(super::Value),
-}
-
-thread_local! {
-    /// Carries a value past serde, between this module's serializer or deserializer and the value's type.
-    ///
-    /// serde has no way to pass on a value that is not made of its own data model, and a received value with its table
-    /// of types is not. Whoever puts something here calls the one who takes it out before returning.
-    static HAND: Cell<Option<Hand>> = const { Cell::new(None) };
-}
-
-pub(crate) fn hand_over(value: Hand) {
-    HAND.set(Some(value));
-}
-
-pub(crate) fn take_over() -> Option<Hand> {
-    HAND.take()
-}
-
 /// A [`Named`] made of parts of a value being decoded.
 pub(crate) fn named(name: &str, types: &Arc<Types>, id: Id, bytes: Bytes, max_depth: usize) -> Any {
     let value = RawValue {
@@ -341,7 +319,7 @@ struct Inner<'a>(&'a Any);
 impl Serialize for Inner<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         if ser::is_interface_serializer::<S>() {
-            return ser::hand_to(serializer, self.0);
+            return ser::hand_on(serializer, Hand::Any(self.0.clone()));
         }
         match self.0 {
             Any::Nil => serializer.serialize_unit(),

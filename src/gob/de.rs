@@ -64,6 +64,11 @@ fn attempt<'de, T: Deserialize<'de>>(
         })
 }
 
+/// The value that a field becomes which the sender left out.
+pub(crate) fn zero_value<T: serde::de::DeserializeOwned>() -> Result<T, DecodeError> {
+    T::deserialize(zero::Zero::new(&Types::default(), None, 64))
+}
+
 /// What every nested value shares.
 pub(super) struct Cx<'t, 'de> {
     types: &'t Arc<Types>,
@@ -78,13 +83,16 @@ impl<'t, 'de> Cx<'t, 'de> {
     #[inline]
     fn enter(&mut self) -> Result<(), DecodeError> {
         if self.depth >= self.max_depth {
-            return Err(DecodeErrorKind::TooDeep {
-                max: self.max_depth,
-            }
-            .into());
+            return Err(self.too_deep());
         }
         self.depth += 1;
         Ok(())
+    }
+
+    #[cold]
+    fn too_deep(&self) -> DecodeError {
+        let max = self.max_depth;
+        DecodeErrorKind::TooDeep { max }.into()
     }
 
     fn skip(&mut self, id: Id) -> Result<(), DecodeError> {
@@ -166,7 +174,16 @@ impl<'a, 't, 'de> De<'a, 't, 'de> {
         }
     }
 
+    #[inline]
     fn text(&mut self) -> Result<Option<&'de str>, DecodeError> {
+        match self.id {
+            Id::STRING => utf8(self.cx.cursor.bytes()?).map(Some),
+            _ => self.other_text(),
+        }
+    }
+
+    /// The text of a value that is no string.
+    fn other_text(&mut self) -> Result<Option<&'de str>, DecodeError> {
         if let Some(Type::Opaque {
             kind: OpaqueKind::Gob | OpaqueKind::Binary,
             ..
@@ -175,10 +192,7 @@ impl<'a, 't, 'de> De<'a, 't, 'de> {
             return Ok(None);
         }
         match self.counted()? {
-            Some(bytes) => match std::str::from_utf8(bytes) {
-                Ok(text) => Ok(Some(text)),
-                Err(_) => Err(DecodeErrorKind::NotUtf8.into()),
-            },
+            Some(bytes) => utf8(bytes).map(Some),
             None => Ok(None),
         }
     }
@@ -227,7 +241,7 @@ impl<'a, 't, 'de> De<'a, 't, 'de> {
             key,
             elem,
             left,
-            label: None,
+            label: 0,
         };
         let value = visitor.visit_map(&mut access)?;
         for _ in 0..access.left {
@@ -325,6 +339,11 @@ impl<'a, 't, 'de> De<'a, 't, 'de> {
             _ => self.deserialize_seq(visitor),
         }
     }
+}
+
+#[inline]
+fn utf8(bytes: &[u8]) -> Result<&str, DecodeError> {
+    std::str::from_utf8(bytes).map_err(|_| DecodeErrorKind::NotUtf8.into())
 }
 
 #[cold]

@@ -8,6 +8,7 @@ use serde::Deserialize;
 
 use super::de;
 use super::definition;
+use super::schema::Schema;
 use super::types::{Id, IdMap, Type, Types};
 use super::walk::{self, Catalog, Walked, Walker};
 use super::wire::{Cursor, read_uint};
@@ -376,6 +377,15 @@ impl RawValue {
             Some(&self.bytes),
             self.max_depth,
         )
+    }
+
+    /// The value's type, as the sender described it: what [`Encoder::encode_as`](super::Encoder::encode_as) takes.
+    #[must_use]
+    pub fn schema(&self) -> Schema {
+        Schema {
+            types: self.types.clone(),
+            root: self.id,
+        }
     }
 
     /// The value's type as Go would write it, as far as the wire tells: `[]string`, `map[string]int`, `Person`.

@@ -41,6 +41,22 @@ pub fn to_vec<T: Encode + ?Sized>(value: &T) -> Result<Vec<u8>, EncodeError> {
     Ok(out.into())
 }
 
+/// Encodes one value as a whole stream, as a value of a type that is given and not learned.
+///
+/// See [`Schema`] for what this is good for.
+///
+/// # Errors
+///
+/// When the value is not of the type, or has no form in gob.
+pub fn to_vec_as<T: Serialize + ?Sized>(
+    schema: &Schema,
+    value: &T,
+) -> Result<Vec<u8>, EncodeError> {
+    let mut out = BytesMut::new();
+    Encoder::new().encode_as(schema, value, &mut out)?;
+    Ok(out.into())
+}
+
 /// What can be encoded: every type that is both `Serialize` and `Deserialize`, and `str` and slices of such types.
 ///
 /// gob sends a type before its first value, so a value alone is not enough. The type is found by running its
@@ -158,6 +174,40 @@ impl Encoder {
             }
         }
     }
+
+    /// Appends the definitions that the stream has not had yet, and the value, as one of a type that is given.
+    ///
+    /// This takes any `Serialize`, and runs no `Deserialize` to learn what it is. See [`Schema`].
+    ///
+    /// # Errors
+    ///
+    /// When the value is not of the type, or has no form in gob. `out` and the encoder are then as they were before.
+    pub fn encode_as<T: Serialize + ?Sized>(
+        &mut self,
+        schema: &Schema,
+        value: &T,
+        out: &mut BytesMut,
+    ) -> Result<(), EncodeError> {
+        let start = out.len();
+        let mark = self.interner.mark();
+        let result = self
+            .interner
+            .define(&schema.types, schema.root)
+            .and_then(|id| {
+                let mut root = Root {
+                    schema: Arc::new(schema.clone()),
+                    id,
+                    width: 1,
+                    reorder: false,
+                };
+                write(&mut root, &mut self.interner, value, out)
+            });
+        result.map_err(|err| {
+            out.truncate(start);
+            self.interner.rollback(mark);
+            err.target(std::any::type_name::<T>())
+        })
+    }
 }
 
 fn write<T: Serialize + ?Sized>(
@@ -196,7 +246,18 @@ fn write<T: Serialize + ?Sized>(
 
 /// Encodes a value to be kept in memory, outside of any stream.
 pub(crate) fn to_raw<T: Encode + ?Sized>(value: &T) -> Result<RawValue, EncodeError> {
-    let bytes = to_vec(value)?;
+    raw(to_vec(value)?)
+}
+
+/// The same for a value of a type that is given.
+pub(crate) fn to_raw_as<T: Serialize + ?Sized>(
+    schema: &Schema,
+    value: &T,
+) -> Result<RawValue, EncodeError> {
+    raw(to_vec_as(schema, value)?)
+}
+
+fn raw(bytes: Vec<u8>) -> Result<RawValue, EncodeError> {
     let mut buf = BytesMut::from(&bytes[..]);
     match super::Decoder::new().next_value(&mut buf) {
         Ok(Some(value)) => Ok(value),

@@ -101,10 +101,7 @@ impl Interner {
             new: IdMap::default(),
             next: FIRST + self.sent.len() as u32,
         };
-        let name = match types.get(id) {
-            Some(Type::Struct(ty)) => ty.name.to_string(),
-            _ => String::new(),
-        };
+        let name = named(types, id);
         let wire = self.assign(&mut batch, id, name, 0)?;
         self.emit(&mut batch, id);
         let mut new: Vec<_> = batch
@@ -168,7 +165,11 @@ impl Interner {
             Type::Struct(ty) => {
                 batch.give(id);
                 for field in &ty.fields {
-                    self.assign(batch, field.id, types.describe(field.id), depth + 1)?;
+                    let name = match types.get(field.id) {
+                        Some(Type::Opaque { name, .. }) => name.to_string(),
+                        _ => types.describe(field.id),
+                    };
+                    self.assign(batch, field.id, name, depth + 1)?;
                 }
             }
             Type::Slice { elem, .. } | Type::Array { elem, .. } => {
@@ -237,7 +238,8 @@ fn take(next: &mut u32) -> Id {
     id
 }
 
-/// Go names element types only when they are structs.
+/// Go names element types only when they have a name in its source: here, structs and types with an encoding of their
+/// own.
 fn named(types: &Types, id: Id) -> String {
     match types.get(id) {
         Some(Type::Struct(ty)) => ty.name.to_string(),

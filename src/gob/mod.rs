@@ -59,14 +59,21 @@
 //! without a variant of the empty name.
 
 mod any;
+mod complex_number;
 mod de;
 mod decode;
 mod definition;
 mod encode;
+mod hand;
+mod interface;
 mod intern;
+mod io;
+mod marshaler;
 mod path;
 mod schema;
 mod ser;
+mod text;
+mod time;
 mod trace;
 mod transcode;
 mod types;
@@ -75,6 +82,29 @@ mod walk;
 mod wire;
 
 pub use self::any::{Any, Named};
+pub use self::complex_number::Complex;
+pub use self::complex_number::with as complex;
 pub use self::decode::{DecodeError, DecodeErrorKind, Decoder, Limits, RawValue, from_slice};
-pub use self::encode::{Encode, EncodeError, EncodeErrorKind, Encoder, to_vec};
+pub use self::encode::{Encode, EncodeError, EncodeErrorKind, Encoder, to_vec, to_vec_as};
+pub use self::io::{ReadError, Reader, WriteError, Writer};
+pub use self::marshaler::with as marshal;
+pub use self::marshaler::{
+    BinaryMarshaled, GobEncoded, Marshal, Marshaled, Marshaler, TextMarshaled, binary_marshaler,
+    gob_encoder, text_marshaler,
+};
+pub use self::schema::Schema;
+pub use self::text::as_string;
+pub use self::time::{ParseTimeError, Time, TimeRangeError};
 pub use self::value::Value;
+#[doc(inline)]
+pub use crate::__gob_interface as interface;
+
+/// What [`interface!`] expands to.
+#[doc(hidden)]
+pub mod __private {
+    pub use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+    pub use super::interface::{
+        Interface, decode, deserialize, serialize, unknown, zero,
+    };
+}

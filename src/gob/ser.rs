@@ -1,6 +1,10 @@
 //! The serde serializer: a value, led by the description of its type.
 
+mod basic;
+mod bytewise;
 mod compound;
+mod handed;
+mod named_fields;
 
 use std::sync::{Arc, LazyLock};
 
@@ -8,12 +12,14 @@ use bytes::BytesMut;
 use serde::ser::{self, Serialize, Serializer};
 
 use self::compound::{Compound, Fields, Items, MapSer, Refused};
+use self::named_fields::{Entries, NamedFields};
 use super::any::{self, Any, Hand};
 use super::encode::{EncodeError, EncodeErrorKind};
 use super::intern::Interner;
+use super::marshaler;
 use super::transcode;
 use super::types::{Id, Type, Types};
-use super::wire::{close_length, put_byte, put_bytes, put_float, put_int, put_uint};
+use super::wire::{close_length, put_byte, put_bytes, put_float, put_int, put_uint, zigzag};
 
 /// What every part of one value shares.
 pub(crate) struct State<'s> {
@@ -106,30 +112,6 @@ impl<'a, 's> Ser<'a, 's> {
         EncodeErrorKind::Mismatch { expected, found }.into()
     }
 
-    /// Writes a basic value, or one in the place of an interface value.
-    #[inline]
-    fn basic(
-        mut self,
-        zero: bool,
-        id: Id,
-        name: &'static str,
-        put: impl FnOnce(&mut BytesMut),
-    ) -> Result<bool, EncodeError> {
-        if self.id == id {
-            let written = self.begin(zero);
-            if written {
-                put(self.st.out);
-            }
-            return Ok(written);
-        }
-        if self.id == Id::INTERFACE {
-            self.begin(false);
-            put_interface(self.st.out, name, id, put);
-            return Ok(true);
-        }
-        Err(self.mismatch(name))
-    }
-
     #[inline]
     fn int(self, value: i64, name: &'static str) -> Result<bool, EncodeError> {
         match self.id {
@@ -138,7 +120,7 @@ impl<'a, 's> Ser<'a, 's> {
                 Ok(value) => self.uint(value, name),
                 Err(_) => Err(out_of_range(value, "uint")),
             },
-            _ => self.basic(value == 0, Id::INT, name, |out| put_int(out, value)),
+            _ => self.scalar(zigzag(value), Id::INT, name),
         }
     }
 
@@ -149,17 +131,8 @@ impl<'a, 's> Ser<'a, 's> {
                 Ok(value) => self.int(value, name),
                 Err(_) => Err(out_of_range(value, "int")),
             },
-            _ => self.basic(value == 0, Id::UINT, name, |out| put_uint(out, value)),
+            _ => self.scalar(value, Id::UINT, name),
         }
-    }
-
-    fn text(self, value: &[u8], id: Id, name: &'static str) -> Result<bool, EncodeError> {
-        let id = match self.id {
-            // Either is counted bytes to gob.
-            Id::STRING | Id::BYTES => self.id,
-            _ => id,
-        };
-        self.basic(value.is_empty(), id, name, |out| put_bytes(out, value))
     }
 
     /// Starts a value of a type that is not known from the description, in the place of an interface value.
@@ -282,8 +255,8 @@ pub(super) fn is_interface_serializer<S>() -> bool {
 }
 
 /// Gives a value to this module's serializer, behind serde's back.
-pub(super) fn hand_to<S: Serializer>(serializer: S, value: &Any) -> Result<S::Ok, S::Error> {
-    any::hand_over(Hand::Any(value.clone()));
+pub(super) fn hand_on<S: Serializer>(serializer: S, value: Hand) -> Result<S::Ok, S::Error> {
+    any::hand_over(value);
     serializer.serialize_unit_struct(any::MARKER)
 }
 
@@ -294,14 +267,12 @@ impl<'a, 's> Serializer for Ser<'a, 's> {
     type SerializeTuple = Compound<'a, 's>;
     type SerializeTupleStruct = Compound<'a, 's>;
     type SerializeTupleVariant = Refused;
-    type SerializeMap = MapSer<'a, 's>;
+    type SerializeMap = Entries<'a, 's>;
     type SerializeStruct = Compound<'a, 's>;
     type SerializeStructVariant = Refused;
 
     fn serialize_bool(self, value: bool) -> Result<bool, EncodeError> {
-        self.basic(!value, Id::BOOL, "bool", |out| {
-            put_byte(out, u8::from(value))
-        })
+        self.scalar(u64::from(value), Id::BOOL, "bool")
     }
 
     fn serialize_i8(self, value: i8) -> Result<bool, EncodeError> {
@@ -358,16 +329,11 @@ impl<'a, 's> Serializer for Ser<'a, 's> {
     }
 
     fn serialize_f32(self, value: f32) -> Result<bool, EncodeError> {
-        self.basic(value == 0.0, Id::FLOAT, "float32", |out| {
-            put_float(out, value.into())
-        })
+        self.float(value.into(), "float32")
     }
 
     fn serialize_f64(self, value: f64) -> Result<bool, EncodeError> {
-        // Negative zero is left out too, as in Go, and arrives as zero.
-        self.basic(value == 0.0, Id::FLOAT, "float64", |out| {
-            put_float(out, value)
-        })
+        self.float(value, "float64")
     }
 
     fn serialize_char(self, value: char) -> Result<bool, EncodeError> {
@@ -413,10 +379,7 @@ impl<'a, 's> Serializer for Ser<'a, 's> {
 
     fn serialize_unit_struct(self, name: &'static str) -> Result<bool, EncodeError> {
         if name == any::MARKER {
-            return match any::take_over() {
-                Some(Hand::Any(value)) if self.id == Id::INTERFACE => self.any(&value),
-                _ => Err(self.mismatch("an interface value")),
-            };
+            return self.handed();
         }
         ser::SerializeStruct::end(self.serialize_struct(name, 0)?)
     }
@@ -432,9 +395,13 @@ impl<'a, 's> Serializer for Ser<'a, 's> {
 
     fn serialize_newtype_struct<T: Serialize + ?Sized>(
         self,
-        _: &'static str,
+        name: &'static str,
         value: &T,
     ) -> Result<bool, EncodeError> {
+        // Other types are left out by their value, but nobody here knows what a type's own encoding says.
+        if name == marshaler::ZERO && matches!(self.slot, Slot::Field(_)) {
+            return Ok(false);
+        }
         value.serialize(self)
     }
 
@@ -473,6 +440,29 @@ impl<'a, 's> Serializer for Ser<'a, 's> {
         ))
     }
 
+    /// As serde has it, except that bytes are gathered in blocks.
+    #[inline]
+    fn collect_seq<I>(self, items: I) -> Result<bool, EncodeError>
+    where
+        I: IntoIterator<Item: Serialize>,
+    {
+        let items = items.into_iter();
+        let len = match items.size_hint() {
+            (low, Some(high)) if low == high => Some(low),
+            _ => None,
+        };
+        let bytewise = matches!(self.id, Id::BYTES | Id::STRING);
+        let mut seq = self.serialize_seq(len)?;
+        if bytewise {
+            seq.extend_bytes(items)?;
+        } else {
+            for item in items {
+                seq.element(&item)?;
+            }
+        }
+        seq.close()
+    }
+
     fn serialize_tuple(self, len: usize) -> Result<Compound<'a, 's>, EncodeError> {
         match self.st.types.get(self.id) {
             Some(Type::Struct(_)) => self.serialize_struct("a tuple", len),
@@ -501,17 +491,24 @@ impl<'a, 's> Serializer for Ser<'a, 's> {
         Err(EncodeErrorKind::VariantWithData { name, variant }.into())
     }
 
-    fn serialize_map(mut self, len: Option<usize>) -> Result<MapSer<'a, 's>, EncodeError> {
+    fn serialize_map(mut self, len: Option<usize>) -> Result<Entries<'a, 's>, EncodeError> {
         if self.id == Id::INTERFACE {
             let at = self.open_interface("map[string]interface {}", &DICTIONARY)?;
             let items = Items::new(self.st, Id::INTERFACE, len).closing(at);
-            return Ok(MapSer {
+            return Ok(Entries::Map(MapSer {
                 items,
                 key: Id::STRING,
-            });
+            }));
         }
-        let Some(Type::Map { key, elem, .. }) = self.st.types.get(self.id) else {
-            return Err(self.mismatch("a map"));
+        let (key, elem) = match self.st.types.get(self.id) {
+            Some(Type::Map { key, elem, .. }) => (key, elem),
+            // A struct with a flattened field, whose type was given and not learned.
+            Some(Type::Struct(ty)) => {
+                self.begin(false);
+                let fields = Fields::new(self.st, ty);
+                return Ok(Entries::Struct(NamedFields { fields, index: 0 }));
+            }
+            _ => return Err(self.mismatch("a map")),
         };
         let (key, elem) = (*key, *elem);
         let start = self.st.out.len();
@@ -522,7 +519,7 @@ impl<'a, 's> Serializer for Ser<'a, 's> {
         } else {
             Items::left_out(self.st, elem)
         };
-        Ok(MapSer { items, key })
+        Ok(Entries::Map(MapSer { items, key }))
     }
 
     #[inline]

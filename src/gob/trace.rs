@@ -34,6 +34,7 @@ enum Kind {
     Map,
     Struct,
     Enum,
+    Opaque,
 }
 
 /// What is known from earlier runs.
@@ -78,6 +79,11 @@ struct Known {
 const MAX_DEPTH: usize = 96;
 /// How often a type is tried with other samples before it counts as one that cannot be learned.
 const MAX_TRIES: usize = 2000;
+
+/// Whether a deserializer is the one that learns types, whatever its lifetimes.
+pub(crate) fn is_tracer<D>() -> bool {
+    typeid::of::<D>() == TypeId::of::<TraceDe<'static, 'static>>()
+}
 
 /// Learns the type.
 pub(crate) fn trace<T: Deserialize<'static>>() -> Result<Schema, EncodeError> {

@@ -100,6 +100,15 @@ impl Types {
         self.dense.len() as u32
     }
 
+    /// All definitions, by id but for the distant ones.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (Id, &Type)> {
+        let dense = self.dense.iter().enumerate().filter_map(|(index, ty)| {
+            let ty = ty.as_deref()?;
+            Some((Id(Id::FIRST_USER.0 + index as u32), ty))
+        });
+        dense.chain(self.sparse.iter().map(|(&id, ty)| (Id(id), &**ty)))
+    }
+
     #[inline]
     pub(crate) fn get(&self, id: Id) -> Option<&Type> {
         let index = (id.0 as usize).wrapping_sub(Id::FIRST_USER.0 as usize);

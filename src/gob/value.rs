@@ -5,7 +5,11 @@ use std::fmt;
 use serde::de::{self, Deserialize, Deserializer, EnumAccess, Visitor};
 use serde::ser::{Serialize, SerializeMap, Serializer};
 
-use super::any::{self, Hand};
+use super::any::{self, Any, Hand};
+use super::decode::DecodeError;
+use super::encode::EncodeError;
+use super::schema::Schema;
+use super::ser as gob_ser;
 
 /// How the deserializer of this module recognises that a [`Value`] is wanted.
 pub(crate) const MARKER: &str = "$plugwire::gob::Value";
@@ -22,10 +26,25 @@ pub(crate) const MARKER: &str = "$plugwire::gob::Value";
 /// assert_eq!(value.field("Name"), Some(&Value::String("Ann".into())));
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
-#[derive(Clone, Debug, PartialEq)]
+///
+/// A value encodes to what it was decoded from, byte for byte, in the place of an interface value or together with the
+/// type that came with it:
+///
+/// ```
+/// use plugwire::gob::{self, Value};
+/// # use bytes::BytesMut;
+/// # let received = gob::to_vec(&vec![vec![1], vec![]])?;
+/// let mut decoder = gob::Decoder::new();
+/// let raw = decoder.next_value(&mut BytesMut::from(&received[..]))?.ok_or("no value")?;
+/// let value: Value = raw.decode()?;
+/// assert_eq!(gob::to_vec_as(&raw.schema(), &value)?, received);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone, Debug, Default, PartialEq)]
 #[non_exhaustive]
 pub enum Value {
     /// A nil interface value.
+    #[default]
     Nil,
     /// A bool.
     Bool(bool),
@@ -63,6 +82,8 @@ pub enum Value {
     Interface {
         /// The name under which its type is registered.
         name: String,
+        /// The type that the sender described.
+        schema: Schema,
         /// What is in it.
         value: Box<Value>,
     },
@@ -81,11 +102,44 @@ impl Value {
             _ => None,
         }
     }
+
+    /// The value in an interface value, and in interface values in it; any other value itself.
+    #[must_use]
+    pub fn concrete(&self) -> &Value {
+        match self {
+            Self::Interface { value, .. } => value.concrete(),
+            _ => self,
+        }
+    }
+
+    /// Decodes the value into a Rust type, given the type that came with it.
+    ///
+    /// # Errors
+    ///
+    /// When the value is not of the type, or `T` cannot take it.
+    pub fn decode<T: de::DeserializeOwned>(&self, schema: &Schema) -> Result<T, DecodeError> {
+        super::encode::to_raw_as(schema, self)
+            .map_err(<DecodeError as de::Error>::custom)?
+            .decode()
+    }
+
+    /// As an interface value: what Go would decode into an `interface{}`.
+    ///
+    /// # Errors
+    ///
+    /// When Go has no name for the type of the value: a struct that was in no interface value.
+    pub fn to_any(&self) -> Result<Any, EncodeError> {
+        let raw = super::encode::to_raw_as(&Schema::interface(), self)?;
+        raw.decode().map_err(serde::ser::Error::custom)
+    }
 }
 
 /// In other formats, a value is what it holds; type names are lost.
 impl Serialize for Value {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        if gob_ser::is_interface_serializer::<S>() {
+            return gob_ser::hand_on(serializer, Hand::Value(self.clone()));
+        }
         match self {
             Self::Nil => serializer.serialize_unit(),
             Self::Bool(value) => serializer.serialize_bool(*value),

@@ -16,12 +16,43 @@ pub(crate) fn put_uint(out: &mut BytesMut, value: u64) {
     if value <= 0x7f {
         put_byte(out, value as u8);
     } else {
-        let (buf, len) = long_uint(value);
-        // Copying all nine and cutting off the rest is faster than copying a few.
-        let end = out.len() + len;
-        out.extend_from_slice(&buf);
-        out.truncate(end);
+        put_long_uint(out, value);
     }
+}
+
+/// Not inlined, so that the short ones can be.
+#[inline(never)]
+fn put_long_uint(out: &mut BytesMut, value: u64) {
+    let (buf, len) = long_uint(value);
+    // Copying all nine and cutting off the rest is faster than copying a few.
+    let end = out.len() + len;
+    out.extend_from_slice(&buf);
+    out.truncate(end);
+}
+
+/// Appends two unsigned integers: one step where both are short, as a field's number and a length mostly are.
+#[inline]
+pub(crate) fn put_two(out: &mut BytesMut, first: u64, second: u64) {
+    if first | second <= 0x7f {
+        out.extend_from_slice(&[first as u8, second as u8]);
+    } else {
+        put_long_two(out, first, second);
+    }
+}
+
+#[inline(never)]
+fn put_long_two(out: &mut BytesMut, first: u64, second: u64) {
+    if first > 0x7f || second <= 0x7f {
+        put_uint(out, first);
+        put_uint(out, second);
+        return;
+    }
+    let (long, len) = long_uint(second);
+    let mut buf = [first as u8; 10];
+    buf[1..].copy_from_slice(&long);
+    let end = out.len() + 1 + len;
+    out.extend_from_slice(&buf);
+    out.truncate(end);
 }
 
 /// The count and the significant bytes, at the front.
@@ -54,7 +85,12 @@ pub(crate) fn unzigzag(value: u64) -> i64 {
 /// Appends a float: its bits reversed byte by byte, so that round numbers are short.
 #[inline]
 pub(crate) fn put_float(out: &mut BytesMut, value: f64) {
-    put_uint(out, value.to_bits().swap_bytes());
+    put_uint(out, float_bits(value));
+}
+
+#[inline]
+pub(crate) fn float_bits(value: f64) -> u64 {
+    value.to_bits().swap_bytes()
 }
 
 #[inline]
@@ -131,7 +167,19 @@ impl<'de> Cursor<'de> {
         }
     }
 
+    #[inline(never)]
     fn long_uint(&mut self) -> Result<u64, DecodeError> {
+        // Far from the end, whatever the length is: eight bytes at once, of which the surplus is shifted out.
+        let rest = self.data.get(self.pos..).unwrap_or_default();
+        if let Some((&first, rest)) = rest.split_first()
+            && let Some(&bytes) = rest.first_chunk::<8>()
+        {
+            let count = u32::from(first.wrapping_neg());
+            if (1..=8).contains(&count) {
+                self.pos += 1 + count as usize;
+                return Ok(u64::from_be_bytes(bytes) >> (64 - 8 * count));
+            }
+        }
         match read_uint(&self.data[self.pos..])? {
             Some((value, len)) => {
                 self.pos += len;
@@ -151,13 +199,15 @@ impl<'de> Cursor<'de> {
     pub(crate) fn count(&mut self) -> Result<usize, DecodeError> {
         let count = self.uint()?;
         if count > self.remaining() as u64 {
-            return Err(DecodeErrorKind::CountTooBig {
-                count,
-                remaining: self.remaining(),
-            }
-            .into());
+            return Err(self.count_too_big(count));
         }
         Ok(count as usize)
+    }
+
+    #[cold]
+    fn count_too_big(&self, count: u64) -> DecodeError {
+        let remaining = self.remaining();
+        DecodeErrorKind::CountTooBig { count, remaining }.into()
     }
 
     /// Counted bytes.
@@ -218,6 +268,28 @@ mod tests {
         assert_eq!(&out[..], [0xfe, 1, 1, 0xfe, 0x31, 0x40]);
         for value in [0, -1, 1, i64::MIN, i64::MAX] {
             assert_eq!(unzigzag(zigzag(value)), value);
+        }
+    }
+
+    #[test]
+    fn two_integers_at_once_are_one_after_the_other() {
+        let values = [0, 1, 127, 128, 255, 256, 1 << 40, u64::MAX];
+        for (first, second) in values.iter().flat_map(|a| values.map(|b| (*a, b))) {
+            let (mut one, mut two) = (BytesMut::new(), BytesMut::new());
+            put_uint(&mut one, first);
+            put_uint(&mut one, second);
+            put_two(&mut two, first, second);
+            assert_eq!(one, two);
+            // Read with nothing behind it, and with more than any integer takes.
+            for behind in [0, 9] {
+                two.put_bytes(0xff, behind);
+                let mut cursor = Cursor::new(&two);
+                assert_eq!(
+                    (cursor.uint().unwrap(), cursor.uint().unwrap()),
+                    (first, second)
+                );
+                assert_eq!(cursor.remaining(), behind);
+            }
         }
     }
 

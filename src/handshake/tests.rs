@@ -208,6 +208,17 @@ fn any_bytes_parse_or_fail_but_never_panic() {
 }
 
 #[test]
+fn white_space_behind_a_certificate_is_no_part_of_it() {
+    // Printed again it would be at the end of the line, and lost there.
+    let cert = "MIIB".repeat(20);
+    let line = format!("1|1|unix|/tmp/x|netrpc|{cert} \t|unreadable\n");
+    let line = HandshakeLine::parse(line.as_bytes()).unwrap();
+    assert_eq!(line.server_cert, Some(cert));
+    let printed = line.encode().unwrap();
+    assert_eq!(HandshakeLine::parse(&printed).unwrap(), line);
+}
+
+#[test]
 fn versions_are_printed_and_read() {
     assert_eq!(print_versions(&[1, 4, 2]), "1,4,2");
     assert_eq!(parse_versions("1,4,2"), [1, 4, 2]);

@@ -1,8 +1,11 @@
 //! The Rust side of the cases in `tests/interop/go/cmd/gobvectors/cases.go`.
 
+#[path = "more.rs"]
+mod more;
+
 use std::collections::BTreeMap;
 
-use plugwire::gob::{Any, DecodeError, Decoder, EncodeError, Encoder, RawValue};
+use plugwire::gob::{Any, Complex, DecodeError, Decoder, EncodeError, Encoder, RawValue, Time};
 use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
 
@@ -82,9 +85,6 @@ structs! {
     Anything { before: String, value: Any, after: String, }
     Person { name: String, age: i64, tags: Vec<String>, home: Address, }
     Address { street: String, number: i64, }
-    Complexes { c64: (f32, f32), c128: (f64, f64), list: Vec<(f64, f64)>, }
-    Meeting { title: String, at: Vec<u8>, until: Option<Vec<u8>>, zero: Vec<u8>, }
-    Opaques { version: Vec<u8>, versions: Vec<Vec<u8>>, secret: Vec<u8>, after: i64, }
     Request { service_method: String, seq: u64, }
     Response { service_method: String, seq: u64, error: String, }
 }
@@ -214,9 +214,6 @@ pub fn visit_all(visit: &mut impl Visit) {
         visit.visit::<Collections>(name, Equivalent);
     }
     visit.visit::<Wide>("wide", Exactly);
-    visit.visit::<Complexes>("complexes", Not);
-    visit.visit::<Meeting>("meeting", Not);
-    visit.visit::<Opaques>("opaques", Not);
 
     for name in [
         "nil",
@@ -267,6 +264,8 @@ pub fn visit_all(visit: &mut impl Visit) {
     visit.visit::<Option<String>>("nil", Not);
     visit.visit::<BTreeMap<String, String>>("any_args", Not);
     visit.visit::<()>("nil", Exactly);
+
+    more::visit_all(visit);
 }
 
 /// A line of the vectors.
@@ -386,6 +385,39 @@ pub fn streams() -> Vec<(&'static str, Vec<Json>, Vec<u8>)> {
                 |s| s.next::<Anything>(),
                 |s| s.next::<Any>(),
                 |s| s.next::<BTreeMap<String, Any>>(),
+            ],
+        ),
+        run(
+            "stream_times",
+            &[
+                |s| s.next::<Time>(),
+                |s| s.next::<Time>(),
+                |s| s.next::<Vec<Time>>(),
+                |s| s.next::<more::Clock>(),
+            ],
+        ),
+        run(
+            "stream_boxed",
+            &[
+                |s| s.next::<Any>(),
+                |s| s.next::<Any>(),
+                |s| s.next::<Any>(),
+                |s| s.next::<more::Small>(),
+                |s| s.next::<Any>(),
+            ],
+        ),
+        run(
+            "stream_mixed",
+            &[
+                |s| s.next::<i64>(),
+                |s| s.next::<String>(),
+                |s| s.next::<Vec<i64>>(),
+                |s| s.next::<BTreeMap<String, i64>>(),
+                |s| s.next::<[bool; 2]>(),
+                |s| s.next::<Complex>(),
+                |s| s.next::<Vec<u8>>(),
+                |s| s.next::<Any>(),
+                |s| s.next::<Point>(),
             ],
         ),
     ]

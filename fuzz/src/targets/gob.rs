@@ -44,7 +44,7 @@ pub fn gob_typed(data: &[u8]) {
     let (values, _) = values(data);
     for value in &values {
         macro_rules! decode {
-            ($($ty:ty,)*) => {$( drop(try_as::<$ty>(value)); )*};
+            ($($ty:ty,)*) => {$( let _ = try_as::<$ty>(value); )*};
         }
         decode! {
             Node, Vec<Node>, BTreeMap<String, Node>, Option<Box<Node>>,
@@ -79,11 +79,16 @@ pub fn gob_dynamic(data: &[u8]) {
             }
         }
         for list in try_as::<Vec<Any>>(value).into_iter().flatten() {
-            drop((list.as_i64(), list.as_u64(), list.as_f64(), format!("{list:?}")));
+            drop((
+                list.as_i64(),
+                list.as_u64(),
+                list.as_f64(),
+                format!("{list:?}"),
+            ));
         }
-        drop(try_as::<BTreeMap<String, Any>>(value));
-        drop(try_as::<Vec<Value>>(value));
-        drop(try_as::<HashMap<i64, Value>>(value));
+        let _ = try_as::<BTreeMap<String, Any>>(value);
+        let _ = try_as::<Vec<Value>>(value);
+        let _ = try_as::<HashMap<i64, Value>>(value);
         assert_eq!(
             format!("{:?}", value.decode::<Value>().ok()),
             format!("{dynamic:?}")
@@ -99,12 +104,12 @@ pub fn gob_skip(data: &[u8]) {
         assert_eq!(try_as::<IgnoredAny>(value).is_some(), skipped);
         // Whatever can be read can be skipped.
         assert!(skipped || try_as::<Value>(value).is_none());
-        drop(try_as::<Empty>(value));
-        drop(try_as::<Unit>(value));
-        drop(try_as::<Vec<IgnoredAny>>(value));
-        drop(try_as::<BTreeMap<String, ()>>(value));
-        drop(try_as::<(IgnoredAny,)>(value));
-        drop(try_as::<BTreeMap<Color, Empty>>(value));
+        let _ = try_as::<Empty>(value);
+        let _ = try_as::<Unit>(value);
+        let _ = try_as::<Vec<IgnoredAny>>(value);
+        let _ = try_as::<BTreeMap<String, ()>>(value);
+        let _ = try_as::<(IgnoredAny,)>(value);
+        let _ = try_as::<BTreeMap<Color, Empty>>(value);
     }
 }
 
@@ -128,8 +133,14 @@ pub fn gob_stream(data: &[u8]) {
     for (cut, whole) in found.iter().zip(&whole.0) {
         assert_eq!(cut.go_type(), whole.go_type());
         assert_eq!(
-            format!("{:?}", cut.decode::<Value>().map_err(|error| error.to_string())),
-            format!("{:?}", whole.decode::<Value>().map_err(|error| error.to_string()))
+            format!(
+                "{:?}",
+                cut.decode::<Value>().map_err(|error| error.to_string())
+            ),
+            format!(
+                "{:?}",
+                whole.decode::<Value>().map_err(|error| error.to_string())
+            )
         );
     }
 }

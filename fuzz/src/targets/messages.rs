@@ -69,12 +69,14 @@ fn decode<'d>(
 }
 
 fn headers(codec: Codec, message: &Message) {
-    if let Ok(request) = message.header.decode::<Request<'_>>() {
-        assert!(request.service_method.len() < 1 << 20 && request.seq <= u64::MAX);
-    }
+    let borrowed = message.header.decode::<Request<'_>>();
     let Ok(header) = message.header.decode::<Header>() else {
         return;
     };
+    if let Ok(request) = borrowed {
+        assert_eq!(request.service_method, header.service_method);
+        assert_eq!(request.seq, header.seq);
+    }
     // A header that was read can be written and read again.
     let mut bytes = BytesMut::new();
     MessageEncoder::new(codec)
@@ -82,13 +84,16 @@ fn headers(codec: Codec, message: &Message) {
         .expect("a header encodes");
     let again = MessageDecoder::new(codec).decode(&mut bytes);
     let again = again.expect("our own message").expect("all of it");
-    assert_eq!(again.header.decode::<Header>().expect("our own header"), header);
+    assert_eq!(
+        again.header.decode::<Header>().expect("our own header"),
+        header
+    );
     assert!(bytes.is_empty());
 }
 
 fn body(message: &Message) {
     macro_rules! decode {
-        ($($ty:ty,)*) => {$( drop(message.body.decode::<$ty>()); )*};
+        ($($ty:ty,)*) => {$( let _ = message.body.decode::<$ty>(); )*};
     }
     decode! {
         (), bool, i8, u32, i64, f32, char, String, &str, ByteBuf, Vec<u8>, [u8; 4], Option<String>,

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use futures::future::BoxFuture;
 use plugwire::broker::{self, MuxBroker};
-use plugwire::connection::{ConnectionConfig, PluginSet, RpcServer, ServeHooks};
+use plugwire::connection::{ConnectionConfig, PluginSet, RpcClient, RpcServer, ServeHooks};
 use plugwire::gob::Any;
 use plugwire::mux::{Config, Session, Stream};
 use plugwire::rpc::{Codec, Server, Service};
@@ -54,12 +54,16 @@ pub fn broker_preface(data: &[u8]) {
             let action = source.byte();
             if action & 1 == 0 {
                 let (broker, id) = (broker.clone(), u32::from(source.byte()) << 8);
-                accepting.push(tokio::spawn(async move { broker.accept(id).await.map(drop) }));
+                accepting.push(tokio::spawn(
+                    async move { broker.accept(id).await.map(drop) },
+                ));
                 continue;
             }
             let mut stream = within(peer.open()).await.expect("a stream");
             let preface = source.take(usize::from(action >> 1 & 7));
-            within(stream.write_all(preface)).await.expect("room for eight bytes");
+            within(stream.write_all(preface))
+                .await
+                .expect("room for eight bytes");
             match action >> 4 & 7 {
                 0 => drop(stream),
                 1 => {
@@ -75,10 +79,9 @@ pub fn broker_preface(data: &[u8]) {
         }
         // Whatever came before, a stream that is accepted and dialed properly goes through.
         let other = MuxBroker::new(peer, broker::Config::default());
-        let (accepted, dialed) = within(async {
-            tokio::join!(broker.accept(0xffff_fff0), other.dial(0xffff_fff0))
-        })
-        .await;
+        let (accepted, dialed) =
+            within(async { tokio::join!(broker.accept(0xffff_fff0), other.dial(0xffff_fff0)) })
+                .await;
         accepted.expect("accepted");
         dialed.expect("dialed");
         drop(held);
@@ -90,7 +93,11 @@ pub fn mux_frames(data: &[u8]) {
     run(async {
         let mut source = Source(data);
         let mode = source.byte();
-        let bytes = if mode & 2 == 0 { source.0.to_vec() } else { frames(&mut source) };
+        let bytes = if mode & 2 == 0 {
+            source.0.to_vec()
+        } else {
+            frames(&mut source)
+        };
         let (here, there) = tokio::io::duplex(4096);
         let config = no_keep_alive().accept_backlog(8).max_streams(32);
         let session = if mode & 1 == 0 {
@@ -102,7 +109,9 @@ pub fn mux_frames(data: &[u8]) {
         let opening = session.clone();
         let opening = tokio::spawn(async move {
             for _ in 0..4 {
-                let Ok(mut stream) = opening.open().await else { return };
+                let Ok(mut stream) = opening.open().await else {
+                    return;
+                };
                 let _ = stream.write_all(b"hello").await;
             }
         });
@@ -150,10 +159,18 @@ fn frames(source: &mut Source<'_>) -> Vec<u8> {
     while !source.is_empty() {
         let (kind, flags, stream) = (source.byte(), source.byte(), source.byte());
         let length = source.number() as u32;
-        let body = source.take(if kind & 3 == 0 { length.min(512) as usize } else { 0 });
+        let body = source.take(if kind & 3 == 0 {
+            length.min(512) as usize
+        } else {
+            0
+        });
         // Now and then a length that the body does not have.
         let lies = kind & 0x80 != 0;
-        let announced = if kind & 3 == 0 && !lies { body.len() as u32 } else { length };
+        let announced = if kind & 3 == 0 && !lies {
+            body.len() as u32
+        } else {
+            length
+        };
         bytes.extend_from_slice(&[0, kind & 3, 0, flags & 15]);
         bytes.extend_from_slice(&u32::from(stream & 31).to_be_bytes());
         bytes.extend_from_slice(&announced.to_be_bytes());
@@ -200,7 +217,11 @@ pub fn server_connection(data: &[u8]) {
                 serving
             }
             codec => {
-                let codec = if codec == 2 { Codec::Gob } else { Codec::MsgPack };
+                let codec = if codec == 2 {
+                    Codec::Gob
+                } else {
+                    Codec::MsgPack
+                };
                 let server = Server::new().register("Plugin", echo());
                 let serving = tokio::spawn(async move { drop(server.serve(here, codec).await) });
                 send(there, source.0).await;
@@ -242,8 +263,8 @@ async fn streams(peer: DuplexStream, source: &mut Source<'_>) {
     let _ = within(writers[3].write_all(&1u32.to_le_bytes())).await;
     while !source.is_empty() {
         let stream = usize::from(source.byte() % 5);
-        let len = 1 + source.number() as u8;
-        let part = source.take(len.into());
+        let len = 1 + usize::from(source.number() as u8);
+        let part = source.take(len);
         let _ = within(writers[stream].write_all(part)).await;
         tokio::task::yield_now().await;
     }
@@ -252,6 +273,67 @@ async fn streams(peer: DuplexStream, source: &mut Source<'_>) {
     }
     for reader in readers.drain(..1) {
         let _ = within(reader).await;
+    }
+    within(session.close()).await;
+}
+
+/// A host's whole client, whose plugin sends anything.
+pub fn client_connection(data: &[u8]) {
+    run(async {
+        let mut source = Source(data);
+        let (here, there) = tokio::io::duplex(4096);
+        let calling = tokio::spawn(call_everything(here));
+        match source.byte() & 1 {
+            0 => send(there, source.0).await,
+            _ => answers(there, &mut source).await,
+        }
+        within(calling).await.expect("no panic");
+    });
+}
+
+async fn call_everything(io: DuplexStream) {
+    let config = ConnectionConfig::default().mux(no_keep_alive());
+    let Ok(mut client) = RpcClient::connect(io, &config).await else {
+        return;
+    };
+    let Some((mut stdout, mut stderr)) = client.take_stdio() else {
+        return;
+    };
+    let stdio = tokio::spawn(async move {
+        let _ = stdout.read_to_end(&mut Vec::new()).await;
+        let _ = stderr.read_to_end(&mut Vec::new()).await;
+    });
+    let _ = client.ping().await;
+    if let Ok(plugin) = client.dispense("echo").await {
+        let node = plugin.call::<_, Node>("Plugin.Node", "text");
+        let any = plugin.call::<_, Any>("Plugin.Any", &1i64);
+        let nothing = plugin.call::<_, ()>("Plugin.Nothing", &());
+        let _ = tokio::join!(node, any, nothing);
+    }
+    let _ = client.quit().await;
+    client.close().await;
+    within(stdio).await.expect("no panic");
+}
+
+/// A proper session with anything on the streams that the host opens: the control stream, the two of
+/// stdio, and the first of the broker's.
+async fn answers(peer: DuplexStream, source: &mut Source<'_>) {
+    let session = Session::server(peer, no_keep_alive());
+    let mut streams = Vec::new();
+    while !source.is_empty() {
+        let stream = usize::from(source.byte() % 4);
+        while streams.len() <= stream {
+            let Ok(Ok(accepted)) = timeout(Duration::from_secs(1), session.accept()).await else {
+                return session.close().await;
+            };
+            streams.push(accepted);
+        }
+        let len = 1 + usize::from(source.number() as u8);
+        let _ = within(streams[stream].write_all(source.take(len))).await;
+        tokio::task::yield_now().await;
+    }
+    for mut stream in streams {
+        let _ = within(stream.shutdown()).await;
     }
     within(session.close()).await;
 }

@@ -1,5 +1,6 @@
 //! How visitors reach the parts of slices, maps, tuples and other values without field names.
 
+use std::cell::Cell;
 use std::slice::Iter;
 
 use serde::de::value::F64Deserializer;
@@ -41,18 +42,36 @@ impl<'de> de::SeqAccess<'de> for SeqAccess<'_, '_, 'de> {
             alone: false,
         })
         .map(Some)
-        .map_err(|err| err.within(format!("[{index}]")))
+        .map_err(|err| at(err, index))
     }
 
+    #[inline]
     fn size_hint(&self) -> Option<usize> {
         Some(self.left)
     }
 }
 
-/// Bytes, one by one.
-pub(super) struct Bytewise<'de>(pub(super) Iter<'de, u8>);
+#[cold]
+fn at(err: DecodeError, index: usize) -> DecodeError {
+    err.within(format!("[{index}]"))
+}
 
-impl<'de> de::SeqAccess<'de> for Bytewise<'de> {
+/// Bytes, one by one.
+///
+/// The visitor gets this by value, which keeps the position in registers. So it is left behind what remains.
+pub(super) struct Bytewise<'de, 'c> {
+    pub(super) bytes: Iter<'de, u8>,
+    pub(super) left: &'c Cell<usize>,
+}
+
+impl Drop for Bytewise<'_, '_> {
+    #[inline]
+    fn drop(&mut self) {
+        self.left.set(self.bytes.len());
+    }
+}
+
+impl<'de> de::SeqAccess<'de> for Bytewise<'de, '_> {
     type Error = DecodeError;
 
     #[inline]
@@ -60,14 +79,15 @@ impl<'de> de::SeqAccess<'de> for Bytewise<'de> {
         &mut self,
         seed: T,
     ) -> Result<Option<T::Value>, DecodeError> {
-        self.0
-            .next()
-            .map(|&byte| seed.deserialize(Byte(byte)))
-            .transpose()
+        match self.bytes.next() {
+            Some(&byte) => seed.deserialize(Byte(byte)).map(Some),
+            None => Ok(None),
+        }
     }
 
+    #[inline]
     fn size_hint(&self) -> Option<usize> {
-        Some(self.0.len())
+        Some(self.bytes.len())
     }
 }
 
@@ -104,8 +124,22 @@ pub(super) struct MapAccess<'a, 't, 'de> {
     pub(super) key: Id,
     pub(super) elem: Id,
     pub(super) left: usize,
-    /// The entry's key when it is a string, for messages.
-    pub(super) label: Option<&'de [u8]>,
+    /// Where the entry's key is, for messages.
+    pub(super) label: usize,
+}
+
+impl MapAccess<'_, '_, '_> {
+    #[cold]
+    fn at_value(&self, err: DecodeError) -> DecodeError {
+        let mut cursor = self.cx.cursor.clone();
+        cursor.pos = self.label;
+        err.within(match cursor.bytes() {
+            Ok(label) if self.key == Id::STRING => {
+                format!("[{:?}]", String::from_utf8_lossy(label))
+            }
+            _ => "[value]".to_owned(),
+        })
+    }
 }
 
 impl<'de> de::MapAccess<'de> for MapAccess<'_, '_, 'de> {
@@ -119,9 +153,7 @@ impl<'de> de::MapAccess<'de> for MapAccess<'_, '_, 'de> {
             return Ok(None);
         }
         self.left -= 1;
-        if self.key == Id::STRING {
-            self.label = Some(self.cx.cursor.clone().bytes()?);
-        }
+        self.label = self.cx.cursor.pos;
         seed.deserialize(De {
             cx: &mut *self.cx,
             id: self.key,
@@ -135,20 +167,15 @@ impl<'de> de::MapAccess<'de> for MapAccess<'_, '_, 'de> {
         &mut self,
         seed: V,
     ) -> Result<V::Value, DecodeError> {
-        let label = self.label.take();
         seed.deserialize(De {
             cx: &mut *self.cx,
             id: self.elem,
             alone: false,
         })
-        .map_err(|err| {
-            err.within(match label {
-                Some(label) => format!("[{:?}]", String::from_utf8_lossy(label)),
-                None => "[value]".to_owned(),
-            })
-        })
+        .map_err(|err| self.at_value(err))
     }
 
+    #[inline]
     fn size_hint(&self) -> Option<usize> {
         Some(self.left)
     }

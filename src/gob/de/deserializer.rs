@@ -1,5 +1,7 @@
 //! What each kind of Rust type takes.
 
+use std::cell::Cell;
+
 use serde::de::{Deserializer, IntoDeserializer, Visitor};
 
 use super::access::{Bytewise, Floats};
@@ -178,9 +180,12 @@ impl<'de> Deserializer<'de> for De<'_, '_, 'de> {
             _ => {}
         }
         if let Some(bytes) = self.counted()? {
-            let mut access = Bytewise(bytes.iter());
-            let value = visitor.visit_seq(&mut access)?;
-            return match access.0.len() {
+            let left = Cell::new(0);
+            let value = visitor.visit_seq(Bytewise {
+                bytes: bytes.iter(),
+                left: &left,
+            })?;
+            return match left.get() {
                 0 => Ok(value),
                 rest => Err(DecodeErrorKind::ArrayLength {
                     count: bytes.len() as u64,

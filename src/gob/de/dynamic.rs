@@ -6,6 +6,7 @@ use serde::de::{IntoDeserializer, Visitor};
 use super::{Cx, De, alone};
 use crate::gob::any::{self, Any, Hand};
 use crate::gob::decode::{DecodeError, DecodeErrorKind};
+use crate::gob::schema::Schema;
 use crate::gob::types::{Id, Type, Types};
 use crate::gob::value::{self, Value};
 use crate::gob::walk;
@@ -156,8 +157,10 @@ fn value(de: De<'_, '_, '_>) -> Result<Value, DecodeError> {
                     None => Value::Nil,
                     Some((name, id)) => {
                         let value = Box::new(alone(&mut *cx, id, value)?);
+                        let types = cx.types.clone();
                         Value::Interface {
                             name: String::from_utf8_lossy(name).into_owned(),
+                            schema: Schema { types, root: id },
                             value,
                         }
                     }

@@ -57,18 +57,28 @@ impl Rest {
         }
     }
 
+    #[inline]
     fn key<'de, K: DeserializeSeed<'de>>(
         &mut self,
         name: &str,
         seed: K,
     ) -> Result<K::Value, DecodeError> {
         let key = seed.deserialize(Key(name))?;
+        if self.lessons.is_some() {
+            self.note(name, &key);
+        }
+        Ok(key)
+    }
+
+    /// Where a name leads to matters to structs with aliases.
+    #[cold]
+    fn note<K>(&mut self, name: &str, key: &K) {
         if let Some(known) = self
             .lessons
             .as_ref()
             .and_then(|lessons| lessons.groups.as_ref())
         {
-            let group = lessons::group(&key);
+            let group = lessons::group(key);
             self.seen.push(group);
             if !known.contains_key(name) {
                 lessons::teach(self.visitor, |lessons| {
@@ -77,7 +87,6 @@ impl Rest {
                 });
             }
         }
-        Ok(key)
     }
 
     fn zero<'de, V: DeserializeSeed<'de>>(
@@ -86,24 +95,28 @@ impl Rest {
         name: &str,
         zero: Zero<'_>,
     ) -> Result<V::Value, DecodeError> {
-        seed.deserialize(zero).map_err(|mut err| {
-            if !*err.taught() {
-                if !matches!(
-                    err.kind(),
-                    DecodeErrorKind::NoZeroValue(_) | DecodeErrorKind::TooDeep { .. }
-                ) {
-                    err.set_kind(DecodeErrorKind::NoZeroValue(err.kind().to_string()));
-                }
-                let said = err.kind().clone();
-                *err.taught() = lessons::teach(self.visitor, |lessons| {
-                    let DecodeErrorKind::NoZeroValue(said) = said else {
-                        return false;
-                    };
-                    lessons.refused.insert(name.to_owned(), said).is_none()
-                });
+        seed.deserialize(zero)
+            .map_err(|err| self.refuses_zero(err, name))
+    }
+
+    #[cold]
+    fn refuses_zero(&self, mut err: DecodeError, name: &str) -> DecodeError {
+        if !*err.taught() {
+            if !matches!(
+                err.kind(),
+                DecodeErrorKind::NoZeroValue(_) | DecodeErrorKind::TooDeep { .. }
+            ) {
+                err.set_kind(DecodeErrorKind::NoZeroValue(err.kind().to_string()));
             }
-            err.within(name)
-        })
+            let said = err.kind().clone();
+            *err.taught() = lessons::teach(self.visitor, |lessons| {
+                let DecodeErrorKind::NoZeroValue(said) = said else {
+                    return false;
+                };
+                lessons.refused.insert(name.to_owned(), said).is_none()
+            });
+        }
+        err.within(name)
     }
 
     /// Learns from an error of the struct itself, or says what lies behind it.
@@ -179,6 +192,7 @@ impl<'a, 't, 'de> StructAccess<'a, 't, 'de> {
         })
     }
 
+    #[inline]
     fn advance(&mut self) -> Result<(), DecodeError> {
         self.present = walk::field(&mut self.cx.cursor, &mut self.delta, self.ty.fields.len())?;
         Ok(())
@@ -210,7 +224,8 @@ impl<'de> de::MapAccess<'de> for StructAccess<'_, '_, 'de> {
             self.next += 1;
             let name = &*field.name;
             if self.present == Some(index) {
-                self.turn = Some(Turn::Sent { name, id: field.id });
+                let id = field.id;
+                self.turn = Some(Turn::Sent { name, id });
             } else if self.rest.takes_zero(name) {
                 self.turn = Some(Turn::Zero {
                     name,

@@ -6,6 +6,7 @@ use serde::de::{self, DeserializeSeed, Deserializer, IntoDeserializer, Visitor};
 use super::fields::ZeroStruct;
 use crate::gob::any;
 use crate::gob::decode::{DecodeError, DecodeErrorKind};
+use crate::gob::marshaler;
 use crate::gob::types::{Id, OpaqueKind, Type, Types};
 
 /// Deserializes as the zero value of whatever is asked for.
@@ -113,7 +114,7 @@ impl<'de> Deserializer<'de> for Zero<'_> {
         name: &'static str,
         visitor: V,
     ) -> Result<V::Value, DecodeError> {
-        if any::is_marker(name) {
+        if any::is_marker(name) || marshaler::kind(name).is_some() {
             return visitor.visit_unit();
         }
         let id = self.id;

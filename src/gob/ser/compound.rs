@@ -3,6 +3,7 @@
 use bytes::BytesMut;
 use serde::ser::{self, Impossible, Serialize};
 
+use super::bytewise::gather;
 use super::{Ser, Slot, State};
 use crate::gob::encode::{EncodeError, EncodeErrorKind, Signal};
 use crate::gob::types::{Id, StructType};
@@ -88,7 +89,21 @@ impl<'a, 's> Items<'a, 's> {
                 slot: Slot::Elem,
             })
             .map(drop)
-            .map_err(|err| err.within(format!("[{}]", self.count)))
+            .map_err(|err| at(err, self.count))
+    }
+
+    /// Writes the bytes that the items are, as far as they are bytes.
+    fn extend_bytes<I: Iterator<Item: Serialize>>(&mut self, items: I) -> Result<(), EncodeError> {
+        let put = |list: &mut Self, bytes: &[u8]| {
+            list.st.out.extend_from_slice(bytes);
+            list.count += bytes.len();
+        };
+        gather(items, self, put, |list, item| {
+            // Says what is wrong with it, unless it is a byte after all.
+            list.push(list.elem, &item)?;
+            list.count += 1;
+            Ok(())
+        })
     }
 
     fn end(self) -> Result<bool, EncodeError> {
@@ -117,6 +132,11 @@ impl<'a, 's> Items<'a, 's> {
     }
 }
 
+#[cold]
+fn at(err: EncodeError, index: usize) -> EncodeError {
+    err.within(format!("[{index}]"))
+}
+
 /// Replaces an integer in the middle by another one.
 fn replace_uint(out: &mut BytesMut, at: usize, old: u64, new: u64) {
     let tail = out.split_off(at + uint_len(old));
@@ -127,10 +147,10 @@ fn replace_uint(out: &mut BytesMut, at: usize, old: u64, new: u64) {
 
 /// Fields of a struct, by name or by number.
 pub(crate) struct Fields<'a, 's> {
-    st: &'a mut State<'s>,
-    ty: &'s StructType,
+    pub(super) st: &'a mut State<'s>,
+    pub(super) ty: &'s StructType,
     /// The field expected next: Serialize and Deserialize nearly always agree on the order.
-    next: usize,
+    pub(super) next: usize,
     /// One more than the last field written.
     last: usize,
     /// Fields written in any order, without their numbers: (index, start, end). Only when they are being put in order.
@@ -152,7 +172,7 @@ impl<'a, 's> Fields<'a, 's> {
     }
 
     #[inline]
-    fn push<T: Serialize + ?Sized>(&mut self, index: usize, value: &T) -> Result<(), EncodeError> {
+    pub(super) fn push<T: Serialize + ?Sized>(&mut self, index: usize, value: &T) -> Result<(), EncodeError> {
         if index < self.last || self.st.reorder {
             return self.push_piece(index, value);
         }
@@ -198,27 +218,32 @@ impl<'a, 's> Fields<'a, 's> {
         Ok(())
     }
 
-    fn end(mut self) -> Result<bool, EncodeError> {
+    #[inline]
+    pub(super) fn end(mut self) -> Result<bool, EncodeError> {
         if !self.pieces.is_empty() {
-            self.pieces.sort_by_key(|piece| piece.0);
-            let scattered = self.st.out.split_off(self.start);
-            let mut last = 0;
-            for &(index, start, end) in &self.pieces {
-                if index + 1 == last {
-                    let name = self.ty.fields[index].name.to_string();
-                    return Err(
-                        EncodeErrorKind::Custom(format!("field `{name}` given twice")).into(),
-                    );
-                }
-                put_uint(self.st.out, (index + 1 - last) as u64);
-                self.st
-                    .out
-                    .extend_from_slice(&scattered[start - self.start..end - self.start]);
-                last = index + 1;
-            }
+            self.put_in_order()?;
         }
         put_byte(self.st.out, 0);
         Ok(true)
+    }
+
+    #[cold]
+    fn put_in_order(&mut self) -> Result<(), EncodeError> {
+        self.pieces.sort_by_key(|piece| piece.0);
+        let scattered = self.st.out.split_off(self.start);
+        let mut last = 0;
+        for &(index, start, end) in &self.pieces {
+            if index + 1 == last {
+                let name = &self.ty.fields[index].name;
+                return Err(EncodeErrorKind::Custom(format!("field `{name}` given twice")).into());
+            }
+            put_uint(self.st.out, (index + 1 - last) as u64);
+            self.st
+                .out
+                .extend_from_slice(&scattered[start - self.start..end - self.start]);
+            last = index + 1;
+        }
+        Ok(())
     }
 }
 
@@ -230,7 +255,7 @@ pub(crate) enum Compound<'a, 's> {
 
 impl Compound<'_, '_> {
     #[inline]
-    fn element<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), EncodeError> {
+    pub(super) fn element<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), EncodeError> {
         match self {
             Self::Items(items) => {
                 items.push(items.elem, value)?;
@@ -252,7 +277,18 @@ impl Compound<'_, '_> {
         }
     }
 
-    fn close(self) -> Result<bool, EncodeError> {
+    #[inline]
+    pub(super) fn extend_bytes<I: Iterator<Item: Serialize>>(
+        &mut self,
+        items: I,
+    ) -> Result<(), EncodeError> {
+        match self {
+            Self::Items(list) => list.extend_bytes(items),
+            Self::Fields(_) => Ok(()),
+        }
+    }
+
+    pub(super) fn close(self) -> Result<bool, EncodeError> {
         match self {
             Self::Items(items) => items.end(),
             Self::Fields(fields) => fields.end(),

@@ -5,10 +5,12 @@ use serde::de::{Deserializer, Visitor};
 use super::access::{Elements, Entries, Fields, Variant};
 use super::samples::{BYTE_LENGTHS, BYTES, CHARS, FLOATS, INTS, STRINGS, UINTS};
 use super::{Key, Kind, Known, MAX_DEPTH, Plan, Slot, Trace};
-use crate::gob::any;
+use crate::gob::any::{self, Hand};
+use crate::gob::complex_number;
 use crate::gob::de::tuple_field;
 use crate::gob::encode::{EncodeError, EncodeErrorKind, Signal};
-use crate::gob::types::{Field, Id, StructType, Type};
+use crate::gob::marshaler;
+use crate::gob::types::{Field, Id, OpaqueKind, StructType, Type};
 
 impl<'p> Trace<'p> {
     pub(super) fn new(plan: &'p Plan) -> Self {
@@ -96,6 +98,35 @@ impl<'a, 'p> TraceDe<'a, 'p> {
         *self.out = Id::BYTES.into();
         let len = BYTE_LENGTHS[self.t.sample(BYTE_LENGTHS.len())];
         visitor.visit_borrowed_bytes(&BYTES[..len])
+    }
+
+    /// A type with an encoding of its own, whose Go name is in the hand.
+    fn opaque<V: Visitor<'static>>(
+        self,
+        kind: OpaqueKind,
+        visitor: V,
+    ) -> Result<V::Value, EncodeError> {
+        let Self { t, out } = self;
+        let name = match any::take_over() {
+            Some(Hand::Name(name)) => name,
+            _ => "",
+        };
+        let key = Key {
+            visitor: typeid::of::<V>(),
+            kind: Kind::Opaque,
+            name,
+        };
+        *out = match t.known.get(&key) {
+            Some(known) => known.id,
+            None => {
+                let place = t.open(key);
+                let name = name.into();
+                t.close(key, place, Slot::Type(Type::Opaque { name, kind }), place);
+                place
+            }
+        }
+        .into();
+        visitor.visit_unit()
     }
 
     fn tuple<V: Visitor<'static>>(
@@ -282,6 +313,13 @@ impl Deserializer<'static> for TraceDe<'_, '_> {
     ) -> Result<V::Value, EncodeError> {
         if any::is_marker(name) {
             return self.deserialize_unit(visitor);
+        }
+        if name == complex_number::MARKER {
+            *self.out = Id::COMPLEX.into();
+            return visitor.visit_unit();
+        }
+        if let Some(kind) = marshaler::kind(name) {
+            return self.opaque(kind, visitor);
         }
         let Self { t, out } = self;
         t.enter()?;

@@ -10,6 +10,7 @@ import (
 	"sort"
 	"strconv"
 	"strings"
+	"time"
 	"unicode/utf8"
 )
 
@@ -26,8 +27,16 @@ func (c testCase) describe() json.RawMessage {
 
 // describe writes a value as JSON. Inside of an interface value the receiver does not know what type to fill with
 // zeros, so there fields that gob leaves out are left out here too.
+//
+// What a type's own encoder makes of a value is bytes, but for a time that the receiver knows to be one.
 func describe(v reflect.Value, dynamic bool) string {
-	if v.CanInterface() {
+	if v.Kind() == reflect.Pointer && v.IsNil() {
+		return "null"
+	}
+	if v.CanInterface() && v.Kind() != reflect.Interface {
+		if t, ok := reflect.Indirect(v).Interface().(time.Time); ok && !dynamic {
+			return strconv.Quote(t.Format(time.RFC3339Nano))
+		}
 		switch opaque := v.Interface().(type) {
 		case gob.GobEncoder:
 			return describeOpaque(opaque.GobEncode())
@@ -53,9 +62,6 @@ func describe(v reflect.Value, dynamic bool) string {
 		text, _ := json.Marshal(v.String())
 		return string(text)
 	case reflect.Pointer:
-		if v.IsNil() {
-			return "null"
-		}
 		return describe(v.Elem(), dynamic)
 	case reflect.Interface:
 		if v.IsNil() {
@@ -79,11 +85,15 @@ func describe(v reflect.Value, dynamic bool) string {
 		var parts []string
 		for i := range v.NumField() {
 			field := v.Type().Field(i)
-			if !field.IsExported() || dynamic && v.Field(i).IsZero() && field.Type.Kind() != reflect.Struct {
+			if !field.IsExported() {
+				continue
+			}
+			zero := v.Field(i).IsZero()
+			if dynamic && zero && (field.Type.Kind() != reflect.Struct || isOpaque(field.Type)) {
 				continue
 			}
 			part := describe(v.Field(i), dynamic)
-			if _, ok := v.Field(i).Interface().(encoding.BinaryMarshaler); ok && v.Field(i).IsZero() && field.Type.Kind() == reflect.Struct {
+			if zero && field.Type.Kind() == reflect.Struct && isOpaque(field.Type) && field.Type != timeType {
 				part = "[]" // left out, and the receiver's bytes stay empty
 			}
 			parts = append(parts, strconv.Quote(field.Name)+":"+part)
@@ -92,6 +102,14 @@ func describe(v reflect.Value, dynamic bool) string {
 	}
 	panic("cannot describe " + v.Type().String())
 }
+
+var (
+	timeType   = reflect.TypeFor[time.Time]()
+	gobType    = reflect.TypeFor[gob.GobEncoder]()
+	binaryType = reflect.TypeFor[encoding.BinaryMarshaler]()
+)
+
+func isOpaque(t reflect.Type) bool { return t.Implements(gobType) || t.Implements(binaryType) }
 
 func describeOpaque(encoded []byte, err error) string {
 	if err != nil {

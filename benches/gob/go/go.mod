@@ -1,0 +1,3 @@
+module plugwire.test/gobspeed
+
+go 1.24.0

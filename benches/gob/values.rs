@@ -1,0 +1,59 @@
+//! The values that are measured. `go/values.go` has the same ones.
+
+use std::collections::HashMap;
+
+use serde::{Deserialize, Serialize};
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct User {
+    pub id: u64,
+    pub name: String,
+    pub email: String,
+    pub bio: String,
+    pub age: i64,
+    pub active: bool,
+    pub home: Place,
+    pub tags: Vec<String>,
+    pub limits: HashMap<String, i64>,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct Place {
+    pub latitude: f64,
+    pub longitude: f64,
+    pub zip: i64,
+}
+
+pub fn user(number: u64) -> User {
+    let n = number as i64;
+    let tags = ["admin", "staff", "on-call"];
+    let limits = [("requests", 1000 + n), ("uploads", 20), ("projects", n % 7)];
+    User {
+        id: number + 1,
+        name: format!("User Number {number}"),
+        email: format!("user.{number}@mail.example.com"),
+        bio: "Writes plugins, reads their logs, and would like both to be a little faster.".into(),
+        age: 20 + n % 60,
+        active: n % 2 == 0,
+        home: Place {
+            latitude: 52.5 + n as f64 / 1024.0,
+            longitude: 13.4 - n as f64 / 1024.0,
+            zip: 10_000 + n,
+        },
+        tags: tags.map(String::from).into(),
+        limits: limits.map(|(name, limit)| (name.to_owned(), limit)).into(),
+    }
+}
+
+pub fn users() -> Vec<User> {
+    (0..1000).map(user).collect()
+}
+
+/// 1 MiB in which no byte is like the one before it.
+pub fn bytes() -> Vec<u8> {
+    (0..1u32 << 20)
+        .map(|i| (i.wrapping_mul(167) >> 3) as u8)
+        .collect()
+}

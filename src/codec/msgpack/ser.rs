@@ -1,0 +1,277 @@
+//! Writing MessagePack as Go's codecs read it.
+//!
+//! rmp-serde writes nearly everything so. [`Plain`] goes between a type and rmp-serde's serializer
+//! for the rest:
+//!
+//! | type | rmp-serde | here |
+//! | --- | --- | --- |
+//! | no bytes (`Vec<u8>`) | an empty list, which old peers do not take for bytes | empty bytes |
+//! | a list that begins with a byte and goes on otherwise | an error | a list |
+//! | `char` | a string | a number, as Go's rune is |
+//! | `i128`, `u128` | 16 bytes | a number, as for gob, and 16 bytes only where it has more than 64 bits |
+//! | a unit struct | an empty list | an empty map, as Go's `struct{}` is |
+
+use serde::ser::{self, Serialize, Serializer};
+
+use crate::codec::lenient::EXTENSION;
+
+/// A serializer that writes what Go reads.
+pub(super) struct Plain<S>(pub(super) S);
+
+/// A value within another one.
+struct Part<'a, T: ?Sized>(&'a T);
+
+impl<T: Serialize + ?Sized> Serialize for Part<'_, T> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        self.0.serialize(Plain(serializer))
+    }
+}
+
+fn is_byte<T>() -> bool {
+    let id = typeid::of::<T>();
+    id == typeid::of::<u8>() || id == typeid::of::<&u8>()
+}
+
+macro_rules! forward {
+    ($($method:ident($($name:ident: $type:ty),*);)*) => {$(
+        fn $method(self, $($name: $type),*) -> Result<S::Ok, S::Error> {
+            self.0.$method($($name),*)
+        }
+    )*};
+}
+
+impl<S: Serializer> Serializer for Plain<S> {
+    type Ok = S::Ok;
+    type Error = S::Error;
+    type SerializeSeq = Plain<S::SerializeSeq>;
+    type SerializeTuple = Plain<S::SerializeTuple>;
+    type SerializeTupleStruct = Plain<S::SerializeTupleStruct>;
+    type SerializeTupleVariant = Plain<S::SerializeTupleVariant>;
+    type SerializeMap = Plain<S::SerializeMap>;
+    type SerializeStruct = Plain<S::SerializeStruct>;
+    type SerializeStructVariant = Plain<S::SerializeStructVariant>;
+
+    forward! {
+        serialize_bool(value: bool);
+        serialize_i8(value: i8);
+        serialize_i16(value: i16);
+        serialize_i32(value: i32);
+        serialize_i64(value: i64);
+        serialize_u8(value: u8);
+        serialize_u16(value: u16);
+        serialize_u32(value: u32);
+        serialize_u64(value: u64);
+        serialize_f32(value: f32);
+        serialize_f64(value: f64);
+        serialize_str(value: &str);
+        serialize_bytes(value: &[u8]);
+        serialize_none();
+        serialize_unit();
+        serialize_unit_variant(name: &'static str, index: u32, variant: &'static str);
+    }
+
+    fn serialize_char(self, value: char) -> Result<S::Ok, S::Error> {
+        self.0.serialize_u32(value.into())
+    }
+
+    fn serialize_i128(self, value: i128) -> Result<S::Ok, S::Error> {
+        match (i64::try_from(value), u64::try_from(value)) {
+            (Ok(value), _) => self.0.serialize_i64(value),
+            (_, Ok(value)) => self.0.serialize_u64(value),
+            _ => self.0.serialize_i128(value),
+        }
+    }
+
+    fn serialize_u128(self, value: u128) -> Result<S::Ok, S::Error> {
+        match u64::try_from(value) {
+            Ok(value) => self.0.serialize_u64(value),
+            Err(_) => self.0.serialize_u128(value),
+        }
+    }
+
+    fn serialize_some<T: Serialize + ?Sized>(self, value: &T) -> Result<S::Ok, S::Error> {
+        self.0.serialize_some(&Part(value))
+    }
+
+    fn serialize_unit_struct(self, _: &'static str) -> Result<S::Ok, S::Error> {
+        ser::SerializeMap::end(self.0.serialize_map(Some(0))?)
+    }
+
+    fn serialize_newtype_struct<T: Serialize + ?Sized>(
+        self,
+        name: &'static str,
+        value: &T,
+    ) -> Result<S::Ok, S::Error> {
+        if name == EXTENSION {
+            // Its parts are for rmp-serde.
+            return self.0.serialize_newtype_struct(name, value);
+        }
+        self.0.serialize_newtype_struct(name, &Part(value))
+    }
+
+    fn serialize_newtype_variant<T: Serialize + ?Sized>(
+        self,
+        name: &'static str,
+        index: u32,
+        variant: &'static str,
+        value: &T,
+    ) -> Result<S::Ok, S::Error> {
+        self.0
+            .serialize_newtype_variant(name, index, variant, &Part(value))
+    }
+
+    fn serialize_seq(self, len: Option<usize>) -> Result<Self::SerializeSeq, S::Error> {
+        self.0.serialize_seq(len).map(Plain)
+    }
+
+    fn serialize_tuple(self, len: usize) -> Result<Self::SerializeTuple, S::Error> {
+        self.0.serialize_tuple(len).map(Plain)
+    }
+
+    fn serialize_tuple_struct(
+        self,
+        name: &'static str,
+        len: usize,
+    ) -> Result<Self::SerializeTupleStruct, S::Error> {
+        self.0.serialize_tuple_struct(name, len).map(Plain)
+    }
+
+    fn serialize_tuple_variant(
+        self,
+        name: &'static str,
+        index: u32,
+        variant: &'static str,
+        len: usize,
+    ) -> Result<Self::SerializeTupleVariant, S::Error> {
+        self.0
+            .serialize_tuple_variant(name, index, variant, len)
+            .map(Plain)
+    }
+
+    fn serialize_map(self, len: Option<usize>) -> Result<Self::SerializeMap, S::Error> {
+        self.0.serialize_map(len).map(Plain)
+    }
+
+    fn serialize_struct(
+        self,
+        name: &'static str,
+        len: usize,
+    ) -> Result<Self::SerializeStruct, S::Error> {
+        self.0.serialize_struct(name, len).map(Plain)
+    }
+
+    fn serialize_struct_variant(
+        self,
+        name: &'static str,
+        index: u32,
+        variant: &'static str,
+        len: usize,
+    ) -> Result<Self::SerializeStructVariant, S::Error> {
+        self.0
+            .serialize_struct_variant(name, index, variant, len)
+            .map(Plain)
+    }
+
+    fn collect_seq<I>(self, items: I) -> Result<S::Ok, S::Error>
+    where
+        I: IntoIterator,
+        I::Item: Serialize,
+    {
+        let items = items.into_iter();
+        let len = match items.size_hint() {
+            (low, Some(high)) if low == high => Some(low),
+            _ => None,
+        };
+        if is_byte::<I::Item>() {
+            return match len {
+                Some(0) => self.0.serialize_bytes(&[]),
+                // rmp-serde makes bytes of it, without a copy.
+                _ => self.0.collect_seq(items),
+            };
+        }
+        let mut list = self.serialize_seq(len)?;
+        for item in items {
+            ser::SerializeSeq::serialize_element(&mut list, &item)?;
+        }
+        ser::SerializeSeq::end(list)
+    }
+
+    fn collect_str<T: std::fmt::Display + ?Sized>(self, value: &T) -> Result<S::Ok, S::Error> {
+        self.0.collect_str(value)
+    }
+
+    fn is_human_readable(&self) -> bool {
+        self.0.is_human_readable()
+    }
+}
+
+macro_rules! parts {
+    ($($trait:ident: $method:ident;)*) => {$(
+        impl<S: ser::$trait> ser::$trait for Plain<S> {
+            type Ok = S::Ok;
+            type Error = S::Error;
+
+            fn $method<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), S::Error> {
+                self.0.$method(&Part(value))
+            }
+
+            fn end(self) -> Result<S::Ok, S::Error> {
+                self.0.end()
+            }
+        }
+    )*};
+}
+
+parts! {
+    SerializeSeq: serialize_element;
+    SerializeTuple: serialize_element;
+    SerializeTupleStruct: serialize_field;
+    SerializeTupleVariant: serialize_field;
+}
+
+macro_rules! fields {
+    ($($trait:ident)*) => {$(
+        impl<S: ser::$trait> ser::$trait for Plain<S> {
+            type Ok = S::Ok;
+            type Error = S::Error;
+
+            fn serialize_field<T: Serialize + ?Sized>(
+                &mut self,
+                key: &'static str,
+                value: &T,
+            ) -> Result<(), S::Error> {
+                self.0.serialize_field(key, &Part(value))
+            }
+
+            fn skip_field(&mut self, key: &'static str) -> Result<(), S::Error> {
+                self.0.skip_field(key)
+            }
+
+            fn end(self) -> Result<S::Ok, S::Error> {
+                self.0.end()
+            }
+        }
+    )*};
+}
+
+fields! {
+    SerializeStruct
+    SerializeStructVariant
+}
+
+impl<S: ser::SerializeMap> ser::SerializeMap for Plain<S> {
+    type Ok = S::Ok;
+    type Error = S::Error;
+
+    fn serialize_key<T: Serialize + ?Sized>(&mut self, key: &T) -> Result<(), S::Error> {
+        self.0.serialize_key(&Part(key))
+    }
+
+    fn serialize_value<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), S::Error> {
+        self.0.serialize_value(&Part(value))
+    }
+
+    fn end(self) -> Result<S::Ok, S::Error> {
+        self.0.end()
+    }
+}

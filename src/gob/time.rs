@@ -1,0 +1,277 @@
+//! [`Time`]: Go's `time.Time`.
+
+mod convert;
+mod text;
+
+use std::fmt;
+use std::time::{Duration, SystemTime};
+
+use serde::de::{Deserialize, Deserializer};
+use serde::ser::{Serialize, Serializer};
+
+pub use self::convert::TimeRangeError;
+pub use self::text::ParseTimeError;
+use super::marshaler::{self, Marshal, Marshaler};
+use super::ser;
+
+/// Seconds from Go's zero time, the beginning of year 1, to the Unix epoch.
+const UNIX: i64 = 62_135_596_800;
+
+/// A Go `time.Time`: an instant, and the offset of the zone in which its sender saw it.
+///
+/// The default value is Go's zero time, the beginning of year 1 in UTC, which Go's `IsZero` asks for and which a field
+/// that was left out becomes. There are conversions for [`SystemTime`] and, behind the features `chrono`, `jiff` and
+/// `time`, for the types of these crates; like [`SystemTime`] itself they cover different stretches of time, so those
+/// from a `Time` can fail.
+///
+/// ```
+/// use std::time::{Duration, SystemTime};
+/// use plugwire::gob::{self, Time};
+/// # use serde::{Deserialize, Serialize};
+///
+/// // type Meeting struct { At time.Time; Until *time.Time }
+/// #[derive(Debug, PartialEq, Serialize, Deserialize)]
+/// #[serde(rename_all = "PascalCase")]
+/// struct Meeting {
+///     at: Time,
+///     until: Option<Time>,
+/// }
+///
+/// let start = SystemTime::UNIX_EPOCH + Duration::from_secs(1_709_202_615);
+/// let meeting = Meeting { at: start.into(), until: None };
+/// let back: Meeting = gob::from_slice(&gob::to_vec(&meeting)?)?;
+/// assert_eq!(back, meeting);
+/// assert_eq!(back.at.to_string(), "2024-02-29T10:30:15Z");
+/// assert_eq!(SystemTime::try_from(back.at)?, start);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+///
+/// In formats for people, such as JSON, a time is a string in the form of RFC 3339, as it is for Go; in other formats
+/// the bytes of gob.
+///
+/// Times are equal when they are the same instant in the same zone, and ordered by the instant first.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Time {
+    /// Since the beginning of year 1, in UTC.
+    seconds: i64,
+    nanos: u32,
+    zone: Zone,
+}
+
+/// Seconds east of UTC; UTC itself is not the same as a zone that has no offset.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+enum Zone {
+    #[default]
+    Utc,
+    East(i32),
+}
+
+impl Default for Time {
+    fn default() -> Self {
+        Self::ZERO
+    }
+}
+
+impl Time {
+    /// Go's zero time.
+    pub const ZERO: Self = Self {
+        seconds: 0,
+        nanos: 0,
+        zone: Zone::Utc,
+    };
+
+    /// The time so many seconds and nanoseconds after the Unix epoch, in UTC, like Go's `time.Unix(…).UTC()`.
+    ///
+    /// None when there is no such time: more than a second of nanoseconds, or seconds that overflow.
+    #[must_use]
+    pub fn from_unix(seconds: i64, nanos: u32) -> Option<Self> {
+        let seconds = seconds.checked_add(UNIX)?;
+        (nanos < 1_000_000_000).then_some(Self {
+            seconds,
+            nanos,
+            zone: Zone::Utc,
+        })
+    }
+
+    /// The time now, in UTC.
+    #[must_use]
+    pub fn now() -> Self {
+        SystemTime::now().into()
+    }
+
+    /// The same instant in a zone so many seconds east of UTC.
+    ///
+    /// None when Go could not send that: 32,768 minutes and more, and the minute west of UTC, which on the wire is UTC
+    /// itself. (Go sends a zone less than a minute west of UTC, but does not read it right.)
+    #[must_use]
+    pub fn with_offset(self, seconds_east: i32) -> Option<Self> {
+        let minutes = seconds_east / 60;
+        let fits = minutes != -1 && (-32_767..=32_767).contains(&minutes);
+        fits.then_some(Self {
+            zone: Zone::East(seconds_east),
+            ..self
+        })
+    }
+
+    /// The same instant in UTC.
+    #[must_use]
+    pub fn utc(self) -> Self {
+        Self {
+            zone: Zone::Utc,
+            ..self
+        }
+    }
+
+    /// Whole seconds since the Unix epoch, negative before it.
+    #[must_use]
+    pub fn unix_seconds(self) -> i64 {
+        self.seconds.saturating_sub(UNIX)
+    }
+
+    /// Nanoseconds after [`Time::unix_seconds`], below one second.
+    #[must_use]
+    pub fn subsec_nanos(self) -> u32 {
+        self.nanos
+    }
+
+    /// Seconds east of UTC; None in UTC itself.
+    #[must_use]
+    pub fn offset(self) -> Option<i32> {
+        match self.zone {
+            Zone::Utc => None,
+            Zone::East(seconds) => Some(seconds),
+        }
+    }
+
+    /// Go's `IsZero`: whether this is the beginning of year 1, in any zone.
+    #[must_use]
+    pub fn is_zero(self) -> bool {
+        self.seconds == 0 && self.nanos == 0
+    }
+
+    /// What Go's `MarshalBinary` makes of it, and how many bytes of it count.
+    fn encode(self) -> ([u8; 16], usize) {
+        let mut out = [0; 16];
+        let (minutes, seconds) = match self.zone {
+            Zone::Utc => (-1, 0),
+            // Go takes the seconds for unsigned when it reads them, so a zone to the west that it sends comes out in
+            // another place. Rounded down, the minutes leave seconds that are right either way.
+            Zone::East(offset) if offset < -60 => {
+                (offset.div_euclid(60) as i16, offset.rem_euclid(60) as i8)
+            }
+            Zone::East(offset) => ((offset / 60) as i16, (offset % 60) as i8),
+        };
+        // The second version is the first with a byte more, for zones such as those of the nineteenth century.
+        let version2 = seconds != 0;
+        out[0] = if version2 { 2 } else { 1 };
+        out[1..9].copy_from_slice(&self.seconds.to_be_bytes());
+        out[9..13].copy_from_slice(&self.nanos.to_be_bytes());
+        out[13..15].copy_from_slice(&minutes.to_be_bytes());
+        out[15] = seconds as u8;
+        (out, if version2 { 16 } else { 15 })
+    }
+
+    fn decode(bytes: &[u8]) -> Result<Self, &'static str> {
+        let (seconds_east, bytes) = match bytes {
+            [1, bytes @ ..] => (0, bytes),
+            [2, bytes @ .., seconds] => (i32::from(*seconds as i8), bytes),
+            [] => return Err("a time of no bytes"),
+            _ => return Err("a time of an unknown version"),
+        };
+        let Ok::<&[u8; 14], _>(&[a, b, c, d, e, f, g, h, n0, n1, n2, n3, z0, z1]) = bytes.try_into()
+        else {
+            return Err("a time of the wrong length");
+        };
+        let nanos = u32::from_be_bytes([n0, n1, n2, n3]);
+        if nanos >= 1_000_000_000 {
+            return Err("a time with too many nanoseconds");
+        }
+        let zone = match i16::from_be_bytes([z0, z1]) {
+            -1 => Zone::Utc,
+            minutes => Zone::East(i32::from(minutes) * 60 + seconds_east),
+        };
+        Ok(Self {
+            seconds: i64::from_be_bytes([a, b, c, d, e, f, g, h]),
+            nanos,
+            zone,
+        })
+    }
+}
+
+impl fmt::Debug for Time {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Time({self})")
+    }
+}
+
+impl Marshal for Time {
+    const MARSHALER: Marshaler = Marshaler::Gob;
+    const NAME: &'static str = "Time";
+    type Error = String;
+
+    fn marshal(&self) -> Result<std::borrow::Cow<'_, [u8]>, String> {
+        let (bytes, len) = Time::encode(*self);
+        Ok(bytes[..len].to_vec().into())
+    }
+
+    fn unmarshal(bytes: &[u8]) -> Result<Self, String> {
+        // Text is what other formats have.
+        match std::str::from_utf8(bytes).map(str::parse) {
+            Ok(Ok(time)) => Ok(time),
+            _ => Time::decode(bytes).map_err(str::to_owned),
+        }
+    }
+
+    fn zero() -> Self {
+        Self::ZERO
+    }
+
+    fn is_zero(&self) -> bool {
+        *self == Self::ZERO
+    }
+}
+
+impl Serialize for Time {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        if serializer.is_human_readable() && !ser::is_interface_serializer::<S>() {
+            return serializer.collect_str(self);
+        }
+        let (bytes, len) = self.encode();
+        marshaler::put(
+            serializer,
+            Self::MARSHALER,
+            &bytes[..len],
+            *self == Self::ZERO,
+        )
+    }
+}
+
+impl<'de> Deserialize<'de> for Time {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        marshaler::with::deserialize(deserializer)
+    }
+}
+
+impl From<SystemTime> for Time {
+    fn from(time: SystemTime) -> Self {
+        let (seconds, nanos) = match time.duration_since(SystemTime::UNIX_EPOCH) {
+            Ok(after) => (after.as_secs() as i64, after.subsec_nanos()),
+            Err(before) => before_unix(before.duration()),
+        };
+        Self {
+            seconds: seconds.saturating_add(UNIX),
+            nanos,
+            zone: Zone::Utc,
+        }
+    }
+}
+
+/// Seconds rounded down, and the nanoseconds after them.
+fn before_unix(before: Duration) -> (i64, u32) {
+    let seconds = -i64::try_from(before.as_secs()).unwrap_or(i64::MAX);
+    let nanos = before.subsec_nanos();
+    match nanos {
+        0 => (seconds, 0),
+        _ => (seconds - 1, 1_000_000_000 - nanos),
+    }
+}

@@ -1,0 +1,56 @@
+//! Every committed input of the fuzz targets, and every input that a fuzzer once broke something with.
+
+#[path = "../fuzz/src/targets/mod.rs"]
+mod targets;
+
+use std::fs;
+use std::path::Path;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+/// The inputs of one target, by file name.
+fn inputs(kind: &str, target: &str) -> Vec<(String, Vec<u8>)> {
+    let directory = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("fuzz")
+        .join(kind)
+        .join(target);
+    // A target that never crashed has no directory of crashes.
+    let Ok(entries) = fs::read_dir(&directory) else {
+        return Vec::new();
+    };
+    let mut inputs: Vec<_> = entries
+        .map(|entry| {
+            let path = entry.unwrap().path();
+            let name = path.file_name().unwrap().to_string_lossy().into_owned();
+            (name, fs::read(path).unwrap())
+        })
+        .collect();
+    inputs.sort();
+    inputs
+}
+
+static PANICS: AtomicUsize = AtomicUsize::new(0);
+
+/// One test for all, since the hook that counts panics is the process's: a panic in a task is no failure of the test
+/// that spawned it.
+#[test]
+fn every_input_of_the_fuzz_targets_is_harmless() {
+    let hook = std::panic::take_hook();
+    std::panic::set_hook(Box::new(move |info| {
+        PANICS.fetch_add(1, Ordering::SeqCst);
+        hook(info);
+    }));
+    for (name, target) in targets::ALL {
+        let corpus = inputs("corpus", name);
+        assert!(!corpus.is_empty(), "{name} has no corpus");
+        for (file, input) in corpus.into_iter().chain(inputs("crashes", name)) {
+            // A panic does not say which input it came from.
+            eprintln!("{name}/{file}");
+            target(&input);
+            assert_eq!(
+                PANICS.load(Ordering::SeqCst),
+                0,
+                "{name}/{file}: a panic in a task"
+            );
+        }
+    }
+}
