@@ -114,6 +114,7 @@ pub mod host;
 pub mod mux;
 pub mod plugin;
 pub mod rpc;
+mod timestamp;
 
 /// The README's examples, compiled with the tests.
 #[cfg(doctest)]

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use tokio::io::AsyncWrite;
 
+use super::log::{LogRecord, OnLog};
 use crate::connection::ConnectionConfig;
 use crate::handshake::{self, HandshakeConfig};
 
@@ -52,6 +53,8 @@ pub struct ClientConfig {
     pub(super) sync_stdout: Option<Writer>,
     pub(super) sync_stderr: Option<Writer>,
     pub(super) stderr: Option<Writer>,
+    pub(super) on_log: Option<OnLog>,
+    pub(super) log_buffer: usize,
     env: Vec<(OsString, OsString)>,
     skip_host_env: bool,
     ports: (u16, u16),
@@ -75,6 +78,8 @@ impl ClientConfig {
             sync_stdout: None,
             sync_stderr: None,
             stderr: None,
+            on_log: None,
+            log_buffer: 64 * 1024,
             env: Vec::new(),
             skip_host_env: false,
             ports: (10_000, 25_000),
@@ -137,6 +142,37 @@ impl ClientConfig {
     /// in any case.
     pub fn stderr(mut self, writer: impl AsyncWrite + Send + Unpin + 'static) -> Self {
         self.stderr = Some(Box::new(writer));
+        self
+    }
+
+    /// Calls `callback` with each record of the plugin's log, on top of the event of [`tracing`].
+    /// Default: none.
+    ///
+    /// It is called by the task that reads the plugin's log, so it should not block: hand the
+    /// record on to whatever takes time. One that panics is called no more.
+    ///
+    /// ```
+    /// use std::process::Command;
+    /// use plugwire::handshake::HandshakeConfig;
+    /// use plugwire::host::{ClientConfig, LogLevel};
+    ///
+    /// let handshake = HandshakeConfig::new(1, "BASIC_PLUGIN", "hello");
+    /// let config = ClientConfig::new(handshake, Command::new("./greeter")).on_log(|record| {
+    ///     if record.level >= LogLevel::Warn {
+    ///         println!("{}: {} {:?}", record.level, record.message, record.fields.get("error"));
+    ///     }
+    /// });
+    /// ```
+    pub fn on_log(mut self, callback: impl FnMut(&LogRecord) + Send + 'static) -> Self {
+        self.on_log = Some(Box::new(callback));
+        self
+    }
+
+    /// The longest line of the plugin's log that is read as one, in bytes with its line break;
+    /// a longer one is logged in pieces of this size. Default 64 KiB, and never less than 16 bytes.
+    /// (`PluginLogBufferSize`)
+    pub fn plugin_log_buffer_size(mut self, bytes: usize) -> Self {
+        self.log_buffer = bytes.max(16);
         self
     }
 

@@ -12,6 +12,7 @@ use super::config::ClientConfig;
 use super::dial::{DialError, dial};
 use super::error::{LaunchError, ProcessReport};
 use super::lines::Lines;
+use super::log::LogSink;
 use super::output::{self, DRAIN, Tail};
 use super::process::{Exit, Process};
 use super::socket::SocketFile;
@@ -79,7 +80,9 @@ pub(super) async fn launch(config: &mut ClientConfig) -> Result<Launched, Launch
     let name = Path::new(&program).file_name().unwrap_or(&program);
     let name = name.to_string_lossy().into_owned();
     let tail = Tail::default();
-    let log = output::log_stderr(stderr, config.stderr.take(), tail.clone(), name.clone());
+    let lines = Lines::new(stderr, config.log_buffer);
+    let log = LogSink::new(name.clone(), config.on_log.take());
+    let log = output::log_stderr(lines, config.stderr.take(), tail.clone(), log);
     let mut pipes = JoinSet::new();
     pipes.spawn(until_drained(process.exit().clone(), log));
     let mut candidate = Candidate {

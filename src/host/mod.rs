@@ -28,8 +28,25 @@
 //! | its stderr | logged | [`sync_stderr`] |
 //! | its *original* stderr, where its logger writes | logged | logged |
 //!
-//! "Logged" means an event of [`tracing`] for each line, and a copy to [`stderr`].
+//! "Logged" means a copy to [`stderr`], and for each line a [`LogRecord`], made by a [`LogParser`]:
+//! what hclog writes keeps its level, its module and its key-value pairs, `[WARN]` and the like give
+//! the level of a plain line, and a crash is an error.
 //!
+//! Each record goes to [`on_log`], and becomes an event of [`tracing`] at its level, with the target
+//! [`LOG_TARGET`] and these fields, where the line has them:
+//!
+//! | field | is |
+//! | --- | --- |
+//! | `message` | what the line says |
+//! | `plugin` | the file name of the plugin |
+//! | `module` | the name of the logger in the plugin |
+//! | `timestamp` | when the plugin wrote it, as text |
+//! | `fields` | all other pairs, as one JSON object: `{"answer":42}` |
+//!
+//! The pairs share a field because the names of an event's fields are fixed when the host is
+//! compiled. They are apart in the [`LogRecord`].
+//!
+//! [`on_log`]: ClientConfig::on_log
 //! [`sync_stdout`]: ClientConfig::sync_stdout
 //! [`sync_stderr`]: ClientConfig::sync_stderr
 //! [`stderr`]: ClientConfig::stderr
@@ -41,6 +58,7 @@ mod dial;
 mod error;
 mod launch;
 mod lines;
+mod log;
 mod output;
 mod process;
 mod socket;
@@ -48,3 +66,4 @@ mod socket;
 pub use client::Client;
 pub use config::{ClientConfig, Writer};
 pub use error::{LaunchError, ProcessReport};
+pub use log::{LOG_TARGET, LogLevel, LogParser, LogRecord};
