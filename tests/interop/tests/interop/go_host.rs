@@ -68,6 +68,7 @@ go_host_cases! {
     kill,
     kill_ignoring_quit,
     version_mismatch,
+    versions,
     wrong_cookie,
     plugin_crash,
     plugin_panic,

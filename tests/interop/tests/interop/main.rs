@@ -14,6 +14,7 @@ mod longlived;
 mod peer;
 mod stdio_cases;
 mod stream_cases;
+mod version_cases;
 
 /// Runs a case against both plugins.
 macro_rules! cases {
@@ -69,4 +70,7 @@ cases! {
     lifecycle_cases::version_mismatch,
     lifecycle_cases::wrong_cookie,
     lifecycle_cases::a_plugin_that_dies_fails_every_pending_call,
+    version_cases::the_highest_shared_version_is_served,
+    version_cases::no_shared_version_is_reported_with_the_plugins_lowest,
+    version_cases::a_host_without_a_list_gets_the_lowest,
 }

@@ -37,6 +37,7 @@ var cases = []testCase{
 	{name: "kill", run: kill, shows: "Kill is graceful and leaves no process and no socket"},
 	{name: "kill_ignoring_quit", run: killIgnoringQuit, shows: "a plugin that will not quit is killed after 2 s"},
 	{name: "version_mismatch", run: versionMismatch, shows: "the error when no protocol version is shared"},
+	{name: "versions", run: versions, shows: "of several versions the highest shared one is served"},
 	{name: "wrong_cookie", run: wrongCookie, shows: "a plugin not started by its host says so and exits with 1"},
 	{name: "plugin_crash", run: pluginExit, shows: "pending calls fail when the plugin exits"},
 	{name: "plugin_panic", run: pluginPanic, shows: "pending calls fail when the plugin panics, and its message arrives"},
