@@ -2,6 +2,8 @@
 
 mod json;
 mod pairs;
+#[cfg(test)]
+mod tests;
 
 use std::fmt;
 use std::io::Write;
