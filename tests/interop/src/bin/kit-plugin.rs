@@ -5,9 +5,11 @@
 
 use plugwire::connection::PluginSet;
 use plugwire::handshake::HandshakeConfig;
-use plugwire::plugin::{ServeConfig, serve};
+use plugwire::plugin::{HclogLayer, ServeConfig, serve};
 use plugwire::rpc::Service;
 use plugwire_interop::{HANDSHAKE, KIT, service};
+use tracing_subscriber::filter::LevelFilter;
+use tracing_subscriber::prelude::*;
 
 fn handshake() -> HandshakeConfig {
     let mut handshake = HANDSHAKE;
@@ -36,6 +38,9 @@ fn versioned(plugins: &PluginSet, version: u32) -> PluginSet {
 
 #[tokio::main]
 async fn main() {
+    tracing_subscriber::registry()
+        .with(HclogLayer::new().with_filter(LevelFilter::INFO))
+        .init();
     let plugins = PluginSet::new()
         .register(KIT, |broker| Ok(service::kit(broker)))
         .register("greeter", |_| Ok(greeter("Hello!".to_owned())));

@@ -65,6 +65,8 @@ go_host_cases! {
     streams600_dial,
     streams600_accept,
     stdio,
+    log,
+    log_record,
     kill,
     kill_ignoring_quit,
     version_mismatch,

@@ -10,6 +10,7 @@ mod examples;
 mod go;
 mod go_host;
 mod lifecycle_cases;
+mod log_cases;
 mod longlived;
 mod peer;
 mod stdio_cases;
@@ -64,6 +65,9 @@ cases! {
     stream_cases::a_dropped_reader_ends_the_plugin_s_writing,
     stdio_cases::output_arrives_in_order_and_whole,
     stdio_cases::output_right_before_the_kill_arrives,
+    log_cases::an_hclog_line_arrives_as_a_record,
+    log_cases::pairs_of_every_type_arrive,
+    log_cases::a_crash_arrives_as_errors,
     lifecycle_cases::kill_leaves_no_process_and_no_socket,
     lifecycle_cases::a_plugin_that_ignores_quit_is_killed,
     lifecycle_cases::dropping_the_client_ends_the_process,
