@@ -51,19 +51,38 @@
 //! [`sync_stderr`]: ClientConfig::sync_stderr
 //! [`stderr`]: ClientConfig::stderr
 
+mod attached;
 mod client;
 mod config;
 mod diagnose;
 mod dial;
+mod discover;
 mod error;
 mod launch;
 mod lines;
+mod local;
 mod log;
+mod managed;
 mod output;
 mod process;
+mod reattach;
+mod runner;
+mod secure;
 mod socket;
+mod unix_socket;
 
 pub use client::Client;
-pub use config::{ClientConfig, Writer};
+pub use config::{ClientConfig, Launch, Writer};
+pub use discover::{DiscoverError, discover};
 pub use error::{LaunchError, ProcessReport};
+pub use local::{PluginCommand, local_process};
 pub use log::{LOG_TARGET, LogLevel, LogParser, LogRecord};
+pub use managed::cleanup_clients;
+pub use reattach::{AttachConfig, ReattachError};
+pub use runner::{AttachedRunner, LaunchEnvironment, Output, Runner, Started};
+pub use secure::{SecureConfig, SecureError};
+pub use unix_socket::UnixSocketConfig;
+
+pub use crate::handshake::ReattachConfig;
+/// The hash functions that [`SecureConfig::new`] takes, as the `digest` crate describes them.
+pub use sha2::Digest;
