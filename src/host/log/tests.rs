@@ -265,6 +265,8 @@ fn lines() -> impl Strategy<Value = Vec<u8>> {
 }
 
 proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
     #[test]
     fn any_bytes_are_a_record(log in prop::collection::vec((lines(), any::<bool>()), 0..8)) {
         let mut parser = LogParser::new();

@@ -290,6 +290,8 @@ fn showing_a_value_may_make_events() {
 }
 
 proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
     #[test]
     fn a_host_reads_what_was_written(message: String, text: String, number: i64, float: f64) {
         let written = Written::default();
