@@ -8,6 +8,8 @@
 //! 1|1|unix|/tmp/plugin123456|netrpc|
 //! ```
 //!
+//! A plugin that runs already needs no handshake: a [`ReattachConfig`] says where it is.
+//!
 //! Everything here is pure: bytes and strings in, values out. Starting processes, reading pipes and
 //! the environment are the business of [`host`](crate::host) and [`plugin`](crate::plugin).
 //!
@@ -19,6 +21,10 @@
 //! assert_eq!(line.address, Address::Unix("/tmp/plugin123456".into()));
 //! # Ok::<(), plugwire::handshake::HandshakeError>(())
 //! ```
+
+mod reattach;
+
+pub use reattach::ReattachConfig;
 
 use std::borrow::Cow;
 use std::fmt;
@@ -52,6 +58,9 @@ pub const ENV_UNIX_SOCKET_GROUP: &str = "PLUGIN_UNIX_SOCKET_GROUP";
 /// Environment: the host understands the line's seventh field. A gRPC matter; net/rpc plugins may
 /// still append it.
 pub const ENV_MULTIPLEX_GRPC: &str = "PLUGIN_MULTIPLEX_GRPC";
+/// Environment: the plugin is meant to outlive the host that starts it. This crate's own; go-plugin
+/// does not know it, and its plugins always do.
+pub const ENV_DETACHED: &str = "PLUGWIRE_DETACHED";
 
 /// A sixth field this short is no certificate: some old plugins put other things there, and
 /// go-plugin ignores them.

@@ -109,11 +109,17 @@ pub mod broker;
 pub mod codec;
 pub mod connection;
 pub mod gob;
+#[cfg(unix)]
+mod group;
 pub mod handshake;
 pub mod host;
 pub mod mux;
 pub mod plugin;
+mod private_dir;
+#[cfg(unix)]
+mod readiness;
 pub mod rpc;
+mod timestamp;
 #[cfg(unix)]
 mod unix_stream;
 

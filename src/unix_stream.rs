@@ -13,6 +13,8 @@ use std::task::{Context, Poll, ready};
 use tokio::io::unix::AsyncFd;
 use tokio::io::{AsyncRead, AsyncWrite, Interest, ReadBuf};
 
+use crate::readiness::register;
+
 /// After this many writes in a row that did not have to wait, the socket is no longer watched for
 /// writing. Bulk transfers wait again sooner than that.
 const FREE_WRITES: u32 = 32;
@@ -28,7 +30,7 @@ pub(crate) struct QuietUnixStream {
 impl QuietUnixStream {
     pub(crate) fn new(stream: tokio::net::UnixStream) -> io::Result<Self> {
         Ok(QuietUnixStream {
-            read: watched(stream.into_std()?, Interest::READABLE)?,
+            read: register(stream.into_std()?, Interest::READABLE)?,
             write: None,
             free_writes: 0,
         })
@@ -37,18 +39,9 @@ impl QuietUnixStream {
     /// Has the socket watched for writing. Room that there is by then is reported, too.
     fn watch(&mut self) -> io::Result<()> {
         let second = self.read.get_ref().try_clone()?;
-        self.write = Some(watched(second, Interest::WRITABLE)?);
+        self.write = Some(register(second, Interest::WRITABLE)?);
         Ok(())
     }
-}
-
-/// Registers a socket with the runtime.
-///
-/// Tokio 1.54 deprecates the function for types whose descriptor may change under it, and gives an
-/// unsafe one instead. A socket of the standard library keeps its descriptor until it is dropped.
-#[allow(deprecated, reason = "the replacement is unsafe to call")]
-fn watched(stream: UnixStream, interest: Interest) -> io::Result<AsyncFd<UnixStream>> {
-    AsyncFd::with_interest(stream, interest)
 }
 
 impl AsyncRead for QuietUnixStream {

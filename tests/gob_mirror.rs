@@ -13,7 +13,9 @@ use std::fmt::Debug;
 
 use bytes::BytesMut;
 use mirror::Mirror;
-use plugwire::gob::{self, Any, BinaryMarshaled, Complex, Decoder, GobEncoded, RawValue, Time, Value};
+use plugwire::gob::{
+    self, Any, BinaryMarshaled, Complex, Decoder, GobEncoded, RawValue, Time, Value,
+};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use shapes::{Random, Shape, canonical};
@@ -185,7 +187,11 @@ fn typed_values_go_from_go_through_rust_to_go_and_back() {
         typed::<Tree>(go, r#"{"kind":"tree"}"#, seed);
         typed::<Boxed>(go, r#"{"kind":"boxed"}"#, seed);
         typed::<Vec<Leaf>>(go, r#"{"kind":"slice","elem":{"kind":"leaf"}}"#, seed);
-        typed::<[Point; 2]>(go, r#"{"kind":"array","len":2,"elem":{"kind":"point"}}"#, seed);
+        typed::<[Point; 2]>(
+            go,
+            r#"{"kind":"array","len":2,"elem":{"kind":"point"}}"#,
+            seed,
+        );
         typed::<Held>(go, r#"{"kind":"interface"}"#, seed);
         typed::<BTreeMap<u8, Vec<Held>>>(
             go,

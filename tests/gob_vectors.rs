@@ -94,9 +94,26 @@ fn every_vector_decodes_as_a_dynamic_value_and_is_skipped_as_a_unit() {
 /// Whether a message defines a type in the middle of a value. What is encoded here defines it before the value.
 fn defines_within(name: &str) -> bool {
     let names = [
-        "any_struct", "any_pointer", "any_short", "any_list", "any_map", "any_time", "any_slice", "any_strings",
-        "any_ints", "anything", "stream_any", "stream_boxed", "outers", "reply", "stringer", "boxed", "inlined", "anys",
-        "any_dict", "any_args",
+        "any_struct",
+        "any_pointer",
+        "any_short",
+        "any_list",
+        "any_map",
+        "any_time",
+        "any_slice",
+        "any_strings",
+        "any_ints",
+        "anything",
+        "stream_any",
+        "stream_boxed",
+        "outers",
+        "reply",
+        "stringer",
+        "boxed",
+        "inlined",
+        "anys",
+        "any_dict",
+        "any_args",
     ];
     names.iter().any(|series| name.starts_with(series))
 }
@@ -109,7 +126,12 @@ fn bodies(mut stream: &[u8]) -> Vec<&[u8]> {
         count => {
             let count = usize::from(count.wrapping_neg());
             let bytes = &bytes[1..=count];
-            (bytes.iter().fold(0, |value, byte| value << 8 | usize::from(*byte)), 1 + count)
+            (
+                bytes
+                    .iter()
+                    .fold(0, |value, byte| value << 8 | usize::from(*byte)),
+                1 + count,
+            )
         }
     };
     let mut bodies = Vec::new();
@@ -132,7 +154,9 @@ fn every_vector_encodes_again_as_a_dynamic_value() {
         let received = values(&vector.bytes).unwrap();
         for value in &received {
             let dynamic: Value = value.decode().unwrap();
-            encoder.encode_as(&value.schema(), &dynamic, &mut out).unwrap();
+            encoder
+                .encode_as(&value.schema(), &dynamic, &mut out)
+                .unwrap();
         }
         for (again, value) in values(&out).unwrap().iter().zip(&received) {
             assert_eq!(again.schema(), value.schema(), "{}", vector.name);

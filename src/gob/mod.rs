@@ -104,7 +104,5 @@ pub use crate::__gob_interface as interface;
 pub mod __private {
     pub use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-    pub use super::interface::{
-        Interface, decode, deserialize, serialize, unknown, zero,
-    };
+    pub use super::interface::{Interface, decode, deserialize, serialize, unknown, zero};
 }

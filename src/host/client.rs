@@ -5,32 +5,41 @@ use std::process::ExitStatus;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::{Mutex, OnceCell};
+use tokio::sync::{Mutex, OnceCell, watch};
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 
-use super::config::ClientConfig;
+use super::config::{ClientConfig, Writer};
 use super::error::LaunchError;
 use super::launch::{KILL_WAIT, Launched, launch};
+use super::managed::manage;
 use super::output::{self, DRAIN};
 use super::process::{Exit, Process};
+use super::reattach::{AttachConfig, Attached, ReattachError, attach};
 use crate::broker::MuxBroker;
 use crate::connection::{DispenseError, RpcClient};
-use crate::handshake::Address;
+use crate::handshake::{Address, ReattachConfig};
 use crate::rpc::{self, CallError};
 
 /// A running plugin, and the connection to it.
 ///
 /// End it with [`kill`](Self::kill), which lets it exit in its own time. A `Client` that is merely
-/// dropped has its process killed at once, and reaped in the background.
+/// dropped has its process killed at once, and reaped in the background, unless it was started
+/// [detached] or was running before this host [reattached](Self::reattach) to it.
 ///
 /// When the plugin dies, every pending call fails at once, [`closed`](Self::closed) and
 /// [`wait`](Self::wait) return, and the process is reaped and its socket removed without anyone
 /// asking.
+///
+/// [detached]: super::PluginCommand::detached
 pub struct Client {
+    running: Arc<Running>,
+}
+
+/// The plugin and all that runs for it.
+pub(super) struct Running {
     process: Process,
-    address: Address,
-    version: u32,
+    reattach: ReattachConfig,
     rpc: Arc<RpcClient>,
     kill_grace: Duration,
     killed: OnceCell<()>,
@@ -43,8 +52,21 @@ struct Tasks {
     stdio: Mutex<JoinSet<()>>,
     /// The reading of the process's own stdout and stderr.
     pipes: Mutex<JoinSet<()>>,
-    /// Ends the session of a process that exited.
-    _watcher: JoinSet<()>,
+    /// What ends the session of a process that exited, and notes the end of the session.
+    _watchers: JoinSet<()>,
+}
+
+/// What a client is made of.
+struct Parts {
+    process: Process,
+    reattach: ReattachConfig,
+    rpc: RpcClient,
+    pipes: JoinSet<()>,
+    sync_stdout: Option<Writer>,
+    sync_stderr: Option<Writer>,
+    kill_grace: Duration,
+    /// Whom to tell when the connection has ended.
+    disconnected: Option<watch::Sender<bool>>,
 }
 
 impl Client {
@@ -69,35 +91,95 @@ impl Client {
         let Launched {
             process,
             line,
-            mut rpc,
+            address,
+            rpc,
             pipes,
         } = launch(&mut config).await?;
-
-        let mut stdio = JoinSet::new();
-        if let Some((stdout, stderr)) = rpc.take_stdio() {
-            stdio.spawn(output::sync(stdout, config.sync_stdout, "stdout"));
-            stdio.spawn(output::sync(stderr, config.sync_stderr, "stderr"));
-        }
-        let rpc = Arc::new(rpc);
-        let mut watcher = JoinSet::new();
-        watcher.spawn(watch(
-            process.exit().clone(),
-            process.pid(),
-            Arc::clone(&rpc),
-        ));
-        Ok(Self {
+        let mut reattach = ReattachConfig::new(address).protocol_version(line.app_version);
+        reattach.pid = Some(process.pid()).filter(|&pid| pid != 0);
+        let running = Running::new(Parts {
             process,
-            address: line.address,
-            version: line.app_version,
+            reattach,
             rpc,
+            pipes,
+            sync_stdout: config.sync_stdout,
+            sync_stderr: config.sync_stderr,
             kill_grace: config.kill_grace,
-            killed: OnceCell::new(),
-            tasks: Tasks {
-                stdio: Mutex::new(stdio),
-                pipes: Mutex::new(pipes),
-                _watcher: watcher,
-            },
-        })
+            disconnected: None,
+        });
+        Ok(Self::of(running, config.managed))
+    }
+
+    /// Connects to a plugin that runs already: one that another host left running, one that a test
+    /// serves, one on another machine.
+    ///
+    /// ```no_run
+    /// use plugwire::handshake::ReattachConfig;
+    /// use plugwire::host::Client;
+    ///
+    /// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+    /// let saved = std::fs::read_to_string("greeter.json")?;
+    /// let reattach: ReattachConfig = serde_json::from_str(&saved)?;
+    /// let client = Client::reattach(reattach).await?;
+    /// let greeter = client.dispense("greeter").await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// Dropping this client leaves the plugin running. [`kill`](Self::kill) ends it, unless it is
+    /// in [test mode](ReattachConfig::test): then it merely disconnects. Where it will not quit when
+    /// it is asked, its process is killed, if it is certain which that is: the one named must be the
+    /// one that listens at the address.
+    ///
+    /// Its log went to whoever started it, and stays there.
+    ///
+    /// # Errors
+    ///
+    /// See [`ReattachError`]. On every error the plugin, or whatever else has its process id or its
+    /// address by now, is left alone.
+    pub async fn reattach(config: impl Into<AttachConfig>) -> Result<Self, ReattachError> {
+        let mut config = config.into();
+        let Attached {
+            process,
+            rpc,
+            disconnected,
+        } = attach(&mut config).await?;
+        let running = Running::new(Parts {
+            process,
+            reattach: config.reattach,
+            rpc,
+            pipes: JoinSet::new(),
+            sync_stdout: config.sync_stdout,
+            sync_stderr: config.sync_stderr,
+            kill_grace: config.kill_grace,
+            disconnected: Some(disconnected),
+        });
+        Ok(Self::of(running, config.managed))
+    }
+
+    fn of(running: Running, managed: bool) -> Self {
+        let running = Arc::new(running);
+        if managed {
+            manage(&running);
+        }
+        Self { running }
+    }
+
+    /// What another host needs to [`reattach`](Self::reattach) to this plugin.
+    pub fn reattach_config(&self) -> ReattachConfig {
+        self.running.reattach.clone()
+    }
+
+    /// Ends the connection and leaves the plugin running, for a host that reattaches to it.
+    ///
+    /// A plugin that was not started [detached] ends by itself when this process does, if it is made
+    /// with this crate; one in Go goes on until it next writes to its log.
+    ///
+    /// [detached]: super::PluginCommand::detached
+    pub async fn detach(self) -> ReattachConfig {
+        self.running.process.keep().await;
+        self.running.rpc.close().await;
+        self.running.reattach.clone()
     }
 
     /// A client for the plugin registered under `name`: its methods are called as `Plugin.Method`.
@@ -108,12 +190,12 @@ impl Client {
     /// Fails when the plugin knows no such name (`unknown plugin type: NAME`), when it cannot make
     /// the implementation, and when the connection is gone.
     pub async fn dispense(&self, name: &str) -> Result<rpc::Client, DispenseError> {
-        self.rpc.dispense(name).await
+        self.running.rpc.dispense(name).await
     }
 
     /// The broker of further streams, for callbacks, readers and writers.
     pub fn broker(&self) -> &MuxBroker {
-        self.rpc.broker()
+        self.running.rpc.broker()
     }
 
     /// Asks the plugin for a sign of life.
@@ -122,38 +204,45 @@ impl Client {
     ///
     /// Fails when the connection is gone or the plugin does not answer in time.
     pub async fn ping(&self) -> Result<(), CallError> {
-        self.rpc.ping().await
+        self.running.rpc.ping().await
     }
 
     /// The app version that plugin and host agreed on.
     pub fn negotiated_version(&self) -> u32 {
-        self.version
+        self.running.reattach.protocol_version
     }
 
-    /// The process id. Once the plugin has [`exited`](Self::exited), the number may be another's.
+    /// The process id. Once the plugin has [`exited`](Self::exited), the number may be another's. 0
+    /// where there is none, as with a plugin on another machine.
     pub fn pid(&self) -> u32 {
-        self.process.pid()
+        self.running.process.pid()
+    }
+
+    /// What identifies the plugin to people: the process id, or what its
+    /// [runner](super::Runner) says. (`ID`)
+    pub fn id(&self) -> &str {
+        self.running.process.id()
     }
 
     /// Where the plugin listens.
     pub fn address(&self) -> &Address {
-        &self.address
+        &self.running.reattach.address
     }
 
-    /// Whether the process has ended.
+    /// Whether the process has ended. Where there is none to watch, the end of the connection counts.
     pub fn exited(&self) -> bool {
-        self.process.exit().has_exited()
+        self.running.process.exit().has_exited()
     }
 
     /// Waits for the process to end, without ending it. `None` where the system would not say how
-    /// it ended.
+    /// it ended, as to a host that reattached.
     pub async fn wait(&self) -> Option<ExitStatus> {
-        self.process.exit().wait().await
+        self.running.process.exit().wait().await
     }
 
     /// Waits for the connection to end, whichever side ends it.
     pub async fn closed(&self) {
-        self.rpc.closed().await;
+        self.running.rpc.closed().await;
     }
 
     /// Ends the plugin, and returns when it is gone.
@@ -168,10 +257,68 @@ impl Client {
     ///
     /// [`kill_grace`]: ClientConfig::kill_grace
     pub async fn kill(&self) {
+        self.running.kill().await;
+    }
+}
+
+impl Running {
+    fn new(mut parts: Parts) -> Self {
+        let mut stdio = JoinSet::new();
+        if let Some((stdout, stderr)) = parts.rpc.take_stdio() {
+            stdio.spawn(output::sync(stdout, parts.sync_stdout, "stdout"));
+            stdio.spawn(output::sync(stderr, parts.sync_stderr, "stderr"));
+        }
+        let rpc = Arc::new(parts.rpc);
+        let process = parts.process;
+        let mut watchers = JoinSet::new();
+        let (exit, id) = (process.exit().clone(), process.id().to_owned());
+        watchers.spawn(watch_exit(exit, id, Arc::clone(&rpc)));
+        if let Some(disconnected) = parts.disconnected {
+            let rpc = Arc::clone(&rpc);
+            watchers.spawn(async move {
+                rpc.closed().await;
+                disconnected.send_replace(true);
+            });
+        }
+        Self {
+            process,
+            reattach: parts.reattach,
+            rpc,
+            kill_grace: parts.kill_grace,
+            killed: OnceCell::new(),
+            tasks: Tasks {
+                stdio: Mutex::new(stdio),
+                pipes: Mutex::new(parts.pipes),
+                _watchers: watchers,
+            },
+        }
+    }
+
+    /// See [`Client::kill`].
+    pub(super) async fn kill(&self) {
         self.killed.get_or_init(|| self.end()).await;
     }
 
     async fn end(&self) {
+        if self.reattach.test {
+            self.disconnect().await;
+        } else {
+            self.end_process().await;
+        }
+        self.join(&self.tasks.stdio, DRAIN).await;
+        self.rpc.close().await;
+        self.join(&self.tasks.pipes, 2 * DRAIN).await;
+        self.tasks.stdio.lock().await.shutdown().await;
+        self.tasks.pipes.lock().await.shutdown().await;
+    }
+
+    async fn disconnect(&self) {
+        self.rpc.close().await;
+        self.process.kill();
+        let _ = timeout(KILL_WAIT, self.process.exit().wait()).await;
+    }
+
+    async fn end_process(&self) {
         let exit = self.process.exit();
         if !exit.has_exited() {
             let agreed = self.ask_to_quit().await;
@@ -186,17 +333,12 @@ impl Client {
             }
         }
         if !exit.has_exited() {
-            tracing::warn!(pid = self.pid(), "plugin failed to exit gracefully");
+            tracing::warn!(id = self.process.id(), "plugin failed to exit gracefully");
             self.process.kill();
             if timeout(KILL_WAIT, exit.wait()).await.is_err() {
-                tracing::error!(pid = self.pid(), "the killed plugin is still there");
+                tracing::error!(id = self.process.id(), "the killed plugin is still there");
             }
         }
-        self.join(&self.tasks.stdio, DRAIN).await;
-        self.rpc.close().await;
-        self.join(&self.tasks.pipes, 2 * DRAIN).await;
-        self.tasks.stdio.lock().await.shutdown().await;
-        self.tasks.pipes.lock().await.shutdown().await;
     }
 
     async fn ask_to_quit(&self) -> bool {
@@ -205,16 +347,16 @@ impl Client {
             // A Go plugin may be gone before its answer is: go-plugin lets `main` return as soon as
             // it is asked. It deserves the time to exit all the same.
             Ok(Err(error)) if error.is_disconnected() => {
-                tracing::debug!(pid = self.pid(), %error, "the plugin quit without an answer");
+                tracing::debug!(id = self.process.id(), %error, "the plugin quit without an answer");
                 true
             }
             Ok(Err(error)) => {
-                tracing::warn!(pid = self.pid(), %error, "error closing client during kill");
+                tracing::warn!(id = self.process.id(), %error, "error closing client during kill");
                 false
             }
             Err(_) => {
                 tracing::warn!(
-                    pid = self.pid(),
+                    id = self.process.id(),
                     "the plugin does not answer the request to quit"
                 );
                 false
@@ -236,8 +378,8 @@ impl fmt::Debug for Client {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Client")
             .field("pid", &self.pid())
-            .field("address", &self.address)
-            .field("version", &self.version)
+            .field("address", self.address())
+            .field("version", &self.negotiated_version())
             .field("exited", &self.exited())
             .finish_non_exhaustive()
     }
@@ -245,13 +387,13 @@ impl fmt::Debug for Client {
 
 /// Ends the session of a process that has exited. Its socket closes with it, so this matters only
 /// where a process it started has inherited the socket: calls would wait for ever.
-async fn watch(exit: Exit, pid: u32, rpc: Arc<RpcClient>) {
+async fn watch_exit(exit: Exit, id: String, rpc: Arc<RpcClient>) {
     let status = exit.wait().await;
     match status {
         Some(status) if !status.success() => {
-            tracing::error!(pid, %status, "plugin process exited");
+            tracing::error!(id, %status, "plugin process exited");
         }
-        _ => tracing::info!(pid, "plugin process exited"),
+        _ => tracing::info!(id, "plugin process exited"),
     }
     // What the plugin sent before its end is still to be read.
     let _ = timeout(DRAIN, rpc.closed()).await;
@@ -268,5 +410,9 @@ mod tests {
         fn is_send<T: Send>(_: fn(ClientConfig) -> T) {}
         is_send_and_sync::<Client>();
         is_send(Client::launch);
+        fn reattach(config: AttachConfig) -> impl Send {
+            Client::reattach(config)
+        }
+        let _ = reattach;
     }
 }

@@ -1,12 +1,17 @@
 //! What a host says about a plugin before it is started.
 
+use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
 use std::fmt;
-use std::process::{Command, Stdio};
+use std::process::Command;
 use std::time::Duration;
 
 use tokio::io::AsyncWrite;
 
+use super::local::PluginCommand;
+use super::log::{LogRecord, OnLog};
+use super::runner::{LaunchEnvironment, Runner};
+use super::unix_socket::UnixSocketConfig;
 use crate::connection::ConnectionConfig;
 use crate::handshake::{self, HandshakeConfig};
 
@@ -16,15 +21,6 @@ use crate::handshake::{self, HandshakeConfig};
 /// A writer that is slow slows the plugin down, as a slow pipe would. One that fails is written to
 /// no more; the plugin does not notice.
 pub type Writer = Box<dyn AsyncWrite + Send + Unpin>;
-
-/// The environment variables of a plugin's own host. They speak of that host, so they must not
-/// reach the plugins of a plugin that is a host itself.
-const NOT_INHERITED: [&str; 4] = [
-    handshake::ENV_CLIENT_CERT,
-    handshake::ENV_MULTIPLEX_GRPC,
-    handshake::ENV_UNIX_SOCKET_DIR,
-    handshake::ENV_UNIX_SOCKET_GROUP,
-];
 
 /// How to start one plugin and how to speak with it.
 ///
@@ -43,7 +39,7 @@ const NOT_INHERITED: [&str; 4] = [
 /// ```
 pub struct ClientConfig {
     pub(super) handshake: HandshakeConfig,
-    pub(super) command: Command,
+    pub(super) launch: Launch,
     pub(super) versions: Vec<u32>,
     pub(super) connection: ConnectionConfig,
     pub(super) start_timeout: Duration,
@@ -52,22 +48,29 @@ pub struct ClientConfig {
     pub(super) sync_stdout: Option<Writer>,
     pub(super) sync_stderr: Option<Writer>,
     pub(super) stderr: Option<Writer>,
+    pub(super) on_log: Option<OnLog>,
+    pub(super) log_buffer: usize,
+    pub(super) managed: bool,
+    pub(super) unix_socket: Option<UnixSocketConfig>,
     env: Vec<(OsString, OsString)>,
     skip_host_env: bool,
     ports: (u16, u16),
 }
 
 impl ClientConfig {
-    /// A plugin to be started by `command`, which may carry arguments, a working directory and
+    /// A plugin to be started by a [`Command`], which may carry arguments, a working directory and
     /// environment variables. Its standard streams are set by [`Client::launch`]: input is the
-    /// host's, output and error are pipes.
+    /// host's, so that a terminal stays one; output and error are pipes.
+    ///
+    /// A [`PluginCommand`] is a command with more to it, such as a checksum or a process group, and
+    /// a [`Launch::runner`] starts plugins in any other way.
     ///
     /// [`Client::launch`]: super::Client::launch
-    pub fn new(handshake: HandshakeConfig, command: Command) -> Self {
+    pub fn new(handshake: HandshakeConfig, launch: impl Into<Launch>) -> Self {
         Self {
             versions: vec![handshake.protocol_version],
             handshake,
-            command,
+            launch: launch.into(),
             connection: ConnectionConfig::default(),
             start_timeout: Duration::from_secs(60),
             dial_timeout: Duration::from_secs(10),
@@ -75,6 +78,10 @@ impl ClientConfig {
             sync_stdout: None,
             sync_stderr: None,
             stderr: None,
+            on_log: None,
+            log_buffer: 64 * 1024,
+            managed: false,
+            unix_socket: None,
             env: Vec::new(),
             skip_host_env: false,
             ports: (10_000, 25_000),
@@ -140,6 +147,37 @@ impl ClientConfig {
         self
     }
 
+    /// Calls `callback` with each record of the plugin's log, on top of the event of [`tracing`].
+    /// Default: none.
+    ///
+    /// It is called by the task that reads the plugin's log, so it should not block: hand the
+    /// record on to whatever takes time. One that panics is called no more.
+    ///
+    /// ```
+    /// use std::process::Command;
+    /// use plugwire::handshake::HandshakeConfig;
+    /// use plugwire::host::{ClientConfig, LogLevel};
+    ///
+    /// let handshake = HandshakeConfig::new(1, "BASIC_PLUGIN", "hello");
+    /// let config = ClientConfig::new(handshake, Command::new("./greeter")).on_log(|record| {
+    ///     if record.level >= LogLevel::Warn {
+    ///         println!("{}: {} {:?}", record.level, record.message, record.fields.get("error"));
+    ///     }
+    /// });
+    /// ```
+    pub fn on_log(mut self, callback: impl FnMut(&LogRecord) + Send + 'static) -> Self {
+        self.on_log = Some(Box::new(callback));
+        self
+    }
+
+    /// The longest line of the plugin's log that is read as one, in bytes with its line break;
+    /// a longer one is logged in pieces of this size. Default 64 KiB, and never less than 16 bytes.
+    /// (`PluginLogBufferSize`)
+    pub fn plugin_log_buffer_size(mut self, bytes: usize) -> Self {
+        self.log_buffer = bytes.max(16);
+        self
+    }
+
     /// Sets an environment variable for the plugin. The protocol's own variables win over it.
     pub fn env(mut self, key: impl AsRef<OsStr>, value: impl AsRef<OsStr>) -> Self {
         let (key, value) = (key.as_ref().to_owned(), value.as_ref().to_owned());
@@ -161,42 +199,81 @@ impl ClientConfig {
         self
     }
 
-    /// The command, with streams and environment set.
-    pub(super) fn take_command(&mut self) -> Command {
-        let program = self.command.get_program().to_owned();
-        let mut command = std::mem::replace(&mut self.command, Command::new(program));
-        let own: Vec<(OsString, Option<OsString>)> = command
-            .get_envs()
-            .map(|(key, value)| (key.to_owned(), value.map(OsStr::to_owned)))
-            .collect();
-        if self.skip_host_env {
-            command.env_clear();
+    /// Whether [`cleanup_clients`](super::cleanup_clients) ends this plugin too. Default off.
+    pub fn managed(mut self, managed: bool) -> Self {
+        self.managed = managed;
+        self
+    }
+
+    /// Where the plugin's unix socket goes, and who may connect to it.
+    pub fn unix_socket(mut self, config: UnixSocketConfig) -> Self {
+        self.unix_socket = Some(config);
+        self
+    }
+
+    /// The plugin's environment, but for the directory of its sockets.
+    pub(super) fn environment(&mut self) -> LaunchEnvironment {
+        let mut variables: BTreeMap<OsString, OsString> = self.env.drain(..).collect();
+        let mut set = |key: &str, value: &str| variables.insert(key.into(), value.into());
+        let HandshakeConfig {
+            magic_cookie_key,
+            magic_cookie_value,
+            ..
+        } = &self.handshake;
+        set(magic_cookie_key, magic_cookie_value);
+        set(handshake::ENV_MIN_PORT, &self.ports.0.to_string());
+        set(handshake::ENV_MAX_PORT, &self.ports.1.to_string());
+        let versions = handshake::print_versions(&self.versions);
+        set(handshake::ENV_PROTOCOL_VERSIONS, &versions);
+        if self.launch.detached {
+            set(handshake::ENV_DETACHED, "1");
         }
-        for key in NOT_INHERITED {
-            command.env_remove(key);
+        if let Some(group) = self.unix_socket.as_ref().and_then(|unix| unix.group()) {
+            set(handshake::ENV_UNIX_SOCKET_GROUP, group);
         }
-        for (key, value) in own {
-            match value {
-                Some(value) => command.env(key, value),
-                None => command.env_remove(key),
-            };
+        LaunchEnvironment {
+            inherit: !self.skip_host_env,
+            variables,
+            socket_dir: None,
         }
-        command.envs(self.env.drain(..));
-        command
-            .env(
-                &*self.handshake.magic_cookie_key,
-                &*self.handshake.magic_cookie_value,
-            )
-            .env(handshake::ENV_MIN_PORT, self.ports.0.to_string())
-            .env(handshake::ENV_MAX_PORT, self.ports.1.to_string())
-            .env(
-                handshake::ENV_PROTOCOL_VERSIONS,
-                handshake::print_versions(&self.versions),
-            )
-            .stdin(Stdio::inherit())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped());
-        command
+    }
+}
+
+/// What starts a plugin.
+pub struct Launch {
+    pub(super) runner: Box<dyn Runner>,
+    /// Whether the plugin outlives its client.
+    pub(super) detached: bool,
+}
+
+impl Launch {
+    /// Started by a [`Runner`] of one's own.
+    pub fn runner(runner: impl Runner) -> Self {
+        Self {
+            runner: Box::new(runner),
+            detached: false,
+        }
+    }
+}
+
+impl From<Command> for Launch {
+    fn from(command: Command) -> Self {
+        PluginCommand::new(command).into()
+    }
+}
+
+impl From<PluginCommand> for Launch {
+    fn from(command: PluginCommand) -> Self {
+        Self {
+            detached: command.is_detached(),
+            runner: Box::new(command),
+        }
+    }
+}
+
+impl fmt::Debug for Launch {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Launch").field(&self.runner.name()).finish()
     }
 }
 
@@ -204,7 +281,7 @@ impl fmt::Debug for ClientConfig {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("ClientConfig")
             .field("handshake", &self.handshake)
-            .field("command", &self.command)
+            .field("launch", &self.launch)
             .field("versions", &self.versions)
             .field("start_timeout", &self.start_timeout)
             .field("kill_grace", &self.kill_grace)
@@ -214,16 +291,25 @@ impl fmt::Debug for ClientConfig {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeMap;
-
+    use super::super::runner::NOT_INHERITED;
     use super::*;
 
     const HANDSHAKE: HandshakeConfig = HandshakeConfig::new(3, "COOKIE", "crumbs");
 
-    fn environment(mut config: ClientConfig) -> BTreeMap<String, Option<String>> {
+    fn environment(change: impl FnOnce(ClientConfig) -> ClientConfig) -> Variables {
+        environment_of(Command::new("x"), change)
+    }
+
+    type Variables = BTreeMap<String, Option<String>>;
+
+    fn environment_of(
+        mut command: Command,
+        change: impl FnOnce(ClientConfig) -> ClientConfig,
+    ) -> Variables {
         let text = |value: &OsStr| value.to_str().unwrap().to_owned();
-        config
-            .take_command()
+        let mut config = change(ClientConfig::new(HANDSHAKE, Command::new("x")));
+        config.environment().apply(&mut command);
+        command
             .get_envs()
             .map(|(key, value)| (text(key), value.map(text)))
             .collect()
@@ -235,7 +321,7 @@ mod tests {
 
     #[test]
     fn the_protocols_variables_are_set() {
-        let env = environment(ClientConfig::new(HANDSHAKE, Command::new("x")).versions([3, 1]));
+        let env = environment(|config| config.versions([3, 1]));
         assert_eq!(env.get("COOKIE").cloned(), set("crumbs"));
         assert_eq!(env.get("PLUGIN_PROTOCOL_VERSIONS").cloned(), set("3,1"));
         assert_eq!(env.get("PLUGIN_MIN_PORT").cloned(), set("10000"));
@@ -244,7 +330,7 @@ mod tests {
 
     #[test]
     fn the_variables_of_an_outer_host_are_not_passed_on() {
-        let env = environment(ClientConfig::new(HANDSHAKE, Command::new("x")));
+        let env = environment(|config| config);
         for key in NOT_INHERITED {
             assert_eq!(env.get(key), Some(&None), "{key}");
         }
@@ -257,8 +343,7 @@ mod tests {
             .env("PLUGIN_UNIX_SOCKET_DIR", "/run/x")
             .env("A", "1")
             .env_remove("B");
-        let config = ClientConfig::new(HANDSHAKE, command).env("C", "2");
-        let env = environment(config);
+        let env = environment_of(command, |config| config.env("C", "2"));
         assert_eq!(env.get("PLUGIN_UNIX_SOCKET_DIR").cloned(), set("/run/x"));
         assert_eq!(env.get("A").cloned(), set("1"));
         assert_eq!(env.get("B"), Some(&None));
@@ -269,11 +354,7 @@ mod tests {
     fn without_the_hosts_environment_the_rest_stays() {
         let mut command = Command::new("x");
         command.env("A", "1");
-        let env = environment(
-            ClientConfig::new(HANDSHAKE, command)
-                .env("C", "2")
-                .skip_host_env(true),
-        );
+        let env = environment_of(command, |config| config.env("C", "2").skip_host_env(true));
         assert_eq!(env.get("A").cloned(), set("1"));
         assert_eq!(env.get("C").cloned(), set("2"));
         assert_eq!(env.get("COOKIE").cloned(), set("crumbs"));
@@ -281,7 +362,7 @@ mod tests {
 
     #[test]
     fn the_protocols_variables_win() {
-        let config = ClientConfig::new(HANDSHAKE, Command::new("x")).env("COOKIE", "stale");
-        assert_eq!(environment(config).get("COOKIE").cloned(), set("crumbs"));
+        let env = environment(|config| config.env("COOKIE", "stale"));
+        assert_eq!(env.get("COOKIE").cloned(), set("crumbs"));
     }
 }

@@ -27,7 +27,7 @@ pub(super) fn notes(program: &OsStr) -> String {
 }
 
 /// The file that starting `program` would run: the path itself, or the first on `PATH`.
-fn find(program: &OsStr) -> Option<(PathBuf, Metadata)> {
+pub(super) fn find(program: &OsStr) -> Option<(PathBuf, Metadata)> {
     let direct = Path::new(program);
     let candidates = if direct.components().count() > 1 || direct.is_absolute() {
         vec![direct.to_owned()]

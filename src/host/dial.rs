@@ -17,23 +17,47 @@ pub(super) enum DialError {
     Session(ConnectionError),
 }
 
+/// A connection, and who is at its other end.
+pub(super) struct Dialed {
+    pub(super) rpc: RpcClient,
+    pub(super) listener: Listener,
+}
+
+/// Which process listens at an address.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Listener {
+    /// The one with this number.
+    Process(u32),
+    /// One of this machine.
+    Local,
+    /// One that may be of another machine.
+    Anywhere,
+}
+
 /// Connects within `timeout` and starts the session.
 pub(super) async fn dial(
     address: &Address,
     timeout: Duration,
     config: &ConnectionConfig,
-) -> Result<RpcClient, DialError> {
-    match address {
+) -> Result<Dialed, DialError> {
+    let (rpc, listener) = match address {
         Address::Unix(path) => {
             let stream = within(timeout, system::connect(path)).await?;
-            RpcClient::connect(stream, config).await
+            let listener = system::listener(&stream);
+            let stream = system::quiet(stream).map_err(DialError::Connect)?;
+            (RpcClient::connect(stream, config).await, listener)
         }
         Address::Tcp(address) => {
             let stream = within(timeout, connect_tcp(address)).await?;
-            RpcClient::connect(stream, config).await
+            let listener = match stream.peer_addr() {
+                Ok(peer) if peer.ip().is_loopback() => Listener::Local,
+                _ => Listener::Anywhere,
+            };
+            (RpcClient::connect(stream, config).await, listener)
         }
-    }
-    .map_err(DialError::Session)
+    };
+    let rpc = rpc.map_err(DialError::Session)?;
+    Ok(Dialed { rpc, listener })
 }
 
 async fn within<T>(
@@ -62,10 +86,26 @@ mod system {
 
     use tokio::net::{TcpStream, UnixStream};
 
+    use super::Listener;
     use crate::unix_stream::QuietUnixStream;
 
-    pub(super) async fn connect(path: &Path) -> io::Result<QuietUnixStream> {
-        QuietUnixStream::new(UnixStream::connect(path).await?)
+    pub(super) async fn connect(path: &Path) -> io::Result<UnixStream> {
+        UnixStream::connect(path).await
+    }
+
+    pub(super) fn quiet(stream: UnixStream) -> io::Result<QuietUnixStream> {
+        QuietUnixStream::new(stream)
+    }
+
+    /// The system notes who began to listen.
+    pub(super) fn listener(stream: &UnixStream) -> Listener {
+        let credentials = stream.peer_cred().ok();
+        let pid = credentials.and_then(|credentials| u32::try_from(credentials.pid()?).ok());
+        match pid {
+            // 0 is one of a namespace that this process does not see.
+            None | Some(0) => Listener::Local,
+            Some(pid) => Listener::Process(pid),
+        }
     }
 
     pub(super) fn keep_alive(stream: &TcpStream) -> io::Result<()> {
@@ -80,8 +120,18 @@ mod system {
 
     use tokio::net::TcpStream;
 
+    use super::Listener;
+
+    pub(super) fn listener(_: &TcpStream) -> Listener {
+        Listener::Local
+    }
+
     pub(super) async fn connect(_: &Path) -> io::Result<TcpStream> {
         Err(io::ErrorKind::Unsupported.into())
+    }
+
+    pub(super) fn quiet(stream: TcpStream) -> io::Result<TcpStream> {
+        Ok(stream)
     }
 
     /// The session's own keep-alive notices a dead peer sooner than the socket's would.

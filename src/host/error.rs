@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use std::process::ExitStatus;
 use std::time::Duration;
 
+use super::secure::SecureError;
 use crate::connection::ConnectionError;
 use crate::handshake::{Address, HandshakeError};
 use crate::rpc::CallError;
@@ -34,6 +35,14 @@ pub enum LaunchError {
         /// Facts about the file: mode, owner, architecture.
         notes: String,
     },
+
+    /// The executable is not the one that was expected, or cannot be checked.
+    #[error(transparent)]
+    Secure(#[from] SecureError),
+
+    /// There is no directory for the plugin's unix socket.
+    #[error("cannot make a directory for the plugin's socket: {0}")]
+    SocketDir(#[source] io::Error),
 
     /// The start timeout ran out before the plugin had answered over its connection.
     #[error("timeout while waiting for plugin to start{}", report.suffix())]
@@ -102,7 +111,10 @@ impl LaunchError {
     /// What is known of the process, unless it was never started.
     pub fn report(&self) -> Option<&ProcessReport> {
         match self {
-            LaunchError::NoCookie | LaunchError::Start { .. } => None,
+            LaunchError::NoCookie
+            | LaunchError::Start { .. }
+            | LaunchError::Secure(_)
+            | LaunchError::SocketDir(_) => None,
             LaunchError::Timeout { report, .. }
             | LaunchError::Exited { report, .. }
             | LaunchError::Handshake { report, .. }
@@ -114,10 +126,11 @@ impl LaunchError {
 }
 
 /// What is known of a process that did not become a plugin.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 #[non_exhaustive]
 pub struct ProcessReport {
-    /// Its process id. The process is gone, so the number may be another's by now.
+    /// Its process id. The process is gone, so the number may be another's by now. 0 where its
+    /// runner gave none.
     pub pid: u32,
     /// How it exited, if it did so of itself. `None` when it had to be killed.
     pub status: Option<ExitStatus>,

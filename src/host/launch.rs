@@ -1,23 +1,28 @@
 //! From a command to a plugin that answers.
 
-use std::ffi::OsString;
+use std::io;
 use std::path::Path;
 use std::time::Duration;
 
-use tokio::process::ChildStdout;
 use tokio::task::JoinSet;
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout, timeout_at};
 
 use super::config::ClientConfig;
-use super::dial::{DialError, dial};
+use super::dial::{DialError, Dialed, dial};
 use super::error::{LaunchError, ProcessReport};
 use super::lines::Lines;
+use super::log::LogSink;
+use super::output::until_drained;
 use super::output::{self, DRAIN, Tail};
 use super::process::{Exit, Process};
+use super::runner::{self, Runner, Started};
+use super::secure::SecureError;
 use super::socket::SocketFile;
-use super::{diagnose, output::until_drained};
+#[cfg(unix)]
+use super::unix_socket;
 use crate::connection::RpcClient;
-use crate::handshake::{self, HandshakeError, HandshakeLine};
+use crate::handshake::{self, Address, HandshakeError, HandshakeLine};
+use crate::private_dir::PrivateDir;
 use crate::rpc::CallError;
 
 /// How long a plugin that failed may take to exit of itself before it is killed. One that is
@@ -29,6 +34,9 @@ const EXIT_GRACE: Duration = Duration::from_millis(500);
 /// its owner goes on waiting then.
 pub(super) const KILL_WAIT: Duration = Duration::from_secs(5);
 
+/// How long a runner may take to find out why its plugin does not work.
+const DIAGNOSE: Duration = Duration::from_secs(5);
+
 /// What usually is the matter with a plugin that does not shake hands.
 const USUAL_REASONS: &str = "This usually means that the plugin was built for another architecture, \
 that a shared library it needs is missing,\nthat this user may not execute it, or that it does not \
@@ -38,6 +46,8 @@ speak go-plugin's handshake.\n";
 pub(super) struct Launched {
     pub(super) process: Process,
     pub(super) line: HandshakeLine,
+    /// Where the host connects to, which the runner may have translated.
+    pub(super) address: Address,
     pub(super) rpc: RpcClient,
     pub(super) pipes: JoinSet<()>,
 }
@@ -47,14 +57,13 @@ enum Failure {
     Timeout,
     Exited,
     Handshake(HandshakeError),
-    Dial(HandshakeLine, DialError),
-    Ping(HandshakeLine, CallError),
+    Dial(Address, DialError),
+    Ping(Address, CallError),
 }
 
 /// A process that was started and has yet to become a plugin. Dropping it ends everything.
 struct Candidate {
     process: Process,
-    program: OsString,
     name: String,
     tail: Tail,
     pipes: JoinSet<()>,
@@ -65,50 +74,119 @@ pub(super) async fn launch(config: &mut ClientConfig) -> Result<Launched, Launch
     if !config.handshake.has_cookie() {
         return Err(LaunchError::NoCookie);
     }
-    let command = config.take_command();
-    let program = command.get_program().to_owned();
-    tracing::debug!(?program, args = ?command.get_args(), "starting plugin");
-    let (process, stdout, stderr) =
-        Process::spawn(command).map_err(|source| LaunchError::Start {
-            notes: diagnose::notes(&program),
-            program: program.clone().into(),
-            source,
-        })?;
-    tracing::debug!(?program, pid = process.pid(), "plugin started");
+    let deadline = Instant::now() + config.start_timeout;
+    let mut environment = config.environment();
+    let directory = prepare_sockets(config, &mut environment).map_err(LaunchError::SocketDir)?;
+    let full_name = config.launch.runner.name();
+    let started = timeout_at(deadline, config.launch.runner.start(environment)).await;
+    let Started {
+        stdout,
+        stderr,
+        plugin,
+    } = match started {
+        Ok(Ok(started)) => started,
+        Ok(Err(error)) => return Err(not_started(&*config.launch.runner, error).await),
+        Err(_) => {
+            return Err(LaunchError::Timeout {
+                after: config.start_timeout,
+                report: Box::default(),
+            });
+        }
+    };
+    let process = Process::own(plugin);
+    tracing::debug!(program = full_name, id = process.id(), "plugin started");
+    if let Some(directory) = directory {
+        process.owns_directory(directory);
+    }
 
-    let name = Path::new(&program).file_name().unwrap_or(&program);
+    let program = Path::new(&full_name);
+    let name = program.file_name().unwrap_or(program.as_os_str());
     let name = name.to_string_lossy().into_owned();
     let tail = Tail::default();
-    let log = output::log_stderr(stderr, config.stderr.take(), tail.clone(), name.clone());
     let mut pipes = JoinSet::new();
-    pipes.spawn(until_drained(process.exit().clone(), log));
+    if let Some(stderr) = stderr {
+        let lines = Lines::new(stderr, config.log_buffer);
+        let log = LogSink::new(name.clone(), config.on_log.take());
+        let log = output::log_stderr(lines, config.stderr.take(), tail.clone(), log);
+        pipes.spawn(until_drained(process.exit().clone(), log));
+    }
     let mut candidate = Candidate {
         process,
-        program,
         name,
         tail,
         pipes,
     };
 
-    match timeout(config.start_timeout, candidate.connect(stdout, config)).await {
-        Ok(Ok((line, rpc))) => Ok(Launched {
-            process: candidate.process,
-            line,
-            rpc,
-            pipes: candidate.pipes,
-        }),
-        Ok(Err(failure)) => Err(candidate.fail(failure, config.start_timeout).await),
-        Err(_) => Err(candidate.fail(Failure::Timeout, config.start_timeout).await),
+    let failure = match timeout_at(deadline, candidate.connect(stdout, config)).await {
+        Ok(Ok((line, address, rpc))) => {
+            if config.launch.detached {
+                candidate.process.keep().await;
+            }
+            return Ok(Launched {
+                process: candidate.process,
+                line,
+                address,
+                rpc,
+                pipes: candidate.pipes,
+            });
+        }
+        Ok(Err(failure)) => failure,
+        Err(_) => Failure::Timeout,
+    };
+    Err(candidate.fail(failure, config).await)
+}
+
+/// Makes a directory for the plugin's sockets, and tells the plugin by the name that it knows the
+/// directory by.
+#[cfg(unix)]
+fn prepare_sockets(
+    config: &ClientConfig,
+    environment: &mut runner::LaunchEnvironment,
+) -> io::Result<Option<PrivateDir>> {
+    let unix_socket = config.unix_socket.as_ref();
+    let directory = unix_socket::prepare(unix_socket, config.launch.detached, environment)?;
+    if let Some(directory) = &directory {
+        let path = Address::Unix(directory.path().to_owned());
+        if let Address::Unix(path) = config.launch.runner.host_to_plugin(path)? {
+            let key = handshake::ENV_UNIX_SOCKET_DIR.into();
+            environment.variables.insert(key, path.into());
+        }
     }
+    Ok(directory)
+}
+
+#[cfg(not(unix))]
+fn prepare_sockets(
+    _: &ClientConfig,
+    _: &mut runner::LaunchEnvironment,
+) -> io::Result<Option<PrivateDir>> {
+    Ok(None)
+}
+
+async fn not_started(runner: &dyn Runner, error: io::Error) -> LaunchError {
+    match error.downcast::<SecureError>() {
+        Ok(error) => error.into(),
+        Err(source) => LaunchError::Start {
+            notes: diagnose(runner).await,
+            program: runner.name().into(),
+            source,
+        },
+    }
+}
+
+/// What the runner can tell, if it does not take long.
+async fn diagnose(runner: &dyn Runner) -> String {
+    let notes = timeout(DIAGNOSE, runner.diagnose()).await;
+    notes.unwrap_or_default()
 }
 
 impl Candidate {
     async fn connect(
         &mut self,
-        stdout: ChildStdout,
+        stdout: runner::Output,
         // Not shared: the writers in it are not `Sync`, and this future is to be `Send`.
         config: &mut ClientConfig,
-    ) -> Result<(HandshakeLine, RpcClient), Failure> {
+    ) -> Result<(HandshakeLine, Address, RpcClient), Failure> {
         let mut lines = Lines::new(stdout, handshake::MAX_LINE);
         let exit = self.process.exit().clone();
         let line = first_line(&mut lines, &exit).await?;
@@ -117,25 +195,27 @@ impl Candidate {
 
         // The socket is noted even where the line is refused, since the plugin will be killed then
         // and cannot remove it. Whether it is the plugin's is looked into before it is removed.
+        let to_host = |address| config.launch.runner.plugin_to_host(address);
         if let Ok(HandshakeLine { address, .. }) = HandshakeLine::parse(&line) {
-            self.owns_socket(SocketFile::announced(&address));
+            let address = to_host(address).ok();
+            self.owns_socket(address.as_ref().and_then(SocketFile::announced));
         }
         let line = HandshakeLine::negotiate(&line, &config.versions).map_err(Failure::Handshake)?;
-        tracing::debug!(address = %line.address, version = line.app_version, "using plugin");
-
-        let rpc = match dial(&line.address, config.dial_timeout, &config.connection).await {
-            Ok(rpc) => rpc,
-            Err(error) => return Err(Failure::Dial(line, error)),
+        let address = match to_host(line.address.clone()) {
+            Ok(address) => address,
+            Err(error) => return Err(Failure::Dial(line.address, DialError::Connect(error))),
         };
-        // Opening streams takes no answer, so only a call shows that a plugin is at the other end.
-        match rpc.ping().await {
-            Ok(()) => {}
-            // A server that names the missing method is alive, just older than the method.
-            Err(error) if error.is_method_not_found() => {}
-            Err(error) => return Err(Failure::Ping(line, error)),
+        tracing::debug!(%address, version = line.app_version, "using plugin");
+
+        let rpc = match dial(&address, config.dial_timeout, &config.connection).await {
+            Ok(Dialed { rpc, .. }) => rpc,
+            Err(error) => return Err(Failure::Dial(address, error)),
+        };
+        if let Err(error) = answers(&rpc).await {
+            return Err(Failure::Ping(address, error));
         }
-        self.owns_socket(SocketFile::announced(&line.address).map(SocketFile::confirmed));
-        Ok((line, rpc))
+        self.owns_socket(SocketFile::announced(&address).map(SocketFile::confirmed));
+        Ok((line, address, rpc))
     }
 
     fn owns_socket(&self, socket: Option<SocketFile>) {
@@ -145,7 +225,7 @@ impl Candidate {
     }
 
     /// Ends the process and says what is known of it.
-    async fn fail(mut self, failure: Failure, start_timeout: Duration) -> LaunchError {
+    async fn fail(mut self, failure: Failure, config: &mut ClientConfig) -> LaunchError {
         let exit = self.process.exit().clone();
         if failure.may_be_a_crash() {
             let _ = timeout(EXIT_GRACE, exit.wait()).await;
@@ -161,7 +241,17 @@ impl Candidate {
         let ended = async { while self.pipes.join_next().await.is_some() {} };
         let _ = timeout(2 * DRAIN, ended).await;
 
-        let notes = |usual: &str| format!("{usual}{}", diagnose::notes(&self.program));
+        let notes = match &failure {
+            Failure::Exited => diagnose(&*config.launch.runner).await,
+            Failure::Handshake(error) if error.is_no_handshake() => {
+                let usual = match error {
+                    HandshakeError::NoLine if exited => "",
+                    _ => USUAL_REASONS,
+                };
+                format!("{usual}{}", diagnose(&*config.launch.runner).await)
+            }
+            _ => String::new(),
+        };
         let report = Box::new(ProcessReport {
             pid: self.process.pid(),
             status,
@@ -169,38 +259,30 @@ impl Candidate {
         });
         match failure {
             Failure::Timeout => LaunchError::Timeout {
-                after: start_timeout,
+                after: config.start_timeout,
                 report,
             },
-            Failure::Exited => LaunchError::Exited {
-                report,
-                notes: notes(""),
-            },
-            Failure::Handshake(HandshakeError::NoLine) if exited => LaunchError::Exited {
-                report,
-                notes: notes(""),
-            },
+            Failure::Exited => LaunchError::Exited { report, notes },
+            Failure::Handshake(HandshakeError::NoLine) if exited => {
+                LaunchError::Exited { report, notes }
+            }
             Failure::Handshake(source) => LaunchError::Handshake {
-                notes: if source.is_no_handshake() {
-                    notes(USUAL_REASONS)
-                } else {
-                    String::new()
-                },
+                source,
+                report,
+                notes,
+            },
+            Failure::Dial(address, DialError::Connect(source)) => LaunchError::Connect {
+                address,
                 source,
                 report,
             },
-            Failure::Dial(line, DialError::Connect(source)) => LaunchError::Connect {
-                address: line.address,
+            Failure::Dial(address, DialError::Session(source)) => LaunchError::Session {
+                address,
                 source,
                 report,
             },
-            Failure::Dial(line, DialError::Session(source)) => LaunchError::Session {
-                address: line.address,
-                source,
-                report,
-            },
-            Failure::Ping(line, source) => LaunchError::Ping {
-                address: line.address,
+            Failure::Ping(address, source) => LaunchError::Ping {
+                address,
                 source,
                 report,
             },
@@ -222,9 +304,18 @@ impl Failure {
     }
 }
 
+/// Opening streams takes no answer, so only a call shows that a plugin is at the other end.
+pub(super) async fn answers(rpc: &RpcClient) -> Result<(), CallError> {
+    match rpc.ping().await {
+        // A server that names the missing method is alive, just older than the method.
+        Err(error) if error.is_method_not_found() => Ok(()),
+        answered => answered,
+    }
+}
+
 /// Waits for the line that the plugin must print first. The end of stdout without a line is
 /// [`HandshakeError::NoLine`]; a line that came before it counts, even from a process gone since.
-async fn first_line(lines: &mut Lines<ChildStdout>, exit: &Exit) -> Result<Vec<u8>, Failure> {
+async fn first_line(lines: &mut Lines<runner::Output>, exit: &Exit) -> Result<Vec<u8>, Failure> {
     let next = async {
         let error = match lines.next().await {
             Ok(Some(piece)) if piece.goes_on => HandshakeError::LineTooLong {

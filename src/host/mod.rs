@@ -28,23 +28,61 @@
 //! | its stderr | logged | [`sync_stderr`] |
 //! | its *original* stderr, where its logger writes | logged | logged |
 //!
-//! "Logged" means an event of [`tracing`] for each line, and a copy to [`stderr`].
+//! "Logged" means a copy to [`stderr`], and for each line a [`LogRecord`], made by a [`LogParser`]:
+//! what hclog writes keeps its level, its module and its key-value pairs, `[WARN]` and the like give
+//! the level of a plain line, and a crash is an error.
 //!
+//! Each record goes to [`on_log`], and becomes an event of [`tracing`] at its level, with the target
+//! [`LOG_TARGET`] and these fields, where the line has them:
+//!
+//! | field | is |
+//! | --- | --- |
+//! | `message` | what the line says |
+//! | `plugin` | the file name of the plugin |
+//! | `module` | the name of the logger in the plugin |
+//! | `timestamp` | when the plugin wrote it, as text |
+//! | `fields` | all other pairs, as one JSON object: `{"answer":42}` |
+//!
+//! The pairs share a field because the names of an event's fields are fixed when the host is
+//! compiled. They are apart in the [`LogRecord`].
+//!
+//! [`on_log`]: ClientConfig::on_log
 //! [`sync_stdout`]: ClientConfig::sync_stdout
 //! [`sync_stderr`]: ClientConfig::sync_stderr
 //! [`stderr`]: ClientConfig::stderr
 
+mod attached;
 mod client;
 mod config;
 mod diagnose;
 mod dial;
+mod discover;
 mod error;
 mod launch;
 mod lines;
+mod local;
+mod log;
+mod managed;
 mod output;
 mod process;
+mod reattach;
+mod runner;
+mod secure;
 mod socket;
+mod unix_socket;
 
 pub use client::Client;
-pub use config::{ClientConfig, Writer};
+pub use config::{ClientConfig, Launch, Writer};
+pub use discover::{DiscoverError, discover};
 pub use error::{LaunchError, ProcessReport};
+pub use local::{PluginCommand, local_process};
+pub use log::{LOG_TARGET, LogLevel, LogParser, LogRecord};
+pub use managed::cleanup_clients;
+pub use reattach::{AttachConfig, ReattachError};
+pub use runner::{AttachedRunner, LaunchEnvironment, Output, Runner, Started};
+pub use secure::{SecureConfig, SecureError};
+pub use unix_socket::UnixSocketConfig;
+
+pub use crate::handshake::ReattachConfig;
+/// The hash functions that [`SecureConfig::new`] takes, as the `digest` crate describes them.
+pub use sha2::Digest;

@@ -10,15 +10,13 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt};
 
 use super::config::Writer;
 use super::lines::Lines;
+use super::log::LogSink;
 use super::process::Exit;
 
 /// How long output is still read once its writer is gone. What a dead process wrote is in the pipe
 /// and is read at once; the time is for processes it started, which may hold the pipe open for
 /// ever.
 pub(super) const DRAIN: Duration = Duration::from_millis(500);
-
-/// Longer lines are logged in pieces of this many bytes, as go-plugin does.
-pub(super) const LOG_LINE: usize = 64 * 1024;
 
 /// The last lines of a plugin's stderr, for the error when it does not start.
 #[derive(Clone, Default)]
@@ -55,35 +53,26 @@ pub(super) async fn until_drained(exit: Exit, pump: impl Future<Output = ()>) {
     }
 }
 
-/// Logs each line of the plugin's stderr and copies the bytes.
+/// Copies the bytes of the plugin's stderr, then logs them line by line.
 pub(super) async fn log_stderr(
-    pipe: impl AsyncRead + Unpin,
+    mut lines: Lines<impl AsyncRead + Unpin>,
     copy: Option<Writer>,
     tail: Tail,
-    plugin: String,
+    mut log: LogSink,
 ) {
-    let mut lines = Lines::new(pipe, LOG_LINE);
     let mut copy = Copy::new(copy, "stderr");
-    let mut crashing = false;
     loop {
         let piece = match lines.next().await {
             Ok(Some(piece)) => piece,
             Ok(None) => return,
             Err(error) => {
-                tracing::error!(plugin, %error, "reading plugin stderr");
+                tracing::error!(plugin = log.plugin(), %error, "reading plugin stderr");
                 return;
             }
         };
         copy.write(piece.raw).await;
         tail.push(piece.line());
-        let line = String::from_utf8_lossy(piece.line());
-        // From the head of a Go stack trace on, all of it belongs to the crash.
-        crashing |= line.starts_with("panic: ") || line.starts_with("fatal error: ");
-        if crashing {
-            tracing::error!(plugin, "{line}");
-        } else {
-            tracing::debug!(plugin, "{line}");
-        }
+        log.line(piece.line(), piece.goes_on);
     }
 }
 
@@ -144,6 +133,7 @@ async fn write_out(writer: &mut Writer, bytes: &[u8]) -> io::Result<()> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::log::{LogLevel, LogRecord};
     use super::*;
 
     #[test]
@@ -172,11 +162,51 @@ mod tests {
         let text = b"one\r\n\xff two\n\nlast without a break";
         let (copy, mut copied) = tokio::io::duplex(1024);
         let tail = Tail::default();
-        log_stderr(&text[..], Some(Box::new(copy)), tail.clone(), "p".into()).await;
+        let (records, log) = recorded();
+        let lines = Lines::new(&text[..], 1024);
+        log_stderr(lines, Some(Box::new(copy)), tail.clone(), log).await;
         let mut read = Vec::new();
         copied.read_to_end(&mut read).await.unwrap();
         assert_eq!(read, text);
         assert_eq!(tail.text(), "one\n\u{fffd} two\n\nlast without a break");
+        let raw: Vec<_> = records.try_iter().map(|record| record.raw).collect();
+        assert_eq!(
+            raw,
+            [&b"one"[..], b"\xff two", b"", b"last without a break"]
+        );
+    }
+
+    #[tokio::test]
+    async fn an_over_long_line_is_copied_whole_and_logged_in_pieces() {
+        let text = b"[WARN] short\n[WARN] long, long\r\n[WARN] short";
+        let (copy, mut copied) = tokio::io::duplex(1024);
+        let (records, log) = recorded();
+        let lines = Lines::new(&text[..], 13);
+        log_stderr(lines, Some(Box::new(copy)), Tail::default(), log).await;
+        let mut read = Vec::new();
+        copied.read_to_end(&mut read).await.unwrap();
+        assert_eq!(read, text);
+        let logged: Vec<_> = records
+            .try_iter()
+            .map(|record| (record.level, record.message, record.is_piece))
+            .collect();
+        let record = |level, message: &str, is_piece| (level, message.to_owned(), is_piece);
+        assert_eq!(
+            logged,
+            [
+                record(LogLevel::Warn, "[WARN] short", false),
+                record(LogLevel::Debug, "[WARN] long, ", true),
+                record(LogLevel::Debug, "long", true),
+                record(LogLevel::Warn, "[WARN] short", false),
+            ]
+        );
+    }
+
+    fn recorded() -> (std::sync::mpsc::Receiver<LogRecord>, LogSink) {
+        let (sender, records) = std::sync::mpsc::channel();
+        let callback = move |record: &LogRecord| sender.send(record.clone()).unwrap();
+        let log = LogSink::new("p".to_owned(), Some(Box::new(callback)));
+        (records, log)
     }
 
     #[tokio::test]

@@ -1,24 +1,39 @@
 //! The plugin's process, and the task that owns it.
 //!
-//! The task holds the child until it is reaped, so there is never a zombie, a process id that may
+//! The task holds the process until it is reaped, so there is never a zombie, a process id that may
 //! belong to someone else by now, or a question of who waits. Everyone else holds a [`Process`] or
 //! an [`Exit`].
 
-use std::io;
-use std::process::{Command, ExitStatus};
+use std::process::ExitStatus;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use tokio::process::{Child, ChildStderr, ChildStdout};
-use tokio::sync::watch;
+use tokio::sync::{mpsc, oneshot, watch};
 
+use super::runner::AttachedRunner;
 use super::socket::SocketFile;
+use crate::private_dir::PrivateDir;
 
-/// The handle that decides over a process: asked or dropped, it has the process killed.
+/// The handle that decides over a process: asked or dropped, it has the process killed, unless it
+/// was told to [`keep`](Self::keep) it.
 pub(super) struct Process {
     pid: u32,
+    id: String,
     exit: Exit,
-    kill: watch::Sender<bool>,
-    socket: Arc<Mutex<Option<SocketFile>>>,
+    orders: mpsc::UnboundedSender<Order>,
+    leftovers: Arc<Mutex<Leftovers>>,
+}
+
+enum Order {
+    Kill,
+    /// Answered when the process is safe.
+    Keep(oneshot::Sender<()>),
+}
+
+/// What a process may leave behind when it is killed.
+#[derive(Default)]
+struct Leftovers {
+    socket: Option<SocketFile>,
+    directory: Option<PrivateDir>,
 }
 
 /// How a process ended.
@@ -33,36 +48,39 @@ struct Ended {
 pub(super) struct Exit(watch::Receiver<Option<Ended>>);
 
 impl Process {
-    /// Starts the process and its owner. The pipes are those that `command` asked for.
-    pub(super) fn spawn(command: Command) -> io::Result<(Self, ChildStdout, ChildStderr)> {
-        // Killing on drop is for the owner task being dropped with its runtime.
-        let mut child = tokio::process::Command::from(command)
-            .kill_on_drop(true)
-            .spawn()?;
-        let missing = || io::Error::other("the process has no pipe for its output");
-        let stdout = child.stdout.take().ok_or_else(missing)?;
-        let stderr = child.stderr.take().ok_or_else(missing)?;
-        let pid = child.id().unwrap_or_default();
+    /// Starts the owner of a process that was started here.
+    pub(super) fn own(plugin: Box<dyn AttachedRunner>) -> Self {
+        Self::start(plugin, false)
+    }
 
+    /// Starts the owner of a process that was there before, and is left alone unless it is to be
+    /// killed.
+    pub(super) fn adopt(mut plugin: Box<dyn AttachedRunner>) -> Self {
+        plugin.detach();
+        Self::start(plugin, true)
+    }
+
+    fn start(plugin: Box<dyn AttachedRunner>, kept: bool) -> Self {
+        let (pid, id) = (plugin.pid().unwrap_or_default(), plugin.id());
         let (ended, exit) = watch::channel(None);
-        let (kill, killed) = watch::channel(false);
-        let socket = Arc::new(Mutex::new(None));
-        tokio::spawn(own(child, killed, Arc::clone(&socket), ended));
-        let exit = Exit(exit);
-        Ok((
-            Self {
-                pid,
-                exit,
-                kill,
-                socket,
-            },
-            stdout,
-            stderr,
-        ))
+        let (orders, ordered) = mpsc::unbounded_channel();
+        let leftovers = Arc::default();
+        tokio::spawn(own(plugin, kept, ordered, Arc::clone(&leftovers), ended));
+        Self {
+            pid,
+            id,
+            exit: Exit(exit),
+            orders,
+            leftovers,
+        }
     }
 
     pub(super) fn pid(&self) -> u32 {
         self.pid
+    }
+
+    pub(super) fn id(&self) -> &str {
+        &self.id
     }
 
     pub(super) fn exit(&self) -> &Exit {
@@ -71,12 +89,32 @@ impl Process {
 
     /// Has the process killed. [`Exit::wait`] tells when it is gone.
     pub(super) fn kill(&self) {
-        self.kill.send_replace(true);
+        // Without an owner there is no process either.
+        let _ = self.orders.send(Order::Kill);
+    }
+
+    /// From when this returns on, the process outlives this handle and the runtime.
+    pub(super) async fn keep(&self) {
+        let (kept, done) = oneshot::channel();
+        if self.orders.send(Order::Keep(kept)).is_ok() {
+            let _ = done.await;
+        }
     }
 
     /// Hands over the socket that the plugin listens on, to be removed when it leaves it behind.
     pub(super) fn owns_socket(&self, socket: SocketFile) {
-        *self.socket.lock().unwrap_or_else(PoisonError::into_inner) = Some(socket);
+        self.leftovers().socket = Some(socket);
+    }
+
+    /// Hands over a directory that is to go with the process.
+    pub(super) fn owns_directory(&self, directory: PrivateDir) {
+        self.leftovers().directory = Some(directory);
+    }
+
+    fn leftovers(&self) -> std::sync::MutexGuard<'_, Leftovers> {
+        self.leftovers
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -92,44 +130,61 @@ impl Exit {
 
     /// Waits for the process to end and be reaped, and for the socket it left to be removed.
     pub(super) async fn wait(&self) -> Option<ExitStatus> {
-        // The sender is gone without a word only when the runtime is shutting down.
+        // The sender is gone without a word when the process was let go or the runtime shuts down.
         let mut exit = self.0.clone();
         let ended = exit.wait_for(Option::is_some).await.ok()?;
         (*ended).and_then(|ended| ended.status)
     }
 }
 
-/// Holds the child until it has exited of itself or been killed, and cleans up behind it.
+/// Holds the process until it has exited of itself or been killed, and cleans up behind it.
 async fn own(
-    mut child: Child,
-    mut killed: watch::Receiver<bool>,
-    socket: Arc<Mutex<Option<SocketFile>>>,
+    mut plugin: Box<dyn AttachedRunner>,
+    mut kept: bool,
+    mut ordered: mpsc::UnboundedReceiver<Order>,
+    leftovers: Arc<Mutex<Leftovers>>,
     ended: watch::Sender<Option<Ended>>,
 ) {
-    let waited = tokio::select! {
-        // Looking at the exit first keeps the status of a process that ended on its own.
-        biased;
-        status = child.wait() => status,
-        () = asked(&mut killed) => {
-            if let Err(error) = child.start_kill() {
-                tracing::debug!(%error, "error killing plugin");
+    let take = || {
+        let mut leftovers = leftovers.lock().unwrap_or_else(PoisonError::into_inner);
+        std::mem::take(&mut *leftovers)
+    };
+    let waited = loop {
+        let order = tokio::select! {
+            // Looking at the exit first keeps the status of a process that ended on its own.
+            biased;
+            waited = plugin.wait() => break waited,
+            order = ordered.recv() => order,
+        };
+        match order {
+            Some(Order::Keep(done)) => {
+                plugin.detach();
+                kept = true;
+                let _ = done.send(());
             }
-            child.wait().await
+            None if kept => {
+                if let Some(directory) = take().directory {
+                    directory.keep();
+                }
+                return;
+            }
+            Some(Order::Kill) | None => {
+                if let Err(error) = plugin.kill().await {
+                    tracing::debug!(id = plugin.id(), %error, "error killing plugin");
+                }
+                break plugin.wait().await;
+            }
         }
     };
     if let Err(error) = &waited {
-        tracing::error!(%error, "cannot tell how the plugin exited");
+        tracing::error!(id = plugin.id(), %error, "cannot tell how the plugin exited");
     }
-    let left = socket.lock().unwrap_or_else(PoisonError::into_inner).take();
-    if let Some(socket) = left {
+    let Leftovers { socket, directory } = take();
+    if let Some(socket) = socket {
         socket.remove_abandoned().await;
     }
+    drop(directory);
     ended.send_replace(Some(Ended {
-        status: waited.ok(),
+        status: waited.ok().flatten(),
     }));
-}
-
-/// Waits to be told to kill. The handle being dropped tells the same.
-async fn asked(killed: &mut watch::Receiver<bool>) {
-    let _ = killed.wait_for(|&killed| killed).await;
 }

@@ -1,8 +1,9 @@
 //! The socket file of a plugin, which a plugin that is killed cannot remove itself.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use crate::handshake::Address;
+use crate::private_dir;
 
 /// A unix socket that a plugin announced.
 pub(super) struct SocketFile {
@@ -39,11 +40,26 @@ impl SocketFile {
             return;
         }
         match std::fs::remove_file(&self.path) {
-            Ok(()) => tracing::debug!(path = %self.path.display(), "removed the plugin's socket"),
+            Ok(()) => {
+                tracing::debug!(path = %self.path.display(), "removed the plugin's socket");
+                remove_private_dir(&self.path);
+            }
             Err(error) => {
                 tracing::warn!(path = %self.path.display(), %error, "cannot remove the plugin's socket");
             }
         }
+    }
+}
+
+/// Removes the directory that a plugin made for its socket alone.
+fn remove_private_dir(socket: &Path) {
+    let directory = socket.parent().filter(|directory| {
+        let name = directory.file_name().and_then(|name| name.to_str());
+        name.is_some_and(|name| name.starts_with(private_dir::PREFIX))
+    });
+    if let Some(directory) = directory {
+        // Only if it is empty. If it is not, somebody else uses it.
+        let _ = std::fs::remove_dir(directory);
     }
 }
 

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::connection::{ConnectionConfig, PluginSet};
-use crate::handshake::HandshakeConfig;
+use crate::handshake::{self, HandshakeConfig};
 
 /// What a plugin serves, and to whom.
 ///
@@ -18,7 +18,7 @@ use crate::handshake::HandshakeConfig;
 #[derive(Clone, Debug)]
 pub struct ServeConfig {
     pub(super) handshake: HandshakeConfig,
-    /// By app version. Never empty.
+    /// By app version.
     pub(super) versions: BTreeMap<u32, PluginSet>,
     pub(super) connection: ConnectionConfig,
 }
@@ -33,9 +33,95 @@ impl ServeConfig {
         }
     }
 
+    /// Serves another app version too, or replaces one. (`VersionedPlugins`)
+    ///
+    /// The host says which versions it knows, and gets the highest that is served here. One that
+    /// says nothing, as hosts did before there were versions, gets the lowest; so does one that
+    /// knows none of these, and reports the mismatch.
+    ///
+    /// ```
+    /// use plugwire::connection::PluginSet;
+    /// use plugwire::handshake::HandshakeConfig;
+    /// use plugwire::plugin::ServeConfig;
+    ///
+    /// # let (old_interface, new_interface) = (PluginSet::new(), PluginSet::new());
+    /// let handshake = HandshakeConfig::new(1, "BASIC_PLUGIN", "hello");
+    /// let config = ServeConfig::new(handshake, old_interface).version(2, new_interface);
+    /// ```
+    pub fn version(mut self, version: u32, plugins: PluginSet) -> Self {
+        self.versions.insert(version, plugins);
+        self
+    }
+
+    /// Serves exactly these app versions, instead of the handshake's one. See
+    /// [`version`](Self::version) for which of them a host gets.
+    ///
+    /// Without any, the handshake's version is served, with nothing in it.
+    pub fn versioned_plugins(
+        mut self,
+        versions: impl IntoIterator<Item = (u32, PluginSet)>,
+    ) -> Self {
+        self.versions = versions.into_iter().collect();
+        self
+    }
+
+    /// The version for a host that knows these, and what is served as it.
+    pub(super) fn negotiate(&self, host_versions: &[u32]) -> (u32, PluginSet) {
+        let own: Vec<u32> = self.versions.keys().copied().collect();
+        let version = handshake::choose_version(&own, host_versions)
+            .unwrap_or(self.handshake.protocol_version);
+        let plugins = self.versions.get(&version).cloned().unwrap_or_default();
+        (version, plugins)
+    }
+
     /// Settings of the session, the broker and the calls.
     pub fn connection(mut self, connection: ConnectionConfig) -> Self {
         self.connection = connection;
         self
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const HANDSHAKE: HandshakeConfig = HandshakeConfig::new(2, "BASIC_PLUGIN", "hello");
+
+    fn set(name: &str) -> PluginSet {
+        PluginSet::new().register(name, |_| Err("never dispensed".into()))
+    }
+
+    fn negotiated(config: &ServeConfig, host_versions: &[u32]) -> (u32, String) {
+        let (version, plugins) = config.negotiate(host_versions);
+        (version, format!("{plugins:?}"))
+    }
+
+    #[test]
+    fn the_highest_version_both_know_is_served() {
+        let config = ServeConfig::new(HANDSHAKE, set("two"))
+            .version(1, set("one"))
+            .version(3, set("three"));
+        let two = (2, r#"{"two"}"#.to_owned());
+        assert_eq!(negotiated(&config, &[1, 2]), two);
+        assert_eq!(negotiated(&config, &[2, 1, 7]), two);
+        assert_eq!(negotiated(&config, &[1, 2, 3]).0, 3);
+    }
+
+    #[test]
+    fn a_host_without_a_list_and_one_without_a_match_get_the_lowest() {
+        let config = ServeConfig::new(HANDSHAKE, set("two")).version(1, set("one"));
+        let one = (1, r#"{"one"}"#.to_owned());
+        assert_eq!(negotiated(&config, &[]), one);
+        assert_eq!(negotiated(&config, &[7]), one);
+    }
+
+    #[test]
+    fn a_list_of_versions_replaces_the_handshakes() {
+        let config = ServeConfig::new(HANDSHAKE, set("two"));
+        let config = config.versioned_plugins([(5, set("five")), (4, set("four"))]);
+        assert_eq!(negotiated(&config, &[2]).0, 4);
+        assert_eq!(negotiated(&config, &[5, 2]).0, 5);
+        let none = config.versioned_plugins([]);
+        assert_eq!(negotiated(&none, &[5]), (2, "{}".to_owned()));
     }
 }

@@ -35,7 +35,17 @@
 //! cannot hang for want of a reader.
 //!
 //! The *original* standard error is the plugin's log. [`original_stderr`] writes there, and so does
-//! a panic. A host turns each line into a log record:
+//! a panic. A host turns each line into a log record.
+//!
+//! With the crate's feature `hclog`, `HclogLayer` writes [`tracing`]'s events there as hclog does, so
+//! that the host's records have their levels, modules, fields and spans:
+//!
+//! ```text
+//! tracing_subscriber::registry().with(plugwire::plugin::HclogLayer::new()).init();
+//! ```
+//!
+//! Any other logger that can be told where to write will do. Its lines are debug to the host, unless
+//! they begin with `[INFO]` or the like:
 //!
 //! ```text
 //! tracing_subscriber::fmt().with_writer(plugwire::plugin::original_stderr).init();
@@ -47,6 +57,8 @@
 //! terminal reaches host and plugin alike, and it is the host that decides.
 
 mod config;
+#[cfg(feature = "hclog")]
+mod hclog;
 mod hooks;
 mod interrupt;
 mod listener;
@@ -56,5 +68,7 @@ mod serve;
 mod stdio;
 
 pub use config::ServeConfig;
+#[cfg(feature = "hclog")]
+pub use hclog::HclogLayer;
 pub use original::{OriginalStderr, original_stderr};
 pub use serve::{ServeError, serve, try_serve};

@@ -17,7 +17,7 @@ use super::listener::{Environment, Listener};
 use super::panic;
 use super::stdio::Stdio;
 use crate::connection::{ConnectionError, RpcServer};
-use crate::handshake::{self, HandshakeConfig, HandshakeError, HandshakeLine};
+use crate::handshake::{HandshakeConfig, HandshakeError, HandshakeLine};
 
 /// How long connections may go on once the host asked the plugin to quit. The host closes its own
 /// as soon as it has the answer.
@@ -65,10 +65,7 @@ pub async fn try_serve(config: ServeConfig) -> Result<(), ServeError> {
     check_cookie(&config.handshake, cookie.as_deref())?;
 
     let environment = Environment::of_this_process();
-    let own: Vec<u32> = config.versions.keys().copied().collect();
-    let version = handshake::choose_version(&own, &environment.host_versions)
-        .unwrap_or(config.handshake.protocol_version);
-    let plugins = config.versions.get(&version).cloned().unwrap_or_default();
+    let (version, plugins) = config.negotiate(&environment.host_versions);
 
     let mut background = JoinSet::new();
     let listener = Listener::bind(&environment)?;

@@ -172,7 +172,11 @@ impl<'a, 's> Fields<'a, 's> {
     }
 
     #[inline]
-    pub(super) fn push<T: Serialize + ?Sized>(&mut self, index: usize, value: &T) -> Result<(), EncodeError> {
+    pub(super) fn push<T: Serialize + ?Sized>(
+        &mut self,
+        index: usize,
+        value: &T,
+    ) -> Result<(), EncodeError> {
         if index < self.last || self.st.reorder {
             return self.push_piece(index, value);
         }

@@ -46,6 +46,8 @@ pub fn kit(broker: MuxBroker) -> Service {
             done(String::new())
         })
         .method("Exit", exit)
+        .method("Log", log)
+        .method("LogPairs", log_pairs)
         .method("Crash", crash);
     let service = brokered!(service, broker, "CallBack", call_back);
     let service = brokered!(service, broker, "MakeCounter", make_counter);
@@ -94,6 +96,21 @@ async fn print(args: PrintArgs) -> Result<i64, BoxError> {
         Ok(args.lines)
     })
     .await?
+}
+
+async fn log(message: String) -> Result<i64, BoxError> {
+    tracing::info!(target: "kit", answer = 42, "{message}");
+    Ok(0)
+}
+
+/// A pair of each type, one of them a span's.
+async fn log_pairs(message: String) -> Result<i64, BoxError> {
+    let _serving = tracing::info_span!("serve", ok = false).entered();
+    let _handling = tracing::info_span!("handle", request = 7).entered();
+    let error = std::io::Error::other("disk full");
+    let error = &error as &dyn std::error::Error;
+    tracing::warn!(target: "kit", user = "Ada", ratio = 0.5, ok = true, error, "{message}");
+    Ok(0)
 }
 
 async fn exit(code: i64) -> Result<i64, BoxError> {

@@ -10,6 +10,7 @@ mod examples;
 mod go;
 mod go_host;
 mod lifecycle_cases;
+mod log_cases;
 mod longlived;
 mod msgpack;
 mod msgpack_cases;
@@ -18,6 +19,7 @@ mod msgpack_types;
 mod peer;
 mod stdio_cases;
 mod stream_cases;
+mod version_cases;
 
 /// Runs a case against both plugins.
 macro_rules! cases {
@@ -67,10 +69,16 @@ cases! {
     stream_cases::a_dropped_reader_ends_the_plugin_s_writing,
     stdio_cases::output_arrives_in_order_and_whole,
     stdio_cases::output_right_before_the_kill_arrives,
+    log_cases::an_hclog_line_arrives_as_a_record,
+    log_cases::pairs_of_every_type_arrive,
+    log_cases::a_crash_arrives_as_errors,
     lifecycle_cases::kill_leaves_no_process_and_no_socket,
     lifecycle_cases::a_plugin_that_ignores_quit_is_killed,
     lifecycle_cases::dropping_the_client_ends_the_process,
     lifecycle_cases::version_mismatch,
     lifecycle_cases::wrong_cookie,
     lifecycle_cases::a_plugin_that_dies_fails_every_pending_call,
+    version_cases::the_highest_shared_version_is_served,
+    version_cases::no_shared_version_is_reported_with_the_plugins_lowest,
+    version_cases::a_host_without_a_list_gets_the_lowest,
 }

@@ -4,12 +4,16 @@
 // The environment changes how it behaves:
 //
 //	KIT_VERSION=N          serve protocol version N instead of 1
+//	KIT_VERSIONS=N,M,...   serve several versions; each also offers the greeter
+//	                       "version", which greets with its number
 //	KIT_COOKIE=key=value   expect another magic cookie
 //	KIT_IGNORE_QUIT=1      stay alive after the host has asked it to quit
 package main
 
 import (
+	"errors"
 	"fmt"
+	"net/rpc"
 	"os"
 	"strconv"
 	"strings"
@@ -31,17 +35,54 @@ func main() {
 		fmt.Fprintln(os.Stderr, "kitplugin:", err)
 		os.Exit(2)
 	}
-	plugin.Serve(&plugin.ServeConfig{
-		HandshakeConfig: handshake,
-		Plugins: plugin.PluginSet{
-			kit.Name:     &kit.Plugin{New: newService},
-			greeter.Name: greeter.Plugin{},
-		},
-	})
+	config := &plugin.ServeConfig{HandshakeConfig: handshake}
+	if v, ok := os.LookupEnv("KIT_VERSIONS"); ok {
+		if config.VersionedPlugins, err = versionedPlugins(v); err != nil {
+			fmt.Fprintln(os.Stderr, "kitplugin:", err)
+			os.Exit(2)
+		}
+	} else {
+		config.Plugins = plugins()
+	}
+	plugin.Serve(config)
 	for os.Getenv("KIT_IGNORE_QUIT") == "1" {
 		// Not select{}: the runtime might call that a deadlock and exit.
 		time.Sleep(time.Hour)
 	}
+}
+
+func plugins() plugin.PluginSet {
+	return plugin.PluginSet{
+		kit.Name:     &kit.Plugin{New: newService},
+		greeter.Name: greeter.Plugin{},
+	}
+}
+
+func versionedPlugins(list string) (map[int]plugin.PluginSet, error) {
+	versions := map[int]plugin.PluginSet{}
+	for _, v := range strings.Split(list, ",") {
+		n, err := strconv.Atoi(v)
+		if err != nil {
+			return nil, fmt.Errorf("KIT_VERSIONS: %w", err)
+		}
+		versions[n] = plugins()
+		versions[n]["version"] = versionPlugin(n)
+	}
+	return versions, nil
+}
+
+// versionPlugin greets with the number of the version it belongs to.
+type versionPlugin int
+
+func (v versionPlugin) Server(*plugin.MuxBroker) (interface{}, error) { return v, nil }
+
+func (versionPlugin) Client(*plugin.MuxBroker, *rpc.Client) (interface{}, error) {
+	return nil, errors.New("a host's business")
+}
+
+func (v versionPlugin) Greet(_ interface{}, resp *string) error {
+	*resp = fmt.Sprintf("version %d", int(v))
+	return nil
 }
 
 func handshakeFromEnv() (plugin.HandshakeConfig, error) {

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -63,11 +64,22 @@ func (s *service) Block(_ interface{}, _ *string) error {
 // Log writes a line the way plugins log: hclog's JSON on the original stderr,
 // which the host turns into a record of its own.
 func (s *service) Log(msg string, _ *int) error {
-	hclog.New(&hclog.LoggerOptions{
+	logger().Info(msg, "answer", 42)
+	return nil
+}
+
+// LogPairs writes a line with a pair of each type, one of them the logger's own.
+func (s *service) LogPairs(msg string, _ *int) error {
+	logger().With("request", 7).Warn(msg,
+		"user", "Ada", "ratio", 0.5, "ok", true, "error", errors.New("disk full"))
+	return nil
+}
+
+func logger() hclog.Logger {
+	return hclog.New(&hclog.LoggerOptions{
 		Output:     stderr,
 		JSONFormat: true,
 		Level:      hclog.Trace,
 		Name:       "kit",
-	}).Info(msg, "answer", 42)
-	return nil
+	})
 }

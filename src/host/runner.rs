@@ -1,0 +1,156 @@
+//! What starts a plugin, watches it and ends it, when that is not a plain command.
+
+use std::collections::BTreeMap;
+use std::ffi::{OsStr, OsString};
+use std::io;
+use std::path::PathBuf;
+use std::process::{Command, ExitStatus};
+
+use futures::future::BoxFuture;
+use tokio::io::AsyncRead;
+
+use crate::handshake::{self, Address};
+
+/// Starts a plugin somewhere: in a container, under another user, on another machine.
+///
+/// A plain [`Command`] needs none of this. A runner of one's own is given to
+/// [`ClientConfig::new`](super::ClientConfig::new) as a [`Launch::runner`](super::Launch::runner).
+///
+/// ```
+/// use std::io;
+/// use std::process::{Command, Stdio};
+/// use futures::future::BoxFuture;
+/// use plugwire::host::{AttachedRunner, LaunchEnvironment, Runner, Started, local_process};
+///
+/// /// Runs the plugin with the lowest priority.
+/// struct Nice(String);
+///
+/// impl Runner for Nice {
+///     fn name(&self) -> String {
+///         self.0.clone()
+///     }
+///
+///     fn start(&mut self, environment: LaunchEnvironment) -> BoxFuture<'_, io::Result<Started>> {
+///         Box::pin(async move {
+///             let mut command = Command::new("nice");
+///             command.args(["-n", "19", &self.0]);
+///             environment.apply(&mut command);
+///             local_process(command)
+///         })
+///     }
+/// }
+/// ```
+pub trait Runner: Send + Sync + 'static {
+    /// A name for people, such as the path of the executable. It need not be unique.
+    fn name(&self) -> String;
+
+    /// Starts the plugin in this environment. Called once. Dropping the future gives up starting,
+    /// and nothing may be left of the plugin then.
+    fn start(&mut self, environment: LaunchEnvironment) -> BoxFuture<'_, io::Result<Started>>;
+
+    /// What might help a person to understand why the plugin does not start or does not shake
+    /// hands. Default: nothing.
+    fn diagnose(&self) -> BoxFuture<'_, String> {
+        Box::pin(std::future::ready(String::new()))
+    }
+
+    /// Where the host reaches what the plugin calls `address`. Called before the host connects to
+    /// the address that the plugin announced. Default: the same.
+    fn plugin_to_host(&self, address: Address) -> io::Result<Address> {
+        Ok(address)
+    }
+
+    /// What the plugin calls the host's `address`. Called on the directory for the plugin's unix
+    /// sockets, before the plugin is started. Default: the same.
+    fn host_to_plugin(&self, address: Address) -> io::Result<Address> {
+        Ok(address)
+    }
+}
+
+/// A plugin that runs, and the way to end it. One task owns it and makes all calls.
+///
+/// Dropping it ends the plugin, unless [`detach`](Self::detach) was called.
+pub trait AttachedRunner: Send + 'static {
+    /// What identifies the plugin to people: a process id, the name of a container.
+    fn id(&self) -> String;
+
+    /// The process id, where it is one of this machine that a host may be given to reattach to.
+    fn pid(&self) -> Option<u32> {
+        None
+    }
+
+    /// Waits for the plugin to end, whatever ends it. `None` where nobody can tell how it ended.
+    /// May be dropped and called again.
+    fn wait(&mut self) -> BoxFuture<'_, io::Result<Option<ExitStatus>>>;
+
+    /// Ends the plugin at once. [`wait`](Self::wait) tells when it is gone.
+    fn kill(&mut self) -> BoxFuture<'_, io::Result<()>>;
+
+    /// From now on the plugin is to outlive this. [`kill`](Self::kill) still ends it.
+    fn detach(&mut self) {}
+}
+
+/// A pipe of a plugin's.
+pub type Output = Box<dyn AsyncRead + Send + Unpin>;
+
+/// A plugin that a [`Runner`] has started.
+pub struct Started {
+    /// Its standard output, where the handshake comes.
+    pub stdout: Output,
+    /// Its standard error, which is its log. `None` where that goes elsewhere.
+    pub stderr: Option<Output>,
+    /// The plugin itself.
+    pub plugin: Box<dyn AttachedRunner>,
+}
+
+/// The environment variables of a plugin's own host. They speak of that host, so they must not
+/// reach the plugins of a plugin that is a host itself.
+pub(super) const NOT_INHERITED: [&str; 5] = [
+    handshake::ENV_CLIENT_CERT,
+    handshake::ENV_DETACHED,
+    handshake::ENV_MULTIPLEX_GRPC,
+    handshake::ENV_UNIX_SOCKET_DIR,
+    handshake::ENV_UNIX_SOCKET_GROUP,
+];
+
+/// The environment that a plugin is to be started in.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct LaunchEnvironment {
+    /// Whether the plugin gets the host's environment too.
+    pub inherit: bool,
+    /// The variables of the protocol, and those that the host sets for the plugin.
+    pub variables: BTreeMap<OsString, OsString>,
+    /// The directory for the plugin's unix sockets, by its name in the host. The plugin is told by
+    /// the variables already; a runner may have to make it reachable. `None` where the plugin picks
+    /// a place for itself.
+    pub socket_dir: Option<PathBuf>,
+}
+
+impl LaunchEnvironment {
+    /// Gives the environment to a command that starts the plugin. What was set on the command
+    /// itself is kept, the directory for sockets included, but for the rest of the protocol's
+    /// variables.
+    pub fn apply(&self, command: &mut Command) {
+        let own: Vec<(OsString, Option<OsString>)> = command
+            .get_envs()
+            .map(|(key, value)| (key.to_owned(), value.map(OsStr::to_owned)))
+            .collect();
+        if !self.inherit {
+            command.env_clear();
+        }
+        for key in NOT_INHERITED {
+            command.env_remove(key);
+        }
+        command.envs(&self.variables);
+        for (key, value) in own {
+            let ours = self.variables.contains_key(&key);
+            match value {
+                Some(_) if ours && key != handshake::ENV_UNIX_SOCKET_DIR => continue,
+                None if ours => continue,
+                Some(value) => command.env(key, value),
+                None => command.env_remove(key),
+            };
+        }
+    }
+}

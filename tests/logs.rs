@@ -1,0 +1,431 @@
+//! What a plugin writes to its original stderr, as its host tells of it; both in Rust and in two
+//! processes.
+//!
+//! The plugin is this test program again. What libtest prints must not come before the handshake,
+//! so its stdout leads nowhere and the real one waits as descriptor 3 until [`plugin_half`] takes
+//! its place.
+#![cfg(unix)]
+
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::convert::Infallible;
+use std::fmt;
+use std::fs::OpenOptions;
+use std::io::Write as _;
+use std::process::Command;
+use std::sync::{Arc, Mutex, Once};
+use std::time::Duration;
+
+use plugwire::connection::PluginSet;
+use plugwire::handshake::HandshakeConfig;
+use plugwire::host::{Client, ClientConfig, LOG_TARGET, LaunchError, LogLevel, LogRecord};
+use plugwire::plugin::{self, ServeConfig};
+use plugwire::rpc::Service;
+use tempfile::TempDir;
+use tokio::io::AsyncReadExt;
+use tokio::time::timeout;
+use tracing::field::{Field, Visit};
+use tracing::{Event, Level, Subscriber};
+use tracing_subscriber::layer::{Context, Layer, SubscriberExt};
+
+const HANDSHAKE: HandshakeConfig = HandshakeConfig::new(1, "PLUGWIRE_LOGS_TEST", "cookie");
+
+/// The variable that tells the plugin's half what to do.
+const ROLE: &str = "PLUGWIRE_LOGS_ROLE";
+
+/// Far more than anything here needs.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+// ---- the plugin's half ----
+
+#[test]
+fn plugin_half() {
+    let Ok(role) = std::env::var(ROLE) else {
+        return;
+    };
+    let stdout = OpenOptions::new().write(true).open("/dev/fd/3").unwrap();
+    rustix::stdio::dup2_stdout(&stdout).unwrap();
+    drop(stdout);
+    let _ = writeln!(std::io::stderr(), "[INFO] start");
+    if role == "exit" {
+        let _ = writeln!(std::io::stderr(), "[ERROR] no configuration");
+        std::process::exit(3);
+    }
+    #[cfg(feature = "hclog")]
+    tracing::subscriber::set_global_default(tracing_subscriber::registry().with(
+        plugin::HclogLayer::new().with_filter(
+            tracing_subscriber::filter::Targets::new().with_target("kit", Level::TRACE),
+        ),
+    ))
+    .unwrap();
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .unwrap();
+    let plugins = PluginSet::new().register("logger", |_| Ok(logger()));
+    runtime.block_on(plugin::serve(ServeConfig::new(HANDSHAKE, plugins)));
+    std::process::exit(0);
+}
+
+fn logger() -> Service {
+    fn done<T>(value: T) -> Result<T, Infallible> {
+        Ok(value)
+    }
+    Service::new()
+        .method("Write", |bytes: Vec<u8>| async move {
+            let written = plugin::original_stderr().write_all(&bytes);
+            done(written.is_ok())
+        })
+        .method("Panic", |text: String| async move {
+            let panic = |text: String| -> bool { panic!("{text}") };
+            done(panic(text))
+        })
+        .method("Request", |id: u64| async move {
+            let span = tracing::info_span!(target: "kit", "request", id);
+            let error = std::io::Error::other("disk full");
+            span.in_scope(|| {
+                let error = &error as &dyn std::error::Error;
+                tracing::warn!(target: "kit", user = "ada", ratio = 0.5, ok = false, error, "slow");
+            });
+            done(true)
+        })
+}
+
+// ---- the host's half ----
+
+fn config(place: &TempDir, role: &str) -> ClientConfig {
+    let mut command = Command::new("sh");
+    command
+        .arg("-c")
+        .arg(r#"exec "$0" --exact plugin_half --nocapture 3>&1 >/dev/null"#)
+        .arg(std::env::current_exe().unwrap())
+        .env(ROLE, role)
+        .env("PLUGIN_UNIX_SOCKET_DIR", place.path());
+    ClientConfig::new(HANDSHAKE, command)
+}
+
+type Records = Arc<Mutex<Vec<LogRecord>>>;
+
+fn recorder() -> (Records, impl FnMut(&LogRecord) + Send + 'static) {
+    let records = Records::default();
+    let recording = Arc::clone(&records);
+    let record = move |record: &LogRecord| recording.lock().unwrap().push(record.clone());
+    (records, record)
+}
+
+/// Has a plugin do what `methods` say, and gives the records from the first line of theirs on, and
+/// the copy of the same bytes.
+async fn logged(
+    change: impl FnOnce(ClientConfig) -> ClientConfig,
+    lines: &[&[u8]],
+) -> (Vec<LogRecord>, Vec<u8>) {
+    let place = TempDir::new().unwrap();
+    let (records, record) = recorder();
+    let (copy, mut copied) = tokio::io::duplex(1 << 20);
+    let config = change(config(&place, "serve").on_log(record).stderr(copy));
+    let client = launch(config).await;
+    let logger = client.dispense("logger").await.unwrap();
+    for line in lines {
+        let written: bool = logger.call("Plugin.Write", &line.to_vec()).await.unwrap();
+        assert!(written);
+    }
+    client.kill().await;
+    let mut bytes = Vec::new();
+    copied.read_to_end(&mut bytes).await.unwrap();
+    let mut records = records.lock().unwrap().split_off(0);
+    let first = records.remove(0);
+    assert_eq!(
+        (first.level, &*first.message),
+        (LogLevel::Info, "[INFO] start")
+    );
+    let bytes = bytes.strip_prefix(b"[INFO] start\n").unwrap();
+    (records, bytes.to_vec())
+}
+
+async fn launch(config: ClientConfig) -> Client {
+    let launched = timeout(PATIENCE, Client::launch(config)).await;
+    launched.expect("in good time").unwrap()
+}
+
+fn levels_and_messages(records: &[LogRecord]) -> Vec<(LogLevel, &str)> {
+    let records = records.iter();
+    records
+        .map(|record| (record.level, &*record.message))
+        .collect()
+}
+
+/// The fields of an event, as text.
+#[derive(Clone, Debug, Default, PartialEq)]
+struct Fields(BTreeMap<&'static str, String>);
+
+impl Visit for Fields {
+    fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
+        self.0.insert(field.name(), format!("{value:?}"));
+    }
+
+    fn record_str(&mut self, field: &Field, value: &str) {
+        self.0.insert(field.name(), value.to_owned());
+    }
+}
+
+thread_local! {
+    static EVENTS: RefCell<Vec<(Level, Fields)>> = const { RefCell::new(Vec::new()) };
+}
+
+/// Keeps the events of plugins' logs, each thread's apart: the whole of a test's runtime runs on the
+/// test's own. (A subscriber for each thread would miss events that another thread met first.)
+struct Events;
+
+impl<S: Subscriber> Layer<S> for Events {
+    fn on_event(&self, event: &Event<'_>, _: Context<'_, S>) {
+        if event.metadata().target() == LOG_TARGET {
+            let mut fields = Fields::default();
+            event.record(&mut fields);
+            let level = *event.metadata().level();
+            EVENTS.with_borrow_mut(|events| events.push((level, fields)));
+        }
+    }
+}
+
+fn collect_events() {
+    static ONCE: Once = Once::new();
+    ONCE.call_once(|| {
+        let subscriber = tracing_subscriber::registry().with(Events);
+        tracing::subscriber::set_global_default(subscriber).unwrap();
+    });
+}
+
+#[tokio::test]
+async fn each_kind_of_line_becomes_an_event_at_its_level() {
+    collect_events();
+    let hclog = br#"{"@level":"warn","@message":"slow","@module":"kit.db","@timestamp":"2006-01-02T15:04:05.123456Z","answer":42,"who":{"name":"ada"}}"#;
+    let lines: [&[u8]; 9] = [
+        &[hclog, &b"\n"[..]].concat(),
+        b"[TRACE] one\n[DEBUG] two\n[INFO] three\n[WARN] four\n[ERROR] five\n",
+        b"plain, with a \xff\n",
+        b"{\"level\":\"error\",\"msg\":\"of others\"}\n",
+        b"{\"@level\":\"error\",\"@message\":\"no pairs\"}\n",
+        b"panic: out of cheese\n",
+        b"\ngoroutine 1 [running]:\n",
+        b"[INFO] not of the crash\n",
+        b"exit status 2",
+    ];
+    logged(|config| config, &lines).await;
+
+    let events = EVENTS.take();
+    let (level, fields) = &events[1];
+    assert_eq!(*level, Level::WARN);
+    let expected = [
+        ("message", "slow"),
+        ("plugin", "sh"),
+        ("module", "kit.db"),
+        ("timestamp", "2006-01-02T15:04:05.123456Z"),
+        ("fields", r#"{"answer":42,"who":{"name":"ada"}}"#),
+    ];
+    let expected = expected.map(|(name, value)| (name, value.to_owned()));
+    assert_eq!(*fields, Fields(BTreeMap::from(expected)));
+
+    let rest: Vec<_> = events[2..]
+        .iter()
+        .map(|(level, Fields(fields))| {
+            // What a line does not have is no field of its event.
+            assert_eq!(fields.len(), 2, "{fields:?}");
+            assert_eq!(fields["plugin"], "sh");
+            (*level, &*fields["message"])
+        })
+        .collect();
+    assert_eq!(
+        rest,
+        [
+            (Level::TRACE, "[TRACE] one"),
+            (Level::DEBUG, "[DEBUG] two"),
+            (Level::INFO, "[INFO] three"),
+            (Level::WARN, "[WARN] four"),
+            (Level::ERROR, "[ERROR] five"),
+            (Level::DEBUG, "plain, with a \u{fffd}"),
+            (Level::DEBUG, r#"{"level":"error","msg":"of others"}"#),
+            (Level::ERROR, "no pairs"),
+            (Level::ERROR, "panic: out of cheese"),
+            (Level::ERROR, ""),
+            (Level::ERROR, "goroutine 1 [running]:"),
+            (Level::INFO, "[INFO] not of the crash"),
+            (Level::ERROR, "exit status 2"),
+        ]
+    );
+}
+
+#[tokio::test]
+async fn the_callback_gets_records_and_the_writer_every_byte() {
+    let lines: [&[u8]; 4] = [
+        b"{\"@level\":\"info\",\"@message\":\"m\",\"@module\":\"kit\",\"n\":[1]}\r\n",
+        b"in two ",
+        b"writes, caf\xe9\n\n",
+        b"without an end",
+    ];
+    let (records, bytes) = logged(|config| config, &lines).await;
+    assert_eq!(bytes, lines.concat());
+    assert_eq!(
+        levels_and_messages(&records),
+        [
+            (LogLevel::Info, "m"),
+            (LogLevel::Debug, "in two writes, caf\u{fffd}"),
+            (LogLevel::Debug, ""),
+            (LogLevel::Debug, "without an end"),
+        ]
+    );
+    assert_eq!(records[0].module.as_deref(), Some("kit"));
+    assert_eq!(records[0].fields["n"][0], 1);
+    assert_eq!(records[1].raw, b"in two writes, caf\xe9");
+}
+
+#[tokio::test]
+async fn a_line_of_64_kib_is_one_and_a_longer_one_comes_in_pieces() {
+    const BUFFER: usize = 64 * 1024;
+    let message = |length: usize| {
+        let frame = r#"{"@level":"warn","@message":""}"#.len();
+        let text = "x".repeat(length - frame);
+        format!(r#"{{"@level":"warn","@message":"{text}"}}"#) + "\n"
+    };
+    let (fits, exceeds) = (message(BUFFER - 1), message(BUFFER));
+    let lines: [&[u8]; 3] = [fits.as_bytes(), exceeds.as_bytes(), b"[INFO] next\n"];
+    let (records, bytes) = logged(|config| config, &lines).await;
+    assert!(bytes == lines.concat());
+    let seen: Vec<_> = records
+        .iter()
+        .map(|record| (record.level, record.raw.len(), record.is_piece))
+        .collect();
+    assert_eq!(
+        seen,
+        [
+            (LogLevel::Warn, BUFFER - 1, false),
+            (LogLevel::Debug, BUFFER, true),
+            (LogLevel::Debug, 0, true),
+            (LogLevel::Info, 11, false),
+        ]
+    );
+}
+
+#[tokio::test]
+async fn the_size_of_the_buffer_can_be_set() {
+    let line = b"[WARN] 0123456789 0123456789 0123456789\n";
+    let (records, bytes) = logged(|config| config.plugin_log_buffer_size(23), &[line]).await;
+    assert_eq!(bytes, line);
+    assert_eq!(
+        levels_and_messages(&records),
+        [
+            (LogLevel::Debug, "[WARN] 0123456789 01234"),
+            (LogLevel::Debug, "56789 0123456789"),
+        ]
+    );
+    assert!(records.iter().all(|record| record.is_piece));
+
+    // Nothing would ever be read through a buffer of no size.
+    let (records, bytes) = logged(|config| config.plugin_log_buffer_size(0), &[line]).await;
+    assert_eq!(bytes, line);
+    assert!(records.iter().all(|record| record.raw.len() <= 16));
+}
+
+#[tokio::test]
+async fn a_panic_in_a_plugin_is_an_error_in_the_log() {
+    let place = TempDir::new().unwrap();
+    let (records, record) = recorder();
+    let client = launch(config(&place, "serve").on_log(record)).await;
+    let logger = client.dispense("logger").await.unwrap();
+    let panicked = logger.call::<_, bool>("Plugin.Panic", "out of cheese");
+    assert!(panicked.await.is_err());
+    client.kill().await;
+    let records = records.lock().unwrap();
+    let head = records
+        .iter()
+        .position(|record| record.message == "panic: out of cheese")
+        .unwrap();
+    let report = &records[head..];
+    assert!(report.iter().all(|record| record.level == LogLevel::Error));
+    assert!(
+        report
+            .iter()
+            .any(|record| record.message.contains("logs.rs:")),
+        "where it was: {report:?}"
+    );
+}
+
+#[tokio::test]
+async fn a_callback_that_panics_does_not_hurt_the_plugin() {
+    let place = TempDir::new().unwrap();
+    let (copy, mut copied) = tokio::io::duplex(1 << 20);
+    let calls = Arc::new(Mutex::new(0));
+    let counted = Arc::clone(&calls);
+    let config = config(&place, "serve").stderr(copy).on_log(move |_| {
+        *counted.lock().unwrap() += 1;
+        panic!("this callback is broken");
+    });
+    let client = launch(config).await;
+    let logger = client.dispense("logger").await.unwrap();
+    for _ in 0..3 {
+        let bytes = b"a line\n".to_vec();
+        assert!(
+            logger
+                .call::<_, bool>("Plugin.Write", &bytes)
+                .await
+                .unwrap()
+        );
+    }
+    client.kill().await;
+    let mut bytes = String::new();
+    copied.read_to_string(&mut bytes).await.unwrap();
+    assert_eq!(bytes, "[INFO] start\na line\na line\na line\n");
+    assert_eq!(*calls.lock().unwrap(), 1);
+}
+
+#[tokio::test]
+async fn the_log_of_a_plugin_that_does_not_start_is_told() {
+    let place = TempDir::new().unwrap();
+    let (records, record) = recorder();
+    let launched = Client::launch(config(&place, "exit").on_log(record));
+    let error = timeout(PATIENCE, launched).await.unwrap().unwrap_err();
+    assert!(matches!(error, LaunchError::Exited { .. }), "{error:?}");
+    assert_eq!(
+        levels_and_messages(&records.lock().unwrap()),
+        [
+            (LogLevel::Info, "[INFO] start"),
+            (LogLevel::Error, "[ERROR] no configuration"),
+        ]
+    );
+}
+
+#[cfg(feature = "hclog")]
+#[tokio::test]
+async fn spans_and_fields_of_a_plugin_arrive_in_structure() {
+    collect_events();
+    let place = TempDir::new().unwrap();
+    let (records, record) = recorder();
+    let client = launch(config(&place, "serve").on_log(record)).await;
+    let logger = client.dispense("logger").await.unwrap();
+    let start = std::time::SystemTime::now();
+    let done: bool = logger.call("Plugin.Request", &7_u64).await.unwrap();
+    assert!(done);
+    client.kill().await;
+
+    let records = records.lock().unwrap();
+    let [_, record] = &records[..] else {
+        panic!("{records:?}")
+    };
+    assert_eq!(record.level, LogLevel::Warn);
+    assert_eq!(record.message, "slow");
+    assert_eq!(record.module.as_deref(), Some("kit"));
+    let expected = serde_json::json!({
+        "error": "disk full", "id": 7, "ok": false, "ratio": 0.5, "spans": ["request"],
+        "user": "ada",
+    });
+    assert_eq!(serde_json::Value::Object(record.fields.clone()), expected);
+    let time = record.time.unwrap();
+    // The text is cut off after the microseconds.
+    assert!(time + Duration::from_micros(1) > start && time <= std::time::SystemTime::now());
+
+    let events = EVENTS.take();
+    let (level, Fields(fields)) = &events[1];
+    assert_eq!(*level, Level::WARN);
+    assert_eq!(fields["message"], "slow");
+    assert_eq!(fields["module"], "kit");
+    assert_eq!(fields["fields"], expected.to_string());
+}
