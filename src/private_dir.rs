@@ -48,9 +48,10 @@ impl Drop for PrivateDir {
             return;
         }
         if let Err(error) = std::fs::remove_dir_all(&self.0)
-            && error.kind() != io::ErrorKind::NotFound {
-                tracing::warn!(path = %self.0.display(), %error, "cannot remove the directory");
-            }
+            && error.kind() != io::ErrorKind::NotFound
+        {
+            tracing::warn!(path = %self.0.display(), %error, "cannot remove the directory");
+        }
     }
 }
 

@@ -201,9 +201,10 @@ async fn connect(config: &mut AttachConfig) -> Result<Attached, ReattachError> {
     answers(&rpc).await.map_err(ReattachError::Ping)?;
     let process = Process::adopt(plugin);
     if !reattach.test
-        && let Some(socket) = SocketFile::announced(&reattach.address) {
-            process.owns_socket(socket.confirmed());
-        }
+        && let Some(socket) = SocketFile::announced(&reattach.address)
+    {
+        process.owns_socket(socket.confirmed());
+    }
     Ok(Attached {
         process,
         rpc,
