@@ -1,7 +1,9 @@
 //! What a plugin serves.
 
 use std::collections::BTreeMap;
+use std::net::SocketAddr;
 
+use super::listener::Network;
 use crate::connection::{ConnectionConfig, PluginSet};
 use crate::handshake::{self, HandshakeConfig};
 
@@ -21,6 +23,9 @@ pub struct ServeConfig {
     /// By app version.
     pub(super) versions: BTreeMap<u32, PluginSet>,
     pub(super) connection: ConnectionConfig,
+    pub(super) network: Option<Network>,
+    pub(super) outlive_host: bool,
+    plaintext: bool,
 }
 
 impl ServeConfig {
@@ -30,6 +35,9 @@ impl ServeConfig {
             versions: BTreeMap::from([(handshake.protocol_version, plugins)]),
             handshake,
             connection: ConnectionConfig::default(),
+            network: None,
+            outlive_host: false,
+            plaintext: false,
         }
     }
 
@@ -62,6 +70,57 @@ impl ServeConfig {
         versions: impl IntoIterator<Item = (u32, PluginSet)>,
     ) -> Self {
         self.versions = versions.into_iter().collect();
+        self
+    }
+
+    /// Listens on TCP at this address, instead of on a unix socket, for hosts on other machines. Port
+    /// 0 is any free one. They reattach by host and port:
+    /// [`ReattachConfig::tcp`](crate::handshake::ReattachConfig::tcp).
+    ///
+    /// There is no secret in the protocol: whoever can connect can call the plugin and have it quit.
+    /// Beyond the loopback interface it therefore takes TLS, or
+    /// [`allow_plaintext`](Self::allow_plaintext).
+    ///
+    /// ```
+    /// use plugwire::connection::PluginSet;
+    /// use plugwire::handshake::HandshakeConfig;
+    /// use plugwire::plugin::ServeConfig;
+    ///
+    /// let handshake = HandshakeConfig::new(1, "BASIC_PLUGIN", "hello");
+    /// let config = ServeConfig::new(handshake, PluginSet::new())
+    ///     .listen_tcp(([127, 0, 0, 1], 4000));
+    /// ```
+    pub fn listen_tcp(mut self, address: impl Into<SocketAddr>) -> Self {
+        self.network = Some(Network {
+            address: address.into(),
+            plaintext: self.plaintext,
+        });
+        self
+    }
+
+    /// Lets the plugin listen beyond the loopback interface without TLS, where everybody in the
+    /// network can read along and give orders. Default off: serving fails with
+    /// [`ServeError::Plaintext`](super::ServeError::Plaintext).
+    pub fn allow_plaintext(mut self, allow: bool) -> Self {
+        self.plaintext = allow;
+        if let Some(network) = &mut self.network {
+            network.plaintext = allow;
+        }
+        self
+    }
+
+    /// Whether the plugin goes on when the host that started it is gone without having asked it to
+    /// quit. Default off: a plugin stops serving when its host has died and the last connection has
+    /// ended. Plugins written in Go always go on.
+    ///
+    /// One that a host of this crate started [detached] goes on in any case, and so does one that
+    /// leads a session of its own, which is how hosts and service managers in other languages start
+    /// what is to outlive them. That a host has died is told by its end of the plugin's standard
+    /// output. Only on Unix.
+    ///
+    /// [detached]: crate::host::PluginCommand::detached
+    pub fn outlive_host(mut self, outlive: bool) -> Self {
+        self.outlive_host = outlive;
         self
     }
 

@@ -11,20 +11,25 @@ use crate::mux::Stream;
 
 /// Sends the process's output over the newest connection, and stops serving when told to quit.
 pub(super) struct Hooks {
-    pub(super) stdio: Arc<Stdio>,
+    /// `None` where the output stays the process's own. The streams just end then.
+    pub(super) stdio: Option<Arc<Stdio>>,
     pub(super) quit: watch::Sender<bool>,
 }
 
 impl ServeHooks for Hooks {
     fn stdio(&self, stdout: Stream, stderr: Stream) {
-        self.stdio.connect(stdout, stderr);
+        if let Some(stdio) = &self.stdio {
+            stdio.connect(stdout, stderr);
+        }
     }
 
     fn quit(&self) -> BoxFuture<'static, ()> {
-        let stdio = Arc::clone(&self.stdio);
+        let stdio = self.stdio.clone();
         let quit = self.quit.clone();
         Box::pin(async move {
-            stdio.drain().await;
+            if let Some(stdio) = stdio {
+                stdio.drain().await;
+            }
             quit.send_replace(true);
         })
     }

@@ -1,7 +1,12 @@
-//! What a plugin listens on: a unix socket at a fresh path, or a TCP port where there are none.
+//! What a plugin listens on: a unix socket at a fresh path, a TCP port where there are none, or the
+//! TCP address that its author chose.
 
+use std::ffi::OsString;
 use std::io;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::PathBuf;
+
+use tokio::net::{TcpListener, TcpStream};
 
 use super::serve::ServeError;
 use crate::handshake::{self, Address};
@@ -10,8 +15,12 @@ use crate::handshake::{self, Address};
 #[derive(Debug, Default)]
 pub(super) struct Environment {
     pub(super) host_versions: Vec<u32>,
+    /// Whether the plugin is to outlive the host.
+    pub(super) detached: bool,
     #[cfg_attr(not(unix), allow(dead_code, reason = "a port is in no directory"))]
     socket_dir: Option<PathBuf>,
+    #[cfg_attr(not(unix), allow(dead_code, reason = "a port has no group"))]
+    socket_group: Option<String>,
     #[cfg_attr(unix, allow(dead_code, reason = "a unix socket has no port"))]
     min_port: Option<String>,
     #[cfg_attr(unix, allow(dead_code, reason = "a unix socket has no port"))]
@@ -20,41 +29,91 @@ pub(super) struct Environment {
 
 impl Environment {
     pub(super) fn of_this_process() -> Self {
+        let raw = |key| std::env::var_os(key).filter(|value: &OsString| !value.is_empty());
         let text = |key| std::env::var(key).ok().filter(|value| !value.is_empty());
         let versions = text(handshake::ENV_PROTOCOL_VERSIONS).unwrap_or_default();
         Self {
             host_versions: handshake::parse_versions(&versions),
-            socket_dir: std::env::var_os(handshake::ENV_UNIX_SOCKET_DIR)
-                .filter(|directory| !directory.is_empty())
-                .map(PathBuf::from),
+            detached: raw(handshake::ENV_DETACHED).is_some(),
+            socket_dir: raw(handshake::ENV_UNIX_SOCKET_DIR).map(PathBuf::from),
+            socket_group: text(handshake::ENV_UNIX_SOCKET_GROUP),
             min_port: text(handshake::ENV_MIN_PORT),
             max_port: text(handshake::ENV_MAX_PORT),
         }
     }
 }
 
-#[cfg(unix)]
-pub(super) use unix::Listener;
+/// Where a plugin listens on the network, instead of where it is usual.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Network {
+    pub(super) address: SocketAddr,
+    /// Whether anybody may come and listen in.
+    pub(super) plaintext: bool,
+}
 
-#[cfg(not(unix))]
-pub(super) use tcp::Listener;
+/// A socket that hosts connect to.
+pub(super) enum Listener {
+    #[cfg(unix)]
+    Unix(unix::Socket),
+    Tcp(tcp::Socket),
+}
+
+/// A host that has connected.
+pub(super) enum Accepted {
+    #[cfg(unix)]
+    Unix(crate::unix_stream::QuietUnixStream),
+    Tcp(TcpStream),
+}
+
+impl Listener {
+    /// Listens at the network address, if there is one, and else where hosts expect it.
+    pub(super) async fn bind(
+        environment: &Environment,
+        network: Option<Network>,
+    ) -> Result<Self, ServeError> {
+        match network {
+            Some(network) => Ok(Self::Tcp(tcp::Socket::bind_network(network).await?)),
+            #[cfg(unix)]
+            None => Ok(Self::Unix(unix::Socket::bind(environment)?)),
+            #[cfg(not(unix))]
+            None => Ok(Self::Tcp(tcp::Socket::bind(environment)?)),
+        }
+    }
+
+    pub(super) fn address(&self) -> &Address {
+        match self {
+            #[cfg(unix)]
+            Self::Unix(socket) => socket.address(),
+            Self::Tcp(socket) => socket.address(),
+        }
+    }
+
+    pub(super) async fn accept(&self) -> io::Result<Accepted> {
+        match self {
+            #[cfg(unix)]
+            Self::Unix(socket) => Ok(Accepted::Unix(socket.accept().await?)),
+            Self::Tcp(socket) => Ok(Accepted::Tcp(socket.accept().await?)),
+        }
+    }
+}
 
 #[cfg(unix)]
 mod unix {
-    use std::collections::hash_map::RandomState;
-    use std::hash::{BuildHasher, Hasher};
     use std::path::Path;
 
     use tokio::net::UnixListener;
 
     use super::*;
+    use crate::private_dir::{PrivateDir, random};
     use crate::unix_stream::QuietUnixStream;
 
-    /// A unix socket. Its file is removed when it is dropped.
-    pub(in crate::plugin) struct Listener {
+    /// A unix socket. Its file is removed when it is dropped, and then its directory if it has one
+    /// of its own.
+    pub(in crate::plugin) struct Socket {
         listener: UnixListener,
         address: Address,
         _file: SocketFile,
+        _directory: Option<PrivateDir>,
     }
 
     struct SocketFile(PathBuf);
@@ -70,20 +129,39 @@ mod unix {
         }
     }
 
-    impl Listener {
+    impl Socket {
+        /// Listens in the directory that the host made for it, or in a fresh one that only this user
+        /// may enter.
         pub(in crate::plugin) fn bind(environment: &Environment) -> Result<Self, ServeError> {
-            let directory = environment
-                .socket_dir
-                .clone()
-                .unwrap_or_else(std::env::temp_dir);
-            let (listener, path) = bind_fresh(&directory).map_err(|source| ServeError::Listen {
-                place: directory.display().to_string(),
+            let (place, own) = match &environment.socket_dir {
+                Some(directory) => (directory.clone(), None),
+                None => {
+                    let base = std::env::temp_dir();
+                    let failed = |source| ServeError::Listen {
+                        place: base.display().to_string(),
+                        source,
+                    };
+                    let own = PrivateDir::create_in(&base).map_err(failed)?;
+                    (own.path().to_owned(), Some(own))
+                }
+            };
+            let failed = |source| ServeError::Listen {
+                place: place.display().to_string(),
                 source,
-            })?;
+            };
+            let (listener, path) = bind_fresh(&place).map_err(failed)?;
+            let file = SocketFile(path.clone());
+            if let Some(group) = &environment.socket_group {
+                if let Some(own) = &own {
+                    crate::group::share(own.path(), group, 0o770).map_err(failed)?;
+                }
+                crate::group::share(&path, group, 0o660).map_err(failed)?;
+            }
             Ok(Self {
                 listener,
-                address: Address::Unix(path.clone()),
-                _file: SocketFile(path),
+                address: Address::Unix(path),
+                _file: file,
+                _directory: own,
             })
         }
 
@@ -114,12 +192,6 @@ mod unix {
         Err(last)
     }
 
-    /// A number that differs from process to process and from call to call: the keys of the
-    /// standard library's hash maps are random.
-    fn random() -> u32 {
-        RandomState::new().build_hasher().finish() as u32
-    }
-
     #[cfg(test)]
     mod tests {
         use super::*;
@@ -132,9 +204,39 @@ mod unix {
         }
 
         #[tokio::test]
+        async fn without_a_directory_there_is_a_private_one() {
+            use std::os::unix::fs::PermissionsExt;
+            let listener = Socket::bind(&Environment::default()).unwrap();
+            let Address::Unix(path) = listener.address().clone() else {
+                panic!("{:?}", listener.address());
+            };
+            let directory = path.parent().unwrap().to_owned();
+            let mode = directory.metadata().unwrap().permissions().mode();
+            assert_eq!(mode & 0o777, 0o700);
+            drop(listener);
+            assert!(!directory.exists());
+        }
+
+        #[tokio::test]
+        async fn a_group_gets_the_socket() {
+            use std::os::unix::fs::MetadataExt;
+            let directory = tempfile::tempdir().unwrap();
+            let group = rustix::process::getegid().as_raw();
+            let mut environment = within(directory.path());
+            environment.socket_group = Some(group.to_string());
+            let listener = Socket::bind(&environment).unwrap();
+            let metadata = std::fs::metadata(listener.address().to_string()).unwrap();
+            assert_eq!((metadata.gid(), metadata.mode() & 0o777), (group, 0o660));
+            environment.socket_group = Some("no such group".to_owned());
+            assert!(Socket::bind(&environment).is_err());
+            drop(listener);
+            assert_eq!(directory.path().read_dir().unwrap().count(), 0);
+        }
+
+        #[tokio::test]
         async fn the_socket_is_made_where_the_host_says_and_removed() {
             let directory = tempfile::tempdir().unwrap();
-            let listener = Listener::bind(&within(directory.path())).unwrap();
+            let listener = Socket::bind(&within(directory.path())).unwrap();
             let Address::Unix(path) = listener.address().clone() else {
                 panic!("{:?}", listener.address());
             };
@@ -155,7 +257,7 @@ mod unix {
 
         #[tokio::test]
         async fn a_directory_that_is_not_there_is_named() {
-            let error = Listener::bind(&within(Path::new("/no/such/place")))
+            let error = Socket::bind(&within(Path::new("/no/such/place")))
                 .err()
                 .unwrap();
             assert!(error.to_string().contains("/no/such/place"), "{error}");
@@ -164,27 +266,44 @@ mod unix {
         #[tokio::test]
         async fn two_listeners_have_two_paths() {
             let directory = tempfile::tempdir().unwrap();
-            let one = Listener::bind(&within(directory.path())).unwrap();
-            let other = Listener::bind(&within(directory.path())).unwrap();
+            let one = Socket::bind(&within(directory.path())).unwrap();
+            let other = Socket::bind(&within(directory.path())).unwrap();
             assert_ne!(one.address(), other.address());
         }
     }
 }
 
-/// Compiled for the tests on Unix too, so that it is checked where most of the work is done.
-#[cfg(any(not(unix), test))]
 mod tcp {
-    use tokio::net::{TcpListener, TcpStream};
-
     use super::*;
 
-    /// A TCP port on the loopback interface.
-    pub(in crate::plugin) struct Listener {
+    /// A TCP port.
+    pub(in crate::plugin) struct Socket {
         listener: TcpListener,
         address: Address,
     }
 
-    impl Listener {
+    impl Socket {
+        /// Listens where the plugin's author says.
+        pub(in crate::plugin) async fn bind_network(network: Network) -> Result<Self, ServeError> {
+            let Network { address, plaintext } = network;
+            if !address.ip().is_loopback() && !plaintext {
+                return Err(ServeError::Plaintext { address });
+            }
+            let failed = |source| ServeError::Listen {
+                place: address.to_string(),
+                source,
+            };
+            let listener = TcpListener::bind(address).await.map_err(failed)?;
+            let address = dialable(listener.local_addr().map_err(failed)?);
+            Ok(Self {
+                listener,
+                address: Address::Tcp(address.to_string()),
+            })
+        }
+
+        /// Listens on the loopback interface, on a port that the host allows. Compiled for the tests
+        /// on Unix too, so that it is checked where most of the work is done.
+        #[cfg(any(not(unix), test))]
         pub(in crate::plugin) fn bind(environment: &Environment) -> Result<Self, ServeError> {
             let (lowest, highest) = port_range(environment)?;
             let failed = |source| ServeError::Listen {
@@ -212,6 +331,19 @@ mod tcp {
         }
     }
 
+    /// Where the host, which is on this machine, connects to. One that listens everywhere is not
+    /// reached "everywhere".
+    fn dialable(mut address: SocketAddr) -> SocketAddr {
+        if address.ip().is_unspecified() {
+            address.set_ip(match address {
+                SocketAddr::V4(_) => IpAddr::V4(Ipv4Addr::LOCALHOST),
+                SocketAddr::V6(_) => IpAddr::V6(Ipv6Addr::LOCALHOST),
+            });
+        }
+        address
+    }
+
+    #[cfg(any(not(unix), test))]
     fn bind(port: u16) -> io::Result<(TcpListener, Address)> {
         let listener = std::net::TcpListener::bind(("127.0.0.1", port))?;
         listener.set_nonblocking(true)?;
@@ -220,6 +352,7 @@ mod tcp {
     }
 
     /// Absent is 0, and from 0 to 0 is any free port.
+    #[cfg(any(not(unix), test))]
     fn port_range(environment: &Environment) -> Result<(u16, u16), ServeError> {
         let port = |key: &str, value: &Option<String>| match value {
             None => Ok(0),
@@ -253,7 +386,7 @@ mod tcp {
 
         #[tokio::test]
         async fn without_a_range_any_port_will_do() {
-            let listener = Listener::bind(&Environment::default()).unwrap();
+            let listener = Socket::bind(&Environment::default()).unwrap();
             let address = listener.address().to_string();
             assert!(
                 address.starts_with("127.0.0.1:") && !address.ends_with(":0"),
@@ -269,8 +402,29 @@ mod tcp {
         async fn a_taken_port_is_passed_over() {
             let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
             let port = taken.local_addr().unwrap().port().to_string();
-            let error = Listener::bind(&ports(&port, &port)).err().unwrap();
+            let error = Socket::bind(&ports(&port, &port)).err().unwrap();
             assert!(matches!(error, ServeError::Listen { .. }), "{error:?}");
+        }
+
+        #[tokio::test]
+        async fn beyond_loopback_it_takes_a_word() {
+            let anywhere = SocketAddr::from((Ipv4Addr::UNSPECIFIED, 0));
+            let network = |address, plaintext| Network { address, plaintext };
+            let refused = Socket::bind_network(network(anywhere, false)).await;
+            let error = refused.err().unwrap();
+            assert!(matches!(error, ServeError::Plaintext { .. }), "{error:?}");
+            let loopback = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
+            for (address, plaintext) in [(loopback, false), (anywhere, true)] {
+                let listener = Socket::bind_network(network(address, plaintext))
+                    .await
+                    .unwrap();
+                let address = listener.address().to_string();
+                assert!(address.starts_with("127.0.0.1:"), "{address}");
+                let (connected, accepted) =
+                    tokio::join!(TcpStream::connect(&address), listener.accept());
+                connected.unwrap();
+                accepted.unwrap();
+            }
         }
 
         #[test]

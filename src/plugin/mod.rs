@@ -51,6 +51,12 @@
 //! tracing_subscriber::fmt().with_writer(plugwire::plugin::original_stderr).init();
 //! ```
 //!
+//! # Its host
+//!
+//! A plugin serves one host after another, or several: a connection that ends is not its end. It
+//! ends when a host asks it to quit, and when the host that started it dies and nobody else is
+//! connected; see [`ServeConfig::outlive_host`]. [`serve_test`] serves a plugin within its test.
+//!
 //! # Signals
 //!
 //! From [`serve`] on, and for the rest of the process's life, SIGINT is ignored: Ctrl-C at a
@@ -60,15 +66,18 @@ mod config;
 #[cfg(feature = "hclog")]
 mod hclog;
 mod hooks;
+mod host_watch;
 mod interrupt;
 mod listener;
 mod original;
 mod panic;
 mod serve;
 mod stdio;
+mod test_mode;
 
 pub use config::ServeConfig;
 #[cfg(feature = "hclog")]
 pub use hclog::HclogLayer;
 pub use original::{OriginalStderr, original_stderr};
 pub use serve::{ServeError, serve, try_serve};
+pub use test_mode::{ServeTestConfig, TestServer, serve_test};

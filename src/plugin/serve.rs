@@ -2,6 +2,8 @@
 
 use std::ffi::OsStr;
 use std::io::{self, Write};
+use std::net::SocketAddr;
+use std::pin::pin;
 use std::process;
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,12 +14,14 @@ use tokio::time::timeout;
 
 use super::config::ServeConfig;
 use super::hooks::Hooks;
+use super::host_watch::HostWatch;
 use super::interrupt;
-use super::listener::{Environment, Listener};
+use super::listener::{Accepted, Environment, Listener};
 use super::panic;
-use super::stdio::Stdio;
+use super::stdio::{Stdio, Tee};
 use crate::connection::{ConnectionError, RpcServer};
 use crate::handshake::{HandshakeConfig, HandshakeError, HandshakeLine};
+use crate::mux::SessionError;
 
 /// How long connections may go on once the host asked the plugin to quit. The host closes its own
 /// as soon as it has the answer.
@@ -27,6 +31,10 @@ const FINISH: Duration = Duration::from_secs(1);
 const BREATHER: Duration = Duration::from_millis(50);
 
 /// Serves the host that started this process, until it asks the plugin to quit. (`plugin.Serve`)
+///
+/// A host may disconnect and another one [reattach](crate::host::Client::reattach). When the host
+/// that started the plugin dies without asking anything, serving ends with the last connection,
+/// unless the plugin is to [outlive](ServeConfig::outlive_host) it.
 ///
 /// This is what a plugin's `main` calls. When it returns, `main` should too.
 ///
@@ -68,10 +76,11 @@ pub async fn try_serve(config: ServeConfig) -> Result<(), ServeError> {
     let (version, plugins) = config.negotiate(&environment.host_versions);
 
     let mut background = JoinSet::new();
-    let listener = Listener::bind(&environment)?;
+    let listener = Listener::bind(&environment, config.network).await?;
+    let host = HostWatch::start(config.outlive_host || environment.detached);
     interrupt::ignore(&mut background).map_err(ServeError::Signal)?;
     panic::tell_the_host();
-    let stdio = Arc::new(Stdio::capture().map_err(ServeError::Stdio)?);
+    let stdio = Arc::new(Stdio::capture(Tee::No).map_err(ServeError::Stdio)?);
 
     let line = HandshakeLine::new(version, listener.address().clone()).encode()?;
     stdio.announce(&line).await.map_err(ServeError::Announce)?;
@@ -79,28 +88,37 @@ pub async fn try_serve(config: ServeConfig) -> Result<(), ServeError> {
 
     let (quit, quit_asked) = watch::channel(false);
     let hooks = Hooks {
-        stdio: Arc::clone(&stdio),
+        stdio: Some(Arc::clone(&stdio)),
         quit,
     };
     let server = RpcServer::new(plugins, config.connection, Arc::new(hooks));
-    let served = accept(listener, server, quit_asked).await;
+    let served = accept(listener, server, quit_asked, host.gone()).await;
     stdio.restore().await;
     served
 }
 
-/// Serves connections until one of them asks to quit. Removes the listener then.
-async fn accept(
+/// Serves connections until one of them asks to quit, or until `host_gone` is ready and there are
+/// none. A connection that ends is not the end: a host that takes over is yet to come. Removes the
+/// listener then.
+pub(super) async fn accept(
     listener: Listener,
     server: RpcServer,
     mut quit: watch::Receiver<bool>,
+    host_gone: impl Future<Output = ()>,
 ) -> Result<(), ServeError> {
     let mut connections = JoinSet::new();
+    let mut host_gone = pin!(host_gone);
+    let mut abandoned = false;
     loop {
+        if abandoned && connections.is_empty() {
+            tracing::info!("the host is gone, so the plugin stops");
+            break;
+        }
         tokio::select! {
             accepted = listener.accept() => match accepted {
-                Ok(io) => {
+                Ok(accepted) => {
                     let server = server.clone();
-                    connections.spawn(async move { server.serve_conn(io).await });
+                    connections.spawn(async move { serve_conn(&server, accepted).await });
                 }
                 Err(error) if is_passing(&error) => {
                     tracing::warn!(%error, "cannot accept a connection");
@@ -110,7 +128,8 @@ async fn accept(
             },
             Some(ended) = connections.join_next() => log_end(ended),
             // The sender lives as long as the server, so an error cannot be.
-            _ = quit.wait_for(|&quit| quit) => break,
+            () = async { drop(quit.wait_for(|&quit| quit).await) } => break,
+            () = &mut host_gone, if !abandoned => abandoned = true,
         }
     }
     drop(listener);
@@ -129,9 +148,21 @@ async fn accept(
     Ok(())
 }
 
+async fn serve_conn(server: &RpcServer, accepted: Accepted) -> Result<(), ConnectionError> {
+    match accepted {
+        #[cfg(unix)]
+        Accepted::Unix(stream) => server.serve_conn(stream).await,
+        Accepted::Tcp(stream) => server.serve_conn(stream).await,
+    }
+}
+
 fn log_end(ended: Result<Result<(), ConnectionError>, tokio::task::JoinError>) {
     match ended {
         Ok(Ok(())) => tracing::debug!("connection ended"),
+        // So does a Go host that only looks whether anybody listens, before it reattaches.
+        Ok(Err(ConnectionError::Session(SessionError::PeerClosed))) => {
+            tracing::debug!("connection ended before it was set up");
+        }
         Ok(Err(error)) => tracing::warn!(%error, "connection failed"),
         Err(error) => tracing::error!(%error, "connection failed"),
     }
@@ -191,6 +222,16 @@ pub enum ServeError {
         place: String,
         /// The system's reason.
         source: io::Error,
+    },
+
+    /// The address is one that others can connect to, and there is no TLS.
+    #[error(
+        "plugin init error: refusing to listen on {address} without TLS, where anybody in the \
+         network could call the plugin; allow_plaintext permits it"
+    )]
+    Plaintext {
+        /// The address.
+        address: SocketAddr,
     },
 
     /// The TCP ports that the host allows are no range of ports.

@@ -12,6 +12,7 @@ use tokio::net::unix::pipe::Receiver;
 use tokio::runtime::{Builder, Runtime};
 use tokio::sync::{mpsc, oneshot};
 
+use super::Tee;
 use super::backlog::Backlog;
 
 /// More than a fresh pipe holds on any system. Reading this much gets all that was in it at first,
@@ -56,7 +57,7 @@ pub(super) struct Capture {
 
 impl Capture {
     /// Replaces the descriptors.
-    pub(super) fn start(stdout: Arc<Backlog>, stderr: Arc<Backlog>) -> io::Result<Self> {
+    pub(super) fn start([stdout, stderr]: [Arc<Backlog>; 2], tee: Tee) -> io::Result<Self> {
         let mut captured = ORIGINALS.lock().unwrap_or_else(PoisonError::into_inner);
         if captured.is_some() {
             return Err(io::Error::other("this process is serving already"));
@@ -71,10 +72,14 @@ impl Capture {
         let runtime = Builder::new_current_thread().enable_all().build()?;
         let (stdout_barriers, stdout_asked) = mpsc::unbounded_channel();
         let (stderr_barriers, stderr_asked) = mpsc::unbounded_channel();
-        let collectors = [
+        let mut collectors = [
             Collector::new(&runtime, stdout_pipe, stdout, stdout_asked)?,
             Collector::new(&runtime, stderr_pipe, stderr, stderr_asked)?,
         ];
+        if tee == Tee::Yes {
+            collectors[0].tee = Some(Arc::clone(&originals.stdout));
+            collectors[1].tee = Some(Arc::clone(&originals.stderr));
+        }
         let (done_sender, done) = oneshot::channel();
         let rest_to = originals.clone();
         thread::Builder::new()
@@ -160,6 +165,8 @@ async fn flush_rust_stdout() {
 struct Collector {
     pipe: Receiver,
     backlog: Arc<Backlog>,
+    /// Where the output goes as well.
+    tee: Option<Arc<File>>,
     barriers: mpsc::UnboundedReceiver<Barrier>,
 }
 
@@ -174,6 +181,7 @@ impl Collector {
         Ok(Self {
             pipe: Receiver::from_owned_fd(OwnedFd::from(pipe))?,
             backlog,
+            tee: None,
             barriers,
         })
     }
@@ -195,13 +203,23 @@ impl Collector {
                 }
                 read = read(&self.pipe, &mut buffer), if !ended => match read {
                     Ok(0) => ended = true,
-                    Ok(count) => self.backlog.push(&buffer[..count]).await,
+                    Ok(count) => {
+                        self.copy(&buffer[..count]);
+                        self.backlog.push(&buffer[..count]).await;
+                    }
                     Err(error) => {
                         tracing::error!(%error, "cannot read captured output");
                         ended = true;
                     }
                 },
             }
+        }
+    }
+
+    fn copy(&self, bytes: &[u8]) {
+        if let Some(mut tee) = self.tee.as_deref() {
+            // Should it fail, there is nobody left to tell.
+            let _ = tee.write_all(bytes);
         }
     }
 
@@ -213,6 +231,7 @@ impl Collector {
             match rustix::io::read(&self.pipe, &mut *buffer) {
                 Ok(0) => return,
                 Ok(count) => {
+                    self.copy(&buffer[..count]);
                     self.backlog.push_now(&buffer[..count]);
                     left = left.saturating_sub(count);
                 }
@@ -239,6 +258,8 @@ fn collect(runtime: &Runtime, [mut stdout, mut stderr]: [Collector; 2], original
         tokio::join!(stdout.run(), stderr.run());
     });
     // Nobody may read there either, which is what the thread is for.
-    let _ = (&*originals.stdout).write_all(&stdout.backlog.rest());
-    let _ = (&*originals.stderr).write_all(&stderr.backlog.rest());
+    if stdout.tee.is_none() {
+        let _ = (&*originals.stdout).write_all(&stdout.backlog.rest());
+        let _ = (&*originals.stderr).write_all(&stderr.backlog.rest());
+    }
 }

@@ -60,13 +60,23 @@ impl Output {
     }
 }
 
+/// Whether captured output also goes where it went before.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Tee {
+    Yes,
+    No,
+}
+
 impl Stdio {
     /// Takes over standard output and standard error.
-    pub(super) fn capture() -> io::Result<Self> {
+    pub(super) fn capture(tee: Tee) -> io::Result<Self> {
         let mut senders = JoinSet::new();
         let stdout = Output::start(&mut senders);
         let stderr = Output::start(&mut senders);
-        let capture = Capture::start(Arc::clone(&stdout.backlog), Arc::clone(&stderr.backlog))?;
+        let capture = Capture::start(
+            [Arc::clone(&stdout.backlog), Arc::clone(&stderr.backlog)],
+            tee,
+        )?;
         Ok(Self {
             capture: Mutex::new(Some(capture)),
             stdout,

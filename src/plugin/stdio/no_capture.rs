@@ -4,6 +4,7 @@
 use std::io::{self, Stderr, Write};
 use std::sync::Arc;
 
+use super::Tee;
 use super::backlog::Backlog;
 
 pub(in crate::plugin) fn is_captured() -> bool {
@@ -17,7 +18,7 @@ pub(in crate::plugin) fn with_original_stderr<T>(_: impl FnOnce(&mut Stderr) -> 
 pub(super) struct Capture;
 
 impl Capture {
-    pub(super) fn start(_stdout: Arc<Backlog>, _stderr: Arc<Backlog>) -> io::Result<Self> {
+    pub(super) fn start(_: [Arc<Backlog>; 2], _: Tee) -> io::Result<Self> {
         Ok(Self)
     }
 

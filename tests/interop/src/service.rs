@@ -45,6 +45,9 @@ pub fn kit(broker: MuxBroker) -> Service {
             std::future::pending::<()>().await;
             done(String::new())
         })
+        .method("Terminal", |_: ()| async {
+            done(std::io::IsTerminal::is_terminal(&std::io::stdin()))
+        })
         .method("Exit", exit)
         .method("Log", log)
         .method("LogPairs", log_pairs)

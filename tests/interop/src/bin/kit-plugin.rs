@@ -1,13 +1,16 @@
 //! The kit as a plugin process. What Go's `kitplugin` takes from its environment, so does this:
 //! `KIT_VERSION` (the app version), `KIT_VERSIONS` (several, comma separated, each of which also
-//! offers the greeter `version`, which greets with its number), `KIT_COOKIE` (`key=value`, the cookie it expects) and
-//! `KIT_IGNORE_QUIT=1` (stay alive when asked to quit).
+//! offers the greeter `version`, which greets with its number), `KIT_TEST=1` (test mode: print the
+//! reattach configuration, serve until stdin ends), `KIT_COOKIE` (`key=value`, the cookie it
+//! expects) and `KIT_IGNORE_QUIT=1` (stay alive when asked to quit). Of its own it takes
+//! `KIT_LISTEN` (a TCP address).
 
 use plugwire::connection::PluginSet;
 use plugwire::handshake::HandshakeConfig;
-use plugwire::plugin::{HclogLayer, ServeConfig, serve};
+use plugwire::plugin::{HclogLayer, ServeConfig, ServeTestConfig, serve, serve_test};
 use plugwire::rpc::Service;
 use plugwire_interop::{HANDSHAKE, KIT, service};
+use tokio::io::AsyncReadExt;
 use tracing_subscriber::filter::LevelFilter;
 use tracing_subscriber::prelude::*;
 
@@ -36,6 +39,17 @@ fn versioned(plugins: &PluginSet, version: u32) -> PluginSet {
     plugins.clone().register("version", greet)
 }
 
+async fn test_mode(config: ServeConfig) {
+    let server = serve_test(config, ServeTestConfig::new())
+        .await
+        .expect("the kit is served");
+    let reattach = serde_json::to_string(server.reattach_config()).expect("JSON");
+    println!("{reattach}");
+    let mut nothing = Vec::new();
+    let _ = tokio::io::stdin().read_to_end(&mut nothing).await;
+    server.stop().await.expect("the kit was served");
+}
+
 #[tokio::main]
 async fn main() {
     tracing_subscriber::registry()
@@ -50,6 +64,13 @@ async fn main() {
             let version = version.parse().expect("KIT_VERSIONS are numbers");
             (version, versioned(&plugins, version))
         }));
+    }
+    if let Ok(address) = std::env::var("KIT_LISTEN") {
+        let address: std::net::SocketAddr = address.parse().expect("KIT_LISTEN is an address");
+        config = config.listen_tcp(address);
+    }
+    if std::env::var_os("KIT_TEST").is_some() {
+        return test_mode(config).await;
     }
     serve(config).await;
     if std::env::var("KIT_IGNORE_QUIT").is_ok_and(|value| value == "1") {

@@ -17,8 +17,10 @@ mod msgpack_cases;
 mod msgpack_service;
 mod msgpack_types;
 mod peer;
+mod reattach_cases;
 mod stdio_cases;
 mod stream_cases;
+mod terminal_cases;
 mod version_cases;
 
 /// Runs a case against both plugins.
@@ -78,6 +80,13 @@ cases! {
     lifecycle_cases::version_mismatch,
     lifecycle_cases::wrong_cookie,
     lifecycle_cases::a_plugin_that_dies_fails_every_pending_call,
+    reattach_cases::a_plugin_outlives_its_host_and_is_taken_over,
+    reattach_cases::a_detached_plugin_outlives_its_client,
+    reattach_cases::a_plugin_gone_meanwhile_is_not_found,
+    reattach_cases::a_stranger_with_the_plugins_number_is_left_alone,
+    reattach_cases::a_plugin_in_test_mode_is_not_killed,
+    reattach_cases::a_plugin_whose_host_disconnects_keeps_listening,
+    terminal_cases::a_terminal_stays_a_terminal,
     version_cases::the_highest_shared_version_is_served,
     version_cases::no_shared_version_is_reported_with_the_plugins_lowest,
     version_cases::a_host_without_a_list_gets_the_lowest,

@@ -10,6 +10,12 @@ type testCase struct {
 	shows string
 }
 
+// apart are the cases that another program has its part in.
+var apart = []testCase{
+	{name: "reattach_json", run: reattachJSON, shows: "a plugin in test mode is found by JSON, and not killed"},
+	{name: "abandon", run: abandon, shows: "nothing yet: it starts a plugin and waits to be killed"},
+}
+
 var cases = []testCase{
 	{name: "ping", run: ping, shows: "the control stream answers, beside calls too"},
 	{name: "greet", run: greet, shows: "a nil interface as argument, and two plugins in one process"},
@@ -37,6 +43,7 @@ var cases = []testCase{
 	{name: "log_record", run: logRecord, shows: "and becomes a record of the host's logger, with level, module and pairs"},
 	{name: "kill", run: kill, shows: "Kill is graceful and leaves no process and no socket"},
 	{name: "kill_ignoring_quit", run: killIgnoringQuit, shows: "a plugin that will not quit is killed after 2 s"},
+	{name: "reattach", run: reattach, shows: "a second client takes the plugin over and ends it"},
 	{name: "version_mismatch", run: versionMismatch, shows: "the error when no protocol version is shared"},
 	{name: "versions", run: versions, shows: "of several versions the highest shared one is served"},
 	{name: "wrong_cookie", run: wrongCookie, shows: "a plugin not started by its host says so and exits with 1"},

@@ -22,9 +22,10 @@ import (
 // env is what a case runs in. It remembers the plugins a case has started, so
 // that none is left when the case fails or hangs.
 type env struct {
-	plugin  string
-	hold    time.Duration
-	verbose bool
+	plugin   string
+	hold     time.Duration
+	reattach string
+	verbose  bool
 
 	mu       sync.Mutex
 	launched []*session
@@ -144,7 +145,7 @@ func (s *session) end(patience time.Duration) error {
 	case <-done:
 		return nil
 	case <-time.After(patience):
-		if s.pid != 0 {
+		if s.pid != 0 && s.cmd != nil {
 			s.cmd.Process.Kill()
 		}
 		return fmt.Errorf("Kill did not return within %s", patience)

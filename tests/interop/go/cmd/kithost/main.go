@@ -1,7 +1,7 @@
 // Command kithost is a host on the real go-plugin that runs cases against any
 // kit plugin, in Go or in Rust, and checks the answers itself.
 //
-//	kithost -plugin PATH [-case NAME[,NAME...]|all] [-seconds N] [-v]
+//	kithost -plugin PATH [-case NAME[,NAME...]|all] [-seconds N] [-reattach JSON] [-v]
 //	kithost -list
 //
 // It prints one JSON line for each case. The exit status is 0 when all passed,
@@ -13,6 +13,7 @@ import (
 	"flag"
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 	"time"
 )
@@ -31,6 +32,7 @@ func run() int {
 	path := flag.String("plugin", "", "the plugin's `path`")
 	names := flag.String("case", "all", "cases to run, separated by commas")
 	seconds := flag.Int("seconds", 80, "how long longlived keeps its streams open")
+	reattach := flag.String("reattach", "", "for reattach_json: how to reach the plugin, as `JSON`")
 	verbose := flag.Bool("v", false, "show go-plugin's log on stderr")
 	list := flag.Bool("list", false, "list the cases and what they show")
 	flag.Parse()
@@ -61,7 +63,7 @@ func run() int {
 
 	status := 0
 	for _, c := range chosen {
-		e := &env{plugin: *path, hold: time.Duration(*seconds) * time.Second, verbose: *verbose}
+		e := &env{plugin: *path, hold: time.Duration(*seconds) * time.Second, reattach: *reattach, verbose: *verbose}
 		o := outcome{Case: c.name}
 		if o.Detail, err = e.run(c); err != nil {
 			o.Detail, o.Error = "", err.Error()
@@ -82,7 +84,7 @@ func choose(names string) ([]testCase, error) {
 	var chosen []testCase
 next:
 	for _, name := range strings.Split(names, ",") {
-		for _, c := range cases {
+		for _, c := range slices.Concat(cases, apart) {
 			if c.name == name {
 				chosen = append(chosen, c)
 				continue next

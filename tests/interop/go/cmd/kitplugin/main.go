@@ -7,12 +7,17 @@
 //	KIT_VERSIONS=N,M,...   serve several versions; each also offers the greeter
 //	                       "version", which greets with its number
 //	KIT_COOKIE=key=value   expect another magic cookie
+//	KIT_TEST=1             test mode: print the reattach configuration, serve until
+//	                       stdin ends
 //	KIT_IGNORE_QUIT=1      stay alive after the host has asked it to quit
 package main
 
 import (
+	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"net/rpc"
 	"os"
 	"strconv"
@@ -44,11 +49,35 @@ func main() {
 	} else {
 		config.Plugins = plugins()
 	}
+	if os.Getenv("KIT_TEST") == "1" {
+		serveTest(config)
+		return
+	}
 	plugin.Serve(config)
 	for os.Getenv("KIT_IGNORE_QUIT") == "1" {
 		// Not select{}: the runtime might call that a deadlock and exit.
 		time.Sleep(time.Hour)
 	}
+}
+
+// serveTest prints what Terraform's providers print for TF_REATTACH_PROVIDERS.
+func serveTest(config *plugin.ServeConfig) {
+	ctx, cancel := context.WithCancel(context.Background())
+	reattach := make(chan *plugin.ReattachConfig, 1)
+	closed := make(chan struct{})
+	config.Test = &plugin.ServeTestConfig{Context: ctx, ReattachConfigCh: reattach, CloseCh: closed}
+	go plugin.Serve(config)
+	r := <-reattach
+	json.NewEncoder(os.Stdout).Encode(kit.Reattach{
+		Protocol:        string(r.Protocol),
+		ProtocolVersion: r.ProtocolVersion,
+		Pid:             r.Pid,
+		Test:            r.Test,
+		Addr:            kit.Addr{Network: r.Addr.Network(), String: r.Addr.String()},
+	})
+	io.Copy(io.Discard, os.Stdin)
+	cancel()
+	<-closed
 }
 
 func plugins() plugin.PluginSet {

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/hashicorp/go-hclog"
+	"github.com/mattn/go-isatty"
 
 	"plugwire.test/interop/internal/kit"
 )
@@ -48,6 +49,12 @@ func line(prefix string, i, width int) string {
 func (s *service) Crash(_ interface{}, _ *string) error {
 	go panic("kit crashed")
 	select {}
+}
+
+// Terminal tells whether the standard input is one.
+func (s *service) Terminal(_ interface{}, r *bool) error {
+	*r = isatty.IsTerminal(os.Stdin.Fd())
+	return nil
 }
 
 // Exit ends the process without a word.

@@ -1,0 +1,69 @@
+//! Whether the host that started this process is still there.
+//!
+//! A host reads the plugin's standard output for as long as it lives. When it dies, by whatever
+//! means, the system closes its end of the pipe, and the plugin's end says so.
+
+pub(super) use system::HostWatch;
+
+#[cfg(unix)]
+mod system {
+    use std::os::fd::OwnedFd;
+
+    use rustix::process::{getpid, getsid};
+    use tokio::io::Interest;
+    use tokio::io::unix::AsyncFd;
+
+    use crate::readiness::register;
+
+    /// The plugin's end of the pipe. `None` where there is nothing to watch.
+    pub(in crate::plugin) struct HostWatch(Option<AsyncFd<OwnedFd>>);
+
+    impl HostWatch {
+        /// Watches for the end of the host, unless the process is meant to outlive it.
+        pub(in crate::plugin) fn start(outlive: bool) -> Self {
+            // Whoever makes it lead a session does so that it outlives them.
+            let leads_session = getsid(None).is_ok_and(|leader| leader == getpid());
+            if outlive || leads_session {
+                return Self(None);
+            }
+            let stdout = rustix::io::fcntl_dupfd_cloexec(rustix::stdio::stdout(), 3);
+            let watched = stdout.map_err(std::io::Error::from);
+            let watched = watched.and_then(|stdout| register(stdout, Interest::WRITABLE));
+            // A file cannot be watched, and needs nobody to read it.
+            let refused = |error| tracing::debug!(%error, "the host cannot be watched");
+            Self(watched.map_err(refused).ok())
+        }
+
+        /// Waits for the host to die.
+        pub(in crate::plugin) async fn gone(&self) {
+            let Some(stdout) = &self.0 else {
+                return std::future::pending().await;
+            };
+            loop {
+                match stdout.writable().await {
+                    Ok(ready) if ready.ready().is_write_closed() => return,
+                    Ok(mut ready) => ready.clear_ready(),
+                    Err(error) => {
+                        tracing::debug!(%error, "the host cannot be watched");
+                        return std::future::pending().await;
+                    }
+                }
+            }
+        }
+    }
+}
+
+#[cfg(not(unix))]
+mod system {
+    pub(in crate::plugin) struct HostWatch;
+
+    impl HostWatch {
+        pub(in crate::plugin) fn start(_: bool) -> Self {
+            Self
+        }
+
+        pub(in crate::plugin) async fn gone(&self) {
+            std::future::pending().await
+        }
+    }
+}

@@ -1,0 +1,190 @@
+//! A plugin served within another program, commonly its own test.
+
+use std::process;
+use std::sync::Arc;
+
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+
+use super::config::ServeConfig;
+use super::hooks::Hooks;
+use super::listener::{Environment, Listener};
+use super::serve::{ServeError, accept};
+use super::stdio::{Stdio, Tee};
+use crate::connection::RpcServer;
+use crate::handshake::ReattachConfig;
+
+/// How [`serve_test`] serves.
+#[derive(Clone, Debug, Default)]
+pub struct ServeTestConfig {
+    cancellation: CancellationToken,
+    sync_stdio: bool,
+    host_versions: Option<Vec<u32>>,
+}
+
+impl ServeTestConfig {
+    /// Serves until the [`TestServer`] is stopped or dropped, and leaves the process's output alone.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Stops serving when this token is cancelled. (`Context`)
+    pub fn cancellation(mut self, token: CancellationToken) -> Self {
+        self.cancellation = token;
+        self
+    }
+
+    /// Whether the host gets what this process writes to its standard output and standard error,
+    /// which go where they went before all the same. Default off. A process can do this for one
+    /// plugin at a time. (`SyncStdio`)
+    pub fn sync_stdio(mut self, sync: bool) -> Self {
+        self.sync_stdio = sync;
+        self
+    }
+
+    /// The app versions that the host knows, which it has no other way to tell. Without them the
+    /// environment is asked as usual, and the lowest version is served where it says nothing.
+    pub fn host_versions(mut self, versions: impl IntoIterator<Item = u32>) -> Self {
+        self.host_versions = Some(versions.into_iter().collect());
+        self
+    }
+}
+
+/// Serves a plugin from within this process, and returns at once. (`ServeConfig.Test`)
+///
+/// Neither a cookie is asked for nor a handshake printed; SIGINT and panics are left alone. A host,
+/// in this process or another, reattaches with the configuration that the server hands out, and
+/// when it kills the plugin, nothing happens but that it disconnects.
+///
+/// ```
+/// use std::convert::Infallible;
+/// use plugwire::connection::PluginSet;
+/// use plugwire::handshake::HandshakeConfig;
+/// use plugwire::host::Client;
+/// use plugwire::plugin::{ServeConfig, ServeTestConfig, serve_test};
+/// use plugwire::rpc::Service;
+///
+/// # #[tokio::main]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let plugins = PluginSet::new().register("greeter", |_broker| {
+///     let greet = |_: ()| async { Ok::<_, Infallible>("Hello!".to_owned()) };
+///     Ok(Service::new().method("Greet", greet))
+/// });
+/// let config = ServeConfig::new(HandshakeConfig::new(1, "BASIC_PLUGIN", "hello"), plugins);
+/// let server = serve_test(config, ServeTestConfig::new()).await?;
+///
+/// let client = Client::reattach(server.reattach_config().clone()).await?;
+/// let greeter = client.dispense("greeter").await?;
+/// let greeting: String = greeter.call("Plugin.Greet", &()).await?;
+/// assert_eq!(greeting, "Hello!");
+/// client.kill().await;
+/// server.stop().await?;
+/// # Ok(())
+/// # }
+/// ```
+///
+/// # Errors
+///
+/// Fails when there is no socket to listen on, and when output is to be synced and cannot be taken
+/// over. What goes wrong later is what [`TestServer::wait`] returns.
+///
+/// # Panics
+///
+/// Outside a tokio runtime with I/O and time enabled.
+pub async fn serve_test(
+    config: ServeConfig,
+    test: ServeTestConfig,
+) -> Result<TestServer, ServeError> {
+    let environment = Environment::of_this_process();
+    let host_versions = test.host_versions.as_ref();
+    let host_versions = host_versions.unwrap_or(&environment.host_versions);
+    let (version, plugins) = config.negotiate(host_versions);
+    let listener = Listener::bind(&environment, config.network).await?;
+    let stdio = match test.sync_stdio {
+        true => Some(Arc::new(
+            Stdio::capture(Tee::Yes).map_err(ServeError::Stdio)?,
+        )),
+        false => None,
+    };
+    let reattach = ReattachConfig::new(listener.address().clone())
+        .pid(process::id())
+        .protocol_version(version)
+        .test(true);
+
+    let (quit, quit_asked) = watch::channel(false);
+    let hooks = Hooks {
+        stdio: stdio.clone(),
+        quit,
+    };
+    let server = RpcServer::new(plugins, config.connection, Arc::new(hooks));
+    let token = test.cancellation.child_token();
+    let cancelled = token.clone();
+    let mut serving = JoinSet::new();
+    serving.spawn(async move {
+        let accepting = accept(listener, server, quit_asked, std::future::pending());
+        // Dropping the accepting ends the connections with it.
+        let served = tokio::select! {
+            served = accepting => served,
+            () = cancelled.cancelled() => Ok(()),
+        };
+        if let Some(stdio) = stdio {
+            stdio.restore().await;
+        }
+        served
+    });
+    Ok(TestServer {
+        reattach,
+        token,
+        serving,
+    })
+}
+
+/// A plugin that is served by [`serve_test`]. Dropping it stops it.
+#[derive(Debug)]
+pub struct TestServer {
+    reattach: ReattachConfig,
+    token: CancellationToken,
+    serving: JoinSet<Result<(), ServeError>>,
+}
+
+impl TestServer {
+    /// What a host needs to reattach: handed to [`Client::reattach`], or as JSON to another process.
+    ///
+    /// [`Client::reattach`]: crate::host::Client::reattach
+    pub fn reattach_config(&self) -> &ReattachConfig {
+        &self.reattach
+    }
+
+    /// Waits until serving has ended: by [`stop`](Self::stop), by the token, or because a host asked
+    /// the plugin to quit. The socket is removed by then. Waiting again returns at once.
+    ///
+    /// # Errors
+    ///
+    /// Fails when the listener broke.
+    ///
+    /// # Panics
+    ///
+    /// When serving panicked.
+    pub async fn wait(&mut self) -> Result<(), ServeError> {
+        match self.serving.join_next().await {
+            None => Ok(()),
+            Some(Ok(served)) => served,
+            Some(Err(error)) => match error.try_into_panic() {
+                Ok(panic) => std::panic::resume_unwind(panic),
+                // Its runtime is shutting down.
+                Err(_) => Ok(()),
+            },
+        }
+    }
+
+    /// Stops serving, and ends the connections there are.
+    ///
+    /// # Errors
+    ///
+    /// Fails when the listener broke before.
+    pub async fn stop(mut self) -> Result<(), ServeError> {
+        self.token.cancel();
+        self.wait().await
+    }
+}

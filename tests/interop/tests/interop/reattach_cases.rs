@@ -1,0 +1,237 @@
+//! Plugins that outlive a host, and hosts that take plugins over.
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use plugwire::handshake::Address;
+use plugwire::host::{Client, ClientConfig, PluginCommand, ReattachConfig, ReattachError};
+use plugwire_interop::{HANDSHAKE, KIT};
+use rustix::process::{Pid, Signal, kill_process};
+use tokio::io::{AsyncBufReadExt, BufReader};
+use tokio::process::Child;
+
+use crate::go;
+use crate::peer::{Peer, is_running, within};
+
+/// Starts the plugin as one that outlives this host.
+async fn detached(peer: Peer) -> Client {
+    let command = PluginCommand::new(Command::new(peer.path())).detached(Stdio::null());
+    within(Client::launch(ClientConfig::new(HANDSHAKE, command)))
+        .await
+        .unwrap()
+}
+
+async fn greeting(client: &Client) -> String {
+    let kit = within(client.dispense(KIT)).await.unwrap();
+    within(kit.call("Plugin.Greet", &())).await.unwrap()
+}
+
+async fn reattach(config: &ReattachConfig) -> Result<Client, ReattachError> {
+    within(Client::reattach(config.clone())).await
+}
+
+fn socket(config: &ReattachConfig) -> PathBuf {
+    match &config.address {
+        Address::Unix(path) => path.clone(),
+        other => panic!("a unix socket, not {other:?}"),
+    }
+}
+
+/// Waits for a process that is nobody's here.
+async fn ended(pid: u32) {
+    within(async {
+        while is_running(pid) {
+            tokio::task::yield_now().await;
+        }
+    })
+    .await;
+}
+
+/// A program, its first line of output read as a configuration.
+async fn printing(program: &mut tokio::process::Command) -> (Child, ReattachConfig) {
+    let mut child = program
+        .stdout(Stdio::piped())
+        .kill_on_drop(true)
+        .spawn()
+        .unwrap();
+    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+    let line = within(lines.next_line()).await.unwrap().expect("a line");
+    // The rest of its output is nobody's, and must not break.
+    tokio::spawn(async move { while let Ok(Some(_)) = lines.next_line().await {} });
+    let config = serde_json::from_str(&line).expect("a reattach configuration");
+    (child, config)
+}
+
+fn kit_host(mode: &str, plugin: &Path) -> tokio::process::Command {
+    let mut host = tokio::process::Command::new(env!("CARGO_BIN_EXE_kit-host"));
+    host.arg(mode).arg(plugin).stdin(Stdio::null());
+    host
+}
+
+/// The upgrade of a host: the old one starts the plugin and exits, the new one goes on with it.
+pub async fn a_plugin_outlives_its_host_and_is_taken_over(peer: Peer) {
+    let (mut old_host, config) = printing(&mut kit_host("upgrade", &peer.path())).await;
+    assert!(within(old_host.wait()).await.unwrap().success());
+
+    let client = reattach(&config).await.unwrap();
+    assert_eq!(client.pid(), config.pid.unwrap());
+    assert_eq!(greeting(&client).await, peer.greeting());
+    within(client.kill()).await;
+    assert!(client.exited());
+    ended(client.pid()).await;
+    assert!(!socket(&config).exists());
+}
+
+pub async fn a_detached_plugin_outlives_its_client(peer: Peer) {
+    let client = detached(peer).await;
+    let config = client.reattach_config();
+    drop(client);
+    let client = reattach(&config).await.unwrap();
+    assert_eq!(greeting(&client).await, peer.greeting());
+    assert_eq!(within(client.detach()).await, config);
+    let client = reattach(&config).await.unwrap();
+    assert_eq!(greeting(&client).await, peer.greeting());
+    within(client.kill()).await;
+    ended(config.pid.unwrap()).await;
+}
+
+pub async fn a_plugin_gone_meanwhile_is_not_found(peer: Peer) {
+    let client = detached(peer).await;
+    let mut config = client.reattach_config();
+    let pid = Pid::from_raw(config.pid.unwrap() as i32).unwrap();
+    kill_process(pid, Signal::KILL).unwrap();
+    within(client.wait()).await;
+    let error = reattach(&config).await.unwrap_err();
+    assert!(
+        matches!(error, ReattachError::ProcessNotFound { .. }),
+        "{error:?}"
+    );
+    assert_eq!(error.to_string(), "reattachment process not found");
+
+    // Its number belongs to somebody else by now.
+    let mut bystander = Command::new("sleep").arg("1000").spawn().unwrap();
+    config.pid = Some(bystander.id());
+    let error = reattach(&config).await.unwrap_err();
+    assert_eq!(error.to_string(), "reattachment process not found");
+    assert!(is_running(bystander.id()), "nobody was killed");
+    bystander.kill().unwrap();
+    bystander.wait().unwrap();
+}
+
+pub async fn a_stranger_with_the_plugins_number_is_left_alone(peer: Peer) {
+    let first = detached(peer).await;
+    let mut config = first.reattach_config();
+    let mut bystander = Command::new("sleep").arg("1000").spawn().unwrap();
+    config.pid = Some(bystander.id());
+    let client = reattach(&config).await.unwrap();
+    assert_eq!(greeting(&client).await, peer.greeting());
+    within(client.kill()).await;
+    within(first.wait()).await;
+    assert!(is_running(bystander.id()));
+    bystander.kill().unwrap();
+    bystander.wait().unwrap();
+}
+
+pub async fn a_plugin_in_test_mode_is_not_killed(peer: Peer) {
+    let mut plugin = tokio::process::Command::new(peer.path());
+    plugin.env("KIT_TEST", "1").stdin(Stdio::piped());
+    let (mut plugin, config) = printing(&mut plugin).await;
+    assert!(config.test);
+    assert_eq!(config.protocol_version, 1);
+    for _ in 0..2 {
+        let client = reattach(&config).await.unwrap();
+        assert_eq!(client.negotiated_version(), 1);
+        assert_eq!(greeting(&client).await, peer.greeting());
+        within(client.kill()).await;
+        assert!(client.exited(), "as far as this host is concerned");
+        assert!(is_running(config.pid.unwrap()));
+    }
+    drop(plugin.stdin.take());
+    assert!(within(plugin.wait()).await.unwrap().success());
+    assert!(!socket(&config).exists());
+}
+
+pub async fn a_plugin_whose_host_disconnects_keeps_listening(peer: Peer) {
+    let first = peer.launch().await;
+    let config = first.reattach_config();
+    for _ in 0..3 {
+        let client = reattach(&config).await.unwrap();
+        assert_eq!(greeting(&client).await, peer.greeting());
+        drop(client);
+    }
+    assert_eq!(greeting(&first).await, peer.greeting());
+    within(first.kill()).await;
+    assert!(reattach(&config).await.is_err());
+}
+
+/// Kills the host that has started a Rust plugin, and sees what becomes of the plugin.
+async fn abandon(host: &mut tokio::process::Command) {
+    let temporary = tempfile::tempdir().unwrap();
+    let (mut host, config) = printing(host.env("TMPDIR", temporary.path())).await;
+    let pid = config.pid.unwrap();
+    assert!(is_running(pid) && socket(&config).exists());
+    let client = reattach(&config).await.unwrap();
+    within(host.kill()).await.unwrap();
+    // It serves the host that it has left.
+    assert_eq!(greeting(&client).await, Peer::Rust.greeting());
+    drop(client);
+    ended(pid).await;
+    assert!(!socket(&config).exists());
+}
+
+#[tokio::test]
+async fn a_rust_plugin_does_not_outlive_a_rust_host() {
+    abandon(&mut kit_host("hold", &Peer::Rust.path())).await;
+}
+
+#[tokio::test]
+async fn a_rust_plugin_does_not_outlive_a_go_host() {
+    if go::present() {
+        let mut host = tokio::process::Command::new(go::program("kithost"));
+        host.args(["-case", "abandon", "-plugin"])
+            .arg(Peer::Rust.path())
+            .stdin(Stdio::null());
+        abandon(&mut host).await;
+    }
+}
+
+#[tokio::test]
+async fn a_go_host_attaches_to_a_rust_plugin_in_test_mode() {
+    if !go::present() {
+        return;
+    }
+    let mut plugin = tokio::process::Command::new(Peer::Rust.path());
+    plugin.env("KIT_TEST", "1").stdin(Stdio::piped());
+    let (mut plugin, config) = printing(&mut plugin).await;
+    let json = serde_json::to_string(&config).unwrap();
+    for _ in 0..2 {
+        let limit = std::time::Duration::from_secs(60);
+        crate::go_host::run("reattach_json", &["-reattach", &json], limit).await;
+        assert!(is_running(config.pid.unwrap()));
+    }
+    drop(plugin.stdin.take());
+    assert!(within(plugin.wait()).await.unwrap().success());
+}
+
+#[tokio::test]
+async fn a_plugin_on_the_network_is_reached_by_host_and_port() {
+    let config = Peer::Rust.config().env("KIT_LISTEN", "127.0.0.1:0");
+    let first = within(Client::launch(config)).await.unwrap();
+    let Address::Tcp(address) = first.address().clone() else {
+        panic!("{:?}", first.address());
+    };
+    let client = reattach(&ReattachConfig::tcp(address)).await.unwrap();
+    assert_eq!(client.pid(), 0);
+    assert_eq!(greeting(&client).await, Peer::Rust.greeting());
+    within(client.kill()).await;
+    assert!(client.exited());
+    assert!(within(first.wait()).await.unwrap().success(), "it quit");
+}
+
+#[tokio::test]
+async fn a_plugin_does_not_listen_to_everybody_unencrypted() {
+    let config = Peer::Rust.config().env("KIT_LISTEN", "0.0.0.0:0");
+    let error = within(Client::launch(config)).await.unwrap_err();
+    let report = error.report().unwrap();
+    assert!(report.stderr.contains("without TLS"), "{}", report.stderr);
+}
