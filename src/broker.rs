@@ -20,14 +20,14 @@ use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
 use crate::mux::{OpenError, Session, SessionError, Stream};
-use crate::rpc::{Client, Codec, Server, Service};
+use crate::rpc::{self, Client, Server, Service};
 
 /// Settings of a [`MuxBroker`].
 #[derive(Clone, Debug)]
 pub struct Config {
     accept_timeout: Duration,
     dial_timeout: Duration,
-    codec: Codec,
+    codec: rpc::Config,
 }
 
 impl Default for Config {
@@ -35,7 +35,7 @@ impl Default for Config {
         Config {
             accept_timeout: Duration::from_secs(5),
             dial_timeout: Duration::from_secs(10),
-            codec: Codec::default(),
+            codec: rpc::Config::default(),
         }
     }
 }
@@ -56,9 +56,9 @@ impl Config {
     }
 
     /// How the calls of [`MuxBroker::dial_client`] and [`MuxBroker::accept_and_serve`] are
-    /// written. Default [`Codec::Gob`].
-    pub fn codec(mut self, codec: Codec) -> Self {
-        self.codec = codec;
+    /// written, and how much of the peer's is taken. Default [`Codec::Gob`](rpc::Codec::Gob).
+    pub fn codec(mut self, codec: impl Into<rpc::Config>) -> Self {
+        self.codec = codec.into();
         self
     }
 }

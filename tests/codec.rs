@@ -1,7 +1,7 @@
 //! The message codecs: pure, and indifferent to how the bytes are cut.
 
 use bytes::BytesMut;
-use plugwire::codec::{Codec, EncodeError, MessageDecoder, MessageEncoder};
+use plugwire::codec::{Codec, Config, EncodeError, Limits, MessageDecoder, MessageEncoder};
 use serde::{Deserialize, Serialize};
 use tokio_util::codec::{Decoder, Encoder};
 
@@ -123,4 +123,24 @@ fn a_nil_interface_can_be_skipped_by_go() {
     let message = decoder.decode(&mut bytes).unwrap().unwrap();
     assert!(message.body.decode::<Option<i64>>().unwrap().is_none());
     assert!(bytes.is_empty());
+}
+
+#[test]
+fn a_message_past_the_limit_is_refused_as_soon_as_its_length_is_known() {
+    for codec in CODECS {
+        let limits = Limits::default().max_message(1000);
+        let mut decoder = MessageDecoder::new(Config::new(codec).limits(limits));
+        let mut bytes = BytesMut::new();
+        let mut encoder = MessageEncoder::new(codec);
+        encoder
+            .encode((&header(0), &vec![7_u8; 900]), &mut bytes)
+            .unwrap();
+        assert!(decoder.decode(&mut bytes).unwrap().is_some());
+        encoder
+            .encode((&header(1), &vec![7_u8; 1100]), &mut bytes)
+            .unwrap();
+        // The header and the first bytes of the body are enough.
+        bytes.truncate(bytes.len() - 1000);
+        decoder.decode(&mut bytes).unwrap_err();
+    }
 }

@@ -3,9 +3,9 @@
 use bytes::BytesMut;
 
 use super::{DecodeError, Message, Value, ValueRepr};
-use crate::gob::{self, Encode, EncodeError, RawValue};
+use crate::gob::{self, Encode, EncodeError, Limits, RawValue};
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Decoder {
     gob: gob::Decoder,
     /// A header whose body has not arrived yet.
@@ -13,6 +13,13 @@ pub(super) struct Decoder {
 }
 
 impl Decoder {
+    pub(super) fn new(limits: Limits) -> Self {
+        Decoder {
+            gob: gob::Decoder::with_limits(limits),
+            header: None,
+        }
+    }
+
     pub(super) fn decode(&mut self, bytes: &mut BytesMut) -> Result<Option<Message>, DecodeError> {
         loop {
             let Some(value) = self.gob.next_value(bytes)? else {

@@ -14,7 +14,7 @@ use bytes::{Bytes, BytesMut};
 use serde::Deserialize;
 
 pub use self::scan::MalformedError;
-pub use crate::gob::Encode;
+pub use crate::gob::{Encode, Limits};
 
 /// How the values of a call are written.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -26,6 +26,45 @@ pub enum Codec {
     /// MessagePack, as `hashicorp/net-rpc-msgpackrpc` and ugorji's `codec.GoRpc` have it: structs as
     /// maps keyed by field name. Packer and Consul speak it.
     MsgPack,
+}
+
+/// How the messages of a connection are written, and how much of the peer's is taken.
+///
+/// Everything that takes one takes a [`Codec`] as well, for the default limits.
+///
+/// ```
+/// use plugwire::codec::{Codec, Config};
+/// use plugwire::gob::Limits;
+///
+/// let config = Config::new(Codec::Gob).limits(Limits::default().max_message(1 << 20));
+/// ```
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Config {
+    codec: Codec,
+    limits: Limits,
+}
+
+impl Config {
+    /// A codec with the default limits.
+    pub fn new(codec: Codec) -> Self {
+        Config {
+            codec,
+            limits: Limits::default(),
+        }
+    }
+
+    /// What is taken of the peer: longer or deeper messages end the connection. MessagePack heeds
+    /// the length alone; its depth is fixed, at gob's default, and it has no types to define.
+    pub fn limits(mut self, limits: Limits) -> Self {
+        self.limits = limits;
+        self
+    }
+}
+
+impl From<Codec> for Config {
+    fn from(codec: Codec) -> Self {
+        Config::new(codec)
+    }
 }
 
 /// One message: what it is about, and its value.
@@ -102,10 +141,11 @@ enum DecoderRepr {
 
 impl MessageDecoder {
     /// The decoder for a fresh connection.
-    pub fn new(codec: Codec) -> Self {
+    pub fn new(config: impl Into<Config>) -> Self {
+        let Config { codec, limits } = config.into();
         MessageDecoder(match codec {
-            Codec::Gob => DecoderRepr::Gob(gob::Decoder::default()),
-            Codec::MsgPack => DecoderRepr::MsgPack(msgpack::Decoder::default()),
+            Codec::Gob => DecoderRepr::Gob(gob::Decoder::new(limits)),
+            Codec::MsgPack => DecoderRepr::MsgPack(msgpack::Decoder::new(limits)),
         })
     }
 }
@@ -136,8 +176,8 @@ enum EncoderRepr {
 
 impl MessageEncoder {
     /// The encoder for a fresh connection.
-    pub fn new(codec: Codec) -> Self {
-        MessageEncoder(match codec {
+    pub fn new(config: impl Into<Config>) -> Self {
+        MessageEncoder(match config.into().codec {
             Codec::Gob => EncoderRepr::Gob(gob::Encoder::default()),
             Codec::MsgPack => EncoderRepr::MsgPack,
         })

@@ -25,10 +25,7 @@ use serde::{Deserialize, Serialize};
 use self::ser::Plain;
 use super::lenient::{self, Lenient};
 use super::scan::Scanner;
-use super::{DecodeError, EncodeError, Message, Value, ValueRepr};
-
-/// The longest value taken, as for gob.
-const MAX_VALUE: usize = 1 << 30;
+use super::{DecodeError, EncodeError, Limits, Message, Value, ValueRepr};
 
 /// How deep values may be nested, as for gob.
 const MAX_DEPTH: usize = 128;
@@ -37,17 +34,26 @@ const MAX_DEPTH: usize = 128;
 /// `Option` and a newtype of its own.
 const MAX_TYPES: usize = 4 * MAX_DEPTH;
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Decoder {
+    max_value: usize,
     scanner: Scanner,
     /// A header whose body has not arrived yet.
     header: Option<Bytes>,
 }
 
 impl Decoder {
+    pub(super) fn new(limits: Limits) -> Self {
+        Decoder {
+            max_value: limits.longest_message(),
+            scanner: Scanner::default(),
+            header: None,
+        }
+    }
+
     pub(super) fn decode(&mut self, bytes: &mut BytesMut) -> Result<Option<Message>, DecodeError> {
         loop {
-            let Some(length) = self.scanner.scan(bytes, MAX_VALUE)? else {
+            let Some(length) = self.scanner.scan(bytes, self.max_value)? else {
                 return Ok(None);
             };
             let value = bytes.split_to(length).freeze();

@@ -78,6 +78,11 @@ impl Limits {
         self
     }
 
+    /// The bound on messages, for other formats that heed it.
+    pub(crate) fn longest_message(&self) -> usize {
+        self.max_message
+    }
+
     /// How many structs, slices, maps and interface values may be nested in each other. 128 by default.
     ///
     /// Decoding recurses as deep as the value, so a higher limit wants a larger stack.

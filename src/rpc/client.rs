@@ -13,7 +13,7 @@ use super::in_flight::InFlight;
 use super::inbox::{Inbox, ReceiveError};
 use super::message::{Request, Response};
 use super::outbox::{Outbox, SendError};
-use super::{BoxIo, Codec, Encode};
+use super::{BoxIo, Config, Encode};
 use crate::codec::{DecodeError, EncodeError, Message};
 
 /// A connection to a [`Server`](super::Server), or to any `net/rpc` server of Go's.
@@ -116,16 +116,17 @@ impl Client {
     /// # Panics
     ///
     /// Outside a tokio runtime: the replies are read by a task of their own.
-    pub fn new<T>(io: T, codec: Codec) -> Client
+    pub fn new<T>(io: T, config: impl Into<Config>) -> Client
     where
         T: AsyncRead + AsyncWrite + Send + Unpin + 'static,
     {
+        let config = config.into();
         let (read, write) = tokio::io::split(Box::new(io) as BoxIo);
         let shared = Arc::new(Shared {
-            outbox: Outbox::new(write, codec),
+            outbox: Outbox::new(write, config),
             calls: Mutex::new(InFlight::new()),
         });
-        let task = tokio::spawn(run(shared.clone(), Inbox::new(read, codec)));
+        let task = tokio::spawn(run(shared.clone(), Inbox::new(read, config)));
         Client {
             shared,
             timeout: None,

@@ -10,7 +10,7 @@ use tokio_util::codec::Decoder;
 use tokio_util::io::poll_read_buf;
 
 use super::BoxIo;
-use crate::codec::{Codec, DecodeError, Message, MessageDecoder};
+use crate::codec::{Config, DecodeError, Message, MessageDecoder};
 
 /// Room made for the first read: an idle connection holds no more than this.
 const SMALL: usize = 1024;
@@ -37,10 +37,10 @@ pub(super) enum ReceiveError {
 }
 
 impl Inbox {
-    pub(super) fn new(io: ReadHalf<BoxIo>, codec: Codec) -> Self {
+    pub(super) fn new(io: ReadHalf<BoxIo>, config: Config) -> Self {
         Inbox {
             io,
-            decoder: MessageDecoder::new(codec),
+            decoder: MessageDecoder::new(config),
             buffer: BytesMut::new(),
             room: SMALL,
         }

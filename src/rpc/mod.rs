@@ -39,7 +39,7 @@ mod outbox;
 mod server;
 mod service;
 
-pub use crate::codec::{Codec, Encode};
+pub use crate::codec::{Codec, Config, Encode};
 pub use client::{CallError, Client};
 pub(crate) use message::Empty;
 pub use server::{ServeError, Server};

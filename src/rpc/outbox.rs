@@ -15,7 +15,7 @@ use tokio::sync::Notify;
 use tokio_util::codec::Encoder;
 
 use super::BoxIo;
-use crate::codec::{Codec, Encode, EncodeError, MessageEncoder};
+use crate::codec::{Config, Encode, EncodeError, MessageEncoder};
 
 /// Above this many waiting bytes senders wait for the peer to read.
 const HIGH_WATER: usize = 256 * 1024;
@@ -47,10 +47,10 @@ pub(super) enum SendError {
 }
 
 impl Outbox {
-    pub(super) fn new(io: WriteHalf<BoxIo>, codec: Codec) -> Self {
+    pub(super) fn new(io: WriteHalf<BoxIo>, config: Config) -> Self {
         Outbox {
             state: Mutex::new(State {
-                encoder: MessageEncoder::new(codec),
+                encoder: MessageEncoder::new(config),
                 buffer: BytesMut::new(),
                 io: Some(io),
                 waker: Waker::noop().clone(),

@@ -11,7 +11,7 @@ use tokio::task::JoinSet;
 use super::inbox::{Inbox, ReceiveError};
 use super::message::{Empty, Request, Response};
 use super::outbox::{Outbox, SendError};
-use super::{BoxIo, Codec, Encode, Service};
+use super::{BoxIo, Config, Encode, Service};
 use crate::codec::{DecodeError, Message};
 
 /// Serves [services](Service) by name to any number of connections.
@@ -48,15 +48,16 @@ impl Server {
     /// When the connection breaks, or this future is dropped, running calls are ended at their
     /// next await. A request that does not decode, or a reply that does not encode, is answered
     /// with an error, and the connection goes on.
-    pub async fn serve<T>(&self, io: T, codec: Codec) -> Result<(), ServeError>
+    pub async fn serve<T>(&self, io: T, config: impl Into<Config>) -> Result<(), ServeError>
     where
         T: AsyncRead + AsyncWrite + Send + Unpin + 'static,
     {
+        let config = config.into();
         let (read, write) = tokio::io::split(Box::new(io) as BoxIo);
         let mut connection = Connection {
             services: self.services.clone(),
-            outbox: Arc::new(Outbox::new(write, codec)),
-            inbox: Inbox::new(read, codec),
+            outbox: Arc::new(Outbox::new(write, config)),
+            inbox: Inbox::new(read, config),
             running: JoinSet::new(),
         };
         let received = poll_fn(|cx| connection.poll_receive(cx)).await;
