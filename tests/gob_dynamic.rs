@@ -43,10 +43,13 @@ struct Tree {
 fn what_was_received_encodes_to_the_same_bytes() {
     let tree = Tree {
         value: 1,
-        kids: vec![Tree::default(), Tree {
-            any: Any::named("main.Person", &ann()).unwrap(),
-            ..Tree::default()
-        }],
+        kids: vec![
+            Tree::default(),
+            Tree {
+                any: Any::named("main.Person", &ann()).unwrap(),
+                ..Tree::default()
+            },
+        ],
         any: Any::named("[]interface {}", &vec![Any::Nil, 5.into(), "x".into()]).unwrap(),
     };
     let encoded = [
@@ -115,32 +118,47 @@ fn dynamic_values_stand_in_structs_and_decode_later() {
     assert_eq!(any.name(), "main.Person");
     assert_eq!(any.decode::<Person>().unwrap(), ann());
     assert_eq!(Value::Nil.to_any().unwrap(), Any::Nil);
-    assert!(value.to_any().unwrap_err().to_string().contains("Go type name"));
+    assert!(
+        value
+            .to_any()
+            .unwrap_err()
+            .to_string()
+            .contains("Go type name")
+    );
     // Values of no declared type get the names that From gives them in `Any`.
-    let list = Value::List(vec![Value::Int(1), Value::Map(vec![(
-        Value::String("k".into()),
-        Value::Bool(true),
-    )])]);
+    let list = Value::List(vec![
+        Value::Int(1),
+        Value::Map(vec![(Value::String("k".into()), Value::Bool(true))]),
+    ]);
     let list: Vec<Any> = list.to_any().unwrap().decode().unwrap();
     assert_eq!(list[0], Any::Int64(1));
-    assert_eq!(list[1].decode::<BTreeMap<String, bool>>().unwrap()["k"], true);
+    let entries: BTreeMap<String, bool> = list[1].decode().unwrap();
+    assert_eq!(entries, BTreeMap::from([("k".into(), true)]));
 }
 
 #[test]
 fn dynamic_values_that_do_not_fit_their_type() {
     let person = Schema::of::<Person>().unwrap();
     let text = |text: &str| Value::String(text.into());
-    let error = |schema: &Schema, value: &Value| {
-        gob::to_vec_as(schema, value).unwrap_err().to_string()
-    };
+    let error =
+        |schema: &Schema, value: &Value| gob::to_vec_as(schema, value).unwrap_err().to_string();
     let structure = |fields: Vec<(&str, Value)>| Value::Struct {
         name: String::new(),
-        fields: fields.into_iter().map(|(name, value)| (name.into(), value)).collect(),
+        fields: fields
+            .into_iter()
+            .map(|(name, value)| (name.into(), value))
+            .collect(),
     };
     let err = error(&person, &structure(vec![("Age", text("old"))]));
-    assert!(err.ends_with("Age: Serialize gave string, but Deserialize asks for Go type int"), "{err}");
+    assert!(
+        err.ends_with("Age: Serialize gave string, but Deserialize asks for Go type int"),
+        "{err}"
+    );
     let err = error(&person, &structure(vec![("Size", Value::Nil)]));
-    assert!(err.ends_with("the type Person has no field `Size`"), "{err}");
+    assert!(
+        err.ends_with("the type Person has no field `Size`"),
+        "{err}"
+    );
     let twice = structure(vec![("Age", Value::Int(1)), ("Age", Value::Int(1))]);
     assert!(error(&person, &twice).ends_with("field `Age` given twice"));
     let array = Schema::array(Schema::int(), 2);
@@ -172,7 +190,10 @@ fn types_described_by_hand() {
     assert_eq!(marshaler, Schema::of::<Time>().unwrap());
     assert_eq!(Schema::of::<[u8]>().unwrap(), Schema::bytes());
     assert_eq!(Schema::of::<Complex>().unwrap(), Schema::complex());
-    assert_eq!(Schema::of::<(f64,)>().unwrap().to_string(), "struct { A float64 }");
+    assert_eq!(
+        Schema::of::<(f64,)>().unwrap().to_string(),
+        "struct { A float64 }"
+    );
     assert_eq!(Schema::of::<bool>().unwrap(), Schema::bool());
     assert_eq!(Schema::of::<Any>().unwrap(), Schema::interface());
     assert_eq!(Schema::of::<u8>().unwrap(), Schema::uint());
@@ -196,7 +217,11 @@ fn types_described_by_hand() {
     assert_eq!(node, Schema::of::<Node>().unwrap());
     let value = Node {
         value: 1,
-        kids: vec![Node { value: 2, kids: vec![], map: BTreeMap::new() }],
+        kids: vec![Node {
+            value: 2,
+            kids: vec![],
+            map: BTreeMap::new(),
+        }],
         map: BTreeMap::new(),
     };
     let bytes = gob::to_vec_as(&node, &value).unwrap();
@@ -241,7 +266,10 @@ fn a_type_that_only_serializes_is_encoded_with_its_description() {
     }
     let peer = || Peer {
         addr: [10, 0, 0, 1].into(),
-        rest: Rest { port: 80, labels: vec!["a"] },
+        rest: Rest {
+            port: 80,
+            labels: vec!["a"],
+        },
     };
     // The fields in another order than they are serialized in.
     let schema = Schema::structure(
@@ -271,7 +299,10 @@ fn a_type_that_only_serializes_is_encoded_with_its_description() {
 
     let narrow = Schema::structure("Peer", [("Addr", Schema::string())]);
     let err = gob::to_vec_as(&narrow, &peer()).unwrap_err().to_string();
-    assert!(err.contains("Peer: the type Peer has no field `Port`"), "{err}");
+    assert!(
+        err.contains("Peer: the type Peer has no field `Port`"),
+        "{err}"
+    );
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -313,25 +344,37 @@ fn registered_names_lead_to_the_variants_of_an_enum() {
         all: Vec<Failure>,
         strict: Option<Strict>,
     }
-    let not_found = Failure::NotFound(NotFound { path: "/etc".into() });
+    let not_found = Failure::NotFound(NotFound {
+        path: "/etc".into(),
+    });
     let reply = Reply {
         err: Some(not_found.clone()),
         all: vec![
             Failure::Timeout(5),
             Failure::Other(Any::Nil),
             Failure::Other(Any::named("main.Stranger", &ann()).unwrap()),
-            Failure::Wrapped(Wrapped { inner: Some(Box::new(not_found.clone())) }),
+            Failure::Wrapped(Wrapped {
+                inner: Some(Box::new(not_found.clone())),
+            }),
         ],
         strict: Some(Strict::Text("x".into())),
     };
     let bytes = gob::to_vec(&reply).unwrap();
     let back: Reply = gob::from_slice(&bytes).unwrap();
     assert_eq!(back, reply);
-    let Failure::Other(stranger) = &back.all[2] else { panic!() };
+    let Failure::Other(stranger) = &back.all[2] else {
+        panic!()
+    };
     assert_eq!(stranger.decode::<Person>().unwrap(), ann());
 
     // Either name on arrival, the first on the way out.
-    let alias = Any::named("main.NotFound", &NotFound { path: "/etc".into() }).unwrap();
+    let alias = Any::named(
+        "main.NotFound",
+        &NotFound {
+            path: "/etc".into(),
+        },
+    )
+    .unwrap();
     let read: Failure = gob::from_slice(&gob::to_vec(&alias).unwrap()).unwrap();
     assert_eq!(read, not_found);
     let any: Any = gob::from_slice(&gob::to_vec(&read).unwrap()).unwrap();
@@ -339,10 +382,20 @@ fn registered_names_lead_to_the_variants_of_an_enum() {
     assert_eq!(Schema::of::<Failure>().unwrap(), Schema::interface());
 
     let err = gob::from_slice::<Strict>(&gob::to_vec(&Any::Nil).unwrap()).unwrap_err();
-    assert!(err.to_string().contains("nil where a Strict is expected: use an Option"));
+    assert!(
+        err.to_string()
+            .contains("nil where a Strict is expected: use an Option")
+    );
     let err = gob::from_slice::<Strict>(&gob::to_vec(&Any::Int(1)).unwrap()).unwrap_err();
-    assert!(err.to_string().contains("Strict has no variant for the Go type int"), "{err}");
-    assert_eq!(gob::from_slice::<Option<Strict>>(&gob::to_vec(&Any::Nil).unwrap()).unwrap(), None);
+    assert!(
+        err.to_string()
+            .contains("Strict has no variant for the Go type int"),
+        "{err}"
+    );
+    assert_eq!(
+        gob::from_slice::<Option<Strict>>(&gob::to_vec(&Any::Nil).unwrap()).unwrap(),
+        None
+    );
 }
 
 #[test]
@@ -351,7 +404,9 @@ fn files_of_values() {
     let mut writer = gob::Writer::new(&mut file);
     writer.write(&ann()).unwrap();
     assert!(writer.write(&vec![None::<i64>]).is_err());
-    writer.write_as(&Schema::of::<Person>().unwrap(), &ann()).unwrap();
+    writer
+        .write_as(&Schema::of::<Person>().unwrap(), &ann())
+        .unwrap();
     writer.write("end").unwrap();
     drop(writer);
 
@@ -378,7 +433,31 @@ fn files_of_values() {
     let mut cut = gob::Reader::new(&file[..file.len() - 1]);
     cut.read_raw().unwrap();
     cut.read_raw().unwrap();
-    assert!(cut.read_raw().unwrap_err().to_string().contains("unexpected end"));
+    assert!(
+        cut.read_raw()
+            .unwrap_err()
+            .to_string()
+            .contains("unexpected end")
+    );
     let limits = Limits::default().max_message(10);
-    assert!(gob::Reader::with_limits(&file[..], limits).read_raw().is_err());
+    assert!(
+        gob::Reader::with_limits(&file[..], limits)
+            .read_raw()
+            .is_err()
+    );
+}
+
+#[test]
+fn bytes_behind_a_nil_interface_value_are_dropped_with_its_message() {
+    // A peer may put a type and a length there, for versions of Go that cannot skip a nil without.
+    let mut stream = BytesMut::from(&[5, 0x10, 0, 0, 0x04, 0][..]);
+    stream.extend_from_slice(&gob::to_vec("next").unwrap());
+    let mut decoder = Decoder::new();
+    let nil = decoder.next_value(&mut stream).unwrap().unwrap();
+    assert_eq!(nil.decode::<Value>().unwrap(), Value::Nil);
+    assert_eq!(nil.decode::<Any>().unwrap(), Any::Nil);
+    assert_eq!(nil.decode::<Option<Strict>>().unwrap(), None);
+    let next = decoder.next_value(&mut stream).unwrap().unwrap();
+    assert_eq!(next.decode::<String>().unwrap(), "next");
+    assert!(stream.is_empty());
 }

@@ -208,12 +208,21 @@ fn times_in_every_position() {
     same(Meeting::default());
     same(at);
     same(vec![at, Time::now()]);
-    assert_eq!(serde_json::to_string(&at.utc()).unwrap(), "\"2024-02-29T10:30:15.123456789Z\"");
-    assert_eq!(format!("{at:?}"), "Time(2024-02-29T12:30:15.123456789+02:00)");
+    assert_eq!(
+        serde_json::to_string(&at.utc()).unwrap(),
+        "\"2024-02-29T10:30:15.123456789Z\""
+    );
+    assert_eq!(
+        format!("{at:?}"),
+        "Time(2024-02-29T12:30:15.123456789+02:00)"
+    );
 
     // A sender with a string where the time should be, as JSON people do.
     let text = gob::to_vec("2024-02-29T10:30:15Z").unwrap();
-    assert_eq!(gob::from_slice::<Time>(&text).unwrap().unix_seconds(), 1_709_202_615);
+    assert_eq!(
+        gob::from_slice::<Time>(&text).unwrap().unix_seconds(),
+        1_709_202_615
+    );
 }
 
 #[test]
@@ -255,7 +264,10 @@ fn system_times() {
     }
     assert_eq!(Time::from(before).unix_seconds(), -6);
     assert_eq!(Time::from(before).subsec_nanos(), 999_999_994);
-    assert_eq!(Time::from(before).to_string(), "1969-12-31T23:59:54.999999994Z");
+    assert_eq!(
+        Time::from(before).to_string(),
+        "1969-12-31T23:59:54.999999994Z"
+    );
 }
 
 #[cfg(feature = "chrono")]
@@ -292,7 +304,10 @@ fn times_of_the_time_crate() {
     assert_eq!(OffsetDateTime::try_from(Time::ZERO).unwrap().year(), 1);
     for date in [Date::MIN, Date::MAX] {
         let midnight = date.midnight().assume_utc();
-        assert_eq!(OffsetDateTime::try_from(Time::from(midnight)).unwrap(), midnight);
+        assert_eq!(
+            OffsetDateTime::try_from(Time::from(midnight)).unwrap(),
+            midnight
+        );
         for offset in [80_000, -80_000] {
             let zoned = Time::from(midnight).with_offset(offset).unwrap();
             let _ = OffsetDateTime::try_from(zoned);
@@ -311,7 +326,11 @@ fn jiff_times() {
     assert_eq!(Time::from(&zoned), time);
     let stamp = Timestamp::try_from(time).unwrap();
     assert_eq!(Time::from(stamp), time.utc());
-    for stamp in [Timestamp::MIN, Timestamp::MAX, Timestamp::new(-1, -5).unwrap()] {
+    for stamp in [
+        Timestamp::MIN,
+        Timestamp::MAX,
+        Timestamp::new(-1, -5).unwrap(),
+    ] {
         assert_eq!(Timestamp::try_from(Time::from(stamp)).unwrap(), stamp);
     }
     assert!(Timestamp::try_from(Time::from_unix(1 << 60, 0).unwrap()).is_err());

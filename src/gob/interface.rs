@@ -134,10 +134,7 @@ pub trait Interface: Sized {
 }
 
 /// Writes the value under its name.
-pub fn serialize<T: Interface, S: Serializer>(
-    value: &T,
-    serializer: S,
-) -> Result<S::Ok, S::Error> {
+pub fn serialize<T: Interface, S: Serializer>(value: &T, serializer: S) -> Result<S::Ok, S::Error> {
     value
         .to_any()
         .map_err(S::Error::custom)?

@@ -3,8 +3,8 @@
 use std::io::{self, Read, Write};
 
 use bytes::{Buf, BytesMut};
-use serde::de::DeserializeOwned;
 use serde::Serialize;
+use serde::de::DeserializeOwned;
 
 use super::decode::{DecodeError, DecodeErrorKind, Decoder, Limits, RawValue};
 use super::encode::{Encode, EncodeError, Encoder};

@@ -178,7 +178,8 @@ impl Time {
             [] => return Err("a time of no bytes"),
             _ => return Err("a time of an unknown version"),
         };
-        let Ok::<&[u8; 14], _>(&[a, b, c, d, e, f, g, h, n0, n1, n2, n3, z0, z1]) = bytes.try_into()
+        let Ok::<&[u8; 14], _>(&[a, b, c, d, e, f, g, h, n0, n1, n2, n3, z0, z1]) =
+            bytes.try_into()
         else {
             return Err("a time of the wrong length");
         };

@@ -55,7 +55,13 @@ impl Mirror {
     }
 
     /// One request; what Go sent back, or said was wrong.
-    pub fn ask(&mut self, what: &str, ty: &str, seed: u64, stream: &[u8]) -> Result<Vec<u8>, String> {
+    pub fn ask(
+        &mut self,
+        what: &str,
+        ty: &str,
+        seed: u64,
+        stream: &[u8],
+    ) -> Result<Vec<u8>, String> {
         let request = format!(r#"{{"do":"{what}","type":{ty},"seed":{seed}}}"#);
         let mut frames = Vec::new();
         for frame in [request.as_bytes(), stream] {

@@ -38,7 +38,17 @@ impl Random {
     }
 
     fn float(&mut self) -> f64 {
-        let edges = [0.0, 1.0, -1.0, 0.5, 17.0, 1e300, -5e-324, f64::INFINITY, f64::NEG_INFINITY];
+        let edges = [
+            0.0,
+            1.0,
+            -1.0,
+            0.5,
+            17.0,
+            1e300,
+            -5e-324,
+            f64::INFINITY,
+            f64::NEG_INFINITY,
+        ];
         match self.below(2) {
             0 => *self.pick(&edges),
             _ => self.bits() as f64 / (1 + self.below(1000)) as f64,
@@ -47,7 +57,11 @@ impl Random {
 
     fn text(&mut self) -> std::string::String {
         let letters = ['a', 'Z', '0', ' ', '\0', 'ü', 'λ', '世', '🦀'];
-        let len = if self.below(20) == 0 { 200 } else { self.below(6) };
+        let len = if self.below(20) == 0 {
+            200
+        } else {
+            self.below(6)
+        };
         (0..len).map(|_| *self.pick(&letters)).collect()
     }
 }
@@ -96,7 +110,10 @@ fn registered() -> Vec<(&'static str, Shape)> {
         ("[]string", slice(String)),
         ("[]int32", slice(Int(32))),
         ("[]interface {}", slice(Interface)),
-        ("map[string]interface {}", Map(Box::new(String), Box::new(Interface))),
+        (
+            "map[string]interface {}",
+            Map(Box::new(String), Box::new(Interface)),
+        ),
         ("main.Point", Point),
         ("main.Tree", Tree),
         ("main.Boxed", Boxed),
@@ -109,8 +126,30 @@ fn registered() -> Vec<(&'static str, Shape)> {
 impl Shape {
     pub fn random(random: &mut Random, depth: usize) -> Self {
         let leaves = [
-            Bool, Int(0), Int(8), Int(16), Int(32), Int(64), Uint(0), Uint(8), Uint(16), Uint(32), Uint(64), Float32,
-            Float64, Complex64, Complex128, String, Bytes, Interface, Point, Tree, Boxed, Version, Secret, Time,
+            Bool,
+            Int(0),
+            Int(8),
+            Int(16),
+            Int(32),
+            Int(64),
+            Uint(0),
+            Uint(8),
+            Uint(16),
+            Uint(32),
+            Uint(64),
+            Float32,
+            Float64,
+            Complex64,
+            Complex128,
+            String,
+            Bytes,
+            Interface,
+            Point,
+            Tree,
+            Boxed,
+            Version,
+            Secret,
+            Time,
         ];
         if depth > 3 || random.below(3) == 0 {
             return random.pick(&leaves).clone();
@@ -154,13 +193,16 @@ impl Shape {
                 format!(r#"{{"kind":"array","len":{len},"elem":{}}}"#, elem.json())
             }
             Map(key, elem) => {
-                format!(r#"{{"kind":"map","key":{},"elem":{}}}"#, key.json(), elem.json())
+                format!(
+                    r#"{{"kind":"map","key":{},"elem":{}}}"#,
+                    key.json(),
+                    elem.json()
+                )
             }
             Struct(fields) => {
                 let fields = fields.iter().enumerate();
-                let fields = fields.map(|(i, field)| {
-                    format!(r#"{{"name":"F{i}","type":{}}}"#, field.json())
-                });
+                let fields = fields
+                    .map(|(i, field)| format!(r#"{{"name":"F{i}","type":{}}}"#, field.json()));
                 let fields: Vec<_> = fields.collect();
                 format!(r#"{{"kind":"struct","fields":[{}]}}"#, fields.join(","))
             }
@@ -188,7 +230,11 @@ impl Shape {
             Boxed => {
                 let more = Schema::slice(Schema::interface());
                 let value = Schema::interface();
-                let fields = [("Before", Schema::string()), ("Value", value), ("More", more)];
+                let fields = [
+                    ("Before", Schema::string()),
+                    ("Value", value),
+                    ("More", more),
+                ];
                 Schema::structure("Boxed", fields)
             }
             Version => Schema::marshaler("Version", Marshaler::Binary),
@@ -210,9 +256,15 @@ impl Shape {
         let count = if depth > 5 { 0 } else { random.below(4) };
         let structure = |fields: Vec<(&str, Value)>| Value::Struct {
             name: std::string::String::new(),
-            fields: fields.into_iter().map(|(name, value)| (name.to_owned(), value)).collect(),
+            fields: fields
+                .into_iter()
+                .map(|(name, value)| (name.to_owned(), value))
+                .collect(),
         };
-        let opaque = |bytes: Vec<u8>| Value::Opaque { name: std::string::String::new(), bytes };
+        let opaque = |bytes: Vec<u8>| Value::Opaque {
+            name: std::string::String::new(),
+            bytes,
+        };
         match self {
             Bool => Value::Bool(random.below(2) == 0),
             Int(bits) => {
@@ -247,7 +299,10 @@ impl Shape {
             Tree => structure(vec![
                 ("Value", Int(0).value(random, depth)),
                 ("Kids", Slice(Box::new(Tree)).value(random, depth + 1)),
-                ("Named", Map(Box::new(String), Box::new(Tree)).value(random, depth + 1)),
+                (
+                    "Named",
+                    Map(Box::new(String), Box::new(Tree)).value(random, depth + 1),
+                ),
             ]),
             Boxed => structure(vec![
                 ("Before", String.value(random, depth)),
@@ -259,7 +314,10 @@ impl Shape {
             Time => {
                 // Whatever Go does not make of the same instant and zone, and whatever it does.
                 let seconds = random.bits() as i32;
-                let time = plugwire::gob::Time::from_unix(seconds.into(), random.below(1_000_000_000) as u32);
+                let time = plugwire::gob::Time::from_unix(
+                    seconds.into(),
+                    random.below(1_000_000_000) as u32,
+                );
                 let offset = 60 * (random.below(1400) as i32 + 1);
                 let time = time.unwrap().with_offset(offset).unwrap();
                 opaque(plugwire::gob::Marshal::marshal(&time).unwrap().into_owned())
@@ -317,7 +375,11 @@ pub fn canonical(value: Value) -> Value {
         }
         Value::Interface { name, value, .. } => {
             let (schema, value) = (Schema::interface(), Box::new(canonical(*value)));
-            Value::Interface { name, schema, value }
+            Value::Interface {
+                name,
+                schema,
+                value,
+            }
         }
         // Bytes that are text can be either.
         other => other,

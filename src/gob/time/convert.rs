@@ -159,9 +159,9 @@ mod with_jiff {
         fn try_from(time: Time) -> Result<Self, TimeRangeError> {
             let zone = match time.offset() {
                 None => TimeZone::UTC,
-                Some(seconds) => {
-                    TimeZone::fixed(Offset::from_seconds(seconds).map_err(|_| TimeRangeError(time))?)
-                }
+                Some(seconds) => TimeZone::fixed(
+                    Offset::from_seconds(seconds).map_err(|_| TimeRangeError(time))?,
+                ),
             };
             Ok(Timestamp::try_from(time)?.to_zoned(zone))
         }
