@@ -132,10 +132,8 @@ fn dynamic_values_stand_in_structs_and_decode_later() {
     ]);
     let list: Vec<Any> = list.to_any().unwrap().decode().unwrap();
     assert_eq!(list[0], Any::Int64(1));
-    assert_eq!(
-        list[1].decode::<BTreeMap<String, bool>>().unwrap()["k"],
-        true
-    );
+    let entries: BTreeMap<String, bool> = list[1].decode().unwrap();
+    assert_eq!(entries, BTreeMap::from([("k".into(), true)]));
 }
 
 #[test]
@@ -447,4 +445,19 @@ fn files_of_values() {
             .read_raw()
             .is_err()
     );
+}
+
+#[test]
+fn bytes_behind_a_nil_interface_value_are_dropped_with_its_message() {
+    // A peer may put a type and a length there, for versions of Go that cannot skip a nil without.
+    let mut stream = BytesMut::from(&[5, 0x10, 0, 0, 0x04, 0][..]);
+    stream.extend_from_slice(&gob::to_vec("next").unwrap());
+    let mut decoder = Decoder::new();
+    let nil = decoder.next_value(&mut stream).unwrap().unwrap();
+    assert_eq!(nil.decode::<Value>().unwrap(), Value::Nil);
+    assert_eq!(nil.decode::<Any>().unwrap(), Any::Nil);
+    assert_eq!(nil.decode::<Option<Strict>>().unwrap(), None);
+    let next = decoder.next_value(&mut stream).unwrap().unwrap();
+    assert_eq!(next.decode::<String>().unwrap(), "next");
+    assert!(stream.is_empty());
 }

@@ -14,7 +14,7 @@ use std::fmt::Debug;
 use bytes::BytesMut;
 use mirror::Mirror;
 use plugwire::gob::{
-    self, Any, BinaryMarshaled, Complex, Decoder, GobEncoded, RawValue, Time, Value,
+    self, Any, BinaryMarshaled, Complex, Decoder, GobEncoded, RawValue, TextMarshaled, Time, Value,
 };
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -81,6 +81,67 @@ fn random_values_go_from_go_through_rust_to_go() {
             reply.unwrap_or_else(|err| panic!("{err}\n{any:?}"));
         }
     });
+}
+
+#[test]
+fn random_values_come_back_in_rust_alone() {
+    for_seeds(5000, |_, random| {
+        let shape = Shape::random(random, 0);
+        let value = shape.value(random, 0);
+        let bytes = gob::to_vec_as(&shape.schema(), &value).unwrap();
+        let received = raw(&bytes);
+        let back: Value = received.decode().unwrap();
+        assert_eq!(canonical(back.clone()), canonical(value), "{shape:?}");
+        let again = gob::to_vec_as(&received.schema(), &back).unwrap();
+        assert_eq!(again, bytes, "{shape:?}");
+        received.decode::<()>().unwrap();
+        // Whatever is read in another way must be read to its end, or refused.
+        let _ = received.decode::<serde_json::Value>();
+        if let Ok(any) = received.decode::<Any>() {
+            let held = gob::to_vec(&any).unwrap();
+            assert_eq!(gob::from_slice::<Any>(&held).unwrap().name(), any.name());
+        }
+    });
+}
+
+#[test]
+fn the_mirror_tells_values_apart() {
+    let Some(mut go) = Mirror::start() else {
+        return;
+    };
+    let point = r#"{"kind":"point"}"#;
+    let made = go.ask("make", point, 3, &[]).unwrap();
+    assert_eq!(go.ask("compare", point, 0, &made), Ok(vec![]));
+    let value: Point = gob::from_slice(&made).unwrap();
+    let other = Point {
+        y: value.y ^ 1,
+        ..value
+    };
+    let err = go.ask("compare", point, 0, &gob::to_vec(&other).unwrap());
+    assert!(err.unwrap_err().contains("made"));
+    assert!(go.ask("mirror", r#"{"kind":"string"}"#, 0, &made).is_err());
+}
+
+#[test]
+fn go_has_no_use_for_text_marshalers() {
+    let Some(mut go) = Mirror::start() else {
+        return;
+    };
+    #[derive(Serialize, Deserialize)]
+    #[serde(rename = "Point")]
+    struct Labelled {
+        #[serde(rename = "Label")]
+        label: TextMarshaled<String>,
+        #[serde(rename = "X")]
+        x: i64,
+    }
+    let label = TextMarshaled("text".to_owned());
+    let bytes = gob::to_vec(&label).unwrap();
+    assert!(go.ask("mirror", r#"{"kind":"string"}"#, 0, &bytes).is_err());
+    // But it can skip one.
+    let bytes = gob::to_vec(&Labelled { label, x: 5 }).unwrap();
+    let reply = go.ask("mirror", r#"{"kind":"point"}"#, 0, &bytes).unwrap();
+    assert_eq!(gob::from_slice::<Point>(&reply).unwrap().x, 5);
 }
 
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]

@@ -3,7 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use bytes::BytesMut;
-use plugwire::gob::{self, Any, Decoder, Encoder, Limits, Value};
+use plugwire::gob::{
+    self, Any, BinaryMarshaled, Complex, Decoder, Encoder, GobEncoded, Limits, Time, Value,
+};
 use proptest::collection::{btree_map, btree_set, vec};
 use proptest::option;
 use proptest::prelude::*;
@@ -36,7 +38,20 @@ struct Node {
     set: BTreeSet<u16>,
     any: Any,
     anys: Vec<Any>,
+    special: Special,
     children: Vec<Node>,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+struct Special {
+    time: Time,
+    maybe: Option<Time>,
+    complex: Vec<Complex>,
+    #[serde(with = "gob::binary_marshaler")]
+    opaque: [u8; 2],
+    opaques: Vec<GobEncoded>,
+    named: BTreeMap<String, BinaryMarshaled<String>>,
+    dynamic: Value,
 }
 
 fn leaf() -> impl Strategy<Value = Leaf> {
@@ -57,6 +72,34 @@ fn leaf() -> impl Strategy<Value = Leaf> {
             yes,
             letter,
         })
+}
+
+fn special() -> impl Strategy<Value = Special> {
+    let time = (any::<i64>(), 0u32..1_000_000_000, option::of(1i32..50_000));
+    let time = time.prop_map(|(seconds, nanos, offset)| {
+        let time = Time::from_unix(seconds / 2, nanos).unwrap();
+        offset.map_or(time, |offset| time.with_offset(offset).unwrap())
+    });
+    (
+        time.clone(),
+        option::of(time),
+        vec((-1e9..1e9, -1.0..1.0).prop_map(Complex::from), 0..3),
+        any::<[u8; 2]>(),
+        vec(vec(any::<u8>(), 0..20).prop_map(GobEncoded), 0..3),
+        btree_map(".{0,3}", ".{0,9}".prop_map(BinaryMarshaled), 0..3),
+        interface(),
+    )
+        .prop_map(
+            |(time, maybe, complex, opaque, opaques, named, any)| Special {
+                time,
+                maybe: maybe.filter(|time| *time != Time::ZERO),
+                complex,
+                opaque,
+                opaques,
+                named,
+                dynamic: gob::from_slice(&gob::to_vec(&any).unwrap()).unwrap(),
+            },
+        )
 }
 
 fn interface() -> impl Strategy<Value = Any> {
@@ -107,6 +150,7 @@ fn node() -> impl Strategy<Value = Node> {
             btree_set(any::<u16>(), 0..4),
             interface(),
             vec(interface(), 0..3),
+            special(),
         ),
     )
         .prop_map(|(a, b, c, d)| Node {
@@ -124,6 +168,7 @@ fn node() -> impl Strategy<Value = Node> {
             set: d.1,
             any: d.2,
             anys: d.3,
+            special: d.4,
             children: Vec::new(),
         });
     flat.prop_recursive(2, 6, 3, |inner| {
@@ -182,7 +227,10 @@ proptest! {
         let mut buf = BytesMut::from(&bytes[..]);
         let mut decoder = Decoder::with_limits(Limits::default().max_message(1 << 20));
         while let Ok(Some(value)) = decoder.next_value(&mut buf) {
-            let _ = value.decode::<Value>();
+            if let Ok(dynamic) = value.decode::<Value>() {
+                let _ = gob::to_vec_as(&value.schema(), &dynamic);
+                let _ = gob::to_vec(&dynamic);
+            }
             let _ = value.decode::<Node>();
         }
     }
@@ -199,7 +247,10 @@ proptest! {
         bytes.splice(at..end, noise);
         let (mut decoder, mut buf) = (Decoder::new(), BytesMut::from(&bytes[..]));
         while let Ok(Some(value)) = decoder.next_value(&mut buf) {
-            let _ = value.decode::<Value>();
+            if let Ok(dynamic) = value.decode::<Value>() {
+                let _ = gob::to_vec_as(&value.schema(), &dynamic);
+                let _ = gob::to_vec(&dynamic);
+            }
             let _ = value.decode::<Node>();
             if let Ok(any) = value.decode::<Any>() {
                 let _ = gob::to_vec(&any);

@@ -91,9 +91,13 @@ fn every_vector_decodes_as_a_dynamic_value_and_is_skipped_as_a_unit() {
     }
 }
 
-/// Whether a message defines a type in the middle of a value. What is encoded here defines it before the value.
-fn defines_within(name: &str) -> bool {
+/// Whether a stream's messages can differ from Go's although the values are the same: where they define a type in the
+/// middle of a value, which is done before the value here, and where Go has used up two numbers for a type with an
+/// encoding of its own.
+fn may_differ(name: &str) -> bool {
     let names = [
+        "any_strings",
+        "any_ints",
         "any_struct",
         "any_pointer",
         "any_short",
@@ -101,19 +105,16 @@ fn defines_within(name: &str) -> bool {
         "any_map",
         "any_time",
         "any_slice",
-        "any_strings",
-        "any_ints",
+        "any_dict",
         "anything",
-        "stream_any",
-        "stream_boxed",
-        "outers",
         "reply",
         "stringer",
         "boxed",
         "inlined",
         "anys",
-        "any_dict",
-        "any_args",
+        "stream_any",
+        "stream_boxed",
+        "stream_times",
     ];
     names.iter().any(|series| name.starts_with(series))
 }
@@ -168,7 +169,7 @@ fn every_vector_encodes_again_as_a_dynamic_value() {
             exact += 1;
         } else {
             assert!(
-                defines_within(&vector.name),
+                may_differ(&vector.name),
                 "{}\n{}\n{}",
                 vector.name,
                 to_hex(&out),
@@ -230,7 +231,10 @@ fn a_pointer_to_zero_arrives_as_nil() {
 fn prod(bytes: &[u8]) {
     let (mut decoder, mut buf) = (gob::Decoder::new(), bytes::BytesMut::from(bytes));
     while let Ok(Some(value)) = decoder.next_value(&mut buf) {
-        let _ = value.decode::<Value>();
+        if let Ok(dynamic) = value.decode::<Value>() {
+            let _ = gob::to_vec_as(&value.schema(), &dynamic);
+            let _ = gob::to_vec(&dynamic);
+        }
         let _ = value.decode::<()>();
         let _ = value.decode::<serde_json::Value>();
         let _ = value.decode::<types::Outer>();

@@ -26,7 +26,8 @@
 //! ```
 //!
 //! Streams of many values, as net/rpc has one in each direction of a connection, go through an [`Encoder`] and a
-//! [`Decoder`], which remember the types that were sent. Neither does any I/O.
+//! [`Decoder`], which remember the types that were sent. Neither does any I/O; a [`Writer`] and a [`Reader`] do, for
+//! files of gobs and blocking connections.
 //!
 //! # Types
 //!
@@ -43,16 +44,33 @@
 //! | tuples, tuple structs | structs with fields `A`, `B`, `C`, … |
 //! | newtype structs, `Box<T>` | what is inside |
 //! | `Option<T>` | `*T`: `None` is nil and left out; a pointer to zero is left out, too |
-//! | enums without data | `string`, the variant's name |
+//! | enums without data | `string`, the variant's name; with `serde_repr`, an integer |
 //! | `()` | a nil `interface{}`; on arrival, anything |
 //! | unit structs | `struct{}` |
-//! | [`Any`] | `interface{}` |
+//! | [`Any`], [`Value`], enums made by [`interface!`] | `interface{}`, `error` and other interface types |
+//! | [`Complex`] | `complex64`, `complex128` |
+//! | [`Time`] | `time.Time`; a `time.Duration` is an `i64` |
+//! | types that implement [`Marshal`], and bytes in [`GobEncoded`] or [`BinaryMarshaled`] | types that implement `GobEncoder` or `BinaryMarshaler` |
 //! | addresses, paths, ids and times of other crates | mostly `string`: gob counts as a human-readable format |
 //!
 //! Go sees only fields whose names begin with a capital letter: `#[serde(rename_all = "PascalCase")]` on a struct is the
 //! usual way there.
 //!
-//! Enums with data have no counterpart, and encoding one is an error.
+//! Enums with data have no counterpart, and encoding one is an error. Go's way to say that a value is one of several
+//! types is an interface, for which [`interface!`] declares an enum.
+//!
+//! # Types that cannot be learned
+//!
+//! Encoding runs a type's `Deserialize` once, against zeros and some well-known texts such as addresses and ids, and notes
+//! what it asks for. There are types for which that fails, with an error that names the type and the field:
+//!
+//! - Those whose `Deserialize` accepts none of what it is tried with. Where they have `Display` and `FromStr`,
+//!   `#[serde(with = "plugwire::gob::as_string")]` on the field sends them as text and needs no `Deserialize`; where they
+//!   are bytes to Go, [`binary_marshaler`] does.
+//! - Structs with a `#[serde(flatten)]` field, of which serde tells nothing beforehand. They decode, and encode with a
+//!   [`Schema`] made by hand: see [`to_vec_as`] and [`Encoder::encode_as`], which take any `Serialize`.
+//! - `#[serde(untagged)]` enums are interface values, and work as long as they hold basic values, lists and maps. Those
+//!   with a tag inside of their content cannot be told to Go.
 //!
 //! gob does not send zero values of fields, so a field cannot tell zero from absent. A field left out is zero on
 //! arrival; `#[serde(default)]` is not needed, and has a say only where a type has no zero value, such as an enum

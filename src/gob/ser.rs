@@ -6,6 +6,7 @@ mod compound;
 mod handed;
 mod named_fields;
 
+use std::fmt::Display;
 use std::sync::{Arc, LazyLock};
 
 use bytes::BytesMut;
@@ -167,10 +168,11 @@ impl<'a, 's> Ser<'a, 's> {
             _ => {
                 self.begin(false);
                 put_bytes(self.st.out, value.name().as_bytes());
-                let mut body = BytesMut::new();
-                let id = put_basic(&mut body, value);
-                put_int(self.st.out, i64::from(id.0));
-                put_bytes(self.st.out, &body);
+                put_int(self.st.out, i64::from(handed::basic_id(value).0));
+                let at = self.st.out.len();
+                put_byte(self.st.out, 0);
+                put_basic(self.st.out, value);
+                close_length(self.st.out, at, 1);
                 Ok(true)
             }
         }
@@ -343,6 +345,10 @@ impl<'a, 's> Serializer for Ser<'a, 's> {
     #[inline]
     fn serialize_str(self, value: &str) -> Result<bool, EncodeError> {
         self.text(value.as_bytes(), Id::STRING, "string")
+    }
+
+    fn collect_str<T: Display + ?Sized>(self, value: &T) -> Result<bool, EncodeError> {
+        self.display(value)
     }
 
     fn serialize_bytes(self, value: &[u8]) -> Result<bool, EncodeError> {

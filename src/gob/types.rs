@@ -90,6 +90,8 @@ pub(crate) struct Types {
 impl Types {
     /// A sender may skip this many ids before the rest goes to the map: memory follows what was received.
     const GAP: usize = 64;
+    /// Descriptions that are longer than this end soon.
+    const MAX_TEXT: usize = 4096;
 
     pub(crate) fn len(&self) -> usize {
         self.count
@@ -213,7 +215,8 @@ impl Types {
             text.push_str(basic);
             return;
         }
-        if depth == 0 {
+        // A few hundred bytes of definitions can describe a type whose text would fill all memory.
+        if depth == 0 || text.len() > Self::MAX_TEXT {
             text.push('…');
             return;
         }
@@ -357,6 +360,24 @@ mod tests {
         let mut types = Types::default();
         types.insert(Id(64), slice(Id(64)));
         assert!(types.describe(Id(64)).starts_with("[][][]"));
+    }
+
+    #[test]
+    fn descriptions_of_types_within_types_stay_short() {
+        let mut types = Types::default();
+        for id in 64..74 {
+            let fields = (0..50).map(|_| Field {
+                name: "F".into(),
+                id: Id(id + 1),
+            });
+            let ty = StructType {
+                fields: fields.collect(),
+                name: Box::default(),
+            };
+            types.insert(Id(id), Type::Struct(ty));
+        }
+        types.insert(Id(74), slice(Id::INT));
+        assert!(types.describe(Id(64)).len() < 10_000);
     }
 
     #[test]

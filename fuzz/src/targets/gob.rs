@@ -4,13 +4,16 @@ use std::collections::{BTreeMap, HashMap};
 use std::fmt::Debug;
 
 use bytes::BytesMut;
-use plugwire::gob::{self, Any, DecodeErrorKind, Decoder, RawValue, Value};
+use plugwire::gob::{self, Any, Complex, DecodeErrorKind, Decoder, RawValue, Time, Value};
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 use serde_bytes::ByteBuf;
 
 use super::source::Source;
-use super::types::{Borrowed, Chain, Color, Either, Empty, Flat, Knot, Mood, Node, Tagged, Unit};
+use super::types::{
+    Borrowed, Cause, Chain, Color, Either, Empty, Failure, Flat, Knot, Meeting, Mood, Node, Tagged,
+    Unit,
+};
 
 /// The values of a stream, up to what is wrong with it.
 fn values(data: &[u8]) -> (Vec<RawValue>, Option<DecodeErrorKind>) {
@@ -52,8 +55,17 @@ pub fn gob_typed(data: &[u8]) {
             (i64, String, f64), (Color, (u8, [bool; 2]), Option<char>), [i8; 3], [Color; 2],
             char, Color, Mood, Vec<Mood>, u8, i16, u32, i128, u128, f32, ByteBuf, Vec<u8>, String,
             &str, &[u8], Borrowed<'_>, Flat, Either, Tagged, Knot, Chain, Vec<Option<Any>>,
-            std::time::Duration, std::net::IpAddr, std::ops::Range<i64>, Result<i64, String>,
+            std::time::Duration, Time, Option<Time>,
+            Vec<Complex>, Failure, Vec<Failure>, BTreeMap<String, Failure>, Cause, Meeting, std::net::IpAddr, std::ops::Range<i64>, Result<i64, String>,
         }
+    }
+    for time in values.iter().filter_map(try_as::<Time>) {
+        // Every time has a text, and those in its form are read from it.
+        let again = time.to_string().parse::<Time>();
+        assert!(
+            again.is_err() || again.is_ok_and(|again| again.subsec_nanos() == time.subsec_nanos())
+        );
+        let _ = std::time::SystemTime::try_from(time);
     }
     let alone = gob::from_slice::<Node>(data).is_ok();
     if let Some(first) = values.first() {

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use plugwire::gob::Any;
+use plugwire::gob::{Any, Time};
 use serde::{Deserialize, Serialize};
 use serde_bytes::ByteBuf;
 
@@ -109,6 +109,43 @@ pub struct Borrowed<'a> {
     pub name: &'a str,
     #[serde(borrow, default)]
     pub blob: Option<&'a [u8]>,
+}
+
+plugwire::gob::interface! {
+    /// Go's `error`, or any other interface.
+    #[derive(Clone, Debug, PartialEq)]
+    pub enum Failure {
+        "main.Cause" | "*main.Cause" => Cause(Box<Cause>),
+        "main.Node" | "Node" => Node(Box<Node>),
+        "string" => Text(String),
+        _ => Other(Any),
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
+pub struct Cause {
+    pub name: String,
+    pub any: Option<Failure>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
+pub struct Meeting {
+    pub at: Time,
+    pub until: Option<Time>,
+    #[serde(with = "plugwire::gob::complex")]
+    pub value: (f64, f64),
+}
+
+impl Default for Meeting {
+    fn default() -> Self {
+        Meeting {
+            at: Time::ZERO,
+            until: None,
+            value: (0.0, 0.0),
+        }
+    }
 }
 
 /// Contains itself with nothing in between that takes a byte.

@@ -12,7 +12,7 @@ use super::parts::Key;
 use super::zero::Zero;
 use super::{Cx, De};
 use crate::gob::decode::{DecodeError, DecodeErrorKind};
-use crate::gob::types::{Id, StructType, Types};
+use crate::gob::types::{Field, Id, StructType, Types};
 use crate::gob::walk;
 
 /// The zeros that a struct still gets when its sender has no more fields for it.
@@ -160,18 +160,31 @@ enum Turn<'n> {
     Zero { name: &'n str, id: Option<Id> },
 }
 
+/// The same for a struct, as little as can be: it is noted for every field.
+#[derive(Clone, Copy)]
+enum FieldTurn<'t> {
+    None,
+    Sent(&'t Field),
+    Zero(&'t Field),
+    /// A field that the sender does not have.
+    Rest(&'static str),
+}
+
 /// Fields of a struct: those the sender sent, zeros for those it left out, zeros for those it does not have.
 pub(super) struct StructAccess<'a, 't, 'de> {
     cx: &'a mut Cx<'t, 'de>,
     ty: &'t StructType,
     /// For [`walk::field`]: one more than the number of the last field that was read.
     delta: u64,
-    /// The field whose value comes next in the bytes; None at the end.
-    present: Option<usize>,
+    /// The field whose value comes next in the bytes; [`NO_FIELD`] at the end.
+    present: usize,
     next: usize,
+    turn: FieldTurn<'t>,
     rest: Rest,
-    turn: Option<Turn<'t>>,
 }
+
+/// No struct has so many.
+const NO_FIELD: usize = usize::MAX;
 
 impl<'a, 't, 'de> StructAccess<'a, 't, 'de> {
     pub(super) fn new<V: Visitor<'de>>(
@@ -179,29 +192,30 @@ impl<'a, 't, 'de> StructAccess<'a, 't, 'de> {
         ty: &'t StructType,
         fields: &'static [&'static str],
     ) -> Result<Self, DecodeError> {
-        let mut delta = 0;
-        let present = walk::field(&mut cx.cursor, &mut delta, ty.fields.len())?;
-        Ok(Self {
+        let mut access = Self {
             cx,
             ty,
-            delta,
-            present,
+            delta: 0,
+            present: NO_FIELD,
             next: 0,
+            turn: FieldTurn::None,
             rest: Rest::new::<V>(fields),
-            turn: None,
-        })
+        };
+        access.advance()?;
+        Ok(access)
     }
 
     #[inline]
     fn advance(&mut self) -> Result<(), DecodeError> {
-        self.present = walk::field(&mut self.cx.cursor, &mut self.delta, self.ty.fields.len())?;
+        let present = walk::field(&mut self.cx.cursor, &mut self.delta, self.ty.fields.len())?;
+        self.present = present.unwrap_or(NO_FIELD);
         Ok(())
     }
 
     /// Skips what the visitor did not ask for.
     pub(super) fn finish(mut self) -> Result<(), DecodeError> {
-        while let Some(index) = self.present {
-            self.cx.skip(self.ty.fields[index].id)?;
+        while let Some(field) = self.ty.fields.get(self.present) {
+            self.cx.skip(field.id)?;
             self.advance()?;
         }
         Ok(())
@@ -210,67 +224,97 @@ impl<'a, 't, 'de> StructAccess<'a, 't, 'de> {
     pub(super) fn explain(&self, err: DecodeError) -> DecodeError {
         self.rest.explain(err)
     }
-}
 
-impl<'de> de::MapAccess<'de> for StructAccess<'_, '_, 'de> {
-    type Error = DecodeError;
+    /// The next field that the sender left out or does not have.
+    fn next_rest(&mut self) -> Option<&'static str> {
+        let ty = self.ty;
+        self.rest.next(|index, name| {
+            // Both sides usually list their fields in the same order.
+            ty.fields
+                .get(index)
+                .is_some_and(|field| &*field.name == name)
+                || ty.fields.iter().any(|field| &*field.name == name)
+        })
+    }
 
-    fn next_key_seed<K: DeserializeSeed<'de>>(
+    /// The key of a field that may have been left out. What was sent is usual, and inlined.
+    #[inline(never)]
+    fn next_left_out<K: DeserializeSeed<'de>>(
         &mut self,
         seed: K,
     ) -> Result<Option<K::Value>, DecodeError> {
         while let Some(field) = self.ty.fields.get(self.next) {
             let index = self.next;
             self.next += 1;
-            let name = &*field.name;
-            if self.present == Some(index) {
-                let id = field.id;
-                self.turn = Some(Turn::Sent { name, id });
-            } else if self.rest.takes_zero(name) {
-                self.turn = Some(Turn::Zero {
-                    name,
-                    id: Some(field.id),
-                });
+            if self.present == index {
+                self.turn = FieldTurn::Sent(field);
+            } else if self.rest.takes_zero(&field.name) {
+                self.turn = FieldTurn::Zero(field);
             } else {
                 continue;
             }
-            return self.rest.key(name, seed).map(Some);
+            return self.rest.key(&field.name, seed).map(Some);
         }
-        let ty = self.ty;
-        let Some(name) = self.rest.next(|index, name| {
-            // Both sides usually list their fields in the same order.
-            ty.fields
-                .get(index)
-                .is_some_and(|field| &*field.name == name)
-                || ty.fields.iter().any(|field| &*field.name == name)
-        }) else {
+        let Some(name) = self.next_rest() else {
             return Ok(None);
         };
-        self.turn = Some(Turn::Zero { name, id: None });
+        self.turn = FieldTurn::Rest(name);
         self.rest.key(name, seed).map(Some)
     }
 
+    #[inline(never)]
+    fn zero<V: DeserializeSeed<'de>>(
+        &mut self,
+        seed: V,
+        name: &str,
+        id: Option<Id>,
+    ) -> Result<V::Value, DecodeError> {
+        let zero = Zero::new(self.cx.types, id, self.cx.max_depth - self.cx.depth);
+        self.rest.zero(seed, name, zero)
+    }
+}
+
+impl<'de> de::MapAccess<'de> for StructAccess<'_, '_, 'de> {
+    type Error = DecodeError;
+
+    #[inline]
+    fn next_key_seed<K: DeserializeSeed<'de>>(
+        &mut self,
+        seed: K,
+    ) -> Result<Option<K::Value>, DecodeError> {
+        match self.ty.fields.get(self.next) {
+            Some(field) if self.present == self.next => {
+                self.next += 1;
+                self.turn = FieldTurn::Sent(field);
+                self.rest.key(&field.name, seed).map(Some)
+            }
+            _ => self.next_left_out(seed),
+        }
+    }
+
+    #[inline]
     fn next_value_seed<V: DeserializeSeed<'de>>(
         &mut self,
         seed: V,
     ) -> Result<V::Value, DecodeError> {
-        match self.turn.take() {
-            Some(Turn::Sent { name, id }) => {
-                let value = seed
-                    .deserialize(De {
-                        cx: &mut *self.cx,
-                        id,
-                        alone: false,
-                    })
-                    .map_err(|err| err.within(name))?;
-                self.advance()?;
-                Ok(value)
+        match std::mem::replace(&mut self.turn, FieldTurn::None) {
+            FieldTurn::Sent(field) => {
+                let de = De {
+                    cx: &mut *self.cx,
+                    id: field.id,
+                    alone: false,
+                };
+                match seed.deserialize(de) {
+                    Ok(value) => {
+                        self.advance()?;
+                        Ok(value)
+                    }
+                    Err(err) => Err(err.within(&*field.name)),
+                }
             }
-            Some(Turn::Zero { name, id }) => {
-                let zero = Zero::new(self.cx.types, id, self.cx.max_depth - self.cx.depth);
-                self.rest.zero(seed, name, zero)
-            }
-            None => Err(de::Error::custom("a value was asked for without its key")),
+            FieldTurn::Zero(field) => self.zero(seed, &field.name, Some(field.id)),
+            FieldTurn::Rest(name) => self.zero(seed, name, None),
+            FieldTurn::None => Err(de::Error::custom("a value was asked for without its key")),
         }
     }
 }

@@ -25,18 +25,17 @@ impl ser::Error for NotByte {
     }
 }
 
-/// How many bytes are gathered before they are written: few enough to stay in the fastest cache.
-const BLOCK: usize = 1024;
-
 /// Calls back with blocks of the bytes that the items are, and with items that are no bytes.
+///
+/// `N` bytes are gathered before they are written.
 #[inline]
-pub(super) fn gather<S, I: Iterator<Item: Serialize>, E>(
+pub(super) fn gather<const N: usize, S, I: Iterator<Item: Serialize>, E>(
     mut items: I,
     state: &mut S,
     put: impl Fn(&mut S, &[u8]),
     odd: impl Fn(&mut S, I::Item) -> Result<(), E>,
 ) -> Result<(), E> {
-    let mut block = [0; BLOCK];
+    let mut block = [0; N];
     loop {
         let (mut taken, mut last) = (0, None);
         for (slot, item) in block.iter_mut().zip(&mut items) {
@@ -52,7 +51,7 @@ pub(super) fn gather<S, I: Iterator<Item: Serialize>, E>(
         put(state, &block[..taken]);
         match last {
             Some(item) => odd(state, item)?,
-            None if taken < BLOCK => return Ok(()),
+            None if taken < N => return Ok(()),
             None => {}
         }
     }

@@ -93,12 +93,18 @@ impl<'a, 's> Items<'a, 's> {
     }
 
     /// Writes the bytes that the items are, as far as they are bytes.
-    fn extend_bytes<I: Iterator<Item: Serialize>>(&mut self, items: I) -> Result<(), EncodeError> {
+    ///
+    /// Not inlined: the block must not be on the stack of every value that this one is in.
+    #[inline(never)]
+    fn extend_bytes<const N: usize, I: Iterator<Item: Serialize>>(
+        &mut self,
+        items: I,
+    ) -> Result<(), EncodeError> {
         let put = |list: &mut Self, bytes: &[u8]| {
             list.st.out.extend_from_slice(bytes);
             list.count += bytes.len();
         };
-        gather(items, self, put, |list, item| {
+        gather::<N, _, _, _>(items, self, put, |list, item| {
             // Says what is wrong with it, unless it is a byte after all.
             list.push(list.elem, &item)?;
             list.count += 1;
@@ -287,7 +293,9 @@ impl Compound<'_, '_> {
         items: I,
     ) -> Result<(), EncodeError> {
         match self {
-            Self::Items(list) => list.extend_bytes(items),
+            // Clearing a block costs time as well.
+            Self::Items(list) if list.declared < 4096 => list.extend_bytes::<128, _>(items),
+            Self::Items(list) => list.extend_bytes::<16384, _>(items),
             Self::Fields(_) => Ok(()),
         }
     }

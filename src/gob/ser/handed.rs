@@ -1,9 +1,12 @@
 //! Values that came past serde: interface values, complex numbers, and values with nothing known about them.
 
-use bytes::BytesMut;
+use std::fmt::{Display, Write};
 
-use super::{DICTIONARY, LIST, Ser, State};
-use crate::gob::any::{self, Hand};
+use bytes::BytesMut;
+use serde::Serializer;
+
+use super::{DICTIONARY, LIST, Ser, Slot, State};
+use crate::gob::any::{self, Any, Hand};
 use crate::gob::encode::{EncodeError, EncodeErrorKind};
 use crate::gob::types::{Id, StructType, Type, Types};
 use crate::gob::value::Value;
@@ -17,7 +20,39 @@ pub(super) fn is_opaque(types: &Types, id: Id) -> bool {
     matches!(types.get(id), Some(Type::Opaque { .. }))
 }
 
+/// The type under which a basic value goes into an interface value.
+pub(super) fn basic_id(value: &Any) -> Id {
+    match value {
+        Any::Bool(_) => Id::BOOL,
+        Any::Int(_) | Any::Int8(_) | Any::Int16(_) | Any::Int32(_) | Any::Int64(_) => Id::INT,
+        Any::Uint(_) | Any::Uint8(_) | Any::Uint16(_) | Any::Uint32(_) | Any::Uint64(_) => Id::UINT,
+        Any::Float32(_) | Any::Float64(_) => Id::FLOAT,
+        Any::String(_) => Id::STRING,
+        Any::Bytes(_) => Id::BYTES,
+        Any::Nil | Any::Named(_) => Id::INTERFACE,
+    }
+}
+
 impl Ser<'_, '_> {
+    /// Writes what a value prints, into the buffer itself.
+    pub(super) fn display<T: Display + ?Sized>(mut self, value: &T) -> Result<bool, EncodeError> {
+        if self.id != Id::STRING {
+            return self.serialize_str(&value.to_string());
+        }
+        let start = self.st.out.len();
+        self.begin(false);
+        let at = self.st.out.len();
+        put_byte(self.st.out, 0);
+        write!(self.st.out, "{value}")
+            .map_err(|_| EncodeErrorKind::Custom("a value that cannot be printed".into()))?;
+        if self.st.out.len() == at + 1 && matches!(self.slot, Slot::Field(_)) {
+            self.st.out.truncate(start);
+            return Ok(false);
+        }
+        close_length(self.st.out, at, 1);
+        Ok(true)
+    }
+
     /// Writes what is in the hand.
     pub(super) fn handed(mut self) -> Result<bool, EncodeError> {
         match any::take_over() {
