@@ -27,6 +27,7 @@ pub(super) struct Dialed {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Listener {
     /// The one with this number.
+    #[cfg_attr(not(unix), allow(dead_code, reason = "a port does not tell"))]
     Process(u32),
     /// One of this machine.
     Local,
