@@ -603,6 +603,38 @@ async fn the_versions_of_the_host_are_negotiated() {
     assert!(place.sockets().is_empty());
 }
 
+/// A host that has died is one whose end of the pipe is closed.
+async fn abandoned(place: &Place, afterwards: &str) -> std::process::ExitStatus {
+    let mut command = tokio::process::Command::from(place.command(afterwards));
+    let mut plugin = command
+        .env(&*HANDSHAKE.magic_cookie_key, &*HANDSHAKE.magic_cookie_value)
+        .stdin(std::process::Stdio::null())
+        .stdout(std::process::Stdio::piped())
+        .stderr(std::process::Stdio::null())
+        .kill_on_drop(true)
+        .spawn()
+        .unwrap();
+    let mut stdout = BufReader::new(plugin.stdout.take().unwrap());
+    let mut line = String::new();
+    stdout.read_line(&mut line).await.unwrap();
+    assert!(line.starts_with("1|1|unix|"), "{line}");
+    drop(stdout);
+    timeout(PATIENCE, plugin.wait()).await.unwrap().unwrap()
+}
+
+#[tokio::test]
+async fn a_plugin_does_not_outlive_its_host() {
+    let place = Place::new();
+    assert_eq!(abandoned(&place, "").await.code(), Some(7));
+    assert!(place.sockets().is_empty());
+}
+
+#[tokio::test]
+async fn a_plugin_that_will_not_end_without_its_host_is_ended() {
+    let place = Place::new();
+    assert_eq!(abandoned(&place, "linger").await.code(), Some(1));
+}
+
 #[test]
 fn a_plugin_started_by_hand_says_so() {
     let place = Place::new();
