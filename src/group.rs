@@ -1,9 +1,9 @@
 //! Files that a group shares.
 
+use std::fs::Permissions;
 use std::io;
+use std::os::unix::fs::{PermissionsExt, chown};
 use std::path::Path;
-
-use rustix::fs::{Gid, Mode, chmod, chown};
 
 /// Gives a file to a group, by name or number, and sets its mode. (`setGroupWritable`)
 pub(crate) fn share(path: &Path, group: &str, mode: u32) -> io::Result<()> {
@@ -18,9 +18,8 @@ pub(crate) fn share(path: &Path, group: &str, mode: u32) -> io::Result<()> {
         }
     };
     // The mode comes last, so that the former group never has the new one's rights.
-    chown(path, None, Some(Gid::from_raw(group)))?;
-    chmod(path, Mode::from_bits_truncate(mode))?;
-    Ok(())
+    chown(path, None, Some(group))?;
+    std::fs::set_permissions(path, Permissions::from_mode(mode))
 }
 
 /// Looks a group up in `/etc/group`: `name:password:number:members`.

@@ -115,6 +115,7 @@ pub mod handshake;
 pub mod host;
 pub mod mux;
 pub mod plugin;
+#[cfg_attr(not(unix), allow(dead_code, reason = "sockets are no files there"))]
 mod private_dir;
 #[cfg(unix)]
 mod readiness;

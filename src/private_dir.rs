@@ -17,9 +17,7 @@ impl PrivateDir {
     /// Makes a fresh one in `base`. Making it is the check that nobody else has it.
     pub(crate) fn create_in(base: &Path) -> io::Result<Self> {
         const ATTEMPTS: usize = 10_000;
-        let mut builder = DirBuilder::new();
-        #[cfg(unix)]
-        std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+        let builder = builder();
         let mut last = io::ErrorKind::AlreadyExists.into();
         for _ in 0..ATTEMPTS {
             let path = base.join(format!("{PREFIX}{}", random()));
@@ -53,6 +51,19 @@ impl Drop for PrivateDir {
             tracing::warn!(path = %self.0.display(), %error, "cannot remove the directory");
         }
     }
+}
+
+#[cfg(unix)]
+fn builder() -> DirBuilder {
+    use std::os::unix::fs::DirBuilderExt;
+    let mut builder = DirBuilder::new();
+    builder.mode(0o700);
+    builder
+}
+
+#[cfg(not(unix))]
+fn builder() -> DirBuilder {
+    DirBuilder::new()
 }
 
 /// A number that differs from process to process and from call to call: the keys of the standard

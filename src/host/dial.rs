@@ -27,10 +27,11 @@ pub(super) struct Dialed {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Listener {
     /// The one with this number.
+    #[cfg_attr(not(unix), allow(dead_code, reason = "a port does not tell"))]
     Process(u32),
     /// One of this machine.
     Local,
-    /// One that may be of another machine.
+    /// One that may be of another machine, or that has another number where it is.
     Anywhere,
 }
 
@@ -102,8 +103,9 @@ mod system {
         let credentials = stream.peer_cred().ok();
         let pid = credentials.and_then(|credentials| u32::try_from(credentials.pid()?).ok());
         match pid {
-            // 0 is one of a namespace that this process does not see.
-            None | Some(0) => Listener::Local,
+            None => Listener::Local,
+            // One of a namespace that this process does not see into.
+            Some(0) => Listener::Anywhere,
             Some(pid) => Listener::Process(pid),
         }
     }

@@ -20,6 +20,17 @@
 //! # }
 //! ```
 //!
+//! # Ways to a plugin
+//!
+//! | the plugin is | what says so |
+//! | --- | --- |
+//! | started by a command | a [`Command`](std::process::Command) |
+//! | one that must have a checksum | [`SecureConfig::command`] |
+//! | to end with all processes that it started | [`PluginCommand::process_group`] |
+//! | to outlive this host | [`PluginCommand::detached`] |
+//! | in a container, or wherever a program of yours starts it | a [`Runner`] |
+//! | running already, here or on another machine | [`Client::reattach`] |
+//!
 //! # What a plugin prints
 //!
 //! | the plugin writes to | before the handshake line | after it |

@@ -200,10 +200,10 @@ async fn connect(config: &mut AttachConfig) -> Result<Attached, ReattachError> {
     };
     answers(&rpc).await.map_err(ReattachError::Ping)?;
     let process = Process::adopt(plugin);
-    if !reattach.test
-        && let Some(socket) = SocketFile::announced(&reattach.address)
-    {
-        process.owns_socket(socket.confirmed());
+    // A connection that ends is no proof that the plugin has, so the socket is looked at again
+    // before it is removed.
+    if let Some(socket) = SocketFile::announced(&reattach.address) {
+        process.owns_socket(socket);
     }
     Ok(Attached {
         process,

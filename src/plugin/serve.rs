@@ -6,6 +6,7 @@ use std::net::SocketAddr;
 use std::pin::pin;
 use std::process;
 use std::sync::Arc;
+use std::thread;
 use std::time::Duration;
 
 use tokio::sync::watch;
@@ -27,6 +28,9 @@ use crate::mux::SessionError;
 /// as soon as it has the answer.
 const FINISH: Duration = Duration::from_secs(1);
 
+/// How long the process may go on after serving when nobody is left to kill it.
+const UNATTENDED: Duration = Duration::from_secs(5);
+
 /// How long to wait after a connection could not be accepted for want of descriptors or memory.
 const BREATHER: Duration = Duration::from_millis(50);
 
@@ -34,7 +38,8 @@ const BREATHER: Duration = Duration::from_millis(50);
 ///
 /// A host may disconnect and another one [reattach](crate::host::Client::reattach). When the host
 /// that started the plugin dies without asking anything, serving ends with the last connection,
-/// unless the plugin is to [outlive](ServeConfig::outlive_host) it.
+/// unless the plugin is to [outlive](ServeConfig::outlive_host) it; and if the process is still there
+/// 5 s after that, perhaps since a method blocks a thread, it **exits with status 1**.
 ///
 /// This is what a plugin's `main` calls. When it returns, `main` should too.
 ///
@@ -46,10 +51,26 @@ const BREATHER: Duration = Duration::from_millis(50);
 ///
 /// Outside a tokio runtime with I/O and time enabled.
 pub async fn serve(config: ServeConfig) {
-    if let Err(error) = try_serve(config).await {
-        // Unlike `eprintln!`, this does not panic where standard error is closed.
-        let _ = writeln!(io::stderr(), "{error}");
+    match serve_host(config).await {
+        Ok(End::Quit) => {}
+        Ok(End::HostGone) => end_process_after(UNATTENDED),
+        Err(error) => {
+            // Unlike `eprintln!`, this does not panic where standard error is closed.
+            let _ = writeln!(io::stderr(), "{error}");
+            process::exit(1);
+        }
+    }
+}
+
+/// Ends the process if it has not ended by then. Where there was a host to ask it to quit, there is
+/// one to kill it, too.
+fn end_process_after(grace: Duration) {
+    let watchdog = move || {
+        thread::sleep(grace);
         process::exit(1);
+    };
+    if let Err(error) = thread::Builder::new().spawn(watchdog) {
+        tracing::error!(%error, "nobody sees to it that the process ends");
     }
 }
 
@@ -67,6 +88,19 @@ pub async fn serve(config: ServeConfig) {
 ///
 /// Outside a tokio runtime with I/O and time enabled.
 pub async fn try_serve(config: ServeConfig) -> Result<(), ServeError> {
+    serve_host(config).await.map(|_| ())
+}
+
+/// Why serving ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum End {
+    /// A host asked for it.
+    Quit,
+    /// The host that started the plugin is gone, and so are all others.
+    HostGone,
+}
+
+async fn serve_host(config: ServeConfig) -> Result<End, ServeError> {
     let key = &*config.handshake.magic_cookie_key;
     // An empty name is no variable; what is wrong with it is said below.
     let cookie = (!key.is_empty()).then(|| std::env::var_os(key)).flatten();
@@ -105,14 +139,14 @@ pub(super) async fn accept(
     server: RpcServer,
     mut quit: watch::Receiver<bool>,
     host_gone: impl Future<Output = ()>,
-) -> Result<(), ServeError> {
+) -> Result<End, ServeError> {
     let mut connections = JoinSet::new();
     let mut host_gone = pin!(host_gone);
     let mut abandoned = false;
-    loop {
+    let end = loop {
         if abandoned && connections.is_empty() {
             tracing::info!("the host is gone, so the plugin stops");
-            break;
+            break End::HostGone;
         }
         tokio::select! {
             accepted = listener.accept() => match accepted {
@@ -128,10 +162,10 @@ pub(super) async fn accept(
             },
             Some(ended) = connections.join_next() => log_end(ended),
             // The sender lives as long as the server, so an error cannot be.
-            () = async { drop(quit.wait_for(|&quit| quit).await) } => break,
+            () = async { drop(quit.wait_for(|&quit| quit).await) } => break End::Quit,
             () = &mut host_gone, if !abandoned => abandoned = true,
         }
-    }
+    };
     drop(listener);
     let finish = async {
         while let Some(ended) = connections.join_next().await {
@@ -145,7 +179,7 @@ pub(super) async fn accept(
         );
     }
     connections.shutdown().await;
-    Ok(())
+    Ok(end)
 }
 
 async fn serve_conn(server: &RpcServer, accepted: Accepted) -> Result<(), ConnectionError> {

@@ -125,7 +125,7 @@ pub async fn serve_test(
         let accepting = accept(listener, server, quit_asked, std::future::pending());
         // Dropping the accepting ends the connections with it.
         let served = tokio::select! {
-            served = accepting => served,
+            served = accepting => served.map(|_| ()),
             () = cancelled.cancelled() => Ok(()),
         };
         if let Some(stdio) = stdio {

@@ -69,6 +69,7 @@ go_host_cases! {
     log_record,
     kill,
     kill_ignoring_quit,
+    group,
     reattach,
     version_mismatch,
     versions,

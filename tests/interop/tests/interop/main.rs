@@ -9,6 +9,7 @@ mod call_cases;
 mod examples;
 mod go;
 mod go_host;
+mod launch_cases;
 mod lifecycle_cases;
 mod log_cases;
 mod longlived;
@@ -80,6 +81,15 @@ cases! {
     lifecycle_cases::version_mismatch,
     lifecycle_cases::wrong_cookie,
     lifecycle_cases::a_plugin_that_dies_fails_every_pending_call,
+    launch_cases::an_executable_with_the_right_checksum_is_started,
+    launch_cases::an_executable_with_a_wrong_checksum_is_not,
+    launch_cases::an_executable_replaced_after_its_check_is_not_started,
+    launch_cases::a_checked_script_runs,
+    launch_cases::a_runner_starts_the_plugin_and_translates_addresses,
+    launch_cases::a_runner_says_what_may_be_the_matter,
+    launch_cases::the_socket_is_in_a_private_directory,
+    launch_cases::the_socket_goes_where_the_host_says_and_to_its_group,
+    launch_cases::several_interfaces_in_one_process,
     reattach_cases::a_plugin_outlives_its_host_and_is_taken_over,
     reattach_cases::a_detached_plugin_outlives_its_client,
     reattach_cases::a_plugin_gone_meanwhile_is_not_found,

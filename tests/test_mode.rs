@@ -1,0 +1,136 @@
+//! A plugin served within the program that tests it.
+#![cfg(unix)]
+
+use std::convert::Infallible;
+use std::io::Write as _;
+use std::time::Duration;
+
+use plugwire::connection::PluginSet;
+use plugwire::handshake::{Address, HandshakeConfig};
+use plugwire::host::{AttachConfig, Client, ReattachError};
+use plugwire::plugin::{ServeConfig, ServeTestConfig, TestServer, serve_test};
+use plugwire::rpc::Service;
+use tokio::io::{AsyncBufReadExt, BufReader};
+use tokio::time::timeout;
+use tokio_util::sync::CancellationToken;
+
+const PATIENCE: Duration = Duration::from_secs(20);
+
+fn greeter(greeting: &'static str) -> PluginSet {
+    PluginSet::new().register("greeter", move |_| {
+        let greet = move |_: ()| async move { Ok::<_, Infallible>(greeting.to_owned()) };
+        Ok(Service::new().method("Greet", greet))
+    })
+}
+
+/// No cookie is ever set for it.
+fn config() -> ServeConfig {
+    let handshake = HandshakeConfig::new(1, "PLUGWIRE_TEST_MODE", "unset");
+    ServeConfig::new(handshake, greeter("one")).version(2, greeter("two"))
+}
+
+async fn reattach(server: &TestServer) -> Client {
+    Client::reattach(server.reattach_config().clone())
+        .await
+        .unwrap()
+}
+
+async fn greeting(client: &Client) -> String {
+    let greeter = client.dispense("greeter").await.unwrap();
+    greeter.call("Plugin.Greet", &()).await.unwrap()
+}
+
+fn exists(server: &TestServer) -> bool {
+    match &server.reattach_config().address {
+        Address::Unix(path) => path.exists(),
+        other => panic!("{other:?}"),
+    }
+}
+
+#[tokio::test]
+async fn hosts_come_and_go_and_kill_nobody() {
+    let server = serve_test(config(), ServeTestConfig::new()).await.unwrap();
+    assert_eq!(
+        server.reattach_config().pid,
+        Some(std::process::id()),
+        "which is what must not be killed"
+    );
+    for _ in 0..3 {
+        let client = reattach(&server).await;
+        assert_eq!(greeting(&client).await, "one", "the lowest version");
+        client.kill().await;
+        assert!(client.exited());
+    }
+    assert!(exists(&server));
+    let config = server.reattach_config().clone();
+    server.stop().await.unwrap();
+    let error = Client::reattach(config).await.unwrap_err();
+    assert!(
+        matches!(error, ReattachError::ProcessNotFound { .. }),
+        "{error:?}"
+    );
+}
+
+#[tokio::test]
+async fn the_version_is_negotiated_with_the_host_there_is() {
+    let test = ServeTestConfig::new().host_versions([1, 2, 3]);
+    let server = serve_test(config(), test).await.unwrap();
+    assert_eq!(server.reattach_config().protocol_version, 2);
+    let client = reattach(&server).await;
+    assert_eq!(client.negotiated_version(), 2);
+    assert_eq!(greeting(&client).await, "two");
+}
+
+#[tokio::test]
+async fn cancellation_ends_it_with_its_connections() {
+    let token = CancellationToken::new();
+    let test = ServeTestConfig::new().cancellation(token.clone());
+    let mut server = serve_test(config(), test).await.unwrap();
+    let client = reattach(&server).await;
+    assert_eq!(greeting(&client).await, "one");
+    token.cancel();
+    timeout(PATIENCE, server.wait()).await.unwrap().unwrap();
+    assert!(!exists(&server));
+    timeout(PATIENCE, client.closed()).await.unwrap();
+    timeout(PATIENCE, client.wait()).await.unwrap();
+    assert!(client.exited());
+    server.wait().await.unwrap();
+}
+
+#[tokio::test]
+async fn several_are_served_at_once_and_one_that_is_dropped_ends() {
+    let one = serve_test(config(), ServeTestConfig::new()).await.unwrap();
+    let other = serve_test(config(), ServeTestConfig::new()).await.unwrap();
+    let (first, second) = (reattach(&one).await, reattach(&other).await);
+    drop(other);
+    timeout(PATIENCE, second.closed()).await.unwrap();
+    assert_eq!(greeting(&first).await, "one");
+}
+
+#[tokio::test]
+async fn output_reaches_the_host_if_it_is_asked_for() {
+    let test = ServeTestConfig::new().sync_stdio(true);
+    let server = serve_test(config(), test).await.unwrap();
+    let again = serve_test(config(), ServeTestConfig::new().sync_stdio(true)).await;
+    assert!(again.is_err(), "the output is one plugin's");
+
+    let (stdout, copied) = tokio::io::duplex(1024);
+    let attach = AttachConfig::new(server.reattach_config().clone()).sync_stdout(stdout);
+    let client = Client::reattach(attach).await.unwrap();
+    // Past libtest's own capture, which would keep it from the descriptor.
+    std::io::stdout().write_all(b"for the host\n").unwrap();
+    std::io::stdout().flush().unwrap();
+    // Other tests' results may come before.
+    let mut lines = BufReader::new(copied).lines();
+    let found = timeout(PATIENCE, async {
+        loop {
+            let line = lines.next_line().await.unwrap().expect("more output");
+            if line.ends_with("for the host") {
+                return;
+            }
+        }
+    });
+    found.await.unwrap();
+    client.kill().await;
+    server.stop().await.unwrap();
+}
