@@ -15,8 +15,8 @@ use super::allocator::peak;
 /// What a decoder may allocate above the size of its input.
 pub const ALLOWANCE: usize = 1 << 20;
 
-/// No input here is large enough to keep a decoder busy for so long, even without optimization.
-const PROMPT: Duration = Duration::from_secs(5);
+/// No input here is large enough to keep a decoder busy for so long, even without optimization and beside other work.
+const PROMPT: Duration = Duration::from_secs(10);
 
 #[derive(Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase")]
