@@ -1,6 +1,7 @@
 //! The serde deserializer over one value.
 
 mod access;
+mod bulk;
 mod deserializer;
 mod dynamic;
 mod fields;

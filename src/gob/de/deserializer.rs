@@ -6,7 +6,7 @@ use serde::de::{Deserializer, IntoDeserializer, Visitor};
 
 use super::access::{Bytewise, Floats};
 use super::fields::MapAsStruct;
-use super::{De, alone, dynamic, out_of_range};
+use super::{De, alone, bulk, dynamic, out_of_range};
 use crate::gob::any;
 use crate::gob::decode::{DecodeError, DecodeErrorKind};
 use crate::gob::types::{Id, OpaqueKind, Type};
@@ -180,6 +180,9 @@ impl<'de> Deserializer<'de> for De<'_, '_, 'de> {
             _ => {}
         }
         if let Some(bytes) = self.counted()? {
+            if let Some(value) = bulk::copy::<V>(bytes) {
+                return Ok(value);
+            }
             let left = Cell::new(0);
             let value = visitor.visit_seq(Bytewise {
                 bytes: bytes.iter(),
