@@ -53,7 +53,8 @@ impl AsyncRead for QuietUnixStream {
         loop {
             let mut ready = ready!(self.read.poll_read_ready(cx))?;
             let space = buffer.initialize_unfilled();
-            match (&*self.read.get_ref()).read(space) {
+            let mut socket = self.read.get_ref();
+            match socket.read(space) {
                 Ok(n) => {
                     // A read that found less than there was room for has emptied the socket, and
                     // what comes next is reported anew.
@@ -85,7 +86,8 @@ impl AsyncWrite for QuietUnixStream {
                 Some(watched) => Some(ready!(watched.poll_write_ready(cx))?),
                 None => None,
             };
-            match (&*this.read.get_ref()).write(data) {
+            let mut socket = this.read.get_ref();
+            match socket.write(data) {
                 Ok(n) => {
                     this.free_writes += 1;
                     if this.free_writes >= FREE_WRITES {

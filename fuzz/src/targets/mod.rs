@@ -3,6 +3,7 @@
 
 mod gob;
 mod handshake;
+mod hclog;
 mod messages;
 mod roundtrip;
 mod session;
@@ -12,6 +13,7 @@ mod types;
 
 pub use gob::{gob_dynamic, gob_skip, gob_stream, gob_typed};
 pub use handshake::handshake_line;
+pub use hclog::hclog_line;
 pub use messages::{messages_gob, messages_msgpack};
 pub use roundtrip::gob_roundtrip;
 pub use session::{broker_preface, client_connection, mux_frames, server_connection};
@@ -20,7 +22,7 @@ pub use session::{broker_preface, client_connection, mux_frames, server_connecti
 pub type Target = (&'static str, fn(&[u8]));
 
 /// Every target.
-pub const ALL: [Target; 12] = [
+pub const ALL: [Target; 13] = [
     ("gob_typed", gob_typed),
     ("gob_dynamic", gob_dynamic),
     ("gob_skip", gob_skip),
@@ -29,6 +31,7 @@ pub const ALL: [Target; 12] = [
     ("messages_gob", messages_gob),
     ("messages_msgpack", messages_msgpack),
     ("handshake_line", handshake_line),
+    ("hclog_line", hclog_line),
     ("broker_preface", broker_preface),
     ("mux_frames", mux_frames),
     ("server_connection", server_connection),
