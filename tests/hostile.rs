@@ -8,6 +8,8 @@ mod bytes;
 mod definitions;
 #[path = "hostile/gobs.rs"]
 mod gobs;
+#[path = "hostile/growth.rs"]
+mod growth;
 #[path = "hostile/msgpack.rs"]
 mod msgpack;
 #[path = "hostile/take.rs"]

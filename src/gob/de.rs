@@ -56,6 +56,7 @@ fn attempt<'de, T: Deserialize<'de>>(
         source,
         depth: 0,
         max_depth,
+        unclaimed: data.len(),
     };
     alone(&mut cx, id, T::deserialize)
         .map_err(|err| err.target(std::any::type_name::<T>()))
@@ -78,9 +79,19 @@ pub(super) struct Cx<'t, 'de> {
     source: Option<&'t Bytes>,
     depth: usize,
     max_depth: usize,
+    /// How many elements room may still be made for ahead of reading them. Each takes a byte at least, so no honest value
+    /// needs more than it has bytes; without this every level of nesting could claim all that are left.
+    unclaimed: usize,
 }
 
 impl<'t, 'de> Cx<'t, 'de> {
+    /// For how many of `count` elements room may be made at once.
+    fn claim(&mut self, count: usize) -> usize {
+        let claimed = count.min(self.unclaimed);
+        self.unclaimed -= claimed;
+        claimed
+    }
+
     #[inline]
     fn enter(&mut self) -> Result<(), DecodeError> {
         if self.depth >= self.max_depth {
@@ -206,10 +217,12 @@ impl<'a, 't, 'de> De<'a, 't, 'de> {
         visitor: V,
     ) -> Result<V::Value, DecodeError> {
         self.cx.enter()?;
+        let room = self.cx.claim(left);
         let mut access = SeqAccess {
             cx: self.cx,
             elem,
             left,
+            room,
             index: 0,
         };
         let value = visitor.visit_seq(&mut access)?;
@@ -237,11 +250,13 @@ impl<'a, 't, 'de> De<'a, 't, 'de> {
     ) -> Result<V::Value, DecodeError> {
         self.cx.enter()?;
         let left = self.cx.cursor.count()?;
+        let room = self.cx.claim(left);
         let mut access = MapAccess {
             cx: self.cx,
             key,
             elem,
             left,
+            room,
             label: 0,
         };
         let value = visitor.visit_map(&mut access)?;

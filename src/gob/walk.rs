@@ -133,6 +133,8 @@ impl Walker {
             Id::BYTES | Id::STRING => drop(cursor.bytes()?),
             Id::INTERFACE => {
                 if !cursor.bytes()?.is_empty() {
+                    // A level of its own: it can hold another interface value, and that the next one.
+                    self.push(Frame::Items { elem: id, left: 0 })?;
                     self.next = Next::TypeSequence;
                 }
             }
@@ -160,15 +162,18 @@ impl Walker {
                         }
                     }
                 };
-                if self.stack.len() >= self.max_depth {
-                    return Err(DecodeErrorKind::TooDeep {
-                        max: self.max_depth,
-                    }
-                    .into());
-                }
-                self.stack.push(frame);
+                self.push(frame)?;
             }
         }
+        Ok(())
+    }
+
+    fn push(&mut self, frame: Frame) -> Result<(), DecodeError> {
+        let max = self.max_depth;
+        if self.stack.len() >= max {
+            return Err(DecodeErrorKind::TooDeep { max }.into());
+        }
+        self.stack.push(frame);
         Ok(())
     }
 

@@ -47,3 +47,10 @@ fn the_counter_counts() {
     let peak = peak(|| drop(Vec::<u8>::with_capacity(1000)));
     assert!((1000..1100).contains(&peak), "{peak}");
 }
+
+/// What is still allocated after `work`.
+pub fn kept(work: impl FnOnce()) -> usize {
+    let before = LIVE.get();
+    work();
+    usize::try_from(LIVE.get() - before).unwrap_or_default()
+}

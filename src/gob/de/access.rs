@@ -19,6 +19,8 @@ pub(super) struct SeqAccess<'a, 't, 'de> {
     pub(super) cx: &'a mut Cx<'t, 'de>,
     pub(super) elem: Id,
     pub(super) left: usize,
+    /// For how many elements room may be made ahead of reading them.
+    pub(super) room: usize,
     pub(super) index: usize,
 }
 
@@ -47,7 +49,7 @@ impl<'de> de::SeqAccess<'de> for SeqAccess<'_, '_, 'de> {
 
     #[inline]
     fn size_hint(&self) -> Option<usize> {
-        Some(self.left)
+        Some(self.room)
     }
 }
 
@@ -124,6 +126,8 @@ pub(super) struct MapAccess<'a, 't, 'de> {
     pub(super) key: Id,
     pub(super) elem: Id,
     pub(super) left: usize,
+    /// For how many entries room may be made ahead of reading them.
+    pub(super) room: usize,
     /// Where the entry's key is, for messages.
     pub(super) label: usize,
 }
@@ -177,7 +181,7 @@ impl<'de> de::MapAccess<'de> for MapAccess<'_, '_, 'de> {
 
     #[inline]
     fn size_hint(&self) -> Option<usize> {
-        Some(self.left)
+        Some(self.room)
     }
 }
 

@@ -38,7 +38,8 @@ fn any(de: De<'_, '_, '_>) -> Result<Any, DecodeError> {
                 let start = cx.cursor.pos;
                 cx.skip(id)?;
                 let bytes = [zero, &cx.cursor.data[start..cx.cursor.pos]].concat();
-                Ok(any::named(&name, cx.types, id, bytes.into(), cx.max_depth))
+                let depth = cx.max_depth - cx.depth;
+                Ok(any::named(&name, cx.types, id, bytes.into(), depth))
             }
         };
     }
@@ -58,7 +59,7 @@ fn any(de: De<'_, '_, '_>) -> Result<Any, DecodeError> {
                     cx.cursor.pos = start;
                     alone(cx, id, |de| de.cx.skip(de.id))?;
                     let bytes = share(cx, start);
-                    any::named(name, cx.types, id, bytes, cx.max_depth)
+                    any::named(name, cx.types, id, bytes, cx.max_depth - cx.depth)
                 }
             }
         }

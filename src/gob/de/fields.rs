@@ -18,6 +18,8 @@ use crate::gob::walk;
 /// The zeros that a struct still gets when its sender has no more fields for it.
 struct Rest {
     fields: Enumerate<Iter<'static, &'static str>>,
+    /// All names that the struct has, aliases included.
+    own: &'static [&'static str],
     visitor: fn() -> TypeId,
     lessons: Option<Arc<Lessons>>,
     /// The groups of the names that were handed out, for structs with aliases.
@@ -29,6 +31,7 @@ impl Rest {
         let visitor = typeid::of::<V>;
         Self {
             fields: fields.iter().enumerate(),
+            own: fields,
             visitor,
             lessons: lessons::about(visitor),
             seen: Vec::new(),
@@ -80,7 +83,8 @@ impl Rest {
         {
             let group = lessons::group(key);
             self.seen.push(group);
-            if !known.contains_key(name) {
+            // Names that only the sender has lead nowhere, and would fill the table at his will.
+            if self.own.contains(&name) && !known.contains_key(name) {
                 lessons::teach(self.visitor, |lessons| {
                     let groups = lessons.groups.get_or_insert_default();
                     groups.insert(name.to_owned(), group).is_none()
