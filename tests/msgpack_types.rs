@@ -394,7 +394,7 @@ fn flattened_structs_keep_serde_s_rules_and_the_others_get_their_zeros() {
 #[test]
 fn a_field_without_a_zero_is_missing() {
     #[derive(Debug, Deserialize)]
-    #[allow(dead_code)]
+    #[allow(dead_code, reason = "only whether it decodes is looked at")]
     struct Strict {
         inner: Count,
         state: Choice,
@@ -405,7 +405,7 @@ fn a_field_without_a_zero_is_missing() {
         Right,
     }
     #[derive(Debug, Deserialize)]
-    #[allow(dead_code)]
+    #[allow(dead_code, reason = "only whether it decodes is looked at")]
     struct Counted {
         few: std::num::NonZeroU8,
     }
@@ -423,19 +423,19 @@ fn a_field_without_a_zero_is_missing() {
 #[test]
 fn types_without_an_end_and_deep_values_are_errors() {
     #[derive(Debug, Deserialize)]
-    #[allow(dead_code)]
+    #[allow(dead_code, reason = "only whether it decodes is looked at")]
     struct Endless {
         inner: Box<Endless>,
     }
     let error = read::<Endless>(&map(&[])).unwrap_err().to_string();
     assert!(error.contains("missing field `inner`"), "{error}");
     #[derive(Debug, Deserialize)]
-    #[allow(dead_code)]
+    #[allow(dead_code, reason = "only whether it decodes is looked at")]
     struct Circle(Option<Box<Circle>>);
     let error = read::<Circle>(&[1]).unwrap_err().to_string();
     assert!(error.contains("too deep"), "{error}");
     #[derive(Debug, Deserialize)]
-    #[allow(dead_code)]
+    #[allow(dead_code, reason = "only whether it decodes is looked at")]
     enum Nest {
         A(Box<Nest>),
         B { inner: Box<Nest> },

@@ -149,12 +149,12 @@ fn text_that_is_none() {
 /// Contains itself, and neither half takes a byte of the input.
 #[derive(Debug, Deserialize)]
 struct Knot {
-    #[allow(dead_code)]
+    #[allow(dead_code, reason = "only whether it decodes is looked at")]
     knot: Option<Box<Knot2>>,
 }
 
 #[derive(Debug, Deserialize)]
-#[allow(dead_code)]
+#[allow(dead_code, reason = "only whether it decodes is looked at")]
 struct Knot2(Option<Box<Knot2>>);
 
 #[test]

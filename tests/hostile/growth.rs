@@ -33,7 +33,7 @@ fn the_description_of_a_type_made_of_itself_is_short() {
 }
 
 #[derive(Debug, Deserialize)]
-#[allow(dead_code)]
+#[allow(dead_code, reason = "only whether it decodes is looked at")]
 struct Chain(Vec<Chain>);
 
 #[test]
@@ -48,7 +48,7 @@ fn counts_within_counts_make_no_room_twice() {
 /// Small, so that what is measured is not the receiver itself.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "PascalCase")]
-#[allow(dead_code)]
+#[allow(dead_code, reason = "only whether it decodes is looked at")]
 struct Tiny {
     f0: i8,
 }

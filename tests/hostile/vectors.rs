@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use super::take::{Empty, Node, contained, gob_everyhow, stream};
 
 #[path = "../vectors/types.rs"]
-#[allow(dead_code)]
+#[allow(dead_code, reason = "only whether it decodes is looked at")]
 mod types;
 
 /// Long strings of one letter hold no surprise after their first bytes.
