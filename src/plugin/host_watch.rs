@@ -9,7 +9,6 @@ pub(super) use system::HostWatch;
 mod system {
     use std::os::fd::OwnedFd;
 
-    use rustix::process::{getpid, getsid};
     use tokio::io::Interest;
     use tokio::io::unix::AsyncFd;
 
@@ -22,8 +21,7 @@ mod system {
         /// Watches for the end of the host, unless the process is meant to outlive it.
         pub(in crate::plugin) fn start(outlive: bool) -> Self {
             // Whoever makes it lead a session does so that it outlives them.
-            let leads_session = getsid(None).is_ok_and(|leader| leader == getpid());
-            if outlive || leads_session {
+            if outlive || leads_session() {
                 return Self(None);
             }
             let stdout = rustix::io::fcntl_dupfd_cloexec(rustix::stdio::stdout(), 3);
@@ -49,6 +47,45 @@ mod system {
                     }
                 }
             }
+        }
+    }
+
+    /// Whether this process leads its session.
+    ///
+    /// Read from `/proc`, since a session that was begun outside the process's namespace (a
+    /// container's, say) has the number 0, which `rustix` takes for impossible.
+    #[cfg(target_os = "linux")]
+    fn leads_session() -> bool {
+        let stat = std::fs::read_to_string("/proc/self/stat").unwrap_or_default();
+        leads_its_session(&stat)
+    }
+
+    #[cfg(not(target_os = "linux"))]
+    fn leads_session() -> bool {
+        use rustix::process::{getpid, getsid};
+        getsid(None).is_ok_and(|leader| leader == getpid())
+    }
+
+    /// Whether the process that `stat` is about leads its session; see `proc_pid_stat(5)`:
+    /// `PID (NAME) STATE PARENT GROUP SESSION …`, where the name may hold anything.
+    #[cfg(target_os = "linux")]
+    fn leads_its_session(stat: &str) -> bool {
+        let pid = stat.split(' ').next();
+        let session = stat.rsplit(')').next().and_then(|rest| rest.split(' ').nth(4));
+        session.is_some() && pid == session
+    }
+
+    #[cfg(all(test, target_os = "linux"))]
+    mod tests {
+        use super::leads_its_session;
+
+        #[test]
+        fn a_session_leader_is_told_by_its_stat() {
+            assert!(leads_its_session("7 (a plugin) S 1 7 7 34816 7 4194560 0"));
+            assert!(leads_its_session("7 (a) b) (c) R 1 7 7 0 -1 4194560 0"));
+            assert!(!leads_its_session("7 (7) S 1 7 3 34816 7 4194560 0"));
+            assert!(!leads_its_session("7 (outside) S 0 7 0 0 -1 4194560 0"));
+            assert!(!leads_its_session(""));
         }
     }
 }
