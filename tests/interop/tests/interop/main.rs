@@ -6,6 +6,7 @@
 
 mod broker_cases;
 mod call_cases;
+mod compatibility;
 mod examples;
 mod go;
 mod go_host;
