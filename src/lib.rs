@@ -121,8 +121,14 @@ mod private_dir;
 mod readiness;
 pub mod rpc;
 mod timestamp;
+#[cfg(feature = "tls")]
+mod tls;
 #[cfg(unix)]
 mod unix_stream;
+
+/// The TLS library, in the version whose configurations this crate takes.
+#[cfg(feature = "tls")]
+pub use rustls;
 
 /// The README's examples, compiled with the tests.
 #[cfg(doctest)]

@@ -74,12 +74,18 @@ mod lines;
 mod local;
 mod log;
 mod managed;
+mod options;
 mod output;
 mod process;
 mod reattach;
 mod runner;
 mod secure;
 mod socket;
+#[cfg(feature = "tls")]
+mod tls;
+#[cfg(not(feature = "tls"))]
+#[path = "no_tls.rs"]
+mod tls;
 mod unix_socket;
 
 pub use client::Client;
@@ -92,6 +98,8 @@ pub use managed::cleanup_clients;
 pub use reattach::{AttachConfig, ReattachError};
 pub use runner::{AttachedRunner, LaunchEnvironment, Output, Runner, Started};
 pub use secure::{SecureConfig, SecureError};
+#[cfg(feature = "tls")]
+pub use tls::{Tls, TlsConfig};
 pub use unix_socket::UnixSocketConfig;
 
 pub use crate::handshake::ReattachConfig;

@@ -74,6 +74,11 @@ mod panic;
 mod serve;
 mod stdio;
 mod test_mode;
+#[cfg(feature = "tls")]
+mod tls;
+#[cfg(not(feature = "tls"))]
+#[path = "no_tls.rs"]
+mod tls;
 
 pub use config::ServeConfig;
 #[cfg(feature = "hclog")]
