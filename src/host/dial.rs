@@ -1,17 +1,16 @@
 //! Connecting to the address a plugin announced.
 
 use std::io;
+use std::time::Duration;
 
-use futures::FutureExt as _;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
-use tokio::time::{Instant, timeout_at};
+use tokio::time::{Instant, timeout, timeout_at};
 
-use super::options::Options;
 use super::tls::TlsConfig;
 use crate::connection::{ConnectionConfig, ConnectionError, RpcClient};
 use crate::handshake::Address;
-use crate::mux::SessionError;
+use crate::mux::{OpenError, SessionError};
 use crate::rpc::CallError;
 
 /// Why there is no connection.
@@ -43,16 +42,17 @@ pub(super) enum Listener {
     Anywhere,
 }
 
-/// Connects within the dial timeout, with TLS if there is any, and starts the session.
+/// Connects within `timeout`, with TLS if there is any, and starts the session.
 pub(super) async fn dial(
     address: &Address,
-    options: &Options,
+    timeout: Duration,
+    config: &ConnectionConfig,
     tls: Option<&TlsConfig>,
 ) -> Result<Dialed, DialError> {
-    let deadline = Instant::now() + options.dial_timeout;
+    let deadline = Instant::now() + timeout;
     let connected = DialError::Connect;
     let session = Session {
-        config: &options.connection,
+        config,
         tls,
         deadline,
     };
@@ -95,11 +95,17 @@ impl Session<'_> {
                 RpcClient::connect(secured, self.config).await
             }
         };
-        started.map_err(|error| match error {
-            ConnectionError::Session(SessionError::Io(error)) if self.tls.is_some() => {
-                DialError::Tls(refusal(&error))
+        started.map_err(|error| {
+            let ended = match &error {
+                ConnectionError::Session(ended)
+                | ConnectionError::Open(OpenError::Session(ended)) => Some(ended),
+                _ => None,
+            };
+            let refusal = ended.filter(|_| self.tls.is_some()).and_then(refusal);
+            match refusal {
+                Some(refusal) => DialError::Tls(refusal),
+                None => DialError::Session(error),
             }
-            error => DialError::Session(error),
         })
     }
 }
@@ -115,6 +121,9 @@ async fn within<T>(
         .unwrap_or_else(timed_out)
         .map_err(failed)
 }
+
+/// How long a session may take to end whose connection has.
+const END: Duration = Duration::from_secs(1);
 
 /// Why a plugin that was connected to does not answer.
 pub(super) enum Silence {
@@ -133,21 +142,29 @@ pub(super) async fn answers(rpc: &RpcClient, tls: Option<&TlsConfig>) -> Result<
         Err(error) if error.is_method_not_found() => return Ok(()),
         Err(error) => error,
     };
-    let ended = tls.and_then(|_| rpc.closed().now_or_never());
-    Err(match ended {
-        Some(SessionError::Io(error)) => Silence::Refused(refusal(&error)),
-        Some(SessionError::PeerClosed) => Silence::Refused(io::Error::new(
+    if tls.is_none() || !error.is_disconnected() {
+        return Err(Silence::Ping(error));
+    }
+    // The call may fail a moment before the session knows why.
+    let ended = timeout(END, rpc.closed()).await.ok();
+    Err(match ended.as_ref().and_then(refusal) {
+        Some(refusal) => Silence::Refused(refusal),
+        None => Silence::Ping(error),
+    })
+}
+
+/// What the end of a session says that had TLS and no answer yet.
+fn refusal(ended: &SessionError) -> Option<io::Error> {
+    match ended {
+        // The session keeps the error, so this is another of the same text.
+        SessionError::Io(error) => Some(io::Error::new(error.kind(), error.to_string())),
+        SessionError::PeerClosed => Some(io::Error::new(
             io::ErrorKind::UnexpectedEof,
             "the plugin closed the connection when it had seen this host's certificate, or the \
              lack of one",
         )),
-        _ => Silence::Ping(error),
-    })
-}
-
-/// The session keeps the error, so this is another of the same text.
-fn refusal(error: &io::Error) -> io::Error {
-    io::Error::new(error.kind(), error.to_string())
+        _ => None,
+    }
 }
 
 async fn connect_tcp(address: &str) -> io::Result<TcpStream> {

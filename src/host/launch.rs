@@ -12,6 +12,7 @@ use super::dial::{DialError, Dialed, Silence, answers, dial};
 use super::error::{LaunchError, ProcessReport};
 use super::lines::Lines;
 use super::log::LogSink;
+use super::options::Options;
 use super::output::until_drained;
 use super::output::{self, DRAIN, Tail};
 use super::process::{Exit, Process};
@@ -211,7 +212,12 @@ impl Candidate {
         };
         tracing::debug!(%address, version = line.app_version, "using plugin");
 
-        let rpc = match dial(&address, &config.options, tls.as_ref()).await {
+        let Options {
+            connection,
+            dial_timeout,
+            ..
+        } = &config.options;
+        let rpc = match dial(&address, *dial_timeout, connection, tls.as_ref()).await {
             Ok(Dialed { rpc, .. }) => rpc,
             Err(error) => return Err(Failure::Dial(address, error)),
         };

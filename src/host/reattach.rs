@@ -136,7 +136,13 @@ async fn connect(config: &mut AttachConfig) -> Result<Attached, ReattachError> {
     let not_found = |source| ReattachError::ProcessNotFound { source };
     let reattach = &config.reattach;
     let tls = config.tls.as_ref();
-    let Dialed { rpc, listener } = match dial(&reattach.address, &config.options, tls).await {
+    let Options {
+        connection,
+        dial_timeout,
+        ..
+    } = &config.options;
+    let dialed = dial(&reattach.address, *dial_timeout, connection, tls).await;
+    let Dialed { rpc, listener } = match dialed {
         Ok(dialed) => dialed,
         Err(DialError::Connect(source)) => return Err(not_found(source)),
         Err(DialError::Tls(source)) => return Err(ReattachError::Tls(source)),

@@ -8,7 +8,7 @@ use rcgen::{
     BasicConstraints, CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa, KeyPair,
     KeyUsagePurpose, PKCS_ECDSA_P521_SHA512,
 };
-use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::pem::{self, PemObject};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
 use rustls::server::ParsedCertificate;
 
@@ -82,7 +82,7 @@ impl OneTime {
 pub(crate) fn from_pem(pem: &[u8]) -> Result<Vec<CertificateDer<'static>>, String> {
     let certificates = CertificateDer::pem_slice_iter(pem)
         .collect::<Result<Vec<_>, _>>()
-        .map_err(|error| format!("no PEM: {error}"))?;
+        .map_err(|error| format!("no PEM: {}", what_is_wrong(&error)))?;
     if certificates.is_empty() {
         return Err("no PEM block of a certificate".to_owned());
     }
@@ -90,6 +90,16 @@ pub(crate) fn from_pem(pem: &[u8]) -> Result<Vec<CertificateDer<'static>>, Strin
         check(certificate)?;
     }
     Ok(certificates)
+}
+
+/// The error's own text has what was given in it, which might be a key by mistake.
+fn what_is_wrong(error: &pem::Error) -> &'static str {
+    match error {
+        pem::Error::MissingSectionEnd { .. } => "the line that ends a block is missing",
+        pem::Error::IllegalSectionStart { .. } => "the line that begins a block is malformed",
+        pem::Error::Base64Decode(_) => "a block holds what is no base64",
+        _ => "it is malformed",
+    }
 }
 
 /// Reads the certificate in a handshake line.
@@ -157,7 +167,8 @@ mod tests {
         for (pem, reason) in [
             ("", "no PEM block"),
             ("a line of text", "no PEM block"),
-            (&pem[..pem.len() / 2], "no PEM"),
+            (&pem[..pem.len() / 2], "no PEM: the line that ends"),
+            (&pem.replace('\n', ""), "no PEM: the line that ends"),
             (cut, "no X.509"),
         ] {
             let error = from_pem(pem.as_bytes()).unwrap_err();

@@ -7,6 +7,7 @@
 
 mod broker_cases;
 mod call_cases;
+mod certificate_cases;
 mod examples;
 mod go;
 mod go_host;
@@ -19,10 +20,12 @@ mod msgpack_cases;
 mod msgpack_service;
 mod msgpack_types;
 mod peer;
+mod pki;
 mod reattach_cases;
 mod stdio_cases;
 mod stream_cases;
 mod terminal_cases;
+mod tls_cases;
 mod version_cases;
 
 /// Runs a case against both plugins.
@@ -105,6 +108,17 @@ cases! {
     version_cases::the_highest_shared_version_is_served,
     version_cases::no_shared_version_is_reported_with_the_plugins_lowest,
     version_cases::a_host_without_a_list_gets_the_lowest,
+    tls_cases::configured_tls_admits_the_right_hosts_and_no_strangers,
+    tls_cases::a_plugin_of_another_authority_or_name_is_refused,
+    tls_cases::a_configured_plugin_does_not_do_auto_mtls,
+    tls_cases::a_plugin_without_tls_does_not_answer_a_host_with_it,
+    tls_cases::a_detached_plugin_is_taken_over_by_configured_tls,
+    tls_cases::a_silent_connection_keeps_nobody_out,
+    certificate_cases::a_certificate_cut_short_or_garbled_is_named,
+    certificate_cases::a_plugin_without_a_certificate_is_refused,
+    certificate_cases::a_plugin_with_another_s_certificate_is_refused,
+    certificate_cases::a_certificate_that_nobody_asked_for_is_refused,
+    certificate_cases::a_certificate_in_the_environment_from_elsewhere_is_reported,
 }
 
 // By AutoMTLS. What has nothing to do with the connection is not run again.
@@ -127,4 +141,5 @@ cases! {
     lifecycle_cases::a_plugin_that_ignores_quit_is_killed,
     lifecycle_cases::dropping_the_client_ends_the_process,
     lifecycle_cases::a_plugin_that_dies_fails_every_pending_call,
+    tls_cases::by_auto_mtls_strangers_are_refused_and_the_host_is_served,
 }
