@@ -33,10 +33,10 @@ pub enum Tls {
     /// Host and plugin make a certificate each for the plugin's life, exchange them at launch, and
     /// accept nobody else. (`AutoMTLS`)
     ///
-    /// There is nothing to configure on the plugin's side, which must be made with go-plugin 1.2 or
-    /// later, or with this crate and its feature `tls`. The host's key is in the memory of this
-    /// process alone, so no other can [reattach](super::Client::reattach) to the plugin, and the
-    /// plugin cannot be [detached](super::PluginCommand::detached).
+    /// There is nothing to configure on the plugin's side, which must be made with a go-plugin that
+    /// knows AutoMTLS, or with this crate and its feature `tls`. The host's key is in the memory of
+    /// this process alone, so no other can [reattach](super::Client::reattach) to the plugin, and
+    /// the plugin cannot be [detached](super::PluginCommand::detached).
     AutoMtls,
     /// Certificates of one's own, with which another host can reattach to the plugin. (`TLSConfig`)
     Config(TlsConfig),
@@ -174,5 +174,41 @@ impl TlsSetup {
                 Ok(Some(TlsConfig::new(config, name)))
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashMap;
+    use std::ffi::OsStr;
+    use std::process::Command;
+
+    use super::*;
+    use crate::handshake::{ENV_CLIENT_CERT, HandshakeConfig};
+
+    /// What the plugin finds in its environment.
+    fn client_cert(tls: Option<Tls>) -> Option<String> {
+        let stale = "the certificate of this process's own host";
+        let handshake = HandshakeConfig::new(1, "COOKIE", "crumbs");
+        let mut command = Command::new("x");
+        let mut config = ClientConfig::new(handshake, Command::new("x"));
+        if tls.is_some() {
+            command.env(ENV_CLIENT_CERT, stale);
+            config = config.env(ENV_CLIENT_CERT, stale);
+        }
+        config.tls = tls;
+        let mut environment = config.environment();
+        TlsSetup::new(&mut config, &mut environment).unwrap();
+        environment.apply(&mut command);
+        let variables: HashMap<_, _> = command.get_envs().collect();
+        let value = variables[OsStr::new(ENV_CLIENT_CERT)];
+        value.map(|value| value.to_str().unwrap().to_owned())
+    }
+
+    #[test]
+    fn the_plugin_gets_its_host_s_certificate_and_no_other() {
+        assert_eq!(client_cert(None), None, "inherited, it is removed");
+        let pem = client_cert(Some(Tls::AutoMtls)).unwrap();
+        assert_eq!(tls::from_pem(pem.as_bytes()).unwrap().len(), 1);
     }
 }

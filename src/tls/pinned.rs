@@ -177,6 +177,10 @@ impl ClientCertVerifier for Pinned {
 
 #[cfg(test)]
 mod tests {
+    use rustls::SupportedProtocolVersion;
+    use rustls::pki_types::PrivateKeyDer;
+    use rustls::sign::{CertifiedKey, SingleCertAndKey};
+    use rustls::version::{TLS12, TLS13};
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
     use tokio_rustls::{TlsAcceptor, TlsConnector};
 
@@ -236,27 +240,26 @@ mod tests {
         assert!(refused.is_err());
     }
 
-    /// Whoever saw the certificate pass has it, but not its key.
-    #[tokio::test]
-    async fn the_right_certificate_with_another_key_is_refused() {
-        let (plugin, host) = two();
-        let (known_host, known_plugin) = (host.certificate.clone(), plugin.certificate.clone());
-        let config = server_config(plugin, vec![known_host]).unwrap();
+    /// The plugin's word on a host that shows the certificate it knows and signs with this key.
+    async fn accepted(
+        version: &'static SupportedProtocolVersion,
+        host: CertificateDer<'static>,
+        key: PrivateKeyDer<'static>,
+    ) -> std::io::Result<()> {
+        let plugin = OneTime::generate().unwrap();
+        let known_plugin = plugin.certificate.clone();
+        let config = server_config(plugin, vec![host.clone()]).unwrap();
         let provider = aws_lc_rs::default_provider();
-        let stranger = OneTime::generate().unwrap();
-        let key = provider
-            .key_provider
-            .load_private_key(stranger.key)
-            .unwrap();
-        // Past the check that a certificate and a key belong together.
-        let forged = rustls::sign::CertifiedKey::new(vec![host.certificate], key);
+        let key = provider.key_provider.load_private_key(key).unwrap();
+        // Not checked here, as it is elsewhere: whether the two belong together.
+        let shown = CertifiedKey::new(vec![host], key);
         let verifier = Pinned::new(vec![known_plugin], &provider);
         let client = ClientConfig::builder_with_provider(Arc::new(provider))
-            .with_safe_default_protocol_versions()
+            .with_protocol_versions(&[version])
             .unwrap()
             .dangerous()
             .with_custom_certificate_verifier(Arc::new(verifier))
-            .with_client_cert_resolver(Arc::new(rustls::sign::SingleCertAndKey::from(forged)));
+            .with_client_cert_resolver(Arc::new(SingleCertAndKey::from(shown)));
         let (here, there) = tokio::io::duplex(64 * 1024);
         let connector = TlsConnector::from(Arc::new(client));
         let name = ServerName::try_from(NAME).unwrap();
@@ -264,7 +267,19 @@ mod tests {
             TlsAcceptor::from(Arc::new(config)).accept(there),
             connector.connect(name, here)
         );
-        let error = accepted.unwrap_err().to_string();
-        assert!(error.contains("BadSignature"), "{error}");
+        accepted.map(|_| ())
+    }
+
+    /// Whoever saw the certificate pass has it, but not its key.
+    #[tokio::test]
+    async fn the_certificate_without_its_key_is_refused_in_either_version_of_tls() {
+        for version in [&TLS12, &TLS13] {
+            let host = OneTime::generate().unwrap();
+            accepted(version, host.certificate, host.key).await.unwrap();
+            let (host, stranger) = two();
+            let refused = accepted(version, host.certificate, stranger.key).await;
+            let error = refused.unwrap_err().to_string();
+            assert!(error.contains("BadSignature"), "{error}");
+        }
     }
 }

@@ -103,6 +103,7 @@ mod auto_mtls {
         kill_ignoring_quit,
         plugin_crash,
         plugin_panic,
+        strangers,
     }
 }
 
@@ -116,7 +117,14 @@ async fn configured_tls() {
     let directory = pki.path().to_str().unwrap();
     let limit = Duration::from_secs(90);
     // A second client, too, which AutoMTLS would not admit.
-    for case in ["greet", "callback", "stdio", "reattach", "kill"] {
+    for case in [
+        "greet",
+        "callback",
+        "stdio",
+        "reattach",
+        "strangers",
+        "kill",
+    ] {
         for version in ["1.2", "1.3"] {
             run(case, &["-tls", directory, "-tls-max", version], limit).await;
         }
