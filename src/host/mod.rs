@@ -31,6 +31,10 @@
 //! | in a container, or wherever a program of yours starts it | a [`Runner`] |
 //! | running already, here or on another machine | [`Client::reattach`] |
 //!
+//! The connection is in plain text, on a unix socket that only this user may open. With the crate's
+//! feature `tls`, `ClientConfig::tls` turns AutoMTLS on or takes a configuration of rustls, and
+//! `AttachConfig::tls` takes one for a plugin that runs already.
+//!
 //! # What a plugin prints
 //!
 //! | the plugin writes to | before the handshake line | after it |

@@ -8,6 +8,7 @@
 mod broker_cases;
 mod call_cases;
 mod certificate_cases;
+mod compatibility;
 mod examples;
 mod go;
 mod go_host;
