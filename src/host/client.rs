@@ -165,7 +165,8 @@ impl Client {
         Self { running }
     }
 
-    /// What another host needs to [`reattach`](Self::reattach) to this plugin.
+    /// What another host needs to [`reattach`](Self::reattach) to this plugin. Where TLS is
+    /// configured it needs that, too; with AutoMTLS there is no reattaching.
     pub fn reattach_config(&self) -> ReattachConfig {
         self.running.reattach.clone()
     }

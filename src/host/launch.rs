@@ -78,7 +78,7 @@ pub(super) async fn launch(config: &mut ClientConfig) -> Result<Launched, Launch
     }
     let deadline = Instant::now() + config.options.start_timeout;
     let mut environment = config.environment();
-    let tls = TlsSetup::new(config, &mut environment)?;
+    let tls = TlsSetup::new(config, &mut environment).await?;
     let directory = prepare_sockets(config, &mut environment).map_err(LaunchError::SocketDir)?;
     let full_name = config.launch.runner.name();
     let started = timeout_at(deadline, config.launch.runner.start(environment)).await;

@@ -22,7 +22,7 @@ impl TlsConfig {
 pub(super) struct TlsSetup;
 
 impl TlsSetup {
-    pub(super) fn new(
+    pub(super) async fn new(
         config: &mut ClientConfig,
         _: &mut LaunchEnvironment,
     ) -> Result<Self, LaunchError> {

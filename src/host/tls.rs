@@ -135,7 +135,7 @@ pub(super) enum TlsSetup {
 
 impl TlsSetup {
     /// Tells the plugin what it has to know.
-    pub(super) fn new(
+    pub(super) async fn new(
         config: &mut ClientConfig,
         environment: &mut LaunchEnvironment,
     ) -> Result<Self, LaunchError> {
@@ -144,8 +144,11 @@ impl TlsSetup {
             Some(Tls::Config(config)) => Ok(Self::Config(config)),
             Some(Tls::AutoMtls) if config.launch.detached => Err(LaunchError::DetachedAutoMtls),
             Some(Tls::AutoMtls) => {
+                // The first of a process gathers entropy for 40 ms, and other tasks should not wait.
+                let own = tokio::task::spawn_blocking(OneTime::generate).await;
+                let own = own.map_err(|panicked| LaunchError::ClientCert(panicked.into()))?;
                 let failed = |error| LaunchError::ClientCert(io::Error::other(error));
-                let own = OneTime::generate().map_err(failed)?;
+                let own = own.map_err(failed)?;
                 let key = handshake::ENV_CLIENT_CERT.into();
                 environment.variables.insert(key, own.pem().into());
                 Ok(Self::Auto(own))
@@ -187,7 +190,7 @@ mod tests {
     use crate::handshake::{ENV_CLIENT_CERT, HandshakeConfig};
 
     /// What the plugin finds in its environment.
-    fn client_cert(tls: Option<Tls>) -> Option<String> {
+    async fn client_cert(tls: Option<Tls>) -> Option<String> {
         let stale = "the certificate of this process's own host";
         let handshake = HandshakeConfig::new(1, "COOKIE", "crumbs");
         let mut command = Command::new("x");
@@ -198,17 +201,18 @@ mod tests {
         }
         config.tls = tls;
         let mut environment = config.environment();
-        TlsSetup::new(&mut config, &mut environment).unwrap();
+        let setup = TlsSetup::new(&mut config, &mut environment).await;
+        assert!(setup.is_ok());
         environment.apply(&mut command);
         let variables: HashMap<_, _> = command.get_envs().collect();
         let value = variables[OsStr::new(ENV_CLIENT_CERT)];
         value.map(|value| value.to_str().unwrap().to_owned())
     }
 
-    #[test]
-    fn the_plugin_gets_its_host_s_certificate_and_no_other() {
-        assert_eq!(client_cert(None), None, "inherited, it is removed");
-        let pem = client_cert(Some(Tls::AutoMtls)).unwrap();
+    #[tokio::test]
+    async fn the_plugin_gets_its_host_s_certificate_and_no_other() {
+        assert_eq!(client_cert(None).await, None, "inherited, it is removed");
+        let pem = client_cert(Some(Tls::AutoMtls)).await.unwrap();
         assert_eq!(tls::from_pem(pem.as_bytes()).unwrap().len(), 1);
     }
 }

@@ -7,7 +7,7 @@ use super::serve::ServeError;
 
 /// There is nothing to set.
 #[derive(Clone, Debug, Default)]
-pub(super) struct TlsOptions;
+pub(super) struct TlsOptions(());
 
 /// There is none to accept connections.
 #[derive(Clone)]

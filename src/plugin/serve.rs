@@ -216,6 +216,11 @@ impl Server {
         };
         match acceptor.accept(stream).await {
             Ok(stream) => self.rpc.serve_conn(stream).await,
+            // As below: somebody looked whether anybody listens.
+            Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => {
+                tracing::debug!("connection ended before its TLS handshake");
+                Ok(())
+            }
             Err(error) => {
                 tracing::warn!(%error, "refused a connection: no TLS with it");
                 Ok(())

@@ -53,7 +53,8 @@ impl ServeTestConfig {
 
 /// Serves a plugin from within this process, and returns at once. (`ServeConfig.Test`)
 ///
-/// Neither a cookie is asked for nor a handshake printed; SIGINT and panics are left alone. A host,
+/// Neither a cookie is asked for nor a handshake printed; SIGINT and panics are left alone. TLS is
+/// spoken where it is configured, and AutoMTLS never, as there is nobody to do it with. A host,
 /// in this process or another, reattaches with the configuration that the server hands out, and
 /// when it kills the plugin, nothing happens but that it disconnects.
 ///
