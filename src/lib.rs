@@ -130,7 +130,7 @@ mod unix_stream;
 #[cfg(feature = "tls")]
 pub use rustls;
 
-/// The README's examples, compiled with the tests.
-#[cfg(doctest)]
+/// The README's examples, compiled with the workspace's tests, which have every feature on.
+#[cfg(all(doctest, feature = "tls"))]
 #[doc = include_str!("../README.md")]
 struct Readme;
