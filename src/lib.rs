@@ -121,10 +121,16 @@ mod private_dir;
 mod readiness;
 pub mod rpc;
 mod timestamp;
+#[cfg(feature = "tls")]
+mod tls;
 #[cfg(unix)]
 mod unix_stream;
 
-/// The README's examples, compiled with the tests.
-#[cfg(doctest)]
+/// The TLS library, in the version whose configurations this crate takes.
+#[cfg(feature = "tls")]
+pub use rustls;
+
+/// The README's examples, compiled with the workspace's tests, which have every feature on.
+#[cfg(all(doctest, feature = "tls"))]
 #[doc = include_str!("../README.md")]
 struct Readme;

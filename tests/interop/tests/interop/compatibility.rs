@@ -217,6 +217,65 @@ const ROWS: &[Row] = &[
         ],
     },
     Row {
+        what: "the same with TLS, by a name of the plugin's own",
+        cases: &[],
+        go_host: &[],
+        others: &[
+            (
+                "tls_cases::a_plugin_on_the_network_is_reached_by_host_name_and_port_with_tls",
+                RUST_TO_RUST,
+            ),
+            (
+                "tls_cases::auto_mtls_will_do_for_the_network_too",
+                RUST_TO_RUST,
+            ),
+            ("go_host::configured_tls_over_tcp", GO_HOST),
+        ],
+    },
+    Row {
+        what: "configured TLS: the right hosts, reattaching too; strangers and silent ones",
+        cases: &[
+            "configured_tls_admits_the_right_hosts_and_no_strangers",
+            "a_plugin_of_another_authority_or_name_is_refused",
+            "a_configured_plugin_does_not_do_auto_mtls",
+            "a_plugin_without_tls_does_not_answer_a_host_with_it",
+            "a_detached_plugin_is_taken_over_by_configured_tls",
+            "a_silent_connection_keeps_nobody_out",
+        ],
+        go_host: &["configured_tls"],
+        others: &[
+            (
+                "tls_cases::a_silent_connection_is_closed_in_time",
+                RUST_TO_RUST,
+            ),
+            (
+                "tls_cases::a_silent_plugin_is_given_up_in_time",
+                RUST_TO_RUST,
+            ),
+        ],
+    },
+    Row {
+        what: "certificates at launch: of Go's make; cut short, garbled, another's, not asked for",
+        cases: &[
+            "a_certificate_cut_short_or_garbled_is_named",
+            "a_plugin_without_a_certificate_is_refused",
+            "a_plugin_with_another_s_certificate_is_refused",
+            "a_certificate_that_nobody_asked_for_is_refused",
+            "a_certificate_in_the_environment_from_elsewhere_is_reported",
+        ],
+        go_host: &[],
+        others: &[
+            (
+                "certificate_cases::one_time_certificates_are_of_go_s_make",
+                EVERY,
+            ),
+            (
+                "certificate_cases::a_host_s_certificate_cut_short_or_garbled_is_named",
+                RUST_TO_RUST,
+            ),
+        ],
+    },
+    Row {
         what: "the socket's directory, group and mode",
         cases: &[
             "the_socket_is_in_a_private_directory",
@@ -250,27 +309,75 @@ const ROWS: &[Row] = &[
     },
 ];
 
+/// What is run once more with AutoMTLS, and what there is to say of it alone.
+const ROWS_BY_AUTO_MTLS: &[Row] = &[
+    Row {
+        what: "AutoMTLS: calls, interfaces, 64 MiB streams, output, logs, kill, crashes",
+        cases: &[
+            "greet",
+            "struct_argument_and_reply",
+            "missing_method_and_the_plugin_lives_on",
+            "ten_thousand_calls_64_at_a_time",
+            "the_plugin_calls_an_interface_of_the_host",
+            "both_nested_in_one_call",
+            "a_reader_of_64_mib_while_calls_go_on",
+            "a_writer_of_64_mib_while_calls_go_on",
+            "large_single_writes_arrive",
+            "six_hundred_streams_dialed_by_the_host",
+            "output_arrives_in_order_and_whole",
+            "output_right_before_the_kill_arrives",
+            "a_crash_arrives_as_errors",
+            "kill_leaves_no_process_and_no_socket",
+            "a_plugin_that_ignores_quit_is_killed",
+            "dropping_the_client_ends_the_process",
+            "a_plugin_that_dies_fails_every_pending_call",
+        ],
+        go_host: &[
+            "greet",
+            "describe",
+            "callback",
+            "nested",
+            "reader64",
+            "writer64",
+            "bigwrite_to_host",
+            "streams600_accept",
+            "stdio",
+            "log_record",
+            "kill",
+            "kill_ignoring_quit",
+            "plugin_crash",
+            "plugin_panic",
+        ],
+        others: &[],
+    },
+    Row {
+        what: "AutoMTLS: strangers are refused, and the host is served on",
+        cases: &["by_auto_mtls_strangers_are_refused_and_the_host_is_served"],
+        go_host: &["strangers"],
+        others: &[],
+    },
+];
+
+/// What the names of a row's `cases` and `go_host` begin with, by column.
+const PLAIN: [&str; 3] = ["rust_plugin", "go_plugin", "go_host"];
+const BY_AUTO_MTLS: [&str; 3] = [
+    "rust_plugin_by_auto_mtls",
+    "go_plugin_by_auto_mtls",
+    "go_host::auto_mtls",
+];
+
 impl Row {
     /// The names of the tests that stand for the mark in this column.
-    fn tests(&self, column: usize) -> Vec<String> {
-        let cases = match column {
-            0 => self
-                .cases
-                .iter()
-                .map(|n| format!("rust_plugin::{n}"))
-                .collect(),
-            1 => self
-                .cases
-                .iter()
-                .map(|n| format!("go_plugin::{n}"))
-                .collect(),
-            _ => Vec::new(),
+    fn tests(&self, modules: [&str; 3], column: usize) -> Vec<String> {
+        let names = if column == 2 {
+            self.go_host
+        } else {
+            self.cases
         };
-        let go_host = self.go_host.iter().filter(|_| column == 2);
         let others = self.others.iter().filter(|(_, columns)| columns[column]);
-        cases
-            .into_iter()
-            .chain(go_host.map(|name| format!("go_host::{name}")))
+        names
+            .iter()
+            .map(|name| format!("{}::{name}", modules[column]))
             .chain(others.map(|(name, _)| (*name).to_owned()))
             .collect()
     }
@@ -299,10 +406,12 @@ fn the_table_of_the_readme_names_what_is_tested() {
         "| | Rust host, Rust plugin | Rust host, Go plugin | Go host, Rust plugin |\n\
          | --- | --- | --- | --- |\n",
     );
-    for row in ROWS {
+    let plain = ROWS.iter().map(|row| (row, PLAIN));
+    let by_auto_mtls = ROWS_BY_AUTO_MTLS.iter().map(|row| (row, BY_AUTO_MTLS));
+    for (row, modules) in plain.chain(by_auto_mtls) {
         table += &format!("| {} |", row.what);
         for column in 0..3 {
-            let tests = row.tests(column);
+            let tests = row.tests(modules, column);
             for test in &tests {
                 assert!(present.contains(test), "{}: no test {test}", row.what);
                 unnamed.remove(test);

@@ -3,9 +3,11 @@
 use std::process::Stdio;
 use std::time::Duration;
 
+use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::process::Command;
 
 use crate::go;
+use crate::pki::Pki;
 
 /// Runs one case and expects it to pass.
 pub async fn run(case: &str, options: &[&str], limit: Duration) {
@@ -33,12 +35,12 @@ pub async fn run(case: &str, options: &[&str], limit: Duration) {
 }
 
 macro_rules! go_host_cases {
-    ($($name:ident),* $(,)?) => {
+    ($options:expr, $($name:ident),* $(,)?) => {
         $(
             #[tokio::test]
             async fn $name() {
                 if go::present() {
-                    run(stringify!($name), &[], Duration::from_secs(90)).await;
+                    run(stringify!($name), &$options, Duration::from_secs(90)).await;
                 }
             }
         )*
@@ -46,6 +48,7 @@ macro_rules! go_host_cases {
 }
 
 go_host_cases! {
+    [],
     greet,
     describe,
     server_error,
@@ -78,4 +81,78 @@ go_host_cases! {
     plugin_panic,
     stray_stream,
     ping,
+}
+
+/// The same, by AutoMTLS.
+mod auto_mtls {
+    use super::*;
+
+    go_host_cases! {
+        ["-automtls"],
+        greet,
+        describe,
+        callback,
+        nested,
+        reader64,
+        writer64,
+        bigwrite_to_host,
+        streams600_accept,
+        stdio,
+        log_record,
+        kill,
+        kill_ignoring_quit,
+        plugin_crash,
+        plugin_panic,
+        strangers,
+    }
+}
+
+/// The same, with certificates that both sides were given.
+#[tokio::test]
+async fn configured_tls() {
+    if !go::present() {
+        return;
+    }
+    let pki = Pki::new();
+    let directory = pki.path().to_str().unwrap();
+    let limit = Duration::from_secs(90);
+    // A second client, too, which AutoMTLS would not admit.
+    for case in [
+        "greet",
+        "callback",
+        "stdio",
+        "reattach",
+        "strangers",
+        "kill",
+    ] {
+        for version in ["1.2", "1.3"] {
+            run(case, &["-tls", directory, "-tls-max", version], limit).await;
+        }
+    }
+}
+
+/// A plugin on TCP, in test mode.
+#[tokio::test]
+async fn configured_tls_over_tcp() {
+    if !go::present() {
+        return;
+    }
+    let pki = Pki::new();
+    let mut plugin = Command::new(env!("CARGO_BIN_EXE_kit-plugin"));
+    plugin
+        .env("KIT_TEST", "1")
+        .env("KIT_LISTEN", "0.0.0.0:0")
+        .env("KIT_TLS", pki.path())
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .kill_on_drop(true);
+    let mut plugin = plugin.spawn().unwrap();
+    let mut lines = BufReader::new(plugin.stdout.take().unwrap()).lines();
+    let json = lines.next_line().await.unwrap().expect("a line");
+    assert!(json.contains("tcp"), "{json}");
+    let directory = pki.path().to_str().unwrap();
+    let options = ["-tls", directory, "-reattach", &json];
+    run("reattach_json", &options, Duration::from_secs(60)).await;
+    drop(plugin.stdin.take());
+    assert!(plugin.wait().await.unwrap().success());
 }
