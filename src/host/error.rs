@@ -108,7 +108,8 @@ pub enum LaunchError {
         report: Box<ProcessReport>,
     },
 
-    /// The connection was made, but no session on it.
+    /// The connection was made, but no session on it. This, or the next, is also what a host without
+    /// TLS gets of a plugin that has it configured.
     #[error("no session with plugin at {address}: {source}{}", report.suffix())]
     Session {
         /// The address.

@@ -96,7 +96,8 @@ pub enum ReattachError {
     /// accept the other's certificate, or there is no TLS at the other end.
     #[error("no TLS with the plugin: {0}")]
     Tls(#[source] io::Error),
-    /// The connection was made, but no session on it.
+    /// The connection was made, but no session on it. This, or the next, is also what a host without
+    /// TLS gets of a plugin that has it.
     #[error("no session with the plugin: {0}")]
     Session(#[source] ConnectionError),
     /// The plugin did not answer the first ping.
