@@ -104,26 +104,35 @@
 
 #![warn(missing_docs)]
 #![forbid(unsafe_code)]
+// Lints look at the whole crate, where every function has its caller.
+#![cfg_attr(
+    not(all(feature = "host", feature = "plugin", feature = "msgpack", feature = "hclog")),
+    allow(dead_code, unused_imports, reason = "what is left out would use it")
+)]
 
 pub mod broker;
 pub mod codec;
 pub mod connection;
 pub mod gob;
-#[cfg(unix)]
+#[cfg(all(unix, any(feature = "host", feature = "plugin")))]
 mod group;
 pub mod handshake;
+#[cfg(feature = "host")]
 pub mod host;
 pub mod mux;
+#[cfg(feature = "plugin")]
 pub mod plugin;
+#[cfg(any(feature = "host", feature = "plugin"))]
 #[cfg_attr(not(unix), allow(dead_code, reason = "sockets are no files there"))]
 mod private_dir;
-#[cfg(unix)]
+#[cfg(all(unix, any(feature = "host", feature = "plugin")))]
 mod readiness;
 pub mod rpc;
+#[cfg(any(feature = "host", feature = "hclog"))]
 mod timestamp;
-#[cfg(feature = "tls")]
+#[cfg(all(feature = "tls", any(feature = "host", feature = "plugin")))]
 mod tls;
-#[cfg(unix)]
+#[cfg(all(unix, any(feature = "host", feature = "plugin")))]
 mod unix_stream;
 
 /// The TLS library, in the version whose configurations this crate takes.
