@@ -80,6 +80,7 @@ mod any;
 mod complex_number;
 mod de;
 mod decode;
+mod decode_error;
 mod definition;
 mod encode;
 mod hand;
