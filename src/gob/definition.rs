@@ -88,7 +88,7 @@ fn read_map(cursor: &mut Cursor<'_>) -> Result<Type, DecodeError> {
 }
 
 fn read_struct(cursor: &mut Cursor<'_>) -> Result<Type, DecodeError> {
-    let (mut name, mut fields): (Arc<str>, _) = ("".into(), Vec::new());
+    let (mut name, mut fields) = (Arc::default(), Vec::new());
     each_field(cursor, |field, cursor| {
         match field {
             0 => name = read_common(cursor)?,
@@ -108,23 +108,23 @@ fn read_struct(cursor: &mut Cursor<'_>) -> Result<Type, DecodeError> {
 }
 
 fn read_field(cursor: &mut Cursor<'_>) -> Result<Field, DecodeError> {
-    let (mut name, mut ty): (Arc<str>, i64) = ("".into(), 0);
+    let (mut name, mut ty) = (None, 0);
     each_field(cursor, |field, cursor| {
         match field {
-            0 => name = read_name(cursor)?,
+            0 => name = Some(read_name(cursor)?),
             1 => ty = cursor.int()?,
             _ => return Err(malformed("unknown field of a struct field")),
         }
         Ok(())
     })?;
-    if name.is_empty() {
-        return Err(malformed("a struct field without a name"));
-    }
+    let name: Arc<str> = name
+        .filter(|name: &Arc<str>| !name.is_empty())
+        .ok_or_else(|| malformed("a struct field without a name"))?;
     Ok(Field { name, id: id(ty)? })
 }
 
 fn read_opaque(cursor: &mut Cursor<'_>, kind: OpaqueKind) -> Result<Type, DecodeError> {
-    let mut name: Arc<str> = "".into();
+    let mut name = Arc::default();
     each_field(cursor, |field, cursor| {
         match field {
             0 => name = read_common(cursor)?,
@@ -137,7 +137,7 @@ fn read_opaque(cursor: &mut Cursor<'_>, kind: OpaqueKind) -> Result<Type, Decode
 
 /// The name out of a `CommonType`. Its id repeats what the message said, and Go does not look at it either.
 fn read_common(cursor: &mut Cursor<'_>) -> Result<Arc<str>, DecodeError> {
-    let mut name: Arc<str> = "".into();
+    let mut name = Arc::default();
     each_field(cursor, |field, cursor| {
         match field {
             0 => name = read_name(cursor)?,

@@ -54,6 +54,8 @@ pub(crate) struct StructType {
     pub(crate) fields: Box<[Field]>,
     /// The fields' places by their names, once one of many fields was looked for.
     by_name: OnceLock<Box<[u32]>>,
+    /// A receiver's list of fields with which this one begins: the first that was met.
+    begins_with: OnceLock<&'static [&'static str]>,
 }
 
 #[derive(Clone, Debug)]
@@ -71,7 +73,28 @@ impl StructType {
             name,
             fields: fields.into(),
             by_name: OnceLock::new(),
+            begins_with: OnceLock::new(),
         }
+    }
+
+    /// Whether a receiver's fields are the first ones here, in the same order, as they mostly are. False is no answer.
+    #[inline]
+    pub(crate) fn begins_with(&self, names: &'static [&'static str]) -> bool {
+        match self.begins_with.get() {
+            Some(known) => std::ptr::eq(*known, names),
+            None => self.meet(names),
+        }
+    }
+
+    #[cold]
+    fn meet(&self, names: &'static [&'static str]) -> bool {
+        let begins = self.fields.len() >= names.len()
+            && self
+                .fields
+                .iter()
+                .zip(names)
+                .all(|(field, name)| *field.name == **name);
+        begins && self.begins_with.set(names).is_ok()
     }
 
     /// The place of a field, which is looked for at `guess` first: both sides mostly list their fields in one order.
@@ -166,7 +189,7 @@ fn spread(id: Id) -> u32 {
 
 impl Types {
     /// How many ids have a place of their own, unless a table is made for more.
-    const NEAR: usize = 64;
+    const NEAR: usize = 32;
     /// Descriptions that are longer than this end soon.
     const MAX_TEXT: usize = 4096;
     /// The same where a description is part of a message, which can be made for every value of a list.

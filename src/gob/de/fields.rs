@@ -194,6 +194,13 @@ impl Sent {
         }
     }
 
+    /// Whether all of the first `count` places were, of those that are usual.
+    #[inline]
+    fn has_all(&self, count: usize) -> bool {
+        1u64.checked_shl(count as u32)
+            .is_some_and(|end| self.low & (end - 1) == end - 1)
+    }
+
     #[inline]
     pub(super) fn has(&self, place: usize) -> bool {
         match 1u64.checked_shl(place as u32) {
@@ -208,8 +215,8 @@ impl Sent {
 enum Turn<'t> {
     None,
     Sent(&'t Field),
-    /// With the sender's type, where it has the field.
-    Zero(&'static str, Option<Id>),
+    /// The receiver's field of this number.
+    Zero(usize),
 }
 
 /// Fields of a struct: those the sender sent, and zeros for the receiver's others.
@@ -276,16 +283,25 @@ impl<'a, 't, 'de> StructAccess<'a, 't, 'de> {
         if let Turn::Sent(_) = self.turn {
             return Err(value_first());
         }
+        let alike = self.ty.begins_with(self.rest.own);
+        if alike && self.sent.has_all(self.rest.own.len()) {
+            return Ok(None);
+        }
         loop {
             let Some((index, name)) = self.rest.fields.next() else {
                 return Ok(None);
             };
-            let place = self.ty.place(index, name);
-            if place.is_some_and(|place| self.sent.has(place)) || !self.rest.takes_zero(name) {
-                continue;
+            let sent = match alike {
+                true => self.sent.has(index),
+                false => {
+                    let place = self.ty.place(index, name);
+                    place.is_some_and(|place| self.sent.has(place))
+                }
+            };
+            if !sent && self.rest.takes_zero(name) {
+                self.turn = Turn::Zero(index);
+                return self.rest.key(name, seed).map(Some);
             }
-            self.turn = Turn::Zero(name, place.map(|place| self.ty.fields[place].id));
-            return self.rest.key(name, seed).map(Some);
         }
     }
 
@@ -293,9 +309,13 @@ impl<'a, 't, 'de> StructAccess<'a, 't, 'de> {
     fn zero<V: DeserializeSeed<'de>>(
         &mut self,
         seed: V,
-        name: &str,
-        id: Option<Id>,
+        index: usize,
     ) -> Result<V::Value, DecodeError> {
+        let name = self.rest.own[index];
+        let id = self
+            .ty
+            .place(index, name)
+            .map(|place| self.ty.fields[place].id);
         let zero = Zero::new(self.cx.types, id, self.cx.max_depth - self.cx.depth);
         self.rest.zero(seed, name, zero)
     }
@@ -351,7 +371,7 @@ impl<'de> de::MapAccess<'de> for StructAccess<'_, '_, 'de> {
                     Err(err) => Err(err.within(&field.name)),
                 }
             }
-            Turn::Zero(name, id) => self.zero(seed, name, id),
+            Turn::Zero(index) => self.zero(seed, index),
             Turn::None => Err(key_first()),
         }
     }
