@@ -191,7 +191,7 @@ impl Types {
     /// How many ids have a place of their own, unless a table is made for more.
     const NEAR: usize = 32;
     /// Descriptions that are longer than this end soon.
-    const MAX_TEXT: usize = 4096;
+    const MAX_TEXT: usize = 1024;
     /// The same where a description is part of a message, which can be made for every value of a list.
     const MAX_BRIEF: usize = 200;
 
@@ -455,6 +455,19 @@ impl Description<'_> {
 /// Types with more parts than this are taken for different: they are then defined once more, and that is all.
 const MAX_COMPARED: usize = 400;
 
+/// How many steps may be spent on looking for one type among others.
+///
+/// Ours take a few. Many types that are the same up to some depth, as a peer can define them, would take as many as the
+/// square of their number; what is left then is taken for different.
+#[derive(Debug)]
+pub(crate) struct Steps(usize);
+
+impl Default for Steps {
+    fn default() -> Self {
+        Self(1 << 15)
+    }
+}
+
 /// Whether two types are of the same kind, with the same names.
 fn alike(a: &Type, b: &Type) -> bool {
     match (a, b) {
@@ -476,14 +489,27 @@ fn alike(a: &Type, b: &Type) -> bool {
 /// Whether two types, each in its own table, are the same type to a receiver.
 ///
 /// Pairs that are being compared further up count as equal, which is what equality of recursive types means.
-pub(crate) fn same_type(a: (&Types, Id), b: (&Types, Id)) -> bool {
-    fn same(a: (&Types, Id), b: (&Types, Id), assumed: &mut HashSet<(Id, Id)>) -> bool {
+pub(crate) fn same_type(a: (&Types, Id), b: (&Types, Id), steps: &mut Steps) -> bool {
+    fn same(
+        a: (&Types, Id),
+        b: (&Types, Id),
+        assumed: &mut HashSet<(Id, Id)>,
+        steps: &mut Steps,
+    ) -> bool {
         if a.1.is_basic() || b.1.is_basic() {
             return a.1 == b.1;
         }
         let (Some(x), Some(y)) = (a.0.get(a.1), b.0.get(b.1)) else {
             return false;
         };
+        let parts = match x {
+            Type::Struct(ty) => ty.fields.len(),
+            _ => 1,
+        };
+        let Some(left) = steps.0.checked_sub(1 + parts) else {
+            return false;
+        };
+        steps.0 = left;
         // Different types nearly always differ at first sight.
         if !alike(x, y) {
             return false;
@@ -495,7 +521,7 @@ pub(crate) fn same_type(a: (&Types, Id), b: (&Types, Id)) -> bool {
         if assumed.len() > MAX_COMPARED {
             return false;
         }
-        let mut inner = |x: Id, y: Id| same((a.0, x), (b.0, y), assumed);
+        let mut inner = |x: Id, y: Id| same((a.0, x), (b.0, y), assumed, steps);
         match (x, y) {
             (Type::Array { elem: x, .. }, Type::Array { elem: y, .. }) => inner(*x, *y),
             (Type::Slice { elem: x, .. }, Type::Slice { elem: y, .. }) => inner(*x, *y),
@@ -515,7 +541,7 @@ pub(crate) fn same_type(a: (&Types, Id), b: (&Types, Id)) -> bool {
             _ => true,
         }
     }
-    same(a, b, &mut HashSet::new())
+    same(a, b, &mut HashSet::new(), steps)
 }
 
 #[cfg(test)]
@@ -546,10 +572,11 @@ mod tests {
         let two = Types::default();
         two.insert(Id(70), slice(Id(71)));
         two.insert(Id(71), slice(Id(70)));
-        assert!(same_type((&one, Id(64)), (&two, Id(70))));
+        let steps = &mut Steps::default();
+        assert!(same_type((&one, Id(64)), (&two, Id(70)), steps));
         let other = Types::default();
         other.insert(Id(64), slice(Id::INT));
-        assert!(!same_type((&one, Id(64)), (&other, Id(64))));
+        assert!(!same_type((&one, Id(64)), (&other, Id(64)), steps));
     }
 
     #[test]

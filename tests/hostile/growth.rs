@@ -462,3 +462,28 @@ fn times_in_zones_that_cannot_be_are_refused_or_stay_what_they_are() {
         assert!(time(minutes, seconds).is_ok());
     }
 }
+
+#[test]
+fn received_values_are_sent_on_in_time_and_room_that_follow_their_bytes() {
+    // Values of a byte, of a type with many fields.
+    let ty = struct_type(65, "T", &fields(&names(20_000), INT));
+    let input = list_of_interfaces(&ty, 20_000, &[0]);
+    let anys: Vec<Any> = gob::from_slice(&input).unwrap();
+    let sent = gob::to_vec(&anys).unwrap();
+    assert!(sent.len() < 2 * input.len());
+    // Lists of lists of lists, each a type of its own and all alike up to some depth.
+    let mut input = Vec::new();
+    for id in 65..2000 {
+        input.extend(slice_type(id, if id % 300 == 0 { INT } else { id + 1 }));
+    }
+    input.extend(slice_type(2000, INTERFACE));
+    let one = |id| interface("T", id, &[0], &[0]);
+    let all: Vec<u8> = (65..1999).flat_map(one).collect();
+    input.extend(value(2000, &[uint(1934), all].concat()));
+    let mut sent = Vec::new();
+    contained("alike", &input, |_| {
+        let anys: Vec<Any> = gob::from_slice(&input).unwrap();
+        sent = gob::to_vec(&anys).unwrap();
+    });
+    assert_eq!(gob::from_slice::<Vec<Any>>(&sent).unwrap().len(), 1934);
+}

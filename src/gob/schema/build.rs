@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use super::Schema;
 use crate::gob::encode::{Encode, EncodeError};
-use crate::gob::types::{Field, Id, OpaqueKind, StructType, Type, Types, same_type};
+use crate::gob::types::{Field, Id, OpaqueKind, Steps, StructType, Type, Types, same_type};
 
 /// Types that stand for the one being described have ids from here on, until that has one.
 static NEXT_SELF: AtomicU32 = AtomicU32::new(1 << 31);
@@ -200,6 +200,7 @@ fn import(into: &Types, from: &Schema) -> Id {
     let mut queue = vec![from.root];
     let mut next = Id::FIRST_USER.0 + into.span();
     let mut order = Vec::new();
+    let mut steps = Steps::default();
     while let Some(id) = queue.pop() {
         let Some(ty) = from.types.get(id) else {
             continue;
@@ -211,7 +212,7 @@ fn import(into: &Types, from: &Schema) -> Id {
         if let Some(same) = into
             .iter()
             .map(|(id, _)| id)
-            .find(|there| same_type((into, *there), (&from.types, id)))
+            .find(|there| same_type((into, *there), (&from.types, id), &mut steps))
         {
             found.insert(id, same);
             continue;
@@ -236,7 +237,11 @@ fn import(into: &Types, from: &Schema) -> Id {
 impl PartialEq for Schema {
     fn eq(&self, other: &Self) -> bool {
         Arc::ptr_eq(&self.types, &other.types) && self.root == other.root
-            || same_type((&self.types, self.root), (&other.types, other.root))
+            || same_type(
+                (&self.types, self.root),
+                (&other.types, other.root),
+                &mut Steps::default(),
+            )
     }
 }
 
