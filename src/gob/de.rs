@@ -348,15 +348,14 @@ impl<'a, 't, 'de> De<'a, 't, 'de> {
     ) -> Result<V::Value, DecodeError> {
         match self.defined() {
             Some(Type::Struct(ty)) => {
-                if len > 0 && !ty.fields.is_empty() && self.alone {
-                    if !(0..len).any(|index| ty.place(index, &tuple_field(index)).is_some()) {
-                        let received = self.cx.types.brief(self.id);
-                        return Err(DecodeErrorKind::NoFieldsMatched {
-                            expected: name,
-                            received,
-                        }
-                        .into());
+                let shares = |index| ty.place(index, &tuple_field(index)).is_some();
+                if self.alone && len > 0 && !ty.fields.is_empty() && !(0..len).any(shares) {
+                    let received = self.cx.types.brief(self.id);
+                    return Err(DecodeErrorKind::NoFieldsMatched {
+                        expected: name,
+                        received,
                     }
+                    .into());
                 }
                 self.cx.enter()?;
                 let mut access = TupleAccess::new(&mut *self.cx, ty, len)?;

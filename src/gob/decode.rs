@@ -49,6 +49,17 @@ pub fn from_slice<'de, T: Deserialize<'de>>(bytes: &'de [u8]) -> Result<T, Decod
 
 /// Bounds on what a [`Decoder`] accepts.
 ///
+/// What a value takes besides follows the bytes that were received, a message's whole length only once it is there:
+///
+/// - A definition takes some eight times its bytes, for names of one letter.
+/// - A value of a Rust type takes its size, however few bytes were sent of it: a struct whose fields are all zero is one
+///   byte. A list takes up to twice that while it grows.
+/// - A part of a [`Value`](super::Value) takes up to 100 bytes for each of its own, an [`Any`](super::Any) up to 200.
+/// - A map that is read from a Go struct, and a struct with a `#[serde(flatten)]` field, are given names of fields that
+///   are not among the bytes of the value, and the latter a zero for each field that was left out. These may take 256 KiB
+///   and 256 bytes for each one received, a zero counting as 64 bytes and its name; a map has up to four times that of
+///   it. Where it is more, decoding fails with [`TooMuchLeftOut`](DecodeErrorKind::TooMuchLeftOut).
+///
 /// ```
 /// # use plugwire::gob::{Decoder, Limits};
 /// let limits = Limits::default().max_message(1 << 20).max_depth(32);

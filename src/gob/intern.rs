@@ -1,6 +1,6 @@
 //! Which types the other side knows, under which ids.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use bytes::{BufMut, BytesMut};
@@ -15,7 +15,7 @@ use super::wire::{close_length, put_byte};
 pub(crate) struct Interner {
     sent: Vec<Sent>,
     /// Places in `sent`, by the table's address and the id in it.
-    places: HashMap<(usize, u32), usize>,
+    places: BTreeMap<(usize, u32), usize>,
     pending: BytesMut,
     /// What was found for the table that was asked about last: received values are mostly sent on in a row.
     recent: Option<Recent>,

@@ -36,17 +36,16 @@ fn list_of_interfaces(ty: &[u8], count: usize, each: &[u8]) -> Vec<u8> {
 
 /// Decodes within the time, and within so many bytes for each one of the input.
 fn proportional<T: DeserializeOwned>(name: &str, input: &[u8], per_byte: usize) {
-    let mut peak_of_it = 0;
     let start = std::time::Instant::now();
-    peak_of_it += peak(|| drop(gob::from_slice::<T>(input)));
+    let peak = peak(|| drop(gob::from_slice::<T>(input)));
     assert!(
         start.elapsed().as_secs() < 10,
         "{name}: {:?}",
         start.elapsed()
     );
     assert!(
-        peak_of_it < input.len() * per_byte + ALLOWANCE,
-        "{name}: {peak_of_it} bytes at once for an input of {}",
+        peak < input.len() * per_byte + ALLOWANCE,
+        "{name}: {peak} bytes at once for an input of {}",
         input.len()
     );
 }
@@ -92,7 +91,7 @@ struct Pair(i8, i8);
 
 #[test]
 fn fields_that_nobody_sent_cost_nothing() {
-    let names = names(60_000);
+    let names = names(20_000);
     let few = struct_type(65, "T", &fields(&names[..10_000], INT));
     let many = struct_type(65, "T", &fields(&names, INT));
     // The receiver's fields are first, last, and not there.
@@ -102,9 +101,9 @@ fn fields_that_nobody_sent_cost_nothing() {
     let none = struct_type(65, "T", &fields(&names[1..], INT));
     for (name, ty, count) in [
         ("few", &few, 8000),
-        ("first", &many, 500_000),
-        ("last", &last, 500_000),
-        ("none", &none, 500_000),
+        ("first", &many, 200_000),
+        ("last", &last, 200_000),
+        ("none", &none, 200_000),
     ] {
         // Large types and lists are what they are: the maps here are empty, and have no buffers of their own.
         let values = list(ty, count, &[0]);

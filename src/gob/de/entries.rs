@@ -140,7 +140,9 @@ impl<'de> de::MapAccess<'de> for Entries<'_, '_, 'de> {
                         alone: false,
                     })
                     .map_err(|err| err.within(&field.name))?;
-                self.present.map(|place| self.sent.add(place));
+                if let Some(place) = self.present {
+                    self.sent.add(place);
+                }
                 self.advance()?;
                 Ok(value)
             }
