@@ -7,7 +7,8 @@ use bytes::{BufMut, BytesMut};
 
 use super::definition;
 use super::encode::{EncodeError, EncodeErrorKind};
-use super::types::{Id, IdMap, Steps, Type, Types, same_type};
+use super::same::{Steps, same_type};
+use super::types::{Id, IdMap, Type, Types};
 use super::wire::{close_length, put_byte};
 
 /// The types sent on one stream, and definitions that are due before the next value.

@@ -89,6 +89,7 @@ mod intern;
 mod io;
 mod marshaler;
 mod path;
+mod same;
 mod schema;
 mod ser;
 mod text;

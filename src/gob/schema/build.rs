@@ -7,7 +7,8 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use super::Schema;
 use crate::gob::encode::{Encode, EncodeError};
-use crate::gob::types::{Field, Id, OpaqueKind, Steps, StructType, Type, Types, same_type};
+use crate::gob::same::{Steps, same_type};
+use crate::gob::types::{Field, Id, OpaqueKind, StructType, Type, Types};
 
 /// Types that stand for the one being described have ids from here on, until that has one.
 static NEXT_SELF: AtomicU32 = AtomicU32::new(1 << 31);
