@@ -30,17 +30,16 @@ def run(measuring, about):
     plots = os.path.join(HERE, "plots")
     os.makedirs(plots, exist_ok=True)
     for name, (title, x, y, series) in figures.items():
-        named = {CONTENDERS[contender]: points for contender, points in series.items() if points}
+        colours = list(CONTENDERS)
+        drawn = [(CONTENDERS[c], colours.index(c), points) for c, points in series.items() if points]
         with open(os.path.join(plots, f"{name}.svg"), "w") as file:
-            file.write(plot(title, x, y, named))
+            file.write(plot(title, x, y, drawn))
         print(f"{title}\n")
-        for contender, points in named.items():
+        for contender, _, points in drawn:
             print(f"  {contender:15}", "  ".join(f"{x:g}: {y:.4g}" for x, y in points))
         print()
     with open(os.path.join(plots, "growth.json"), "w") as file:
-        series = {name: {"title": title, "x": x, "y": y, "series": points} for name, (title, x, y, points) in figures.items()}
-        # One point a line, for readable differences.
-        json.dump({"about": about, **series}, file, indent=None, separators=(",", ": "))
+        json.dump({"about": about, **{name: series for name, (_, _, _, series) in figures.items()}}, file)
         file.write("\n")
 
 
@@ -61,9 +60,7 @@ def calls_by_callers(measuring, contenders):
                             hosts[contender] = measuring.start(contender, TWO)
                         answer = hosts[contender].ask("callers", step, MILLIS)
                     except Failed as failed:
-                        print(f"{contender}, {step} callers: {failed}")
-                        if contender in hosts:
-                            hosts.pop(contender).kill()
+                        fail(hosts, contender, f"{step} callers: {failed}")
                     else:
                         if number:
                             rates[contender].append(answer["ops"] / answer["ns"] * 1e9)
@@ -77,26 +74,48 @@ def calls_by_callers(measuring, contenders):
 
 
 def by_held(measuring, contenders, ask):
-    """Memory, and calls a second beside it, while more and more is kept open."""
+    """Memory, and calls a second beside it, while all of them keep more and more open."""
     memory, calls = {c: [] for c in contenders}, {c: [] for c in contenders}
-    for contender in contenders:
-        try:
-            host = measuring.start(contender, TWO)
-        except Failed as failed:
-            print(f"{contender}: {failed}")
-            continue
-        try:
-            held = 0
-            for step in HELD_STEPS:
-                progress(f"growth: {contender}, {ask} {step}")
-                host.ask(ask, step - held)
-                held = step
-                host.ask("settle")
-                memory[contender].append((step, sum(host.resident()) / 1024))
-                rates = [host.ask("callers", 64, 100) for _ in range(measuring.options.rounds)]
-                calls[contender].append((step, statistics.median(r["ops"] / r["ns"] * 1e9 for r in rates)))
-        except Failed as failed:
-            print(f"{contender}, {ask} {held}: {failed}")
-        finally:
+    hosts = {}
+    try:
+        for before, step in zip([0, *HELD_STEPS], HELD_STEPS):
+            for contender in contenders:
+                progress(f"growth: {ask} {step}, {contender}")
+                if contender not in hosts and before:
+                    continue  # It failed at an earlier step.
+                try:
+                    if contender not in hosts:
+                        hosts[contender] = measuring.start(contender, TWO)
+                    host = hosts[contender]
+                    host.ask(ask, step - before)
+                    host.ask("settle")
+                    memory[contender].append((step, sum(host.resident()) / 1024))
+                except Failed as failed:
+                    fail(hosts, contender, f"{ask} {step}: {failed}")
+            beside(measuring, hosts, step, calls)
+    finally:
+        # Not asked to end: what they keep would only be in their way.
+        for host in hosts.values():
             host.kill()
     return {"memory": memory, "calls": calls}
+
+
+def beside(measuring, hosts, step, calls):
+    """Calls a second of 64 callers, all contenders in turn."""
+    rates = {contender: [] for contender in hosts}
+    for _ in range(measuring.options.rounds):
+        for contender in list(hosts):
+            try:
+                answer = hosts[contender].ask("callers", 64, MILLIS)
+                rates[contender].append(answer["ops"] / answer["ns"] * 1e9)
+            except Failed as failed:
+                fail(hosts, contender, f"64 callers beside {step}: {failed}")
+    for contender, found in rates.items():
+        if found:
+            calls[contender].append((step, statistics.median(found)))
+
+
+def fail(hosts, contender, text):
+    print(f"\n{CONTENDERS[contender]}, {text}")
+    if contender in hosts:
+        hosts.pop(contender).kill()

@@ -11,8 +11,8 @@ INK, FAINT = "#333333", "#dddddd"
 
 
 def plot(title, x_name, y_name, series):
-    """The x axis is logarithmic, the y axis begins at zero. `series`: name to list of points."""
-    points = [point for line in series.values() for point in line]
+    """The x axis is logarithmic, the y axis begins at zero. `series`: name, colour's number and points of each line."""
+    points = [point for _, _, line in series for point in line]
     if not points:
         return ""
     x_most = max(x for x, _ in points)
@@ -41,7 +41,8 @@ def plot(title, x_name, y_name, series):
         out.append(text(x, y + 20, f"{mark:,}"))
         mark *= 10 if x_most > 5000 else 4
     ends = []
-    for colour, (name, line) in zip(COLOURS, series.items()):
+    for name, number, line in series:
+        colour = COLOURS[number % len(COLOURS)]
         placed = [place(x, y) for x, y in line]
         path = " ".join(f"{x:.1f},{y:.1f}" for x, y in placed)
         out.append(f'<polyline points="{path}" fill="none" stroke="{colour}" stroke-width="2"/>')
