@@ -18,13 +18,15 @@ MILLIS = 150
 def run(measuring, about):
     who = [c for c in measuring.options.contenders if c in CALLERS]
     callers = calls_by_callers(measuring, who)
-    pending = by_held(measuring, who, "hold-calls")
-    streams = by_held(measuring, [c for c in who if c in STREAMERS], "hold-streams")
+    streamers = [c for c in who if c in STREAMERS]
+    pending = by_held(measuring, who, "hold-calls", memory)
+    streams = by_held(measuring, streamers, "hold-streams", memory)
+    beside = by_held(measuring, streamers, "hold-streams", calls)
     figures = {
         "calls-by-callers": ("Calls a second, by callers", "callers", "calls/s", callers),
-        "memory-by-pending-calls": ("Memory of both sides, by pending calls", "pending calls", "MiB", pending["memory"]),
-        "calls-by-streams": ("Calls a second of 64 callers, beside idle streams", "idle streams", "calls/s", streams["calls"]),
-        "memory-by-streams": ("Memory of both sides, by idle streams", "idle streams", "MiB", streams["memory"]),
+        "memory-by-pending-calls": ("Memory of both sides, by pending calls", "pending calls", "MiB", pending),
+        "calls-by-streams": ("Calls a second of 64 callers, beside idle streams", "idle streams", "calls/s", beside),
+        "memory-by-streams": ("Memory of both sides, by idle streams", "idle streams", "MiB", streams),
     }
     progress("")
     plots = os.path.join(HERE, "plots")
@@ -73,34 +75,44 @@ def calls_by_callers(measuring, contenders):
     return series
 
 
-def by_held(measuring, contenders, ask):
-    """Memory, and calls a second beside it, while all of them keep more and more open."""
-    memory, calls = {c: [] for c in contenders}, {c: [] for c in contenders}
+def by_held(measuring, contenders, ask, look):
+    """What `look` sees of each host while all of them keep more and more open."""
+    series = {contender: [] for contender in contenders}
     hosts = {}
     try:
         for before, step in zip([0, *HELD_STEPS], HELD_STEPS):
+            progress(f"growth: {ask} {step}")
             for contender in contenders:
-                progress(f"growth: {ask} {step}, {contender}")
                 if contender not in hosts and before:
                     continue  # It failed at an earlier step.
                 try:
                     if contender not in hosts:
                         hosts[contender] = measuring.start(contender, TWO)
-                    host = hosts[contender]
-                    host.ask(ask, step - before)
-                    host.ask("settle")
-                    memory[contender].append((step, sum(host.resident()) / 1024))
+                    hosts[contender].ask(ask, step - before)
                 except Failed as failed:
                     fail(hosts, contender, f"{ask} {step}: {failed}")
-            beside(measuring, hosts, step, calls)
+            for contender, value in look(measuring, hosts).items():
+                series[contender].append((step, value))
     finally:
         # Not asked to end: what they keep would only be in their way.
         for host in hosts.values():
             host.kill()
-    return {"memory": memory, "calls": calls}
+    return series
 
 
-def beside(measuring, hosts, step, calls):
+def memory(_, hosts):
+    """MiB of both sides. Nothing else is asked of these hosts: some keep memory for every call they ever made."""
+    found = {}
+    for contender in list(hosts):
+        try:
+            hosts[contender].ask("settle")
+            found[contender] = sum(hosts[contender].resident()) / 1024
+        except Failed as failed:
+            fail(hosts, contender, str(failed))
+    return found
+
+
+def calls(measuring, hosts):
     """Calls a second of 64 callers, all contenders in turn."""
     rates = {contender: [] for contender in hosts}
     for _ in range(measuring.options.rounds):
@@ -109,10 +121,8 @@ def beside(measuring, hosts, step, calls):
                 answer = hosts[contender].ask("callers", 64, MILLIS)
                 rates[contender].append(answer["ops"] / answer["ns"] * 1e9)
             except Failed as failed:
-                fail(hosts, contender, f"64 callers beside {step}: {failed}")
-    for contender, found in rates.items():
-        if found:
-            calls[contender].append((step, statistics.median(found)))
+                fail(hosts, contender, f"64 callers: {failed}")
+    return {contender: statistics.median(found) for contender, found in rates.items() if found}
 
 
 def fail(hosts, contender, text):

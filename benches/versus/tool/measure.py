@@ -5,7 +5,7 @@ from collections import defaultdict
 
 from .contenders import ONE, TWO
 from .host import Failed, Host, Lacks
-from .rows import CPU, HELD, MEMORY, SIDES, Cell
+from .rows import HELD, MEMORY, SIDES, Cell
 
 # After so many failures a contender is not asked again for a row.
 PATIENCE = 2
@@ -65,8 +65,8 @@ class Measuring:
             else:
                 if number:
                     cell.values.append(row.value(answer))
-                    if row.key in CPU:
-                        self.cell(mode, f"cpu-{row.key}", contender).values.append(spent / 1e9 / answer["ops"] * 1e5)
+                    if row.cpu_counts:
+                        self.cell(mode, f"cpu-{row.key}", contender).values.append(row.cpu(answer, spent))
 
     def memory(self):
         """Each in fresh processes: allocators keep what they have had."""

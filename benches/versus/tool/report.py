@@ -3,21 +3,33 @@
 import statistics
 
 from .contenders import CONTENDERS
-from .rows import CPU, MEMORY, SIDES
+from .rows import MEMORY, SIDES
 
 
 def lines(rows):
-    """All lines of the tables, as key, title and unit."""
+    """The lines of the tables of figures, as key, title and unit."""
     listed = [(row.key, row.title, row.unit) for row in rows]
-    listed += [(f"cpu-{key}", title, "seconds") for key, title in CPU.items()]
     listed += [
         (f"{key}-{side}", f"{title}, {side}", "bytes") for key, (title, _, _) in MEMORY.items() for side in SIDES
     ]
     return listed
 
 
+def cpu_lines(rows):
+    """The lines of the tables of processor time."""
+
+    def title(row):
+        if row.unit == "bandwidth":
+            return f"{row.title}, for 1 GiB"
+        return f"{row.title}, for 100,000 calls"
+
+    return [(f"cpu-{row.key}", title(row), "cpu" if row.unit == "bandwidth" else "cpu of 100,000") for row in rows]
+
+
 def show(value, unit):
-    if unit == "seconds":
+    if unit == "cpu of 100,000":
+        return show(value * 1e5, "seconds")
+    if unit in ("seconds", "cpu"):
         for name, size in (("s", 1.0), ("ms", 1e-3), ("µs", 1e-6)):
             if value >= size:
                 return f"{value / size:.3g} {name}"
@@ -64,27 +76,32 @@ def table(heads, body):
 
 def report(cells, rows, modes, contenders):
     """Two tables a mode: figures, and how they stand to go-plugin's."""
+    heads = ["row", *(CONTENDERS[c] for c in contenders)]
+    parts = [
+        ("Time and memory", lines(rows)),
+        ("Processor time of both sides", cpu_lines(rows)),
+    ]
     out = []
     for mode in modes:
-        medians, ratios = [], []
-        for key, title, unit in lines(rows):
-            found = [cells.get((str(mode), key, c)) for c in contenders]
-            if not any(cell and (cell.values or cell.errors) for cell in found):
+        for part, listed in parts:
+            medians, ratios = [], []
+            for key, title, unit in listed:
+                found = [cells.get((str(mode), key, c)) for c in contenders]
+                if not any(cell and (cell.values or cell.errors) for cell in found):
+                    continue
+                medians.append([title, *(cell_text(cell, unit) for cell in found)])
+                base = median(cells.get((str(mode), key, "gg")))
+                ratios.append([title, *(times_better(median(cell), base, unit) for cell in found)])
+            if not medians:
                 continue
-            medians.append([title, *(cell_text(cell, unit) for cell in found)])
-            base = median(cells.get((str(mode), key, "gg")))
-            ratios.append([title, *(times_better(median(cell), base, unit) for cell in found)])
-        if not medians:
-            continue
-        heads = ["row", *(CONTENDERS[c] for c in contenders)]
-        out.append(f"## {mode.title()}\n\nMedian (least … most).\n\n{table(heads, medians)}")
-        if "gg" in contenders:
-            out.append(f"How many times as good as go-plugin; above 1 is faster or smaller.\n\n{table(heads, ratios)}")
+            out.append(f"## {part}: {mode.title()}\n\nMedian (least … most).\n\n{table(heads, medians)}")
+            if "gg" in contenders:
+                out.append(f"How many times as good as go-plugin; above 1 is better.\n\n{table(heads, ratios)}")
     return "\n\n".join(out)
 
 
 def goal_table(goals):
-    body = [[g.row, g.where, g.target, g.reached, g.best, g.verdict] for g in goals]
+    body = [[g.row, g.where, g.target, g.reached, g.best, g.cpu, g.verdict] for g in goals]
     return "## Goals, plugwire R→R unless said otherwise\n\n" + table(
-        ["row", "where", "goal", "reached, medians", "best rounds", "verdict"], body
+        ["row", "where", "goal", "reached, medians", "best rounds", "processor time", "verdict"], body
     )

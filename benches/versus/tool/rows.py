@@ -26,6 +26,8 @@ class Row:
     everywhere: bool = False
     millis: int = 100
     file: str = ""
+    # Whether the two processes spend their time on nothing but what is counted.
+    cpu_counts: bool = True
 
     def value(self, answer):
         seconds = answer["ns"] / 1e9
@@ -34,6 +36,11 @@ class Row:
         if self.unit == "rate":
             return answer["ops"] / seconds
         return answer["bytes"] / seconds
+
+    def cpu(self, answer, spent):
+        """Seconds of processor time for one, or for a GiB, of the nanoseconds `spent`."""
+        of = answer["bytes"] / 2**30 if self.unit == "bandwidth" else answer["ops"]
+        return spent / 1e9 / of
 
 
 def rows(gibibyte):
@@ -46,7 +53,7 @@ def rows(gibibyte):
         for name in ("OnLoad", "GetUser", "GetUserByClaim", "GetUserGroups", "FindUser")
     ]
     return [
-        Row("launch", "launch to first reply", "launch", who=everyone),
+        Row("launch", "launch to first reply", "launch", who=everyone, cpu_counts=False),
         Row("call-string", "call with a string", "call-string", who=everyone, everywhere=True),
         Row("call-user", "call with a User", "call-user", everywhere=True),
         Row("callers-8", "8 callers", "callers", 8, "rate"),
@@ -57,13 +64,10 @@ def rows(gibibyte):
         Row("reader", "1 GiB through a reader", "reader", gibibyte, "bandwidth", streamers | frozenset(FLOORS)),
         Row("writer", "1 GiB through a writer", "writer", gibibyte, "bandwidth", streamers | frozenset(FLOORS)),
         Row("streams-64", "64 streams at once", "streams-64", gibibyte // 256, "bandwidth", streamers | {"tokio"}),
-        Row("idle", "1 busy beside 1,000 idle", "idle", 1000),
+        Row("idle", "1 busy beside 1,000 idle", "idle", 1000, cpu_counts=False),
         *reva,
     ]
 
-
-# Rows whose processor time is told too.
-CPU = {"call-string": "CPU per 100,000 calls, 1 caller", "callers-64": "CPU per 100,000 calls, 64 callers"}
 
 # Memory: what the host is asked to keep open, and who can.
 HELD = 10_000
