@@ -83,7 +83,8 @@ class Measuring:
         try:
             host = self.start(contender, TWO)
         except Failed as failed:
-            cells[0].errors.append(str(failed))
+            for cell in cells:
+                cell.errors.append(str(failed))
             return
         try:
             host.ask("call-string", millis=50)
