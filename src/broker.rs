@@ -6,7 +6,10 @@
 //! as four little-endian bytes; the acceptor writes them back, and from then on the stream is
 //! theirs. (go-plugin: `mux_broker.go`)
 
+mod dialed;
+
 use std::collections::HashMap;
+use std::future::pending;
 use std::io;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -17,8 +20,9 @@ use futures::stream::FuturesUnordered;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
-use tokio::time::timeout;
 
+use self::dialed::Dialed;
+use crate::deadline::{Deadlines, Timer};
 use crate::mux::{OpenError, Session, SessionError, Stream};
 use crate::rpc::{self, Client, Server, Service};
 
@@ -76,6 +80,8 @@ struct Shared {
     session: Session,
     next_id: AtomicU32,
     config: Config,
+    /// Of everybody who waits for the peer; the accepting task sees to them.
+    deadlines: Deadlines,
     pending: Mutex<HashMap<u32, Pending>>,
 }
 
@@ -174,6 +180,7 @@ impl MuxBroker {
             session,
             next_id: AtomicU32::new(0),
             config,
+            deadlines: Deadlines::default(),
             pending: Mutex::new(HashMap::new()),
         });
         let acceptor = tokio::spawn(run(shared.clone()));
@@ -229,7 +236,7 @@ impl MuxBroker {
         };
         let waited = self.shared.config.accept_timeout;
         tokio::select! {
-            arrived = timeout(waited, arrival) => match arrived {
+            arrived = self.shared.deadlines.timeout(waited, arrival) => match arrived {
                 Ok(Ok(stream)) => Ok(stream),
                 Ok(Err(_)) => Err(self.shared.session.closed().await.into()),
                 Err(_) => Err(AcceptError::Timeout { id, waited }),
@@ -241,15 +248,29 @@ impl MuxBroker {
     /// Opens a stream under the peer's `id`.
     pub async fn dial(&self, id: u32) -> Result<Stream, DialError> {
         let waited = self.shared.config.dial_timeout;
-        match timeout(waited, self.dial_unbounded(id)).await {
+        match self
+            .shared
+            .deadlines
+            .timeout(waited, self.confirmed(id))
+            .await
+        {
             Ok(dialed) => dialed,
             Err(_) => Err(DialError::Timeout { id, waited }),
         }
     }
 
-    /// Dials `id` and calls the interface that the peer serves there.
+    /// Dials `id` to call the interface that the peer serves there.
+    ///
+    /// This does not wait for the peer to accept: calls may be sent right behind the id, which
+    /// saves a round trip. A peer that does not accept within the dial timeout, or says no, fails
+    /// them with [`CallError::Connection`](rpc::CallError::Connection).
     pub async fn dial_client(&self, id: u32) -> Result<Client, DialError> {
-        Ok(Client::new(self.dial(id).await?, self.shared.config.codec))
+        let waited = self.shared.config.dial_timeout;
+        let stream = match self.shared.deadlines.timeout(waited, self.named(id)).await {
+            Ok(stream) => Dialed::new(stream?, id, self.clone()),
+            Err(_) => return Err(DialError::Timeout { id, waited }),
+        };
+        Ok(Client::new(stream, self.shared.config.codec))
     }
 
     /// Waits for the peer to dial `id` and serves it an interface, under the name `Plugin`, until
@@ -278,17 +299,24 @@ impl MuxBroker {
         Ok(())
     }
 
-    async fn dial_unbounded(&self, id: u32) -> Result<Stream, DialError> {
+    /// Opens a stream and names the id.
+    async fn named(&self, id: u32) -> Result<Stream, DialError> {
         let mut stream = self.shared.session.open().await?;
-        let confirm = async {
-            stream.write_all(&id.to_le_bytes()).await?;
-            let mut ack = [0; 4];
-            stream.read_exact(&mut ack).await?;
-            Ok(u32::from_le_bytes(ack))
-        };
-        match confirm.await {
-            Ok(ack) if ack == id => Ok(stream),
-            Ok(got) => Err(DialError::BadAck { got, expected: id }),
+        match stream.write_all(&id.to_le_bytes()).await {
+            Ok(()) => Ok(stream),
+            Err(source) => Err(DialError::Io { id, source }),
+        }
+    }
+
+    async fn confirmed(&self, id: u32) -> Result<Stream, DialError> {
+        let mut stream = self.named(id).await?;
+        let mut ack = [0; 4];
+        match stream.read_exact(&mut ack).await {
+            Ok(_) if ack == id.to_le_bytes() => Ok(stream),
+            Ok(_) => Err(DialError::BadAck {
+                got: u32::from_le_bytes(ack),
+                expected: id,
+            }),
             Err(source) => Err(DialError::Io { id, source }),
         }
     }
@@ -353,6 +381,7 @@ impl Drop for Forget<'_> {
 async fn run(shared: Arc<Shared>) {
     let mut arriving = FuturesUnordered::new();
     let mut serial = 0u64;
+    let mut timer = Timer::default();
     loop {
         tokio::select! {
             accepted = shared.session.accept() => match accepted {
@@ -363,6 +392,7 @@ async fn run(shared: Arc<Shared>) {
                 Err(_) => return,
             },
             Some(()) = arriving.next() => {}
+            never = shared.deadlines.run(&mut timer) => match never {},
         }
     }
 }
@@ -371,7 +401,11 @@ async fn run(shared: Arc<Shared>) {
 async fn arrive(shared: Arc<Shared>, mut stream: Stream, serial: u64) {
     let patience = shared.config.accept_timeout;
     let mut id = [0; 4];
-    match timeout(patience, stream.read_exact(&mut id)).await {
+    match shared
+        .deadlines
+        .timeout(patience, stream.read_exact(&mut id))
+        .await
+    {
         Ok(Ok(_)) => {}
         Ok(Err(_)) => return,
         Err(_) => {
@@ -384,7 +418,7 @@ async fn arrive(shared: Arc<Shared>, mut stream: Stream, serial: u64) {
     }
     let id = u32::from_le_bytes(id);
     if shared.arrived(id, stream, serial) {
-        tokio::time::sleep(patience).await;
+        let _ = shared.deadlines.timeout(patience, pending::<()>()).await;
         shared.expire(id, serial);
     }
 }

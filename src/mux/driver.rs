@@ -54,6 +54,8 @@ pub(super) async fn run<T>(
         dropped,
         lingering: FuturesUnordered::new(),
         pulse: Pulse::new(&config),
+        fresh: false,
+        turns: 0,
         config,
     };
     let reason = poll_fn(|cx| driver.poll(&mut connection, cx)).await;
@@ -91,7 +93,17 @@ struct Driver<T> {
     dropped: mpsc::UnboundedReceiver<Dropped>,
     lingering: FuturesUnordered<Linger>,
     pulse: Pulse,
+    /// Whether streams came to be that nothing was flushed of since.
+    fresh: bool,
+    /// How many turns were left to other tasks before a flush.
+    turns: u8,
 }
+
+/// Whoever gets a fresh stream usually writes to it at once, be it after a few hops from task to
+/// task: its number, its confirmation, a call, a reply. This many turns are left to them before the
+/// frame that opens or accepts the stream goes out, which would else be a system call of its own and
+/// wake the peer for nothing.
+const TURNS: u8 = 3;
 
 impl<T: AsyncRead + AsyncWrite + Unpin> Driver<T> {
     /// Ready when the session is over.
@@ -144,11 +156,20 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Driver<T> {
             match connection.poll_next_inbound(cx) {
                 Poll::Ready(Some(Ok(stream))) => {
                     self.offer(stream);
+                    self.fresh = true;
                     continue;
                 }
                 Poll::Ready(Some(Err(error))) => return Err(reason(error)),
                 Poll::Ready(None) => return Err(SessionError::PeerClosed),
                 Poll::Pending => {}
+            }
+            if std::mem::take(&mut self.fresh) || self.turns > 0 {
+                self.turns += 1;
+                if self.turns <= TURNS {
+                    cx.waker().wake_by_ref();
+                    return Ok(Written::Partly);
+                }
+                self.turns = 0;
             }
             return match self.wire.flush(cx) {
                 // The crate has more to write and was not told of the room.
@@ -178,6 +199,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Driver<T> {
                 match connection.poll_new_outbound(cx) {
                     Poll::Ready(Ok(stream)) => {
                         self.ends.opened(stream.id().val());
+                        self.fresh = true;
                         let mut stream = self.stream(stream);
                         // A fresh stream has room for it.
                         let _ = stream.poll_announce(cx);

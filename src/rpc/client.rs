@@ -15,6 +15,7 @@ use super::message::{Request, Response};
 use super::outbox::{Outbox, SendError};
 use super::{BoxIo, Config, Encode};
 use crate::codec::{DecodeError, EncodeError, Message};
+use crate::deadline::{Deadlines, Timer};
 
 /// A connection to a [`Server`](super::Server), or to any `net/rpc` server of Go's.
 ///
@@ -32,6 +33,7 @@ pub struct Client {
 struct Shared {
     outbox: Outbox,
     calls: Mutex<InFlight>,
+    deadlines: Deadlines,
 }
 
 struct Task(JoinHandle<()>);
@@ -125,6 +127,7 @@ impl Client {
         let shared = Arc::new(Shared {
             outbox: Outbox::new(write, config),
             calls: Mutex::new(InFlight::new()),
+            deadlines: Deadlines::default(),
         });
         let task = tokio::spawn(run(shared.clone(), Inbox::new(read, config)));
         Client {
@@ -155,7 +158,8 @@ impl Client {
         let reply = match self.timeout {
             None => self.exchange(method, argument).await,
             Some(timeout) => {
-                match tokio::time::timeout(timeout, self.exchange(method, argument)).await {
+                let exchange = self.exchange(method, argument);
+                match self.shared.deadlines.timeout(timeout, exchange).await {
                     Ok(reply) => reply,
                     Err(_) => Err(CallError::Timeout {
                         method: method.to_owned(),
@@ -249,9 +253,11 @@ impl Drop for Waiting<'_> {
     }
 }
 
-/// Reads replies, and writes what the callers could not, until the connection ends.
+/// Sees to the deadlines, reads replies, and writes what the callers could not, until the connection ends.
 async fn run(shared: Arc<Shared>, mut inbox: Inbox) {
+    let mut timer = Timer::default();
     let error = poll_fn(|cx| {
+        shared.deadlines.poll(&mut timer, cx);
         if let Poll::Ready(error) = shared.outbox.poll_write(cx) {
             return Poll::Ready(ReceiveError::Decode(error.into()));
         }

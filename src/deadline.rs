@@ -1,0 +1,210 @@
+//! Deadlines that share one timer.
+//!
+//! A timer that is due before all others makes tokio write to its event descriptor and wake up for
+//! it: two system calls for every wait that has a deadline, though hardly any wait reaches it. Here
+//! the owner's task keeps one timer, set for the earliest deadline at the time; waits that come and
+//! go before it is due touch a map only.
+
+use std::collections::BTreeMap;
+use std::convert::Infallible;
+use std::future::poll_fn;
+use std::pin::Pin;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll, Waker};
+use std::time::Duration;
+
+use tokio::time::{Instant, Sleep};
+
+/// The deadlines of one owner, whose task [polls](Self::poll) them.
+#[derive(Debug)]
+pub(crate) struct Deadlines(Mutex<State>);
+
+#[derive(Debug)]
+struct State {
+    /// What to wake when, in order; the number tells waits with the same deadline apart.
+    waits: BTreeMap<(Instant, u64), Waker>,
+    next: u64,
+    /// What the timer is set for.
+    set: Option<Instant>,
+    /// The owner's task.
+    owner: Waker,
+}
+
+/// The deadline passed first.
+#[derive(Debug)]
+pub(crate) struct Elapsed;
+
+/// The timer of the owner's task.
+#[derive(Debug, Default)]
+pub(crate) struct Timer(Option<Pin<Box<Sleep>>>);
+
+impl Default for Deadlines {
+    fn default() -> Self {
+        Deadlines(Mutex::new(State {
+            waits: BTreeMap::new(),
+            next: 0,
+            set: None,
+            owner: Waker::noop().clone(),
+        }))
+    }
+}
+
+impl Deadlines {
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Wakes the waits whose deadline has passed, and the owner's task at the next one.
+    pub(crate) fn poll(&self, timer: &mut Timer, cx: &mut Context<'_>) {
+        let mut state = self.lock();
+        if !state.owner.will_wake(cx.waker()) {
+            state.owner = cx.waker().clone();
+        }
+        let due = timer
+            .0
+            .as_mut()
+            .is_some_and(|timer| state.set.is_some() && timer.as_mut().poll(cx).is_ready());
+        if due {
+            state.set = None;
+            let now = Instant::now();
+            while let Some(wait) = state.waits.first_entry()
+                && wait.key().0 <= now
+            {
+                wait.remove().wake();
+            }
+        }
+        let Some(&(earliest, _)) = state.waits.keys().next() else {
+            return;
+        };
+        if state.set.is_some_and(|set| set <= earliest) {
+            return;
+        }
+        state.set = Some(earliest);
+        drop(state);
+        let timer = match &mut timer.0 {
+            Some(timer) => {
+                timer.as_mut().reset(earliest);
+                timer
+            }
+            None => timer.0.insert(Box::pin(tokio::time::sleep_until(earliest))),
+        };
+        if timer.as_mut().poll(cx).is_ready() {
+            cx.waker().wake_by_ref();
+        }
+    }
+
+    /// [Polls](Self::poll) for ever.
+    pub(crate) async fn run(&self, timer: &mut Timer) -> Infallible {
+        poll_fn(|cx| {
+            self.poll(timer, cx);
+            Poll::Pending
+        })
+        .await
+    }
+
+    /// Waits for `future`, and no longer than `after`.
+    pub(crate) async fn timeout<F: Future>(
+        &self,
+        after: Duration,
+        future: F,
+    ) -> Result<F::Output, Elapsed> {
+        let mut wait = Wait {
+            deadlines: self,
+            after,
+            key: None,
+        };
+        let mut future = std::pin::pin!(future);
+        poll_fn(|cx| match future.as_mut().poll(cx) {
+            Poll::Ready(output) => Poll::Ready(Ok(output)),
+            Poll::Pending => wait.poll(cx).map(Err),
+        })
+        .await
+    }
+}
+
+/// One wait's deadline; forgotten when dropped.
+struct Wait<'a> {
+    deadlines: &'a Deadlines,
+    after: Duration,
+    key: Option<(Instant, u64)>,
+}
+
+impl Wait<'_> {
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Elapsed> {
+        let mut state = self.deadlines.lock();
+        if let Some(key) = self.key {
+            match state.waits.get_mut(&key) {
+                Some(waker) => waker.clone_from(cx.waker()),
+                // Taken out when it was due.
+                None => return Poll::Ready(Elapsed),
+            }
+            return Poll::Pending;
+        }
+        // A wait too long for the clock has no end.
+        let Some(deadline) = Instant::now().checked_add(self.after) else {
+            return Poll::Pending;
+        };
+        let key = (deadline, state.next);
+        state.next += 1;
+        self.key = Some(key);
+        state.waits.insert(key, cx.waker().clone());
+        if state.set.is_none_or(|set| deadline < set) {
+            state.owner.wake_by_ref();
+        }
+        Poll::Pending
+    }
+}
+
+impl Drop for Wait<'_> {
+    fn drop(&mut self) {
+        if let Some(key) = self.key {
+            self.deadlines.lock().waits.remove(&key);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::future::pending;
+    use std::sync::Arc;
+
+    use super::*;
+
+    fn owned() -> Arc<Deadlines> {
+        let deadlines = Arc::new(Deadlines::default());
+        let owned = deadlines.clone();
+        tokio::spawn(async move { owned.run(&mut Timer::default()).await });
+        deadlines
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn each_wait_ends_at_its_own_deadline() {
+        let deadlines = owned();
+        let start = Instant::now();
+        let wait = async |millis| {
+            let after = Duration::from_millis(millis);
+            assert!(deadlines.timeout(after, pending::<()>()).await.is_err());
+            let late = start.elapsed() - after;
+            assert!(late <= Duration::from_millis(2), "{millis} ms and {late:?}");
+        };
+        tokio::join!(wait(500), wait(20), wait(1000), wait(20), wait(0));
+        // The timer starts again after it has run out of deadlines.
+        let start = Instant::now();
+        let after = Duration::from_secs(3);
+        assert!(deadlines.timeout(after, pending::<()>()).await.is_err());
+        assert!(start.elapsed() >= after);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_is_ready_in_time_leaves_nothing_behind() {
+        let deadlines = owned();
+        for _ in 0..100 {
+            let after = Duration::from_secs(5);
+            let slept = deadlines.timeout(after, tokio::time::sleep(Duration::from_secs(1)));
+            assert!(slept.await.is_ok());
+        }
+        assert!(deadlines.lock().waits.is_empty());
+        let long = deadlines.timeout(Duration::MAX, tokio::time::sleep(Duration::from_secs(60)));
+        assert!(long.await.is_ok());
+    }
+}
