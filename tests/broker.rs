@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use plugwire::broker::{AcceptError, Config, DialError, MuxBroker};
 use plugwire::mux::{self, Session, SessionError};
+use plugwire::rpc::{Client, Service};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::task::JoinSet;
 use tokio::time::timeout;
@@ -196,4 +197,78 @@ async fn the_session_s_end_ends_the_waiting() {
         within(host.dial(1)).await,
         Err(DialError::Open(_))
     ));
+}
+
+fn named(name: &'static str) -> Service {
+    Service::new().method("Name", move |_: ()| async move {
+        Ok::<_, String>(name.to_owned())
+    })
+}
+
+#[tokio::test]
+async fn a_client_calls_before_the_peer_has_accepted() {
+    let (host, plugin) = brokers();
+    let client = within(host.dial_client(9)).await.unwrap();
+    let call = tokio::spawn(async move { client.call::<_, String>("Plugin.Name", &()).await });
+    let serving = tokio::spawn(async move { plugin.accept_and_serve(9, named("late")).await });
+    assert_eq!(within(call).await.unwrap().unwrap(), "late");
+    // The client is gone, and with it what served it.
+    within(serving).await.unwrap().unwrap();
+}
+
+/// The error of a first call that the peer did not accept.
+async fn refused(client: Client) -> String {
+    let error = within(client.call::<_, String>("Plugin.Name", &()))
+        .await
+        .unwrap_err();
+    assert!(error.is_disconnected(), "{error:?}");
+    assert!(
+        within(client.call::<_, String>("Plugin.Name", &()))
+            .await
+            .is_err()
+    );
+    error.to_string()
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_client_that_nobody_accepts_fails_its_calls() {
+    let (host, _plugin) = brokers();
+    let start = tokio::time::Instant::now();
+    let error = refused(host.dial_client(7).await.unwrap()).await;
+    assert!(
+        error.contains("did not accept broker id 7: the stream was closed"),
+        "{error}"
+    );
+    assert_eq!(start.elapsed().as_secs(), 5);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_client_whose_peer_says_nothing_fails_its_calls_in_time() {
+    let (client, _server) = sessions();
+    let host = MuxBroker::new(client, Config::default());
+    let start = tokio::time::Instant::now();
+    let error = host.dial_client(7).await.unwrap();
+    // The broker's other handles need not outlive its clients.
+    drop(host);
+    let error = refused(error).await;
+    assert!(
+        error.contains("did not accept broker id 7: it took too long"),
+        "{error}"
+    );
+    assert_eq!(start.elapsed().as_secs(), 10);
+}
+
+#[tokio::test]
+async fn a_client_whose_peer_accepts_another_id_fails_its_calls() {
+    let (client, server) = sessions();
+    let host = MuxBroker::new(client, Config::default());
+    let client = host.dial_client(7).await.unwrap();
+    let mut stream = within(server.accept()).await.unwrap();
+    assert_eq!(within(stream.read_u32_le()).await.unwrap(), 7);
+    stream.write_u32_le(8).await.unwrap();
+    let error = refused(client).await;
+    assert!(
+        error.contains("did not accept broker id 7: it accepted id 8"),
+        "{error}"
+    );
 }

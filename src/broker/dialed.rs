@@ -30,7 +30,8 @@ struct Confirmation {
 impl Dialed {
     pub(super) fn new(stream: Stream, id: u32, broker: MuxBroker) -> Self {
         let late = async move {
-            // The broker's task sees to the deadline, so the broker has to stay until then.
+            // The broker's task sees to the deadline, so the whole of the broker has to stay.
+            let broker = broker;
             let deadlines = &broker.shared.deadlines;
             let after = broker.shared.config.dial_timeout;
             let _ = deadlines.timeout(after, pending::<()>()).await;
