@@ -53,7 +53,7 @@ fn main() {
 }
 
 async fn plugin() {
-    let plugins = PluginSet::new().register("echo", |_| {
+    let plugins = PluginSet::new().register_service("echo", |_| {
         Ok(Service::new().method("Echo", |text: String| async move { Ok::<_, String>(text) }))
     });
     serve(ServeConfig::new(HANDSHAKE, plugins)).await;
@@ -63,7 +63,10 @@ async fn host(runtime: &'static str) -> Vec<Duration> {
     let this = std::env::current_exe().expect("the path of this program");
     let config = ClientConfig::new(HANDSHAKE, Command::new(this)).env(RUNTIME, runtime);
     let client = Client::launch(config).await.expect("the plugin starts");
-    let echo = client.dispense("echo").await.expect("the plugin dispenses");
+    let echo = client
+        .dispense_client("echo")
+        .await
+        .expect("the plugin dispenses");
     let text = "x".repeat(64);
     let mut rounds = Vec::new();
     // The first round warms up.

@@ -47,7 +47,7 @@ async fn main() -> Result<(), BoxError> {
 
 /// Calls a method, and one that is not there.
 async fn greet(client: &Client) -> Result<(), BoxError> {
-    let greeter = client.dispense("greeter").await?;
+    let greeter = client.dispense_client("greeter").await?;
     let greeter = greeter.with_timeout(Duration::from_secs(10));
     let greeting: String = greeter.call("Plugin.Greet", &()).await?;
     println!("Plugin.Greet: {greeting}");
@@ -70,7 +70,7 @@ async fn greet_guest(client: &Client) -> Result<(), BoxError> {
     let id = broker.next_id();
     let serving = tokio::spawn(async move { broker.accept_and_serve(id, guest).await });
 
-    let greeter = client.dispense("greeter").await?;
+    let greeter = client.dispense_client("greeter").await?;
     let greeting: String = greeter.call("Plugin.GreetGuest", &id).await?;
     println!("Plugin.GreetGuest: {greeting}");
     serving.await??;
@@ -92,7 +92,7 @@ async fn stream(client: &Client) -> Result<(), BoxError> {
         Ok::<_, BoxError>(())
     });
 
-    let greeter = client.dispense("greeter").await?;
+    let greeter = client.dispense_client("greeter").await?;
     let checksum: u64 = greeter.call("Plugin.Checksum", &id).await?;
     println!("Plugin.Checksum: {length} bytes, {checksum:016x} there, {expected:016x} here");
     sending.await??;

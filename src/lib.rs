@@ -27,7 +27,7 @@
 //!
 //! #[tokio::main]
 //! async fn main() {
-//!     let plugins = PluginSet::new().register("greeter", |_broker| {
+//!     let plugins = PluginSet::new().register_service("greeter", |_broker| {
 //!         Ok(Service::new().method("Greet", |guest: Guest| async move {
 //!             match guest.visits {
 //!                 0 => Err("we have not met"),
@@ -53,7 +53,7 @@
 //!
 //! # async fn host() -> Result<(), Box<dyn std::error::Error>> {
 //! let client = Client::launch(ClientConfig::new(HANDSHAKE, Command::new("./greeter"))).await?;
-//! let greeter = client.dispense("greeter").await?;
+//! let greeter = client.dispense_client("greeter").await?;
 //! let guest = Guest { name: "Ada".into(), visits: 2 };
 //! let greeting: String = greeter.call("Plugin.Greet", &guest).await?;
 //! client.kill().await;
@@ -113,6 +113,7 @@ pub mod gob;
 mod group;
 pub mod handshake;
 pub mod host;
+pub mod interface;
 pub mod mux;
 pub mod plugin;
 #[cfg_attr(not(unix), allow(dead_code, reason = "sockets are no files there"))]
@@ -123,6 +124,10 @@ pub mod rpc;
 mod timestamp;
 #[cfg(unix)]
 mod unix_stream;
+
+pub use interface::{Error, Reader, Remote, Result, Writer};
+#[cfg(feature = "macros")]
+pub use plugwire_macros::interface;
 
 /// The README's examples, compiled with the tests.
 #[cfg(doctest)]

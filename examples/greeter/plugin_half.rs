@@ -14,7 +14,7 @@ pub const HANDSHAKE: HandshakeConfig = HandshakeConfig::new(1, "BASIC_PLUGIN", "
 
 /// All that a plugin's `main` has to do.
 pub async fn serve() {
-    let plugins = PluginSet::new().register("greeter", |broker| Ok(greeter(broker)));
+    let plugins = PluginSet::new().register_service("greeter", |broker| Ok(greeter(broker)));
     plugin::serve(ServeConfig::new(HANDSHAKE, plugins)).await;
 }
 

@@ -71,7 +71,10 @@ mod system {
     #[cfg(target_os = "linux")]
     fn leads_its_session(stat: &str) -> bool {
         let pid = stat.split(' ').next();
-        let session = stat.rsplit(')').next().and_then(|rest| rest.split(' ').nth(4));
+        let session = stat
+            .rsplit(')')
+            .next()
+            .and_then(|rest| rest.split(' ').nth(4));
         session.is_some() && pid == session
     }
 

@@ -1,0 +1,34 @@
+//! The attribute [`macro@interface`] of the `plugwire` crate, which re-exports it; its
+//! documentation is to be read there.
+
+#![warn(missing_docs)]
+#![forbid(unsafe_code)]
+
+mod attributes;
+mod body;
+mod expand;
+mod implementation;
+mod interface;
+mod kind;
+mod names;
+
+use proc_macro::TokenStream;
+use syn::{Item, parse_macro_input};
+
+#[doc = include_str!("interface.md")]
+#[proc_macro_attribute]
+pub fn interface(options: TokenStream, item: TokenStream) -> TokenStream {
+    let item = parse_macro_input!(item as Item);
+    let expanded = match item {
+        Item::Trait(item) => interface::Interface::parse(options.into(), item)
+            .map(|interface| expand::expand(&interface)),
+        Item::Impl(item) => implementation::expand(options.into(), item),
+        other => Err(syn::Error::new(
+            syn::spanned::Spanned::span(&other),
+            "this belongs on a trait, or on the implementation of one",
+        )),
+    };
+    expanded
+        .unwrap_or_else(syn::Error::into_compile_error)
+        .into()
+}
