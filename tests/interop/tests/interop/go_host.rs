@@ -11,9 +11,19 @@ use crate::go;
 pub async fn run(case: &str, options: &[&str], limit: Duration) {
     let mut host = Command::new(go::program("kithost"));
     host.args(["-plugin", env!("CARGO_BIN_EXE_kit-plugin"), "-case", case])
-        .args(options)
-        .stdin(Stdio::null())
-        .kill_on_drop(true);
+        .args(options);
+    passes(host, case, limit).await;
+}
+
+/// Runs the other host, which knows the plugins of `shapes`.
+async fn run_shape(case: &str) {
+    let mut host = Command::new(go::program("shapehost"));
+    host.args(["-plugin", env!("CARGO_BIN_EXE_shape-plugin"), "-case", case]);
+    passes(host, case, Duration::from_secs(90)).await;
+}
+
+async fn passes(mut host: Command, case: &str, limit: Duration) {
+    host.stdin(Stdio::null()).kill_on_drop(true);
     let output = tokio::time::timeout(limit, host.output())
         .await
         .expect("the host ends by itself")
@@ -33,19 +43,36 @@ pub async fn run(case: &str, options: &[&str], limit: Duration) {
 }
 
 macro_rules! go_host_cases {
-    ($($name:ident),* $(,)?) => {
+    ($run:expr; $($name:ident),* $(,)?) => {
         $(
             #[tokio::test]
             async fn $name() {
                 if go::present() {
-                    run(stringify!($name), &[], Duration::from_secs(90)).await;
+                    $run(stringify!($name)).await;
                 }
             }
         )*
     };
 }
 
+async fn run_kit(case: &str) {
+    run(case, &[], Duration::from_secs(90)).await;
+}
+
 go_host_cases! {
+    run_shape;
+    shape_greeter,
+    shape_kv,
+    shape_counter,
+    shape_streams,
+    shape_returned_interface,
+    shape_kept_interface,
+    shape_other_service,
+    shape_letters_and_empty,
+}
+
+go_host_cases! {
+    run_kit;
     greet,
     describe,
     server_error,

@@ -19,6 +19,7 @@ mod msgpack_service;
 mod msgpack_types;
 mod peer;
 mod reattach_cases;
+mod shape_cases;
 mod stdio_cases;
 mod stream_cases;
 mod terminal_cases;
@@ -100,4 +101,14 @@ cases! {
     version_cases::the_highest_shared_version_is_served,
     version_cases::no_shared_version_is_reported_with_the_plugins_lowest,
     version_cases::a_host_without_a_list_gets_the_lowest,
+    shape_cases::no_argument,
+    shape_cases::a_map_of_arguments_and_an_interface_as_reply,
+    shape_cases::a_helper_that_the_plugin_calls,
+    shape_cases::readers_and_writers_as_arguments_and_result,
+    shape_cases::a_returned_interface,
+    shape_cases::a_kept_interface_lives_until_the_plugin_lets_go,
+    shape_cases::a_service_of_another_name,
+    shape_cases::lettered_fields_and_an_empty_struct,
+    shape_cases::a_default_body_stands_in_for_a_missing_method,
+    shape_cases::an_interface_of_one_plugin_is_handed_to_another,
 }
