@@ -2,7 +2,6 @@
 
 use syn::meta::ParseNestedMeta;
 use syn::parse::Parser;
-use syn::spanned::Spanned;
 use syn::{Attribute, Error, LitStr, Meta, Path, Result};
 
 /// How arguments are sent, if a method says.
@@ -122,10 +121,11 @@ impl ParamOptions {
                 options.name = Some(meta.value()?.parse()?);
             } else if meta.path.is_ident("go") {
                 options.go = Some(meta.value()?.parse()?);
-            } else if meta.path.is_ident("brokered") {
-                options.brokered = Some(true);
-            } else if meta.path.is_ident("value") {
-                options.brokered = Some(false);
+            } else if meta.path.is_ident("brokered") || meta.path.is_ident("value") {
+                let brokered = meta.path.is_ident("brokered");
+                if options.brokered.replace(brokered).is_some() {
+                    return Err(meta.error("it crosses either as a value or `brokered`"));
+                }
             } else {
                 return Err(meta.error(
                     "unknown option: a parameter takes `name`, `go`, `brokered` and `value`",
@@ -145,8 +145,8 @@ fn take(
     let mut seen = Seen::default();
     for attribute in attributes.extract_if(.., |attribute| attribute.path().is_ident("plugwire")) {
         if !matches!(attribute.meta, Meta::List(_)) {
-            return Err(Error::new(
-                attribute.span(),
+            return Err(Error::new_spanned(
+                &attribute,
                 "say what: `#[plugwire(name = \"…\")]`",
             ));
         }

@@ -15,7 +15,7 @@ pub fn boxed(params: &[(Ident, Pat)], output: &Type, block: &Block) -> TokenStre
     quote! {
         ::std::boxed::Box::pin(async move {
             // Says what is returned, before the body says so.
-            if let ::std::option::Option::Some(#returned) = ::std::option::Option::None::<#output> {
+            if let ::core::option::Option::Some(#returned) = ::core::option::Option::None::<#output> {
                 return #returned;
             }
             #(#held)*

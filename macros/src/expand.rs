@@ -138,7 +138,7 @@ impl<'a> Expansion<'a> {
         });
         let first = bodies.next()?;
         let note = format!(
-            "The default bodies of [`{name}`], for those that implement it and for remotes whose peer lacks a method."
+            " The default bodies of [`{name}`], for those that implement it and for remotes whose peer lacks a method."
         );
         Some(quote! {
             #[doc = #note]
@@ -218,7 +218,7 @@ impl<'a> Expansion<'a> {
             let constant = names::constant(method.ident());
             let full = format!("{service}.{}", method.wire);
             let note = format!(
-                "[`{name}::{}`] as it is called on the wire.",
+                " [`{name}::{}`] as it is called on the wire.",
                 method.ident()
             );
             quote! {

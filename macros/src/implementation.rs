@@ -2,7 +2,6 @@
 
 use proc_macro2::TokenStream;
 use quote::{ToTokens, quote};
-use syn::spanned::Spanned;
 use syn::{Error, ImplItem, ItemImpl, Result, ReturnType, Type};
 
 use crate::attributes::TraitOptions;
@@ -11,8 +10,8 @@ use crate::body;
 pub fn expand(options: TokenStream, mut item: ItemImpl) -> Result<TokenStream> {
     let krate = TraitOptions::parse(options, true)?.krate;
     if item.trait_.is_none() {
-        return Err(Error::new(
-            item.self_ty.span(),
+        return Err(Error::new_spanned(
+            &item.self_ty,
             "this belongs on the implementation of an interface: `impl Trait for Type`",
         ));
     }

@@ -2,9 +2,8 @@
 
 use std::collections::HashMap;
 
-use proc_macro2::{Span, TokenStream};
+use proc_macro2::TokenStream;
 use quote::ToTokens;
-use syn::spanned::Spanned;
 use syn::{
     Attribute, Block, Error, FnArg, GenericArgument, Ident, ItemTrait, LitStr, Pat, PathArguments,
     ReceiverKind, Result, ReturnType, Safety, Signature, TraitItem, TraitItemFn, Type,
@@ -92,7 +91,7 @@ impl Interface {
         for member in std::mem::take(&mut item.items) {
             let method = match member {
                 TraitItem::Fn(function) => Method::parse(function, &options),
-                other => Err(Error::new(other.span(), "an interface has methods alone")),
+                other => Err(Error::new_spanned(&other, "an interface has methods alone")),
             };
             methods.extend(errors.note(method));
         }
@@ -135,14 +134,14 @@ fn check_trait(item: &ItemTrait) -> Result<()> {
         return Err(Error::new(token.span, "an interface cannot be `unsafe`"));
     }
     if !item.generics.params.is_empty() {
-        return Err(Error::new(
-            item.generics.params.span(),
+        return Err(Error::new_spanned(
+            &item.generics.params,
             "an interface cannot be generic: the other side has to know the types",
         ));
     }
     if let Some(clause) = &item.generics.where_clause {
-        return Err(Error::new(
-            clause.span(),
+        return Err(Error::new_spanned(
+            clause,
             "an interface cannot have a `where` clause",
         ));
     }
@@ -156,8 +155,8 @@ fn check_trait(item: &ItemTrait) -> Result<()> {
                 _ => false,
             };
         if !known {
-            return Err(Error::new(
-                bound.span(),
+            return Err(Error::new_spanned(
+                bound,
                 "an implementation in another process cannot have this: an interface may be `Send`, `Sync` and `'static`, which it is anyway, and `Debug`",
             ));
         }
@@ -237,51 +236,53 @@ fn wire_name(ident: &Ident, chosen: Option<LitStr>) -> Result<String> {
 }
 
 fn check_signature(signature: &Signature) -> Result<()> {
-    let refuse = |span: Span, message: &str| Err(Error::new(span, message));
+    fn refuse(what: impl ToTokens, message: &str) -> Result<()> {
+        Err(Error::new_spanned(what, message))
+    }
     if signature.asyncness.is_none() {
         return refuse(
-            signature.fn_token.span,
+            signature.fn_token,
             "a method is called over a connection, which takes time: write `async fn`",
         );
     }
     if let Some(token) = &signature.constness {
-        return refuse(token.span, "a method of an interface cannot be `const`");
+        return refuse(token, "a method of an interface cannot be `const`");
     }
     if !matches!(signature.safety, Safety::Default) {
         return refuse(
-            signature.safety.span(),
+            &signature.safety,
             "a method of an interface cannot be `unsafe`",
         );
     }
     if let Some(abi) = &signature.abi {
-        return refuse(abi.span(), "a method of an interface has Rust's own ABI");
+        return refuse(abi, "a method of an interface has Rust's own ABI");
     }
     if !signature.generics.params.is_empty() {
         return refuse(
-            signature.generics.params.span(),
+            &signature.generics.params,
             "a method of an interface cannot be generic: the other side has to know the types",
         );
     }
     if let Some(clause) = &signature.generics.where_clause {
         return refuse(
-            clause.span(),
+            clause,
             "a method of an interface cannot have a `where` clause",
         );
     }
     let Some(receiver) = signature.receiver() else {
         return refuse(
-            signature.ident.span(),
+            &signature.ident,
             "a method of an interface begins with `&self`",
         );
     };
     match &receiver.kind {
         ReceiverKind::Reference(_, None, None) if receiver.mutability.is_none() => Ok(()),
         ReceiverKind::Reference(_, Some(lifetime), None) => refuse(
-            lifetime.span(),
+            lifetime,
             "nothing that crosses to another process is borrowed: write `&self`",
         ),
         _ => refuse(
-            receiver.span(),
+            receiver,
             "calls overlap, so a method takes `&self`: keep what changes in a `Mutex` or an atomic",
         ),
     }
@@ -302,8 +303,8 @@ fn params(signature: &mut Signature, form: Option<Args>) -> Result<Vec<Param>> {
                 pattern.ident.clone()
             }
             other => {
-                return Err(Error::new(
-                    other.span(),
+                return Err(Error::new_spanned(
+                    other,
                     "a parameter has a name, which is the name of its field on the wire",
                 ));
             }
@@ -347,14 +348,14 @@ fn check_params(params: &[Param], form: ArgsForm) -> Result<()> {
         let name = param.field.value();
         match form {
             ArgsForm::Bare if param.named => {
-                return Err(Error::new(
-                    param.field.span(),
+                return Err(Error::new_spanned(
+                    &param.field,
                     "an argument that is alone goes without a name: for a struct or a map say `#[plugwire(args = \"struct\")]` or `\"map\"` on the method",
                 ));
             }
             ArgsForm::Struct if !names::is_exported(&name) => {
-                return Err(Error::new(
-                    param.field.span(),
+                return Err(Error::new_spanned(
+                    &param.field,
                     format_args!(
                         "Go sees no field {name:?}: the name begins with a capital letter"
                     ),
@@ -363,14 +364,14 @@ fn check_params(params: &[Param], form: ArgsForm) -> Result<()> {
             _ => {}
         }
         if let (Some(go), true) = (&param.go, form != ArgsForm::Map) {
-            return Err(Error::new(
-                go.span(),
+            return Err(Error::new_spanned(
+                go,
                 "this is the Go type of an `interface{}`, which arguments are in a map alone: say `#[plugwire(args = \"map\")]` on the method",
             ));
         }
         if let Some(other) = names.insert(name.clone(), param.ident.clone()) {
-            return Err(Error::new(
-                param.field.span(),
+            return Err(Error::new_spanned(
+                &param.field,
                 format_args!(
                     "`{other}` is called {name:?} on the wire already: give one of the two another name with `#[plugwire(name = \"…\")]`"
                 ),
@@ -384,20 +385,17 @@ fn check_params(params: &[Param], form: ArgsForm) -> Result<()> {
 fn output(signature: &Signature) -> Result<(Type, Type)> {
     const MESSAGE: &str = "a call can always fail: return `plugwire::Result<T>`, or a `Result<T, E>` whose `E` is made from `plugwire::Error`";
     let ReturnType::Type(_, output) = &signature.output else {
-        return Err(Error::new(signature.ident.span(), MESSAGE));
+        return Err(Error::new_spanned(&signature.ident, MESSAGE));
     };
-    if let Type::Path(path) = &**output {
-        if let Some(last) = path.path.segments.last() {
-            if let PathArguments::AngleBracketed(arguments) = &last.arguments {
-                if let Some(GenericArgument::Type(ok)) = arguments.args.first() {
-                    if last.ident.to_string().ends_with("Result") {
-                        return Ok(((**output).clone(), ok.clone()));
-                    }
-                }
-            }
-        }
+    if let Type::Path(path) = &**output
+        && let Some(last) = path.path.segments.last()
+        && let PathArguments::AngleBracketed(arguments) = &last.arguments
+        && let Some(GenericArgument::Type(ok)) = arguments.args.first()
+        && last.ident.to_string().ends_with("Result")
+    {
+        return Ok(((**output).clone(), ok.clone()));
     }
-    Err(Error::new(output.span(), MESSAGE))
+    Err(Error::new_spanned(output, MESSAGE))
 }
 
 fn reply(ok: Type, options: &MethodOptions, of_trait: &TraitOptions) -> Result<ReplyForm> {
@@ -433,8 +431,8 @@ fn fields(types: Vec<Type>, tuple: bool) -> Result<ReplyForm> {
     let mut fields = Vec::new();
     for (index, ty) in types.into_iter().enumerate() {
         if names::letter(index).is_none() {
-            return Err(Error::new(
-                ty.to_token_stream().span(),
+            return Err(Error::new_spanned(
+                ty,
                 "there are no more letters: lettered fields end at `Z`",
             ));
         }

@@ -1,7 +1,8 @@
 //! What a parameter or result is, told by its type's tokens.
 
-use proc_macro2::Span;
-use syn::spanned::Spanned;
+use std::fmt::Display;
+
+use quote::ToTokens;
 use syn::visit::{self, Visit};
 use syn::{Error, GenericArgument, Path, PathArguments, Result, Type, TypeParamBound, TypePath};
 
@@ -52,8 +53,8 @@ fn whole_path(path: &Path) -> Result<Option<Kind>> {
     match (&*last.ident.to_string(), only_type(&last.arguments)) {
         ("Arc", Some(Type::TraitObject(object))) => {
             if object.bounds.len() > 1 {
-                return Err(Error::new(
-                    object.span(),
+                return Err(Error::new_spanned(
+                    object,
                     "an interface is `Send`, `Sync` and `'static` already: write `Arc<dyn Trait>`",
                 ));
             }
@@ -89,8 +90,9 @@ struct Check {
 }
 
 impl Check {
-    fn refuse(&mut self, span: Span, message: impl std::fmt::Display) {
-        self.error.get_or_insert_with(|| Error::new(span, message));
+    fn refuse(&mut self, what: impl ToTokens, message: impl Display) {
+        self.error
+            .get_or_insert_with(|| Error::new_spanned(what, message));
     }
 }
 
@@ -105,27 +107,27 @@ impl Visit<'_> for Check {
                     _ => "the type itself",
                 };
                 self.refuse(
-                    reference.and_token.span(),
+                    reference,
                     format_args!(
                         "what crosses to another process cannot be borrowed: use {instead}"
                     ),
                 );
             }
             Type::ImplTrait(ty) => self.refuse(
-                ty.span(),
+                ty,
                 "`impl Trait` is no type that both sides know: use `Arc<dyn Trait>` for an interface, `plugwire::Reader` or `plugwire::Writer` for a stream of bytes",
             ),
             Type::TraitObject(ty) => self.refuse(
-                ty.span(),
+                ty,
                 "an interface crosses as `Arc<dyn Trait>` or `Option<Arc<dyn Trait>>`, which has to be the whole parameter or result",
             ),
             Type::FnPtr(ty) => self.refuse(
-                ty.span(),
+                ty,
                 "a function cannot cross to another process: make a trait of it with `#[plugwire::interface]`, and use `Arc<dyn Trait>`",
             ),
-            Type::Ptr(ty) => self.refuse(ty.span(), "a pointer cannot cross to another process"),
-            Type::Infer(ty) => self.refuse(ty.span(), "both sides have to know the type: write it out"),
-            Type::Never(ty) => self.refuse(ty.span(), "there is no value of this type to send"),
+            Type::Ptr(ty) => self.refuse(ty, "a pointer cannot cross to another process"),
+            Type::Infer(ty) => self.refuse(ty, "both sides have to know the type: write it out"),
+            Type::Never(ty) => self.refuse(ty, "there is no value of this type to send"),
             _ => visit::visit_type(self, ty),
         }
     }
@@ -135,8 +137,8 @@ impl Visit<'_> for Check {
     fn visit_path(&mut self, path: &Path) {
         if let Ok(Some(Kind::Brokered { .. })) = whole_path(path) {
             self.refuse(
-                path.span(),
-                "an interface, reader or writer has to be the whole parameter or result, or in an `Option`; if this is a type of your own that is sent as a value, say `#[plugwire(value)]`",
+                path,
+                "an interface, reader or writer has to be the whole parameter or result, or in an `Option`; if this is a type of your own that is sent as a value, say `#[plugwire(value)]` on the parameter or `#[plugwire(reply = \"value\")]` on the method",
             );
             return;
         }
@@ -145,7 +147,7 @@ impl Visit<'_> for Check {
 
     fn visit_lifetime(&mut self, lifetime: &syn::Lifetime) {
         self.refuse(
-            lifetime.span(),
+            lifetime,
             "what crosses to another process cannot be borrowed: use a type without lifetimes",
         );
     }

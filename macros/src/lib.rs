@@ -11,6 +11,8 @@ mod implementation;
 mod interface;
 mod kind;
 mod names;
+#[cfg(test)]
+mod page;
 
 use proc_macro::TokenStream;
 use syn::{Item, parse_macro_input};
@@ -23,8 +25,8 @@ pub fn interface(options: TokenStream, item: TokenStream) -> TokenStream {
         Item::Trait(item) => interface::Interface::parse(options.into(), item)
             .map(|interface| expand::expand(&interface)),
         Item::Impl(item) => implementation::expand(options.into(), item),
-        other => Err(syn::Error::new(
-            syn::spanned::Spanned::span(&other),
+        other => Err(syn::Error::new_spanned(
+            &other,
             "this belongs on a trait, or on the implementation of one",
         )),
     };

@@ -241,12 +241,13 @@ async fn offer<B: Brokered>(
         }
     };
     state.kept.store(true, Ordering::Relaxed);
-    let taken = lock(&slot).take();
-    if let Some(value) = taken {
-        if let Err(error) = value.serve(stream, broker.clone(), drains).await {
-            tracing::debug!(id, %error, "what was lent failed");
-            *lock(&state.failure) = Some(error);
-        }
+    // Not held on to while it is served.
+    let Some(value) = lock(&slot).take() else {
+        return;
+    };
+    if let Err(error) = value.serve(stream, broker.clone(), drains).await {
+        tracing::debug!(id, %error, "what was lent failed");
+        *lock(&state.failure) = Some(error);
     }
 }
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use plugwire::{Error, Reader, Writer};
 use tokio::io::AsyncReadExt;
 
-use crate::counter::{AddHelper, Adder, Counter, Memory};
+use crate::counter::{Adder, Counter, Memory};
 use crate::{Pair, within};
 
 /// What is done with a counter, wherever it is.
