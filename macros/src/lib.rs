@@ -1,5 +1,5 @@
-//! The attribute [`macro@interface`] of the `plugwire` crate, which re-exports it; its
-//! documentation is to be read there.
+//! The attribute `#[plugwire::interface]`. It belongs to the `plugwire` crate, which re-exports it,
+//! and where its documentation is.
 
 #![warn(missing_docs)]
 #![forbid(unsafe_code)]
@@ -17,7 +17,11 @@ mod page;
 use proc_macro::TokenStream;
 use syn::{Item, parse_macro_input};
 
-#[doc = include_str!("interface.md")]
+// Documented where it is re-exported: the examples there need the crate.
+#[allow(
+    missing_docs,
+    reason = "documentation here would be put behind that of the re-export"
+)]
 #[proc_macro_attribute]
 pub fn interface(options: TokenStream, item: TokenStream) -> TokenStream {
     let item = parse_macro_input!(item as Item);
