@@ -77,7 +77,7 @@ const _: () = {
             Box::pin(async move {
                 let mut call = wire::Call::new(self, <dyn Counter>::WATCH);
                 let reply = call.send(&key).await?;
-                Ok(call.dial(reply).await?)
+                Ok(call.dial::<Arc<dyn Subscription>>(reply).await?)
             })
         }
         fn doubled(&self, key: String) -> BoxFuture<'_, Result<i64>> {

@@ -79,7 +79,7 @@ impl<'a> Expansion<'a> {
 
     /// The trait, of which `dyn` can be said.
     fn declaration(&self) -> TokenStream {
-        let Expansion { krate, name, .. } = self;
+        let name = self.name;
         let item = &self.interface.item;
         let attributes = &item.attrs;
         let vis = &item.vis;
@@ -99,7 +99,6 @@ impl<'a> Expansion<'a> {
             quote!(#(#attributes)* #signature #body)
         });
         let bounds = quote!(#(#bounds +)*);
-        let _ = krate;
         quote! {
             #(#attributes)*
             #vis trait #name: #bounds ::core::marker::Send + ::core::marker::Sync + 'static {
@@ -275,25 +274,28 @@ impl<'a> Expansion<'a> {
         let (arguments, argument) = self.arguments(method);
         let send = Ident::new("send", method.output.span());
         let sent = quote!(#call.#send(#argument).await);
+        let or_error = or_error(method);
         let replied = match &method.default {
-            None => quote!(#sent?),
+            None => quote!(#sent #or_error),
             Some(_) => self.fall_back(method, &sent),
         };
         let finish = match &method.reply {
-            ReplyForm::Empty | ReplyForm::Bare(Kind::Value) => {
+            ReplyForm::Empty | ReplyForm::Bare(_, Kind::Value) => {
                 quote!(::core::result::Result::Ok(#replied))
             }
-            ReplyForm::Bare(Kind::Brokered { .. }) => quote! {
+            ReplyForm::Bare(ty, Kind::Brokered { .. }) => quote! {
                 let #reply = #replied;
-                ::core::result::Result::Ok(#call.dial(#reply).await?)
+                ::core::result::Result::Ok(#call.dial::<#ty>(#reply).await #or_error)
             },
             ReplyForm::Struct { fields, tuple } => {
                 let struct_name = self.reply_name(method);
                 let values = letters(fields.len())
                     .zip(fields)
-                    .map(|((ident, _), (_, kind))| match kind {
+                    .map(|((ident, _), (ty, kind))| match kind {
                         Kind::Value => quote!(#reply.#ident),
-                        Kind::Brokered { .. } => quote!(#call.dial(#reply.#ident).await?),
+                        Kind::Brokered { .. } => {
+                            quote!(#call.dial::<#ty>(#reply.#ident).await #or_error)
+                        }
                     });
                 let value = match tuple {
                     true => quote!((#(#values,)*)),
@@ -317,13 +319,14 @@ impl<'a> Expansion<'a> {
     fn arguments(&self, method: &Method) -> (TokenStream, TokenStream) {
         let wire = &self.wire;
         let args = local("args");
+        let or_error = or_error(method);
         match method.args {
             ArgsForm::Nil => (TokenStream::new(), quote!(&())),
             ArgsForm::Bare => {
                 let param = &method.params[0];
                 let ident = &param.ident;
                 let argument = match param.kind {
-                    Kind::Value => quote!(&#ident),
+                    Kind::Value => quote_spanned!(param.ty.span()=> &#ident),
                     Kind::Brokered { .. } => quote!(&#ident.id()),
                 };
                 (TokenStream::new(), argument)
@@ -346,7 +349,7 @@ impl<'a> Expansion<'a> {
                 let puts = method.params.iter().map(|param| {
                     let Param { ident, field, .. } = param;
                     let value = match param.kind {
-                        Kind::Value => quote!(&#ident),
+                        Kind::Value => quote_spanned!(param.ty.span()=> &#ident),
                         Kind::Brokered { .. } => quote!(&#ident.id()),
                     };
                     match &param.go {
@@ -356,7 +359,7 @@ impl<'a> Expansion<'a> {
                         }
                         Some(go) => {
                             let put = Ident::new("put_as", param.ty.span());
-                            quote!(#wire::#put(&mut #args, #field, #go, #value)?;)
+                            quote!(#wire::#put(&mut #args, #field, #go, #value) #or_error;)
                         }
                     }
                 });
@@ -372,6 +375,7 @@ impl<'a> Expansion<'a> {
     /// The reply, or the default body's where the peer does not have the method.
     fn fall_back(&self, method: &Method, sent: &TokenStream) -> TokenStream {
         let defaults = &self.defaults;
+        let or_error = or_error(method);
         let (call, reply, error, args) =
             (local("call"), local("reply"), local("error"), local("args"));
         let default = default_name(method);
@@ -400,7 +404,7 @@ impl<'a> Expansion<'a> {
                     #(#taken)*
                     return #defaults::#default(self, #(#params),*).await;
                 }
-                #reply => #reply?,
+                #reply => #reply #or_error,
             }
         }
     }
@@ -441,6 +445,7 @@ impl<'a> Expansion<'a> {
         let (methods, object, broker) = (local("methods"), local("object"), local("broker"));
         let (args, reply) = (local("args"), local("reply"));
         let cfgs = method.cfgs();
+        let or_error = or_error(method);
         let ident = method.ident();
         let wire_name = &method.wire;
         let argument = match method.args {
@@ -467,17 +472,19 @@ impl<'a> Expansion<'a> {
             let sent = match (method.args, param.kind) {
                 (ArgsForm::Map, Kind::Value) => {
                     let take = Ident::new("take", ty.span());
-                    return Some(quote!(let #ident = #wire::#take::<#ty>(&mut #args, #field)?;));
+                    return Some(
+                        quote!(let #ident = #wire::#take::<#ty>(&mut #args, #field) #or_error;),
+                    );
                 }
                 (ArgsForm::Map, Kind::Brokered { .. }) => {
-                    quote!(#wire::take::<u32>(&mut #args, #field)?)
+                    quote!(#wire::take::<u32>(&mut #args, #field) #or_error)
                 }
                 (_, Kind::Value) => return None,
                 (ArgsForm::Struct, Kind::Brokered { .. }) => quote!(#args.#ident),
                 (_, Kind::Brokered { .. }) => quote!(#ident),
             };
             let dial = Ident::new("dial", ty.span());
-            Some(quote!(let #ident = #wire::#dial::<#ty>(&#broker, #sent).await?;))
+            Some(quote!(let #ident = #wire::#dial::<#ty>(&#broker, #sent).await #or_error;))
         });
         let params =
             method
@@ -501,7 +508,7 @@ impl<'a> Expansion<'a> {
         };
         let lends = match &method.reply {
             ReplyForm::Empty => false,
-            ReplyForm::Bare(kind) => kind.is_brokered(),
+            ReplyForm::Bare(_, kind) => kind.is_brokered(),
             ReplyForm::Struct { fields, .. } => fields.iter().any(|(_, kind)| kind.is_brokered()),
         };
         let dials = method.params.iter().any(|param| param.kind.is_brokered());
@@ -524,8 +531,8 @@ impl<'a> Expansion<'a> {
         let wire = &self.wire;
         let (broker, reply) = (local("broker"), local("reply"));
         match &method.reply {
-            ReplyForm::Bare(Kind::Value) => TokenStream::new(),
-            ReplyForm::Bare(Kind::Brokered { .. }) => {
+            ReplyForm::Bare(_, Kind::Value) => TokenStream::new(),
+            ReplyForm::Bare(_, Kind::Brokered { .. }) => {
                 quote!(.map(|#reply| #wire::lend(&#broker, #reply)))
             }
             ReplyForm::Empty => quote!(.map(|()| #wire::Empty {})),
@@ -547,6 +554,11 @@ impl<'a> Expansion<'a> {
             }
         }
     }
+}
+
+/// The `?` that makes the method's error of ours; where it cannot, the method's type is to blame.
+fn or_error(method: &Method) -> TokenStream {
+    quote_spanned!(method.output.span()=> ?)
 }
 
 fn default_name(method: &Method) -> Ident {

@@ -60,7 +60,7 @@ pub enum ArgsForm {
 
 /// How a reply is sent.
 pub enum ReplyForm {
-    Bare(Kind),
+    Bare(Type, Kind),
     Empty,
     /// As a struct of lettered fields: a tuple, or one value.
     Struct {
@@ -400,10 +400,12 @@ fn output(signature: &Signature) -> Result<(Type, Type)> {
 
 fn reply(ok: Type, options: &MethodOptions, of_trait: &TraitOptions) -> Result<ReplyForm> {
     let is_unit = matches!(&ok, Type::Tuple(tuple) if tuple.elems.is_empty());
-    let bare = |ty: Type| Ok(ReplyForm::Bare(kind::of(&ty)?));
+    let bare = |ty: Type| Ok(ReplyForm::Bare(ty.clone(), kind::of(&ty)?));
     match (options.reply, of_trait.reply) {
-        (Some((Reply::Value, _)), _) => Ok(ReplyForm::Bare(Kind::Value)),
-        (Some((Reply::Brokered, _)), _) => Ok(ReplyForm::Bare(Kind::Brokered { writer: false })),
+        (Some((Reply::Value, _)), _) => Ok(ReplyForm::Bare(ok, Kind::Value)),
+        (Some((Reply::Brokered, _)), _) => {
+            Ok(ReplyForm::Bare(ok, Kind::Brokered { writer: false }))
+        }
         (Some((Reply::Empty, span)), _) if !is_unit => Err(Error::new(
             span,
             "an empty struct is the reply of a method that returns nothing, `Result<()>`",

@@ -161,7 +161,7 @@ impl<B: Brokered> Lent<B> {
                 lease: None,
             };
         }
-        let id = broker.next_id();
+        let id = next_id(broker);
         let slot = Arc::new(Mutex::new(Some(value)));
         let state = Arc::new(State::default());
         let (drains, requested) = mpsc::unbounded_channel();
@@ -248,6 +248,14 @@ async fn offer<B: Brokered>(
     if let Err(error) = value.serve(stream, broker.clone(), drains).await {
         tracing::debug!(id, %error, "what was lent failed");
         *lock(&state.failure) = Some(error);
+    }
+}
+
+/// An id that is not that of nothing, 0, which the ids get to after 2^32 of them.
+fn next_id(broker: &MuxBroker) -> u32 {
+    match broker.next_id() {
+        0 => broker.next_id(),
+        id => id,
     }
 }
 

@@ -6,7 +6,6 @@ use serde::de::DeserializeOwned;
 
 use super::Error;
 use crate::gob::{Any, Encode};
-use crate::rpc::CallError;
 
 /// Arguments by name.
 #[doc(hidden)]
@@ -71,10 +70,8 @@ pub fn put<T: InterfaceValue>(map: &mut ArgMap, key: &str, value: &T) {
 /// Adds an argument under the name of a Go type.
 #[doc(hidden)]
 pub fn put_as<T: Encode>(map: &mut ArgMap, key: &str, go: &str, value: &T) -> Result<(), Error> {
-    let value = Any::named(go, value).map_err(|source| CallError::Encode {
-        method: key.to_owned(),
-        source: source.into(),
-    })?;
+    let value = Any::named(go, value);
+    let value = value.map_err(|error| Error::other(format!("argument {key:?}: {error}")))?;
     map.insert(key.to_owned(), value);
     Ok(())
 }
@@ -83,6 +80,11 @@ pub fn put_as<T: Encode>(map: &mut ArgMap, key: &str, go: &str, value: &T) -> Re
 #[doc(hidden)]
 pub fn take<T: DeserializeOwned>(map: &mut ArgMap, key: &str) -> Result<T, Error> {
     let value = map.remove(key).unwrap_or_default();
-    let decoded = value.decode();
+    let decoded = value.decode().or_else(|error| {
+        // MessagePack does not tell `int` from `uint`.
+        let signed = value.as_i64().and_then(|n| Any::Int64(n).decode().ok());
+        let either = signed.or_else(|| value.as_u64().and_then(|n| Any::Uint64(n).decode().ok()));
+        either.ok_or(error)
+    });
     decoded.map_err(|error| Error::other(format!("argument {key:?}: {error}")))
 }

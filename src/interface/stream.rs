@@ -21,8 +21,8 @@ const WINDOW: usize = 1024 * 1024;
 /// Something to read from, as a parameter or a result of an interface's method: Go's `io.Reader`.
 ///
 /// Whoever hands one over wraps any `AsyncRead`; the bytes are read from it as the other side asks
-/// for them, on a stream of their own. The other side drops its reader when it has read enough, and
-/// then the original is dropped too.
+/// for them, on a stream of their own. The other side drops its reader when it has read enough (in Go:
+/// closes the connection), and then the original is dropped too.
 ///
 /// The end of the original is the end of the other's. So is its failure, since the wire has no
 /// word for it: a caller whose reader fails gets [`Error::Stream`](super::Error::Stream), while the
@@ -58,9 +58,9 @@ impl fmt::Debug for Reader {
 /// whenever no more are there, and shut down and dropped when the other side has dropped its writer
 /// or shut it down. When writing to the original fails, so does writing to the other's.
 ///
-/// A writer that is an argument has, when the call returns, been written all that the method wrote
-/// to it before it returned. (A plugin in Go has to write from the method itself, or wait for what
-/// does, as it had to in its own process.)
+/// When a call returns, all that the method wrote to a writer among its arguments has been written to
+/// the original, as if the method had run in this process. So nobody may be waiting for the call to
+/// return before they take what the original is to hold.
 pub struct Writer(Pin<Box<dyn AsyncWrite + Send>>);
 
 impl Writer {

@@ -8,6 +8,7 @@ mod forms;
 mod lifetimes;
 mod own_error;
 mod streams;
+mod syntax;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,7 +17,7 @@ use plugwire::Remote;
 use plugwire::broker::{Config, MuxBroker};
 use plugwire::interface::Interface;
 use plugwire::mux::{self, Session};
-use plugwire::rpc::{Client, Server, Service};
+use plugwire::rpc::{Client, Codec, Server, Service};
 use tokio::time::timeout;
 
 const DEADLINE: Duration = Duration::from_secs(20);
@@ -35,12 +36,17 @@ struct Pair {
 
 impl Pair {
     fn new() -> Pair {
+        Pair::speaking(Codec::Gob)
+    }
+
+    fn speaking(codec: Codec) -> Pair {
         let (here, there) = tokio::io::duplex(64 * 1024);
         // Virtual time passes without the crate's pings.
         let config = mux::Config::default().keep_alive(None);
+        let broker = Config::default().codec(codec);
         Pair {
-            host: MuxBroker::new(Session::client(here, config.clone()), Config::default()),
-            plugin: MuxBroker::new(Session::server(there, config), Config::default()),
+            host: MuxBroker::new(Session::client(here, config.clone()), broker.clone()),
+            plugin: MuxBroker::new(Session::server(there, config), broker),
         }
     }
 
