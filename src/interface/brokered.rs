@@ -22,6 +22,10 @@ use crate::rpc::Server;
     note = "interfaces, readers and writers can: `Arc<dyn Trait>` with `#[plugwire::interface]` on the trait, `plugwire::Reader`, `plugwire::Writer`, and `Option`s of them"
 )]
 pub trait Brokered: Sized + Send + 'static {
+    /// Whether it is bytes, of which there may be some on the way when a call returns.
+    #[doc(hidden)]
+    const STREAM: bool;
+
     /// Whether there is nothing to lend.
     #[doc(hidden)]
     fn is_none(&self) -> bool {
@@ -29,13 +33,14 @@ pub trait Brokered: Sized + Send + 'static {
     }
 
     /// Gives the peer at the other end of the stream what it asked for, until either side is done
-    /// with it. An error is one of the thing itself, not of the stream.
+    /// with it, and answers those who wait for bytes. An error is one of the thing itself, not of the
+    /// stream.
     #[doc(hidden)]
     fn serve(
         self,
         stream: Stream,
         broker: MuxBroker,
-        drains: Drains,
+        drains: &mut Drains,
     ) -> impl Future<Output = io::Result<()>> + Send;
 
     /// Connects to what the peer has under an id.
@@ -60,9 +65,9 @@ impl Drains {
 }
 
 impl<I: Interface + ?Sized> Brokered for Arc<I> {
-    async fn serve(self, stream: Stream, broker: MuxBroker, drains: Drains) -> io::Result<()> {
-        // There is nothing to handle but calls, whose replies say when that is done.
-        drop(drains);
+    const STREAM: bool = false;
+
+    async fn serve(self, stream: Stream, broker: MuxBroker, _: &mut Drains) -> io::Result<()> {
         let server = Server::new().register(I::SERVICE, self.service(broker.clone()));
         broker.serve(stream, server).await;
         Ok(())
@@ -75,11 +80,13 @@ impl<I: Interface + ?Sized> Brokered for Arc<I> {
 }
 
 impl<B: Brokered> Brokered for Option<B> {
+    const STREAM: bool = B::STREAM;
+
     fn is_none(&self) -> bool {
         self.is_none()
     }
 
-    async fn serve(self, stream: Stream, broker: MuxBroker, drains: Drains) -> io::Result<()> {
+    async fn serve(self, stream: Stream, broker: MuxBroker, drains: &mut Drains) -> io::Result<()> {
         match self {
             Some(lent) => lent.serve(stream, broker, drains).await,
             None => Ok(()),
@@ -141,7 +148,8 @@ impl<B> Slot<B> {
 #[derive(Debug)]
 pub(super) struct Lease {
     state: Arc<State>,
-    drains: mpsc::UnboundedSender<oneshot::Sender<()>>,
+    /// Of a stream.
+    drains: Option<mpsc::UnboundedSender<oneshot::Sender<()>>>,
     task: AbortHandle,
 }
 
@@ -178,7 +186,7 @@ impl<B: Brokered> Lent<B> {
             slot: Slot(slot),
             lease: Some(Lease {
                 state,
-                drains,
+                drains: B::STREAM.then_some(drains),
                 task,
             }),
         }
@@ -191,10 +199,14 @@ impl Lease {
         self.state.kept.store(true, Ordering::Relaxed);
     }
 
-    /// Waits until all that the peer has sent so far has been handled.
+    /// Waits until all that the peer has sent so far has been handled, and a failure noted that the
+    /// peer may have met.
     pub(super) async fn drained(&self) {
+        let Some(drains) = &self.drains else {
+            return;
+        };
         let (answer, answered) = oneshot::channel();
-        if self.drains.send(answer).is_ok() {
+        if drains.send(answer).is_ok() {
             // An error means that it is over, and so handled.
             let _ = answered.await;
         }
@@ -245,10 +257,12 @@ async fn offer<B: Brokered>(
     let Some(value) = lock(&slot).take() else {
         return;
     };
-    if let Err(error) = value.serve(stream, broker.clone(), drains).await {
+    if let Err(error) = value.serve(stream, broker.clone(), &mut drains).await {
         tracing::debug!(id, %error, "what was lent failed");
         *lock(&state.failure) = Some(error);
     }
+    // Not before: who waits looks for the failure next.
+    drop(drains);
 }
 
 /// An id that is not that of nothing, 0, which the ids get to after 2^32 of them.

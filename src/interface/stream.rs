@@ -95,13 +95,22 @@ impl fmt::Debug for Writer {
 }
 
 impl Brokered for Reader {
-    async fn serve(self, stream: Stream, _: MuxBroker, drains: Drains) -> io::Result<()> {
-        drop(drains);
+    const STREAM: bool = true;
+
+    async fn serve(self, stream: Stream, _: MuxBroker, drains: &mut Drains) -> io::Result<()> {
         let (peer, stream) = tokio::io::split(stream);
-        tokio::select! {
-            read = read_out(self, stream) => read,
-            // Without this a source that has nothing to give just now would be held on to.
-            () = hung_up(peer) => Ok(()),
+        let copied = read_out(self, stream);
+        // Without this a source that has nothing to give just now would be held on to.
+        let hung_up = hung_up(peer);
+        tokio::pin!(copied, hung_up);
+        loop {
+            tokio::select! {
+                biased;
+                copied = &mut copied => return copied,
+                () = &mut hung_up => return Ok(()),
+                // A reader has nothing on the way to this side.
+                answer = drains.next() => drop(answer),
+            }
         }
     }
 
@@ -111,7 +120,9 @@ impl Brokered for Reader {
 }
 
 impl Brokered for Writer {
-    async fn serve(self, stream: Stream, _: MuxBroker, drains: Drains) -> io::Result<()> {
+    const STREAM: bool = true;
+
+    async fn serve(self, stream: Stream, _: MuxBroker, drains: &mut Drains) -> io::Result<()> {
         write_out(stream, self, drains).await
     }
 
@@ -143,7 +154,7 @@ async fn hung_up(mut peer: ReadHalf<Stream>) {
 }
 
 /// Copies from the stream to the sink until either ends. An error is the sink's.
-async fn write_out(mut stream: Stream, mut sink: Writer, mut drains: Drains) -> io::Result<()> {
+async fn write_out(mut stream: Stream, mut sink: Writer, drains: &mut Drains) -> io::Result<()> {
     let mut buffer = vec![0; CHUNK];
     let mut unflushed = false;
     let mut draining: Option<Draining> = None;

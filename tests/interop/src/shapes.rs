@@ -56,6 +56,8 @@ pub trait Counter {
     async fn export(&self, out: Writer) -> Result<()>;
     async fn watch(&self, key: String) -> Result<Arc<dyn Subscription>>;
     async fn open(&self, key: String) -> Result<Reader>;
+    /// Asks a subscription, whoever has it, for its next count.
+    async fn follow(&self, sub: Arc<dyn Subscription>) -> Result<i64>;
 
     /// Holds on to the helper until `forget`, for `total`.
     async fn keep(&self, sum: Arc<dyn AddHelper>) -> Result<()>;
@@ -181,6 +183,10 @@ impl Counter for Counts {
 
     async fn open(&self, key: String) -> Result<Reader> {
         Ok(Reader::new(Cursor::new(self.get(key).await?.to_string())))
+    }
+
+    async fn follow(&self, sub: Arc<dyn Subscription>) -> Result<i64> {
+        sub.next().await
     }
 
     async fn keep(&self, sum: Arc<dyn AddHelper>) -> Result<()> {

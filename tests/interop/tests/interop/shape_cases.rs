@@ -195,21 +195,20 @@ pub async fn a_default_body_stands_in_for_a_missing_method(peer: Peer) {
     client.kill().await;
 }
 
-/// A counter of one plugin becomes the helper of another.
+/// From a plugin to the host to another plugin, which calls it through both.
 pub async fn an_interface_of_one_plugin_is_handed_to_another(peer: Peer) {
-    let (first, one) = counter(Peer::Rust).await;
+    let (first, one) = counter(peer).await;
     let (second, two) = counter(peer).await;
-    struct Totals(Remote<dyn Counter>);
-    #[plugwire::interface]
-    impl AddHelper for Totals {
-        async fn add(&self, a: i64, b: i64) -> Result<i64> {
-            self.0.total(a, b).await
-        }
+    let adder = Arc::new(Adder::default());
+    within(one.put("a".into(), 4, adder)).await.unwrap();
+    let watch = within(one.watch("a".into())).await.unwrap();
+    for _ in 0..2 {
+        let followed = within(two.follow(watch.clone())).await;
+        assert_eq!(followed.unwrap(), 4);
     }
-    within(one.keep(Arc::new(Adder::default()))).await.unwrap();
-    let totals = Arc::new(Totals(one));
-    within(two.put("a".into(), 4, totals)).await.unwrap();
-    assert_eq!(within(two.get("a".into())).await.unwrap(), 4);
+    // And when the first is gone, the second is told so by the call.
     first.kill().await;
+    let error = within(two.follow(watch)).await.unwrap_err();
+    assert_eq!(error.to_string(), "connection is shut down");
     second.kill().await;
 }

@@ -149,7 +149,13 @@ func returned(session plugin.ClientProtocol) error {
 		return err
 	}
 	second, err := watch.Next()
-	return errors.Join(wrong("Next", err, second, int64(7)), watch.Close())
+	// And back to where it is from, through this process.
+	third, followErr := c.Follow(watch)
+	return errors.Join(
+		wrong("Next", err, second, int64(7)),
+		wrong("Follow", followErr, third, int64(7)),
+		watch.Close(),
+	)
 }
 
 func kept(session plugin.ClientProtocol) error {

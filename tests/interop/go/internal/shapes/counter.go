@@ -17,6 +17,8 @@ type Counter interface {
 	Export(out io.Writer) error
 	Watch(key string) (Subscription, error)
 	Open(key string) (io.ReadCloser, error)
+	// Follow asks a subscription, whoever has it, for its next count.
+	Follow(sub Subscription) (int64, error)
 	// Keep holds on to the helper until Forget, for Total.
 	Keep(sum AddHelper) error
 	Total(a, b int64) (int64, error)
@@ -93,11 +95,11 @@ func (c *addHelperClient) Add(a, b int64) (int64, error) {
 	return resp, err
 }
 
-type subscriptionServer struct{ next func() int64 }
+type subscriptionServer struct{ next func() (int64, error) }
 
-func (s *subscriptionServer) Next(_ interface{}, resp *int64) error {
-	*resp = s.next()
-	return nil
+func (s *subscriptionServer) Next(_ interface{}, resp *int64) (err error) {
+	*resp, err = s.next()
+	return err
 }
 
 type subscriptionClient struct{ rpc *rpc.Client }

@@ -87,6 +87,15 @@ func (c *CounterClient) Watch(key string) (Subscription, error) {
 	return &subscriptionClient{rpc.NewClient(conn)}, nil
 }
 
+// Follow implements Counter.
+func (c *CounterClient) Follow(sub Subscription) (int64, error) {
+	id := c.broker.NextId()
+	go c.broker.AcceptAndServe(id, &subscriptionServer{sub.Next})
+	var resp int64
+	err := c.rpc.Call("Plugin.Follow", id, &resp)
+	return resp, err
+}
+
 // Open implements Counter.
 func (c *CounterClient) Open(key string) (io.ReadCloser, error) {
 	var id uint32

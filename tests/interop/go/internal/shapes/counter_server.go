@@ -96,12 +96,22 @@ func (s *counterServer) Export(out uint32, _ *interface{}) error {
 // Watch returns a subscription that gives the count again and again.
 func (s *counterServer) Watch(key string, resp *uint32) error {
 	*resp = s.broker.NextId()
-	go s.broker.AcceptAndServe(*resp, &subscriptionServer{func() int64 {
+	go s.broker.AcceptAndServe(*resp, &subscriptionServer{func() (int64, error) {
 		s.mu.Lock()
 		defer s.mu.Unlock()
-		return s.counts[key]
+		return s.counts[key], nil
 	}})
 	return nil
+}
+
+func (s *counterServer) Follow(sub uint32, resp *int64) error {
+	client, err := s.dial(sub)
+	if err != nil {
+		return err
+	}
+	defer client.Close()
+	*resp, err = (&subscriptionClient{client}).Next()
+	return err
 }
 
 // Open returns a reader of the count's digits.
