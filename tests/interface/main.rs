@@ -40,7 +40,12 @@ impl Pair {
     }
 
     fn speaking(codec: Codec) -> Pair {
-        let (here, there) = tokio::io::duplex(64 * 1024);
+        Pair::with(codec, 64 * 1024)
+    }
+
+    /// A pair with no more room between the two than this.
+    fn with(codec: Codec, room: usize) -> Pair {
+        let (here, there) = tokio::io::duplex(room);
         // Virtual time passes without the crate's pings.
         let config = mux::Config::default().keep_alive(None);
         let broker = Config::default().codec(codec);

@@ -3,10 +3,13 @@
 use std::io;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex};
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
 
+use plugwire::rpc::Codec;
 use plugwire::{Error, Reader, Remote, Result, Writer};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, DuplexStream, ReadBuf};
+use tokio::time::Sleep;
 
 use crate::{Pair, within};
 
@@ -16,6 +19,8 @@ pub trait Streams {
     async fn read_some(&self, count: u64, from: Reader) -> Result<Vec<u8>>;
     /// Writes, and holds on to the writer where it is told to.
     async fn write_some(&self, count: u64, to: Writer, keep: bool) -> Result<()>;
+    /// Writes lines one by one, as few as do not have to wait.
+    async fn write_lines(&self, to: Writer) -> Result<()>;
     /// Returns a reader of what is written to the argument.
     async fn through(&self, from: Reader) -> Result<Reader>;
     /// What comes of a source that may have nothing to give.
@@ -23,6 +28,9 @@ pub trait Streams {
     /// Where to write to.
     async fn sink(&self) -> Result<Writer>;
 }
+
+const LINE: &[u8] = &[b'l'; 1000];
+const LINES: usize = 6;
 
 #[derive(Default)]
 struct Plugin {
@@ -44,6 +52,13 @@ impl Streams for Plugin {
         tokio::io::copy(&mut bytes, &mut to).await?;
         if keep {
             self.kept.lock().unwrap().push(to);
+        }
+        Ok(())
+    }
+
+    async fn write_lines(&self, mut to: Writer) -> Result<()> {
+        for _ in 0..LINES {
+            to.write_all(LINE).await?;
         }
         Ok(())
     }
@@ -125,17 +140,66 @@ async fn is_let_go(mut end: DuplexStream) {
     within(end.read_to_end(&mut rest)).await.unwrap();
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+/// Takes its time for every kilobyte.
+struct Slow {
+    kept: Kept,
+    next: Pin<Box<Sleep>>,
+}
+
+impl Slow {
+    fn new(kept: Kept) -> Slow {
+        let next = Box::pin(tokio::time::sleep(PAUSE));
+        Slow { kept, next }
+    }
+}
+
+const PAUSE: Duration = Duration::from_millis(10);
+
+impl AsyncWrite for Slow {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        data: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        ready!(self.next.as_mut().poll(cx));
+        self.next = Box::pin(tokio::time::sleep(PAUSE));
+        let data = &data[..data.len().min(1000)];
+        Pin::new(&mut self.kept).poll_write(cx, data)
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+}
+
+/// In virtual time: the sink is the slowest part.
+#[tokio::test]
 async fn what_the_method_wrote_is_written_when_the_call_returns() {
     let (_pair, streams) = streams(Plugin::default()).await;
-    for keep in [false, true].repeat(20) {
+    tokio::time::pause();
+    for keep in [false, true] {
         let kept = Kept::default();
-        let writer = Writer::new(kept.clone());
-        within(streams.write_some(300_000, writer, keep))
-            .await
-            .unwrap();
+        let writer = Writer::new(Slow::new(kept.clone()));
+        streams.write_some(300_000, writer, keep).await.unwrap();
         assert_eq!(kept.0.lock().unwrap().len(), 300_000);
     }
+}
+
+/// With so little room between the two that one could well be there without the other.
+#[tokio::test]
+async fn the_reply_does_not_overtake_what_the_method_wrote() {
+    let pair = Pair::with(Codec::Gob, 64);
+    let streams = pair
+        .connect::<dyn Streams>(Arc::new(Plugin::default()))
+        .await;
+    let kept = Kept::default();
+    let writer = Writer::new(kept.clone());
+    within(streams.write_lines(writer)).await.unwrap();
+    assert_eq!(kept.0.lock().unwrap().len(), LINES * LINE.len());
 }
 
 #[tokio::test]
