@@ -60,7 +60,7 @@ pub enum ArgsForm {
 
 /// How a reply is sent.
 pub enum ReplyForm {
-    Bare(Type, Kind),
+    Bare(Box<Type>, Kind),
     Empty,
     /// As a struct of lettered fields: a tuple, or one value.
     Struct {
@@ -207,6 +207,7 @@ impl Method {
         };
         check_params(&params, form)?;
         let (output, ok) = output(&signature)?;
+        check_reply(&ok, &options)?;
         let reply = reply(ok, &options, of_trait)?;
         Ok(Method {
             wire: wire_name(&signature.ident, options.name)?,
@@ -398,34 +399,31 @@ fn output(signature: &Signature) -> Result<(Type, Type)> {
     Err(Error::new_spanned(output, MESSAGE))
 }
 
-fn reply(ok: Type, options: &MethodOptions, of_trait: &TraitOptions) -> Result<ReplyForm> {
-    let is_unit = matches!(&ok, Type::Tuple(tuple) if tuple.elems.is_empty());
-    let bare = |ty: Type| Ok(ReplyForm::Bare(ty.clone(), kind::of(&ty)?));
-    match (options.reply, of_trait.reply) {
-        (Some((Reply::Value, _)), _) => Ok(ReplyForm::Bare(ok, Kind::Value)),
-        (Some((Reply::Brokered, _)), _) => {
-            Ok(ReplyForm::Bare(ok, Kind::Brokered { writer: false }))
-        }
-        (Some((Reply::Empty, span)), _) if !is_unit => Err(Error::new(
+fn check_reply(ok: &Type, options: &MethodOptions) -> Result<()> {
+    match (options.reply, ok) {
+        (Some((Reply::Empty, _)), Type::Tuple(tuple)) if tuple.elems.is_empty() => Ok(()),
+        (Some((Reply::Empty, span)), _) => Err(Error::new(
             span,
             "an empty struct is the reply of a method that returns nothing, `Result<()>`",
         )),
-        (Some((Reply::Empty, _)), _) | (None, Some(Reply::Empty)) if is_unit => {
-            Ok(ReplyForm::Empty)
+        _ => Ok(()),
+    }
+}
+
+fn reply(ok: Type, options: &MethodOptions, of_trait: &TraitOptions) -> Result<ReplyForm> {
+    let bare = |ty: Type, kind| Ok(ReplyForm::Bare(Box::new(ty), kind));
+    let form = options.reply.map(|(form, _)| form).or(of_trait.reply);
+    let is_unit = matches!(&ok, Type::Tuple(tuple) if tuple.elems.is_empty());
+    match (form, ok) {
+        (Some(Reply::Value), ok) => bare(ok, Kind::Value),
+        (Some(Reply::Brokered), ok) => bare(ok, Kind::Brokered { writer: false }),
+        (Some(Reply::Empty | Reply::Letters), _) if is_unit => Ok(ReplyForm::Empty),
+        (_, Type::Tuple(tuple)) if !is_unit => fields(tuple.elems.into_iter().collect(), true),
+        (Some(Reply::Letters), ok) => fields(vec![ok], false),
+        (_, ok) => {
+            let kind = kind::of(&ok)?;
+            bare(ok, kind)
         }
-        (Some((Reply::Letters, _)), _) | (None, Some(Reply::Letters)) if is_unit => {
-            Ok(ReplyForm::Empty)
-        }
-        (Some((Reply::Letters, _)), _) | (None, Some(Reply::Letters)) => match ok {
-            Type::Tuple(tuple) => fields(tuple.elems.into_iter().collect(), true),
-            other => fields(vec![other], false),
-        },
-        (Some((Reply::Empty, _)) | None, _) => match ok {
-            Type::Tuple(tuple) if !tuple.elems.is_empty() => {
-                fields(tuple.elems.into_iter().collect(), true)
-            }
-            other => bare(other),
-        },
     }
 }
 

@@ -1,5 +1,7 @@
 //! Interfaces as traits, between two brokers over a connection in memory.
 
+extern crate plugwire as renamed;
+
 mod calls;
 mod counter;
 mod deadlines;

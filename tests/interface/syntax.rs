@@ -261,3 +261,24 @@ async fn unused_parameters_are_held_until_the_method_ends() {
     within(held).await.unwrap();
     assert!(drops.try_recv().is_ok() && other_drops.try_recv().is_ok());
 }
+
+#[tokio::test]
+async fn the_crate_may_have_another_name() {
+    use renamed::Result as RenamedResult;
+
+    #[renamed::interface(crate = ::renamed)]
+    trait Elsewhere {
+        async fn sum(&self, a: i64, b: i64) -> RenamedResult<i64> {
+            Ok(a + b)
+        }
+    }
+
+    struct Here;
+
+    #[renamed::interface(crate = ::renamed)]
+    impl Elsewhere for Here {}
+
+    let pair = Pair::new();
+    let elsewhere = pair.connect::<dyn Elsewhere>(Arc::new(Here)).await;
+    assert_eq!(within(elsewhere.sum(1, 2)).await.unwrap(), 3);
+}
