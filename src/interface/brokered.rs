@@ -52,15 +52,17 @@ pub trait Brokered: Sized + Send + 'static {
 /// Requests to handle all that has arrived so far, each answered when that is done.
 #[doc(hidden)]
 #[derive(Debug)]
-pub struct Drains(mpsc::UnboundedReceiver<oneshot::Sender<()>>);
+pub struct Drains(Option<mpsc::UnboundedReceiver<oneshot::Sender<()>>>);
 
 impl Drains {
     /// The next request; waits for ever when none can come any more.
     pub(super) async fn next(&mut self) -> oneshot::Sender<()> {
-        match self.0.recv().await {
-            Some(answer) => answer,
-            None => std::future::pending().await,
+        if let Some(requests) = &mut self.0
+            && let Some(answer) = requests.recv().await
+        {
+            return answer;
         }
+        std::future::pending().await
     }
 }
 
@@ -172,7 +174,7 @@ impl<B: Brokered> Lent<B> {
         let id = next_id(broker);
         let slot = Arc::new(Mutex::new(Some(value)));
         let state = Arc::new(State::default());
-        let (drains, requested) = mpsc::unbounded_channel();
+        let (drains, requested) = B::STREAM.then(mpsc::unbounded_channel).unzip();
         let offered = offer(
             broker.clone(),
             id,
@@ -186,7 +188,7 @@ impl<B: Brokered> Lent<B> {
             slot: Slot(slot),
             lease: Some(Lease {
                 state,
-                drains: B::STREAM.then_some(drains),
+                drains,
                 task,
             }),
         }
