@@ -58,8 +58,9 @@ pub const ENV_UNIX_SOCKET_GROUP: &str = "PLUGIN_UNIX_SOCKET_GROUP";
 /// Environment: the host understands the line's seventh field. A gRPC matter; net/rpc plugins may
 /// still append it.
 pub const ENV_MULTIPLEX_GRPC: &str = "PLUGIN_MULTIPLEX_GRPC";
-/// Environment: the plugin is meant to outlive the host that starts it. This crate's own; go-plugin
-/// does not know it, and its plugins always do.
+/// Environment: the plugin is meant to outlive the host that starts it. Holds the magic cookie as
+/// `KEY=VALUE`, so that no plugin of the plugin's takes it for its own when a host in Go passes it
+/// on. This crate's own; go-plugin does not know it, and its plugins always outlive their hosts.
 pub const ENV_DETACHED: &str = "PLUGWIRE_DETACHED";
 
 /// A sixth field this short is no certificate: some old plugins put other things there, and
@@ -101,6 +102,11 @@ impl HandshakeConfig {
             magic_cookie_key: Cow::Borrowed(magic_cookie_key),
             magic_cookie_value: Cow::Borrowed(magic_cookie_value),
         }
+    }
+
+    /// The cookie as an environment writes it.
+    pub(crate) fn cookie_assignment(&self) -> String {
+        format!("{}={}", self.magic_cookie_key, self.magic_cookie_value)
     }
 
     /// Whether key and value are both there and can be put into an environment.
@@ -411,6 +417,30 @@ pub enum HandshakeError {
         /// The protocol the plugin named.
         protocol: String,
     },
+    /// The sixth field is no certificate.
+    #[error(
+        "error parsing server cert: {reason}, in the field {}. A plugin answers AutoMTLS with its \
+         certificate, DER in unpadded base64",
+        Shortened(field)
+    )]
+    ServerCert {
+        /// The field.
+        field: String,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// The host wants AutoMTLS, and the line has no certificate.
+    #[error(
+        "the plugin answers AutoMTLS without a certificate: it does not know AutoMTLS, or has TLS \
+         configured in its stead. Turn AutoMTLS off, or configure the plugin's TLS in the host too"
+    )]
+    MissingServerCert,
+    /// The line has a certificate, and the host did not ask for AutoMTLS.
+    #[error(
+        "the plugin expects AutoMTLS, which this host has not turned on: {ENV_CLIENT_CERT} came to \
+         the plugin's environment from elsewhere. Remove it there, or turn AutoMTLS on (feature `tls`)"
+    )]
+    UnexpectedServerCert,
     /// The address cannot be written into a line.
     #[error("the address {address} cannot be written into a handshake line")]
     UnprintableAddress {

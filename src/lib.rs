@@ -160,25 +160,41 @@
 
 #![warn(missing_docs)]
 #![forbid(unsafe_code)]
+// Lints look at the whole crate, where every function has its caller.
+#![cfg_attr(
+    not(all(
+        feature = "host",
+        feature = "plugin",
+        feature = "msgpack",
+        feature = "hclog"
+    )),
+    allow(dead_code, unused_imports, reason = "what is left out would use it")
+)]
 
 pub mod broker;
 pub mod codec;
 pub mod connection;
 pub mod gob;
-#[cfg(unix)]
+#[cfg(all(unix, any(feature = "host", feature = "plugin")))]
 mod group;
 pub mod handshake;
+#[cfg(feature = "host")]
 pub mod host;
 pub mod interface;
 pub mod mux;
+#[cfg(feature = "plugin")]
 pub mod plugin;
+#[cfg(any(feature = "host", feature = "plugin"))]
 #[cfg_attr(not(unix), allow(dead_code, reason = "sockets are no files there"))]
 mod private_dir;
-#[cfg(unix)]
+#[cfg(all(unix, any(feature = "host", feature = "plugin")))]
 mod readiness;
 pub mod rpc;
+#[cfg(any(feature = "host", feature = "hclog"))]
 mod timestamp;
-#[cfg(unix)]
+#[cfg(all(feature = "tls", any(feature = "host", feature = "plugin")))]
+mod tls;
+#[cfg(all(unix, any(feature = "host", feature = "plugin")))]
 mod unix_stream;
 
 pub use interface::{Error, Reader, Remote, Result, Writer};
@@ -193,7 +209,11 @@ pub use interface::{Error, Reader, Remote, Result, Writer};
 #[doc = "```"]
 pub use plugwire_macros::interface;
 
-/// The README's examples, compiled with the tests.
-#[cfg(doctest)]
+/// The TLS library, in the version whose configurations this crate takes.
+#[cfg(feature = "tls")]
+pub use rustls;
+
+/// The README's examples, compiled with the workspace's tests, which have every feature on.
+#[cfg(all(doctest, feature = "tls"))]
 #[doc = include_str!("../README.md")]
 struct Readme;

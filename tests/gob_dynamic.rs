@@ -143,7 +143,7 @@ fn dynamic_values_that_do_not_fit_their_type() {
     let error =
         |schema: &Schema, value: &Value| gob::to_vec_as(schema, value).unwrap_err().to_string();
     let structure = |fields: Vec<(&str, Value)>| Value::Struct {
-        name: String::new(),
+        name: "".into(),
         fields: fields
             .into_iter()
             .map(|(name, value)| (name.into(), value))

@@ -512,3 +512,18 @@ fn abandoned_socket() -> (TempDir, std::path::PathBuf) {
     assert!(path.exists());
     (directory, path)
 }
+
+/// It expects TLS, so there is no speaking with it. With the crate's feature `tls` and without.
+#[tokio::test]
+async fn a_plugin_that_expects_auto_mtls_of_a_host_without_is_refused() {
+    let cert = "A".repeat(51);
+    let error = refused(printing(&format!("1|1|unix|/no/such/socket|netrpc|{cert}"))).await;
+    let LaunchError::Handshake { source, .. } = &error else {
+        panic!("{error:?}");
+    };
+    assert_eq!(*source, HandshakeError::UnexpectedServerCert);
+    assert_starts(
+        &error,
+        "the plugin expects AutoMTLS, which this host has not turned on",
+    );
+}

@@ -604,8 +604,8 @@ async fn the_versions_of_the_host_are_negotiated() {
 }
 
 /// A host that has died is one whose end of the pipe is closed.
-async fn abandoned(place: &Place, afterwards: &str) -> std::process::ExitStatus {
-    let mut command = tokio::process::Command::from(place.command(afterwards));
+async fn abandoned(command: Command) -> std::process::ExitStatus {
+    let mut command = tokio::process::Command::from(command);
     let mut plugin = command
         .env(&*HANDSHAKE.magic_cookie_key, &*HANDSHAKE.magic_cookie_value)
         .stdin(std::process::Stdio::null())
@@ -625,14 +625,23 @@ async fn abandoned(place: &Place, afterwards: &str) -> std::process::ExitStatus 
 #[tokio::test]
 async fn a_plugin_does_not_outlive_its_host() {
     let place = Place::new();
-    assert_eq!(abandoned(&place, "").await.code(), Some(7));
+    assert_eq!(abandoned(place.command("")).await.code(), Some(7));
     assert!(place.sockets().is_empty());
+}
+
+/// A host in Go passes on what its own host said of it.
+#[tokio::test]
+async fn that_its_host_is_detached_is_no_business_of_the_plugin() {
+    let place = Place::new();
+    let mut command = place.command("");
+    command.env("PLUGWIRE_DETACHED", "COOKIE_OF_THE_HOST=cookie");
+    assert_eq!(abandoned(command).await.code(), Some(7));
 }
 
 #[tokio::test]
 async fn a_plugin_that_will_not_end_without_its_host_is_ended() {
     let place = Place::new();
-    assert_eq!(abandoned(&place, "linger").await.code(), Some(1));
+    assert_eq!(abandoned(place.command("linger")).await.code(), Some(1));
 }
 
 #[test]

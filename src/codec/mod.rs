@@ -6,13 +6,19 @@
 //! and refers to it from then on.
 
 mod gob;
+#[cfg(feature = "msgpack")]
 mod lenient;
+#[cfg(feature = "msgpack")]
 mod msgpack;
+#[cfg(feature = "msgpack")]
 mod scan;
 
-use bytes::{Bytes, BytesMut};
+#[cfg(feature = "msgpack")]
+use bytes::Bytes;
+use bytes::BytesMut;
 use serde::Deserialize;
 
+#[cfg(feature = "msgpack")]
 pub use self::scan::MalformedError;
 pub use crate::gob::{Encode, Limits};
 
@@ -24,7 +30,8 @@ pub enum Codec {
     #[default]
     Gob,
     /// MessagePack, as `hashicorp/net-rpc-msgpackrpc` and ugorji's `codec.GoRpc` have it: structs as
-    /// maps keyed by field name. Packer and Consul speak it.
+    /// maps keyed by field name. Packer and Consul speak it. (Feature `msgpack`)
+    #[cfg(feature = "msgpack")]
     MsgPack,
 }
 
@@ -83,6 +90,7 @@ pub struct Value(ValueRepr);
 #[derive(Clone, Debug)]
 enum ValueRepr {
     Gob(crate::gob::RawValue),
+    #[cfg(feature = "msgpack")]
     MsgPack(Bytes),
 }
 
@@ -91,6 +99,7 @@ impl Value {
     pub fn decode<'a, T: Deserialize<'a>>(&'a self) -> Result<T, DecodeError> {
         match &self.0 {
             ValueRepr::Gob(raw) => Ok(raw.decode()?),
+            #[cfg(feature = "msgpack")]
             ValueRepr::MsgPack(bytes) => msgpack::decode(bytes),
         }
     }
@@ -104,9 +113,11 @@ pub enum DecodeError {
     #[error(transparent)]
     Gob(#[from] crate::gob::DecodeError),
     /// The MessagePack holds another type.
+    #[cfg(feature = "msgpack")]
     #[error("msgpack: {0}")]
     MsgPack(Box<rmp_serde::decode::Error>),
     /// The bytes are no MessagePack, or more than is taken.
+    #[cfg(feature = "msgpack")]
     #[error(transparent)]
     Malformed(#[from] MalformedError),
     /// The stream failed or ended within a message.
@@ -122,6 +133,7 @@ pub enum EncodeError {
     #[error(transparent)]
     Gob(#[from] crate::gob::EncodeError),
     /// The value is not one that MessagePack can say.
+    #[cfg(feature = "msgpack")]
     #[error("msgpack: {0}")]
     MsgPack(Box<rmp_serde::encode::Error>),
     /// The stream failed.
@@ -136,6 +148,7 @@ pub struct MessageDecoder(DecoderRepr);
 #[derive(Debug)]
 enum DecoderRepr {
     Gob(gob::Decoder),
+    #[cfg(feature = "msgpack")]
     MsgPack(msgpack::Decoder),
 }
 
@@ -145,6 +158,7 @@ impl MessageDecoder {
         let Config { codec, limits } = config.into();
         MessageDecoder(match codec {
             Codec::Gob => DecoderRepr::Gob(gob::Decoder::new(limits)),
+            #[cfg(feature = "msgpack")]
             Codec::MsgPack => DecoderRepr::MsgPack(msgpack::Decoder::new(limits)),
         })
     }
@@ -159,6 +173,7 @@ impl tokio_util::codec::Decoder for MessageDecoder {
     fn decode(&mut self, bytes: &mut BytesMut) -> Result<Option<Message>, DecodeError> {
         match &mut self.0 {
             DecoderRepr::Gob(decoder) => decoder.decode(bytes),
+            #[cfg(feature = "msgpack")]
             DecoderRepr::MsgPack(decoder) => decoder.decode(bytes),
         }
     }
@@ -171,6 +186,7 @@ pub struct MessageEncoder(EncoderRepr);
 #[derive(Debug)]
 enum EncoderRepr {
     Gob(gob::Encoder),
+    #[cfg(feature = "msgpack")]
     MsgPack,
 }
 
@@ -179,6 +195,7 @@ impl MessageEncoder {
     pub fn new(config: impl Into<Config>) -> Self {
         MessageEncoder(match config.into().codec {
             Codec::Gob => EncoderRepr::Gob(gob::Encoder::default()),
+            #[cfg(feature = "msgpack")]
             Codec::MsgPack => EncoderRepr::MsgPack,
         })
     }
@@ -195,6 +212,7 @@ where
     fn encode(&mut self, message: (&H, &B), bytes: &mut BytesMut) -> Result<(), EncodeError> {
         match &mut self.0 {
             EncoderRepr::Gob(encoder) => Ok(encoder.encode(message.0, message.1, bytes)?),
+            #[cfg(feature = "msgpack")]
             EncoderRepr::MsgPack => msgpack::encode(message.0, message.1, bytes),
         }
     }

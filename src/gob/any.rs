@@ -294,17 +294,20 @@ from! {
 }
 
 /// A [`Named`] made of parts of a value being decoded.
-pub(crate) fn named(name: &str, types: &Arc<Types>, id: Id, bytes: Bytes, max_depth: usize) -> Any {
+pub(crate) fn named(
+    name: Arc<str>,
+    types: &Arc<Types>,
+    id: Id,
+    bytes: Bytes,
+    max_depth: usize,
+) -> Any {
     let value = RawValue {
         types: types.clone(),
         id,
         bytes,
         max_depth,
     };
-    Any::Named(Named {
-        name: name.into(),
-        value,
-    })
+    Any::Named(Named { name, value })
 }
 
 impl Serialize for Any {

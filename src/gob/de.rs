@@ -4,6 +4,7 @@ mod access;
 mod bulk;
 mod deserializer;
 mod dynamic;
+mod entries;
 mod fields;
 mod lessons;
 mod parts;
@@ -16,11 +17,12 @@ use serde::Deserialize;
 use serde::de::{Deserializer, Visitor};
 
 pub(crate) use self::access::tuple_field;
-use self::access::{MapAccess, SeqAccess, TupleAccess, letters};
+use self::access::{MapAccess, SeqAccess, TupleAccess};
+use self::entries::{Entries, Spare};
 use self::fields::StructAccess;
 pub(crate) use self::lessons::group;
 use super::decode::{DecodeError, DecodeErrorKind};
-use super::types::{Id, OpaqueKind, StructType, Type, Types};
+use super::types::{Id, IdMap, OpaqueKind, StructType, Type, Types};
 use super::walk;
 use super::wire::Cursor;
 
@@ -57,6 +59,8 @@ fn attempt<'de, T: Deserialize<'de>>(
         depth: 0,
         max_depth,
         unclaimed: data.len(),
+        spare: Spare::default(),
+        names: IdMap::default(),
     };
     alone(&mut cx, id, T::deserialize)
         .map_err(|err| err.target(std::any::type_name::<T>()))
@@ -82,6 +86,9 @@ pub(super) struct Cx<'t, 'de> {
     /// How many elements room may still be made for ahead of reading them. Each takes a byte at least, so no honest value
     /// needs more than it has bytes; without this every level of nesting could claim all that are left.
     unclaimed: usize,
+    spare: Spare,
+    /// What types are called where their values become interface values.
+    names: IdMap<u32, Arc<str>>,
 }
 
 impl<'t, 'de> Cx<'t, 'de> {
@@ -90,6 +97,11 @@ impl<'t, 'de> Cx<'t, 'de> {
         let claimed = count.min(self.unclaimed);
         self.unclaimed -= claimed;
         claimed
+    }
+
+    /// Notes that so many bytes are handed out which the sender did not send.
+    fn charge(&mut self, bytes: usize) -> Result<(), DecodeError> {
+        self.spare.charge(bytes, self.cursor.data.len())
     }
 
     #[inline]
@@ -146,7 +158,7 @@ impl<'a, 't, 'de> De<'a, 't, 'de> {
     fn mismatch(&self, expected: &'static str) -> DecodeError {
         DecodeErrorKind::Mismatch {
             expected,
-            received: self.cx.types.describe(self.id),
+            received: self.cx.types.brief(self.id),
         }
         .into()
     }
@@ -286,6 +298,23 @@ impl<'a, 't, 'de> De<'a, 't, 'de> {
         Ok(value)
     }
 
+    /// A struct for a receiver that does not say which fields it has.
+    fn visit_entries<V: Visitor<'de>>(
+        self,
+        ty: &'t StructType,
+        visitor: V,
+    ) -> Result<V::Value, DecodeError> {
+        self.cx.enter()?;
+        let mut access = Entries::new::<V>(&mut *self.cx, ty)?;
+        let value = match visitor.visit_map(&mut access) {
+            Ok(value) => value,
+            Err(err) => return Err(access.explain(err)),
+        };
+        access.finish()?;
+        self.cx.depth -= 1;
+        Ok(value)
+    }
+
     /// Go refuses a struct that shares no field with the receiver's, unless either has none.
     fn check_shared(
         &self,
@@ -296,11 +325,14 @@ impl<'a, 't, 'de> De<'a, 't, 'de> {
         if !self.alone
             || fields.is_empty()
             || ty.fields.is_empty()
-            || ty.fields.iter().any(|field| fields.contains(&&*field.name))
+            || fields
+                .iter()
+                .enumerate()
+                .any(|(index, name)| ty.place(index, name).is_some())
         {
             return Ok(());
         }
-        let received = self.cx.types.describe(self.id);
+        let received = self.cx.types.brief(self.id);
         Err(DecodeErrorKind::NoFieldsMatched {
             expected: name,
             received,
@@ -316,19 +348,14 @@ impl<'a, 't, 'de> De<'a, 't, 'de> {
     ) -> Result<V::Value, DecodeError> {
         match self.defined() {
             Some(Type::Struct(ty)) => {
-                if len > 0 && !ty.fields.is_empty() && self.alone {
-                    let shared = ty
-                        .fields
-                        .iter()
-                        .any(|field| letters(&field.name).is_some_and(|index| index < len));
-                    if !shared {
-                        let received = self.cx.types.describe(self.id);
-                        return Err(DecodeErrorKind::NoFieldsMatched {
-                            expected: name,
-                            received,
-                        }
-                        .into());
+                let shares = |index| ty.place(index, &tuple_field(index)).is_some();
+                if self.alone && len > 0 && !ty.fields.is_empty() && !(0..len).any(shares) {
+                    let received = self.cx.types.brief(self.id);
+                    return Err(DecodeErrorKind::NoFieldsMatched {
+                        expected: name,
+                        received,
                     }
+                    .into());
                 }
                 self.cx.enter()?;
                 let mut access = TupleAccess::new(&mut *self.cx, ty, len)?;

@@ -7,6 +7,7 @@ use bytes::{Buf, Bytes, BytesMut};
 use serde::Deserialize;
 
 use super::de;
+pub use super::decode_error::{DecodeError, DecodeErrorKind};
 use super::definition;
 use super::schema::Schema;
 use super::types::{Id, IdMap, Type, Types};
@@ -47,6 +48,17 @@ pub fn from_slice<'de, T: Deserialize<'de>>(bytes: &'de [u8]) -> Result<T, Decod
 }
 
 /// Bounds on what a [`Decoder`] accepts.
+///
+/// What a value takes besides follows the bytes that were received, a message's whole length only once it is there:
+///
+/// - A definition takes some eight times its bytes, for names of one letter.
+/// - A value of a Rust type takes its size, however few bytes were sent of it: a struct whose fields are all zero is one
+///   byte. A list takes up to twice that while it grows.
+/// - A part of a [`Value`](super::Value) takes up to 100 bytes for each of its own, an [`Any`](super::Any) up to 200.
+/// - A map that is read from a Go struct, and a struct with a `#[serde(flatten)]` field, are given names of fields that
+///   are not among the bytes of the value, and the latter a zero for each field that was left out. These may take 256 KiB
+///   and 256 bytes for each one received, a zero counting as 64 bytes and its name; a map has up to four times that of
+///   it. Where it is more, decoding fails with [`TooMuchLeftOut`](DecodeErrorKind::TooMuchLeftOut).
 ///
 /// ```
 /// # use plugwire::gob::{Decoder, Limits};
@@ -348,8 +360,7 @@ impl Catalog for Decoder {
             }
             .into());
         }
-        let new = id >= i64::from(Id::FIRST_USER.0)
-            && Arc::make_mut(&mut self.types).insert(Id(id as u32), ty);
+        let new = id >= i64::from(Id::FIRST_USER.0) && self.types.insert(Id(id as u32), ty);
         if new {
             Ok(())
         } else {
@@ -406,204 +417,5 @@ impl fmt::Debug for RawValue {
             .field("type", &self.go_type())
             .field("bytes", &self.bytes)
             .finish()
-    }
-}
-
-/// A value that could not be decoded, and where in it.
-#[derive(Debug, thiserror::Error)]
-#[error("{0}")]
-pub struct DecodeError(Box<Failure>);
-
-/// Boxed: results of the small readers stay small.
-#[derive(Debug)]
-struct Failure {
-    kind: DecodeErrorKind,
-    target: Option<&'static str>,
-    /// Innermost first.
-    path: Vec<String>,
-    /// Decoding once more may succeed: see `de::lessons`.
-    taught: bool,
-}
-
-impl fmt::Display for Failure {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("gob: ")?;
-        if let Some(target) = self.target {
-            write!(f, "decoding {target}: ")?;
-        }
-        super::path::write(f, &self.path)?;
-        self.kind.fmt(f)
-    }
-}
-
-/// What was wrong.
-#[derive(Clone, Debug, PartialEq, thiserror::Error)]
-#[non_exhaustive]
-pub enum DecodeErrorKind {
-    /// The bytes end within a value.
-    #[error("unexpected end of data")]
-    UnexpectedEnd,
-    /// An integer claims more than eight bytes.
-    #[error("encoded unsigned integer out of range")]
-    BadInteger,
-    /// More elements or bytes are declared than can follow.
-    #[error("a count of {count} where {remaining} bytes are left")]
-    CountTooBig {
-        /// What was declared.
-        count: u64,
-        /// What is there.
-        remaining: usize,
-    },
-    /// A message of no bytes.
-    #[error("empty message")]
-    EmptyMessage,
-    /// A message is longer than [`Limits::max_message`].
-    #[error("a message of {len} bytes, over the limit of {max}")]
-    MessageTooBig {
-        /// The message's length.
-        len: u64,
-        /// The limit.
-        max: usize,
-    },
-    /// Values are nested deeper than [`Limits::max_depth`].
-    #[error("nested deeper than {max} levels")]
-    TooDeep {
-        /// The limit.
-        max: usize,
-    },
-    /// More types were defined than [`Limits::max_types`].
-    #[error("more than {max} types defined")]
-    TooManyTypes {
-        /// The limit.
-        max: usize,
-    },
-    /// Bytes follow a value within its message.
-    #[error("extra data in buffer")]
-    TrailingData,
-    /// A type id was defined before, or is reserved.
-    #[error("duplicate type received: id {id}")]
-    DuplicateType {
-        /// The type id.
-        id: i64,
-    },
-    /// A type id without a definition.
-    #[error("unknown type id {id} or corrupted data")]
-    UndefinedType {
-        /// The type id.
-        id: i64,
-    },
-    /// A malformed type definition.
-    #[error("malformed type definition: {0}")]
-    BadDefinition(&'static str),
-    /// A struct value has more fields than its type.
-    #[error("bad data: field numbers out of bounds")]
-    BadFieldNumber,
-    /// An array's length differs from the one expected.
-    #[error("{count} elements for an array of {len}")]
-    ArrayLength {
-        /// Elements sent.
-        count: u64,
-        /// Elements expected.
-        len: u64,
-    },
-    /// The sender's type does not fit the receiver's.
-    #[error("expected {expected}, received Go type {received}")]
-    Mismatch {
-        /// What the Rust type asked for.
-        expected: &'static str,
-        /// The sender's type.
-        received: String,
-    },
-    /// The sender's struct and the receiver's have no field in common.
-    #[error(
-        "type mismatch: no fields matched between {expected} and the received Go type {received}"
-    )]
-    NoFieldsMatched {
-        /// The Rust struct.
-        expected: &'static str,
-        /// The sender's struct.
-        received: String,
-    },
-    /// A number does not fit the receiver's type.
-    #[error("value {value} out of range for {expected}")]
-    OutOfRange {
-        /// The number.
-        value: String,
-        /// The Rust type.
-        expected: &'static str,
-    },
-    /// A string that is asked for as text is not UTF-8.
-    #[error("a string that is not UTF-8")]
-    NotUtf8,
-    /// The sender left the field out, as gob does with zero values, and its type takes no zero value.
-    #[error("left out by the sender, which means zero, and there is no such value: {0}")]
-    NoZeroValue(String),
-    /// A field is missing, which only a hand-written `Deserialize` can find.
-    #[error("missing field `{0}`")]
-    MissingField(&'static str),
-    /// A field came twice, under its name and an alias.
-    #[error("duplicate field `{0}`")]
-    DuplicateField(&'static str),
-    /// The receiver's `Deserialize` refused the value.
-    #[error("{0}")]
-    Custom(String),
-}
-
-impl From<DecodeErrorKind> for DecodeError {
-    #[cold]
-    fn from(kind: DecodeErrorKind) -> Self {
-        Self(Box::new(Failure {
-            kind,
-            target: None,
-            path: Vec::new(),
-            taught: false,
-        }))
-    }
-}
-
-impl DecodeError {
-    /// What was wrong, without the place.
-    #[must_use]
-    pub fn kind(&self) -> &DecodeErrorKind {
-        &self.0.kind
-    }
-
-    pub(crate) fn set_kind(&mut self, kind: DecodeErrorKind) {
-        self.0.kind = kind;
-    }
-
-    /// No value further in has said anything about this error yet.
-    pub(crate) fn is_bare(&self) -> bool {
-        self.0.path.is_empty()
-    }
-
-    pub(crate) fn taught(&mut self) -> &mut bool {
-        &mut self.0.taught
-    }
-
-    #[cold]
-    pub(crate) fn within(mut self, segment: impl Into<String>) -> Self {
-        self.0.path.push(segment.into());
-        self
-    }
-
-    #[cold]
-    pub(crate) fn target(mut self, name: &'static str) -> Self {
-        self.0.target.get_or_insert(name);
-        self
-    }
-}
-
-impl serde::de::Error for DecodeError {
-    fn custom<T: fmt::Display>(msg: T) -> Self {
-        DecodeErrorKind::Custom(msg.to_string()).into()
-    }
-
-    fn missing_field(field: &'static str) -> Self {
-        DecodeErrorKind::MissingField(field).into()
-    }
-
-    fn duplicate_field(field: &'static str) -> Self {
-        DecodeErrorKind::DuplicateField(field).into()
     }
 }

@@ -1,5 +1,7 @@
 //! Type definitions on the wire: values of Go's `wireType`, whose own type both sides know.
 
+use std::sync::Arc;
+
 use bytes::BytesMut;
 
 use super::decode::{DecodeError, DecodeErrorKind};
@@ -86,12 +88,15 @@ fn read_map(cursor: &mut Cursor<'_>) -> Result<Type, DecodeError> {
 }
 
 fn read_struct(cursor: &mut Cursor<'_>) -> Result<Type, DecodeError> {
-    let (mut name, mut fields) = (Box::default(), Vec::new());
+    let (mut name, mut fields) = (Arc::default(), Vec::new());
     each_field(cursor, |field, cursor| {
         match field {
             0 => name = read_common(cursor)?,
             1 => {
-                for _ in 0..cursor.count()? {
+                let count = cursor.count()?;
+                // Each takes six bytes or more: no room is made for what cannot be there.
+                fields.reserve_exact(count.min(cursor.remaining() / 6));
+                for _ in 0..count {
                     fields.push(read_field(cursor)?);
                 }
             }
@@ -99,27 +104,27 @@ fn read_struct(cursor: &mut Cursor<'_>) -> Result<Type, DecodeError> {
         }
         Ok(())
     })?;
-    Ok(Type::Struct(StructType { name, fields }))
+    Ok(Type::Struct(StructType::new(name, fields).into()))
 }
 
 fn read_field(cursor: &mut Cursor<'_>) -> Result<Field, DecodeError> {
-    let (mut name, mut ty): (Box<str>, i64) = Default::default();
+    let (mut name, mut ty) = (None, 0);
     each_field(cursor, |field, cursor| {
         match field {
-            0 => name = read_name(cursor)?,
+            0 => name = Some(read_name(cursor)?),
             1 => ty = cursor.int()?,
             _ => return Err(malformed("unknown field of a struct field")),
         }
         Ok(())
     })?;
-    if name.is_empty() {
-        return Err(malformed("a struct field without a name"));
-    }
+    let name: Arc<str> = name
+        .filter(|name: &Arc<str>| !name.is_empty())
+        .ok_or_else(|| malformed("a struct field without a name"))?;
     Ok(Field { name, id: id(ty)? })
 }
 
 fn read_opaque(cursor: &mut Cursor<'_>, kind: OpaqueKind) -> Result<Type, DecodeError> {
-    let mut name = Box::default();
+    let mut name = Arc::default();
     each_field(cursor, |field, cursor| {
         match field {
             0 => name = read_common(cursor)?,
@@ -131,8 +136,8 @@ fn read_opaque(cursor: &mut Cursor<'_>, kind: OpaqueKind) -> Result<Type, Decode
 }
 
 /// The name out of a `CommonType`. Its id repeats what the message said, and Go does not look at it either.
-fn read_common(cursor: &mut Cursor<'_>) -> Result<Box<str>, DecodeError> {
-    let mut name = Box::default();
+fn read_common(cursor: &mut Cursor<'_>) -> Result<Arc<str>, DecodeError> {
+    let mut name = Arc::default();
     each_field(cursor, |field, cursor| {
         match field {
             0 => name = read_name(cursor)?,
@@ -144,10 +149,10 @@ fn read_common(cursor: &mut Cursor<'_>) -> Result<Box<str>, DecodeError> {
     Ok(name)
 }
 
-fn read_name(cursor: &mut Cursor<'_>) -> Result<Box<str>, DecodeError> {
+fn read_name(cursor: &mut Cursor<'_>) -> Result<Arc<str>, DecodeError> {
     let bytes = cursor.bytes()?;
     std::str::from_utf8(bytes)
-        .map(Box::from)
+        .map(Arc::from)
         .map_err(|_| malformed("a name that is not UTF-8"))
 }
 

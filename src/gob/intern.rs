@@ -1,21 +1,33 @@
 //! Which types the other side knows, under which ids.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use bytes::{BufMut, BytesMut};
 
 use super::definition;
 use super::encode::{EncodeError, EncodeErrorKind};
-use super::types::{Id, IdMap, Type, Types, same_type};
+use super::same::{Steps, same_type};
+use super::types::{Id, IdMap, Type, Types};
 use super::wire::{close_length, put_byte};
 
 /// The types sent on one stream, and definitions that are due before the next value.
 #[derive(Debug, Default)]
 pub(crate) struct Interner {
     sent: Vec<Sent>,
+    /// Places in `sent`, by the table's address and the id in it.
+    places: BTreeMap<(usize, u32), usize>,
     pending: BytesMut,
     /// What was found for the table that was asked about last: received values are mostly sent on in a row.
-    recent: Option<(Arc<Types>, IdMap<u32, Id>)>,
+    recent: Option<Recent>,
+}
+
+#[derive(Debug)]
+struct Recent {
+    types: Arc<Types>,
+    wire: IdMap<u32, Id>,
+    /// Which types can have interface values in them.
+    holding: IdMap<u32, bool>,
 }
 
 #[derive(Debug)]
@@ -42,8 +54,11 @@ struct New {
 struct Batch<'a> {
     types: &'a Arc<Types>,
     new: IdMap<u32, New>,
+    /// Types that were sent before, from another table.
+    old: IdMap<u32, Id>,
     /// Wire ids given out, in order.
     next: u32,
+    steps: Steps,
 }
 
 /// Types of a received value can be nested as deep as the sender likes; ours never are.
@@ -55,7 +70,9 @@ impl Interner {
     }
 
     pub(crate) fn rollback(&mut self, mark: Mark) {
-        self.sent.truncate(mark.0);
+        for sent in self.sent.drain(mark.0..) {
+            self.places.remove(&place(&sent.types, sent.id));
+        }
         self.recent = None;
         self.pending.clear();
     }
@@ -77,29 +94,39 @@ impl Interner {
         if id.is_basic() {
             return Ok(id);
         }
-        let recent = self
-            .recent
-            .as_ref()
-            .filter(|(recent, _)| Arc::ptr_eq(recent, types));
-        if let Some(wire) = recent.and_then(|(_, found)| found.get(&id.0)) {
+        let recent = self.recent.as_ref();
+        let recent = recent.filter(|recent| Arc::ptr_eq(&recent.types, types));
+        if let Some(wire) = recent.and_then(|recent| recent.wire.get(&id.0)) {
             return Ok(*wire);
         }
-        let wire = match self.known(types, id) {
-            Some(wire) => wire,
-            None => self.define_new(types, id)?,
-        };
-        match &mut self.recent {
-            Some((recent, found)) if Arc::ptr_eq(recent, types) => drop(found.insert(id.0, wire)),
-            recent => *recent = Some((types.clone(), IdMap::from_iter([(id.0, wire)]))),
-        }
+        let wire = self.define_new(types, id)?;
+        self.recent(types).wire.insert(id.0, wire);
         Ok(wire)
+    }
+
+    fn recent(&mut self, types: &Arc<Types>) -> &mut Recent {
+        let recent = self.recent.take();
+        let recent = recent.filter(|recent| Arc::ptr_eq(&recent.types, types));
+        self.recent.insert(recent.unwrap_or_else(|| Recent {
+            types: types.clone(),
+            wire: IdMap::default(),
+            holding: IdMap::default(),
+        }))
+    }
+
+    /// Whether a value of the type can have an interface value in it. Types that are not defined count as if.
+    pub(crate) fn holds_interface(&mut self, types: &Arc<Types>, id: Id) -> bool {
+        let holding = &mut self.recent(types).holding;
+        types.holds_interface(id, holding).unwrap_or(true)
     }
 
     fn define_new(&mut self, types: &Arc<Types>, id: Id) -> Result<Id, EncodeError> {
         let mut batch = Batch {
             types,
             new: IdMap::default(),
+            old: IdMap::default(),
             next: FIRST + self.sent.len() as u32,
+            steps: Steps::default(),
         };
         let name = named(types, id);
         let wire = self.assign(&mut batch, id, name, 0)?;
@@ -110,25 +137,30 @@ impl Interner {
             .filter_map(|(&id, new)| Some((new.wire?, Id(id))))
             .collect();
         new.sort_by_key(|(wire, _)| wire.0);
-        self.sent.extend(new.into_iter().map(|(wire, id)| Sent {
-            types: types.clone(),
-            id,
-            wire,
-        }));
+        for (wire, id) in new {
+            self.places.insert(place(types, id), self.sent.len());
+            let types = types.clone();
+            self.sent.push(Sent { types, id, wire });
+        }
         Ok(wire)
     }
 
-    fn known(&self, types: &Arc<Types>, id: Id) -> Option<Id> {
+    /// The id of a type that was sent before, from this table or from another.
+    fn known(&self, batch: &mut Batch<'_>, id: Id) -> Option<Id> {
         if id.is_basic() {
             return Some(id);
         }
-        self.sent
-            .iter()
-            .find(|sent| {
-                Arc::ptr_eq(&sent.types, types) && sent.id == id
-                    || same_type((&sent.types, sent.id), (types, id))
-            })
-            .map(|sent| sent.wire)
+        if let Some(&at) = self.places.get(&place(batch.types, id)) {
+            return Some(self.sent[at].wire);
+        }
+        if let Some(&wire) = batch.old.get(&id.0) {
+            return Some(wire);
+        }
+        let asked = (&**batch.types, id);
+        let mut sent = self.sent.iter();
+        let same = sent.find(|sent| same_type((&sent.types, sent.id), asked, &mut batch.steps))?;
+        batch.old.insert(id.0, same.wire);
+        Some(same.wire)
     }
 
     /// Gives ids in Go's order: a struct before its fields, everything else after its elements.
@@ -146,7 +178,7 @@ impl Interner {
             // A type that contains itself is asked for its id before it got one.
             return Ok(*new.wire.get_or_insert_with(|| take(&mut batch.next)));
         }
-        if let Some(wire) = self.known(batch.types, id) {
+        if let Some(wire) = self.known(batch, id) {
             return Ok(wire);
         }
         let types = batch.types.clone();
@@ -201,10 +233,10 @@ impl Interner {
         let mut pending = std::mem::take(&mut self.pending);
         put_byte(&mut pending, 0);
         definition::write(&mut pending, wire, ty, &name, |id| {
-            match batch.new.get(&id.0).and_then(|new| new.wire) {
-                Some(wire) => wire,
-                None => self.known(&types, id).unwrap_or(id),
-            }
+            let new = batch.new.get(&id.0).and_then(|new| new.wire);
+            let old = || batch.old.get(&id.0).copied();
+            let sent = || Some(self.sent[*self.places.get(&place(&types, id))?].wire);
+            new.or_else(old).or_else(sent).unwrap_or(id)
         });
         close_length(&mut pending, at, 1);
         self.pending = pending;
@@ -230,6 +262,10 @@ impl Batch<'_> {
             None => id,
         }
     }
+}
+
+fn place(types: &Arc<Types>, id: Id) -> (usize, u32) {
+    (Arc::as_ptr(types).addr(), id.0)
 }
 
 fn take(next: &mut u32) -> Id {

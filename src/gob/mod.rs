@@ -40,7 +40,7 @@
 //! | `Vec<T>`, sets | `[]T` |
 //! | `[T; N]` | `[N]T` |
 //! | maps | `map[K]V` |
-//! | structs | structs with fields of the same names |
+//! | structs | structs with fields of the same names; a map, on arrival, is given the fields that were sent |
 //! | tuples, tuple structs | structs with fields `A`, `B`, `C`, … |
 //! | newtype structs, `Box<T>` | what is inside |
 //! | `Option<T>` | `*T`: `None` is nil and left out; a pointer to zero is left out, too |
@@ -80,6 +80,7 @@ mod any;
 mod complex_number;
 mod de;
 mod decode;
+mod decode_error;
 mod definition;
 mod encode;
 mod hand;
@@ -88,6 +89,7 @@ mod intern;
 mod io;
 mod marshaler;
 mod path;
+mod same;
 mod schema;
 mod ser;
 mod text;

@@ -72,7 +72,7 @@ pub(crate) fn slice_of<T: Encode>() -> Result<Arc<Schema>, EncodeError> {
                 root: Id::BYTES,
             });
         }
-        let mut types = Types::clone(&elem.types);
+        let types = Types::clone(&elem.types);
         let root = Id(Id::FIRST_USER.0 + types.span());
         types.insert(root, Type::Slice { elem: elem.root });
         Ok(Schema {

@@ -86,7 +86,7 @@ static DICTIONARY: LazyLock<Arc<Types>> = LazyLock::new(|| {
 });
 
 fn of_one(ty: Type) -> Arc<Types> {
-    let mut types = Types::default();
+    let types = Types::with_span(1);
     types.insert(Id::FIRST_USER, ty);
     Arc::new(types)
 }

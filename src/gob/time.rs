@@ -101,12 +101,11 @@ impl Time {
 
     /// The same instant in a zone so many seconds east of UTC.
     ///
-    /// None when Go could not send that: 32,768 minutes and more, and the minute west of UTC, which on the wire is UTC
-    /// itself. (Go sends a zone less than a minute west of UTC, but does not read it right.)
+    /// None when Go could not send that: minutes that do not fit 16 bits, and the minute west of UTC, which on the wire is
+    /// UTC itself. (Go sends a zone less than a minute west of UTC, but does not read it right.)
     #[must_use]
     pub fn with_offset(self, seconds_east: i32) -> Option<Self> {
-        let minutes = seconds_east / 60;
-        let fits = minutes != -1 && (-32_767..=32_767).contains(&minutes);
+        let fits = seconds_east / 60 != -1 && fits(seconds_east);
         fits.then_some(Self {
             zone: Zone::East(seconds_east),
             ..self
@@ -156,7 +155,8 @@ impl Time {
             Zone::Utc => (-1, 0),
             // Go takes the seconds for unsigned when it reads them, so a zone to the west that it sends comes out in
             // another place. Rounded down, the minutes leave seconds that are right either way.
-            Zone::East(offset) if offset < -60 => {
+            // Only the last minute has none below it.
+            Zone::East(offset) if (-32_768 * 60..-60).contains(&offset) => {
                 (offset.div_euclid(60) as i16, offset.rem_euclid(60) as i8)
             }
             Zone::East(offset) => ((offset / 60) as i16, (offset % 60) as i8),
@@ -187,9 +187,12 @@ impl Time {
         if nanos >= 1_000_000_000 {
             return Err("a time with too many nanoseconds");
         }
-        let zone = match i16::from_be_bytes([z0, z1]) {
-            -1 => Zone::Utc,
-            minutes => Zone::East(i32::from(minutes) * 60 + seconds_east),
+        let zone = match i32::from(i16::from_be_bytes([z0, z1])) * 60 + seconds_east {
+            // For Go, too, it is the sum that says so.
+            -60 => Zone::Utc,
+            // More seconds than a minute has can make it one that could not be sent on.
+            offset if !fits(offset) => return Err("a time in a zone that cannot be"),
+            offset => Zone::East(offset),
         };
         Ok(Self {
             seconds: i64::from_be_bytes([a, b, c, d, e, f, g, h]),
@@ -197,6 +200,11 @@ impl Time {
             zone,
         })
     }
+}
+
+/// Whether the whole minutes of an offset fit the 16 bits that they have on the wire.
+fn fits(seconds_east: i32) -> bool {
+    i16::try_from(seconds_east / 60).is_ok()
 }
 
 impl fmt::Debug for Time {

@@ -216,7 +216,7 @@ fn finish(slots: Vec<Slot>, root: Id) -> Result<Schema, EncodeError> {
         }
         id
     };
-    let mut types = Types::default();
+    let types = Types::with_span(slots.len());
     for (index, slot) in slots.iter().enumerate() {
         let Slot::Type(ty) = slot else { continue };
         let mut ty = ty.clone();

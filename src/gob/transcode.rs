@@ -6,7 +6,7 @@ use super::any::Named;
 use super::decode::{DecodeError, RawValue};
 use super::encode::{EncodeError, EncodeErrorKind};
 use super::intern::Interner;
-use super::types::{Id, IdMap, Type};
+use super::types::{Id, Type};
 use super::walk;
 use super::wire::{Cursor, close_length, put_byte, put_bytes, put_int, put_uint};
 
@@ -21,19 +21,13 @@ pub(crate) fn put_named(
     put_bytes(out, named.name.as_bytes());
     put_int(out, i64::from(wire.0));
     // Ids occur in values only where interface values do: everything else is the same on every stream.
-    let mut known = IdMap::default();
-    if !value
-        .types
-        .holds_interface(value.id, &mut known)
-        .unwrap_or(true)
-    {
+    if !interner.holds_interface(&value.types, value.id) {
         put_bytes(out, &value.bytes);
         return Ok(());
     }
     let mut cursor = Cursor::new(&value.bytes);
     let mut copy = Copy {
         value,
-        known,
         out,
         interner,
         depth: value.max_depth,
@@ -43,8 +37,6 @@ pub(crate) fn put_named(
 
 struct Copy<'a> {
     value: &'a RawValue,
-    /// Which types can have interface values in them.
-    known: IdMap<u32, bool>,
     out: &'a mut BytesMut,
     interner: &'a mut Interner,
     depth: usize,
@@ -69,7 +61,7 @@ impl Copy<'_> {
         if id == Id::INTERFACE {
             return self.interface(cursor);
         }
-        if !types.holds_interface(id, &mut self.known).unwrap_or(true) {
+        if !self.interner.holds_interface(&types, id) {
             let start = cursor.pos;
             walk::skip(cursor, &types, id, self.depth).map_err(malformed)?;
             self.out.extend_from_slice(&cursor.data[start..cursor.pos]);

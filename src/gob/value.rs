@@ -1,6 +1,7 @@
 //! [`Value`]: any value, with nothing known about it beforehand.
 
 use std::fmt;
+use std::sync::Arc;
 
 use serde::de::{self, Deserialize, Deserializer, EnumAccess, Visitor};
 use serde::ser::{Serialize, SerializeMap, Serializer};
@@ -65,23 +66,25 @@ pub enum Value {
     /// A map, in the order received, which in Go is random.
     Map(Vec<(Value, Value)>),
     /// A struct: its name, and the fields that were sent. Fields that are zero are not sent.
+    ///
+    /// All values of a type that were received together share its names.
     Struct {
         /// The name of the type, without its package; empty where Go sends none.
-        name: String,
+        name: Arc<str>,
         /// Names and values.
-        fields: Vec<(String, Value)>,
+        fields: Vec<(Arc<str>, Value)>,
     },
     /// What a Go type's own encoder made of it, as `time.Time` has one.
     Opaque {
         /// The name of the type, without its package.
-        name: String,
+        name: Arc<str>,
         /// The encoder's output.
         bytes: Vec<u8>,
     },
     /// An interface value.
     Interface {
         /// The name under which its type is registered.
-        name: String,
+        name: Arc<str>,
         /// The type that the sender described.
         schema: Schema,
         /// What is in it.
@@ -96,7 +99,7 @@ impl Value {
         match self {
             Self::Struct { fields, .. } => fields
                 .iter()
-                .find(|(field, _)| field == name)
+                .find(|(field, _)| **field == *name)
                 .map(|(_, value)| value),
             Self::Interface { value, .. } => value.field(name),
             _ => None,
@@ -160,7 +163,7 @@ impl Serialize for Value {
             Self::Struct { fields, .. } => {
                 let mut map = serializer.serialize_map(Some(fields.len()))?;
                 for (name, value) in fields {
-                    map.serialize_entry(name, value)?;
+                    map.serialize_entry(&**name, value)?;
                 }
                 map.end()
             }

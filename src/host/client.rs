@@ -103,12 +103,12 @@ impl Client {
             reattach,
             rpc,
             pipes,
-            sync_stdout: config.sync_stdout,
-            sync_stderr: config.sync_stderr,
-            kill_grace: config.kill_grace,
+            sync_stdout: config.options.sync_stdout,
+            sync_stderr: config.options.sync_stderr,
+            kill_grace: config.options.kill_grace,
             disconnected: None,
         });
-        Ok(Self::of(running, config.managed))
+        Ok(Self::of(running, config.options.managed))
     }
 
     /// Connects to a plugin that runs already: one that another host left running, one that a test
@@ -150,12 +150,12 @@ impl Client {
             reattach: config.reattach,
             rpc,
             pipes: JoinSet::new(),
-            sync_stdout: config.sync_stdout,
-            sync_stderr: config.sync_stderr,
-            kill_grace: config.kill_grace,
+            sync_stdout: config.options.sync_stdout,
+            sync_stderr: config.options.sync_stderr,
+            kill_grace: config.options.kill_grace,
             disconnected: Some(disconnected),
         });
-        Ok(Self::of(running, config.managed))
+        Ok(Self::of(running, config.options.managed))
     }
 
     fn of(running: Running, managed: bool) -> Self {
@@ -166,7 +166,8 @@ impl Client {
         Self { running }
     }
 
-    /// What another host needs to [`reattach`](Self::reattach) to this plugin.
+    /// What another host needs to [`reattach`](Self::reattach) to this plugin. Where TLS is
+    /// configured it needs that, too; with AutoMTLS there is no reattaching.
     pub fn reattach_config(&self) -> ReattachConfig {
         self.running.reattach.clone()
     }

@@ -4,15 +4,15 @@ use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
 use std::fmt;
 use std::process::Command;
-use std::time::Duration;
 
 use tokio::io::AsyncWrite;
 
 use super::local::PluginCommand;
 use super::log::{LogRecord, OnLog};
+use super::options::{Options, setters};
 use super::runner::{LaunchEnvironment, Runner};
+use super::tls::Tls;
 use super::unix_socket::UnixSocketConfig;
-use crate::connection::ConnectionConfig;
 use crate::handshake::{self, HandshakeConfig};
 
 /// Where a copy of a plugin's output goes. Anything that tokio can write to, such as
@@ -41,21 +41,18 @@ pub struct ClientConfig {
     pub(super) handshake: HandshakeConfig,
     pub(super) launch: Launch,
     pub(super) versions: Vec<u32>,
-    pub(super) connection: ConnectionConfig,
-    pub(super) start_timeout: Duration,
-    pub(super) dial_timeout: Duration,
-    pub(super) kill_grace: Duration,
-    pub(super) sync_stdout: Option<Writer>,
-    pub(super) sync_stderr: Option<Writer>,
+    pub(super) options: Options,
     pub(super) stderr: Option<Writer>,
     pub(super) on_log: Option<OnLog>,
     pub(super) log_buffer: usize,
-    pub(super) managed: bool,
+    pub(super) tls: Option<Tls>,
     pub(super) unix_socket: Option<UnixSocketConfig>,
     env: Vec<(OsString, OsString)>,
     skip_host_env: bool,
     ports: (u16, u16),
 }
+
+setters!(ClientConfig);
 
 impl ClientConfig {
     /// A plugin to be started by a [`Command`], which may carry arguments, a working directory and
@@ -71,16 +68,11 @@ impl ClientConfig {
             versions: vec![handshake.protocol_version],
             handshake,
             launch: launch.into(),
-            connection: ConnectionConfig::default(),
-            start_timeout: Duration::from_secs(60),
-            dial_timeout: Duration::from_secs(10),
-            kill_grace: Duration::from_secs(2),
-            sync_stdout: None,
-            sync_stderr: None,
+            options: Options::default(),
             stderr: None,
             on_log: None,
             log_buffer: 64 * 1024,
-            managed: false,
+            tls: None,
             unix_socket: None,
             env: Vec::new(),
             skip_host_env: false,
@@ -94,48 +86,6 @@ impl ClientConfig {
     /// [`Client::negotiated_version`]: super::Client::negotiated_version
     pub fn versions(mut self, versions: impl IntoIterator<Item = u32>) -> Self {
         self.versions = versions.into_iter().collect();
-        self
-    }
-
-    /// Settings of the session, the broker and the calls.
-    pub fn connection(mut self, connection: ConnectionConfig) -> Self {
-        self.connection = connection;
-        self
-    }
-
-    /// How long the plugin may take from its start until it has answered over its connection.
-    /// Default 1 minute.
-    pub fn start_timeout(mut self, timeout: Duration) -> Self {
-        self.start_timeout = timeout;
-        self
-    }
-
-    /// How long connecting to the address may take, within the start timeout. Default 10 s.
-    pub fn dial_timeout(mut self, timeout: Duration) -> Self {
-        self.dial_timeout = timeout;
-        self
-    }
-
-    /// What [`Client::kill`] grants: this long to answer the request to quit, and as long again to
-    /// exit. Default 2 s.
-    ///
-    /// [`Client::kill`]: super::Client::kill
-    pub fn kill_grace(mut self, grace: Duration) -> Self {
-        self.kill_grace = grace;
-        self
-    }
-
-    /// Where the plugin's standard output goes, as it comes. Default: nowhere.
-    pub fn sync_stdout(mut self, writer: impl AsyncWrite + Send + Unpin + 'static) -> Self {
-        self.sync_stdout = Some(Box::new(writer));
-        self
-    }
-
-    /// Where the plugin's standard error goes, as it comes. Default: nowhere. This is what the
-    /// plugin writes to its standard error once it serves; for its log see
-    /// [`stderr`](Self::stderr).
-    pub fn sync_stderr(mut self, writer: impl AsyncWrite + Send + Unpin + 'static) -> Self {
-        self.sync_stderr = Some(Box::new(writer));
         self
     }
 
@@ -199,12 +149,6 @@ impl ClientConfig {
         self
     }
 
-    /// Whether [`cleanup_clients`](super::cleanup_clients) ends this plugin too. Default off.
-    pub fn managed(mut self, managed: bool) -> Self {
-        self.managed = managed;
-        self
-    }
-
     /// Where the plugin's unix socket goes, and who may connect to it.
     pub fn unix_socket(mut self, config: UnixSocketConfig) -> Self {
         self.unix_socket = Some(config);
@@ -226,7 +170,8 @@ impl ClientConfig {
         let versions = handshake::print_versions(&self.versions);
         set(handshake::ENV_PROTOCOL_VERSIONS, &versions);
         if self.launch.detached {
-            set(handshake::ENV_DETACHED, "1");
+            let cookie = self.handshake.cookie_assignment();
+            set(handshake::ENV_DETACHED, &cookie);
         }
         if let Some(group) = self.unix_socket.as_ref().and_then(|unix| unix.group()) {
             set(handshake::ENV_UNIX_SOCKET_GROUP, group);
@@ -283,8 +228,8 @@ impl fmt::Debug for ClientConfig {
             .field("handshake", &self.handshake)
             .field("launch", &self.launch)
             .field("versions", &self.versions)
-            .field("start_timeout", &self.start_timeout)
-            .field("kill_grace", &self.kill_grace)
+            .field("start_timeout", &self.options.start_timeout)
+            .field("kill_grace", &self.options.kill_grace)
             .finish_non_exhaustive()
     }
 }

@@ -3,16 +3,23 @@
 use std::io;
 use std::time::Duration;
 
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
+use tokio::time::{Instant, timeout, timeout_at};
 
+use super::tls::TlsConfig;
 use crate::connection::{ConnectionConfig, ConnectionError, RpcClient};
 use crate::handshake::Address;
+use crate::mux::{OpenError, SessionError};
+use crate::rpc::CallError;
 
 /// Why there is no connection.
 #[derive(Debug)]
 pub(super) enum DialError {
     /// Nobody answered at the address.
     Connect(io::Error),
+    /// Somebody answered, but not by TLS, or not as the one that was expected.
+    Tls(io::Error),
     /// Somebody answered, but no session came to be.
     Session(ConnectionError),
 }
@@ -35,41 +42,129 @@ pub(super) enum Listener {
     Anywhere,
 }
 
-/// Connects within `timeout` and starts the session.
+/// Connects within `timeout`, with TLS if there is any, and starts the session.
 pub(super) async fn dial(
     address: &Address,
     timeout: Duration,
     config: &ConnectionConfig,
+    tls: Option<&TlsConfig>,
 ) -> Result<Dialed, DialError> {
-    let (rpc, listener) = match address {
+    let deadline = Instant::now() + timeout;
+    let connected = DialError::Connect;
+    let session = Session {
+        config,
+        tls,
+        deadline,
+    };
+    match address {
         Address::Unix(path) => {
-            let stream = within(timeout, system::connect(path)).await?;
+            let stream = within(deadline, connected, system::connect(path)).await?;
             let listener = system::listener(&stream);
             let stream = system::quiet(stream).map_err(DialError::Connect)?;
-            (RpcClient::connect(stream, config).await, listener)
+            let rpc = session.start(stream).await?;
+            Ok(Dialed { rpc, listener })
         }
         Address::Tcp(address) => {
-            let stream = within(timeout, connect_tcp(address)).await?;
+            let stream = within(deadline, connected, connect_tcp(address)).await?;
             let listener = match stream.peer_addr() {
                 Ok(peer) if peer.ip().is_loopback() => Listener::Local,
                 _ => Listener::Anywhere,
             };
-            (RpcClient::connect(stream, config).await, listener)
+            let rpc = session.start(stream).await?;
+            Ok(Dialed { rpc, listener })
         }
-    };
-    let rpc = rpc.map_err(DialError::Session)?;
-    Ok(Dialed { rpc, listener })
+    }
+}
+
+/// How to come from a stream to a session.
+struct Session<'a> {
+    config: &'a ConnectionConfig,
+    tls: Option<&'a TlsConfig>,
+    deadline: Instant,
+}
+
+impl Session<'_> {
+    async fn start<T>(self, stream: T) -> Result<RpcClient, DialError>
+    where
+        T: AsyncRead + AsyncWrite + Send + Unpin + 'static,
+    {
+        let started = match self.tls {
+            None => RpcClient::connect(stream, self.config).await,
+            Some(tls) => {
+                let secured = within(self.deadline, DialError::Tls, tls.connect(stream)).await?;
+                RpcClient::connect(secured, self.config).await
+            }
+        };
+        started.map_err(|error| {
+            let ended = match &error {
+                ConnectionError::Session(ended)
+                | ConnectionError::Open(OpenError::Session(ended)) => Some(ended),
+                _ => None,
+            };
+            let refusal = ended.filter(|_| self.tls.is_some()).and_then(refusal);
+            match refusal {
+                Some(refusal) => DialError::Tls(refusal),
+                None => DialError::Session(error),
+            }
+        })
+    }
 }
 
 async fn within<T>(
-    timeout: Duration,
-    connect: impl Future<Output = io::Result<T>>,
+    deadline: Instant,
+    failed: fn(io::Error) -> DialError,
+    step: impl Future<Output = io::Result<T>>,
 ) -> Result<T, DialError> {
     let timed_out = |_| Err(io::ErrorKind::TimedOut.into());
-    tokio::time::timeout(timeout, connect)
+    timeout_at(deadline, step)
         .await
         .unwrap_or_else(timed_out)
-        .map_err(DialError::Connect)
+        .map_err(failed)
+}
+
+/// How long a session may take to end whose connection has.
+const END: Duration = Duration::from_secs(1);
+
+/// Why a plugin that was connected to does not answer.
+pub(super) enum Silence {
+    /// It refused this host when it had seen its certificate, or that there is none.
+    Refused(io::Error),
+    Ping(CallError),
+}
+
+/// Asks for the first sign of life. Opening streams takes no answer, so only a call shows that a
+/// plugin is at the other end. Nor does TLS: since version 1.3 a client is done before the server
+/// has looked at its certificate.
+pub(super) async fn answers(rpc: &RpcClient, tls: Option<&TlsConfig>) -> Result<(), Silence> {
+    let error = match rpc.ping().await {
+        Ok(()) => return Ok(()),
+        // A server that names the missing method is alive, just older than the method.
+        Err(error) if error.is_method_not_found() => return Ok(()),
+        Err(error) => error,
+    };
+    if tls.is_none() || !error.is_disconnected() {
+        return Err(Silence::Ping(error));
+    }
+    // The call may fail a moment before the session knows why.
+    let ended = timeout(END, rpc.closed()).await.ok();
+    Err(match ended.as_ref().and_then(refusal) {
+        Some(refusal) => Silence::Refused(refusal),
+        None => Silence::Ping(error),
+    })
+}
+
+/// What the end of a session says that had TLS and no answer yet.
+fn refusal(ended: &SessionError) -> Option<io::Error> {
+    match ended {
+        // The session keeps the error, so this is another of the same text.
+        SessionError::Io(error) => Some(io::Error::new(error.kind(), error.to_string())),
+        SessionError::PeerClosed => Some(io::Error::new(
+            io::ErrorKind::UnexpectedEof,
+            "the plugin closed the connection when it had seen this host's certificate, or the \
+             lack of one",
+        )),
+        _ => None,
+    }
 }
 
 async fn connect_tcp(address: &str) -> io::Result<TcpStream> {

@@ -44,6 +44,18 @@ pub enum LaunchError {
     #[error("cannot make a directory for the plugin's socket: {0}")]
     SocketDir(#[source] io::Error),
 
+    /// The plugin was to be detached with AutoMTLS: the key would end with this host, and nobody
+    /// could reattach to the plugin or end it.
+    #[error(
+        "a detached plugin cannot have AutoMTLS, with which no other host could reattach to it; \
+         configure TLS instead"
+    )]
+    DetachedAutoMtls,
+
+    /// The host's one-time certificate could not be made.
+    #[error("failed to generate client certificate: {0}")]
+    ClientCert(#[source] io::Error),
+
     /// The start timeout ran out before the plugin had answered over its connection.
     #[error("timeout while waiting for plugin to start{}", report.suffix())]
     Timeout {
@@ -84,7 +96,20 @@ pub enum LaunchError {
         report: Box<ProcessReport>,
     },
 
-    /// The connection was made, but no session on it.
+    /// Somebody listens at the address, and will not or cannot speak TLS with this host: one of the
+    /// two does not accept the other's certificate, or there is no TLS at the other end.
+    #[error("no TLS with plugin at {address}: {source}{}", report.suffix())]
+    Tls {
+        /// The address.
+        address: Address,
+        /// The reason.
+        source: io::Error,
+        /// What is known of the process.
+        report: Box<ProcessReport>,
+    },
+
+    /// The connection was made, but no session on it. This, or the next, is also what a host without
+    /// TLS gets of a plugin that has it configured.
     #[error("no session with plugin at {address}: {source}{}", report.suffix())]
     Session {
         /// The address.
@@ -114,11 +139,14 @@ impl LaunchError {
             LaunchError::NoCookie
             | LaunchError::Start { .. }
             | LaunchError::Secure(_)
-            | LaunchError::SocketDir(_) => None,
+            | LaunchError::SocketDir(_)
+            | LaunchError::DetachedAutoMtls
+            | LaunchError::ClientCert(_) => None,
             LaunchError::Timeout { report, .. }
             | LaunchError::Exited { report, .. }
             | LaunchError::Handshake { report, .. }
             | LaunchError::Connect { report, .. }
+            | LaunchError::Tls { report, .. }
             | LaunchError::Session { report, .. }
             | LaunchError::Ping { report, .. } => Some(report),
         }

@@ -8,16 +8,18 @@ use tokio::task::JoinSet;
 use tokio::time::{Instant, timeout, timeout_at};
 
 use super::config::ClientConfig;
-use super::dial::{DialError, Dialed, dial};
+use super::dial::{DialError, Dialed, Silence, answers, dial};
 use super::error::{LaunchError, ProcessReport};
 use super::lines::Lines;
 use super::log::LogSink;
+use super::options::Options;
 use super::output::until_drained;
 use super::output::{self, DRAIN, Tail};
 use super::process::{Exit, Process};
 use super::runner::{self, Runner, Started};
 use super::secure::SecureError;
 use super::socket::SocketFile;
+use super::tls::TlsSetup;
 #[cfg(unix)]
 use super::unix_socket;
 use crate::connection::RpcClient;
@@ -74,8 +76,9 @@ pub(super) async fn launch(config: &mut ClientConfig) -> Result<Launched, Launch
     if !config.handshake.has_cookie() {
         return Err(LaunchError::NoCookie);
     }
-    let deadline = Instant::now() + config.start_timeout;
+    let deadline = Instant::now() + config.options.start_timeout;
     let mut environment = config.environment();
+    let tls = TlsSetup::new(config, &mut environment).await?;
     let directory = prepare_sockets(config, &mut environment).map_err(LaunchError::SocketDir)?;
     let full_name = config.launch.runner.name();
     let started = timeout_at(deadline, config.launch.runner.start(environment)).await;
@@ -88,7 +91,7 @@ pub(super) async fn launch(config: &mut ClientConfig) -> Result<Launched, Launch
         Ok(Err(error)) => return Err(not_started(&*config.launch.runner, error).await),
         Err(_) => {
             return Err(LaunchError::Timeout {
-                after: config.start_timeout,
+                after: config.options.start_timeout,
                 report: Box::default(),
             });
         }
@@ -117,7 +120,7 @@ pub(super) async fn launch(config: &mut ClientConfig) -> Result<Launched, Launch
         pipes,
     };
 
-    let failure = match timeout_at(deadline, candidate.connect(stdout, config)).await {
+    let failure = match timeout_at(deadline, candidate.connect(stdout, tls, config)).await {
         Ok(Ok((line, address, rpc))) => {
             if config.launch.detached {
                 candidate.process.keep().await;
@@ -184,6 +187,7 @@ impl Candidate {
     async fn connect(
         &mut self,
         stdout: runner::Output,
+        tls: TlsSetup,
         // Not shared: the writers in it are not `Sync`, and this future is to be `Send`.
         config: &mut ClientConfig,
     ) -> Result<(HandshakeLine, Address, RpcClient), Failure> {
@@ -201,18 +205,28 @@ impl Candidate {
             self.owns_socket(address.as_ref().and_then(SocketFile::announced));
         }
         let line = HandshakeLine::negotiate(&line, &config.versions).map_err(Failure::Handshake)?;
+        let tls = tls.for_plugin(&line).map_err(Failure::Handshake)?;
         let address = match to_host(line.address.clone()) {
             Ok(address) => address,
             Err(error) => return Err(Failure::Dial(line.address, DialError::Connect(error))),
         };
         tracing::debug!(%address, version = line.app_version, "using plugin");
 
-        let rpc = match dial(&address, config.dial_timeout, &config.connection).await {
+        let Options {
+            connection,
+            dial_timeout,
+            ..
+        } = &config.options;
+        let rpc = match dial(&address, *dial_timeout, connection, tls.as_ref()).await {
             Ok(Dialed { rpc, .. }) => rpc,
             Err(error) => return Err(Failure::Dial(address, error)),
         };
-        if let Err(error) = answers(&rpc).await {
-            return Err(Failure::Ping(address, error));
+        match answers(&rpc, tls.as_ref()).await {
+            Ok(()) => {}
+            Err(Silence::Refused(error)) => {
+                return Err(Failure::Dial(address, DialError::Tls(error)));
+            }
+            Err(Silence::Ping(error)) => return Err(Failure::Ping(address, error)),
         }
         self.owns_socket(SocketFile::announced(&address).map(SocketFile::confirmed));
         Ok((line, address, rpc))
@@ -259,7 +273,7 @@ impl Candidate {
         });
         match failure {
             Failure::Timeout => LaunchError::Timeout {
-                after: config.start_timeout,
+                after: config.options.start_timeout,
                 report,
             },
             Failure::Exited => LaunchError::Exited { report, notes },
@@ -272,6 +286,11 @@ impl Candidate {
                 notes,
             },
             Failure::Dial(address, DialError::Connect(source)) => LaunchError::Connect {
+                address,
+                source,
+                report,
+            },
+            Failure::Dial(address, DialError::Tls(source)) => LaunchError::Tls {
                 address,
                 source,
                 report,
@@ -301,15 +320,6 @@ impl Failure {
             Failure::Dial(..) | Failure::Ping(..) => true,
             Failure::Timeout | Failure::Exited => false,
         }
-    }
-}
-
-/// Opening streams takes no answer, so only a call shows that a plugin is at the other end.
-pub(super) async fn answers(rpc: &RpcClient) -> Result<(), CallError> {
-    match rpc.ping().await {
-        // A server that names the missing method is alive, just older than the method.
-        Err(error) if error.is_method_not_found() => Ok(()),
-        answered => answered,
     }
 }
 

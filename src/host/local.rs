@@ -86,7 +86,8 @@ impl PluginCommand {
     ///
     /// Its log goes to `stderr`, a file or [`Stdio::null()`], because a pipe to this host would
     /// break with this host, and a plugin in Go dies of the next line it writes there. It is in a
-    /// process group of its own.
+    /// process group of its own. AutoMTLS is not for it, since the key would end with this host:
+    /// launching fails with [`LaunchError::DetachedAutoMtls`](super::LaunchError::DetachedAutoMtls).
     ///
     /// [`Client`]: super::Client
     /// [`Client::kill`]: super::Client::kill

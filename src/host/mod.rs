@@ -31,6 +31,10 @@
 //! | in a container, or wherever a program of yours starts it | a [`Runner`] |
 //! | running already, here or on another machine | [`Client::reattach`] |
 //!
+//! The connection is in plain text, on a unix socket that only this user may open. With the crate's
+//! feature `tls`, `ClientConfig::tls` turns AutoMTLS on or takes a configuration of rustls, and
+//! `AttachConfig::tls` takes one for a plugin that runs already.
+//!
 //! # What a plugin prints
 //!
 //! | the plugin writes to | before the handshake line | after it |
@@ -74,12 +78,18 @@ mod lines;
 mod local;
 mod log;
 mod managed;
+mod options;
 mod output;
 mod process;
 mod reattach;
 mod runner;
 mod secure;
 mod socket;
+#[cfg(feature = "tls")]
+mod tls;
+#[cfg(not(feature = "tls"))]
+#[path = "no_tls.rs"]
+mod tls;
 mod unix_socket;
 
 pub use client::Client;
@@ -92,6 +102,8 @@ pub use managed::cleanup_clients;
 pub use reattach::{AttachConfig, ReattachError};
 pub use runner::{AttachedRunner, LaunchEnvironment, Output, Runner, Started};
 pub use secure::{SecureConfig, SecureError};
+#[cfg(feature = "tls")]
+pub use tls::{Tls, TlsConfig};
 pub use unix_socket::UnixSocketConfig;
 
 pub use crate::handshake::ReattachConfig;

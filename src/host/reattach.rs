@@ -4,18 +4,17 @@ use std::fmt;
 use std::io;
 use std::time::Duration;
 
-use tokio::io::AsyncWrite;
 use tokio::sync::watch;
 use tokio::time::{Instant, timeout_at};
 
 use super::attached::{AttachedProcess, NoProcess};
-use super::config::Writer;
-use super::dial::{DialError, Dialed, Listener, dial};
-use super::launch::answers;
+use super::dial::{DialError, Dialed, Listener, Silence, answers, dial};
+use super::options::{Options, setters};
 use super::process::Process;
 use super::runner::AttachedRunner;
 use super::socket::SocketFile;
-use crate::connection::{ConnectionConfig, ConnectionError, RpcClient};
+use super::tls::TlsConfig;
+use crate::connection::{ConnectionError, RpcClient};
 use crate::handshake::{NETRPC, ReattachConfig};
 use crate::rpc::CallError;
 
@@ -35,29 +34,21 @@ use crate::rpc::CallError;
 /// [`Client::reattach`]: super::Client::reattach
 pub struct AttachConfig {
     pub(super) reattach: ReattachConfig,
-    pub(super) kill_grace: Duration,
-    pub(super) sync_stdout: Option<Writer>,
-    pub(super) sync_stderr: Option<Writer>,
-    pub(super) managed: bool,
+    pub(super) options: Options,
+    pub(super) tls: Option<TlsConfig>,
     runner: Option<Box<dyn AttachedRunner>>,
-    connection: ConnectionConfig,
-    start_timeout: Duration,
-    dial_timeout: Duration,
 }
+
+setters!(AttachConfig);
 
 impl AttachConfig {
     /// The plugin found there.
     pub fn new(reattach: ReattachConfig) -> Self {
         Self {
             reattach,
-            kill_grace: Duration::from_secs(2),
-            sync_stdout: None,
-            sync_stderr: None,
-            managed: false,
+            options: Options::default(),
+            tls: None,
             runner: None,
-            connection: ConnectionConfig::default(),
-            start_timeout: Duration::from_secs(60),
-            dial_timeout: Duration::from_secs(10),
         }
     }
 
@@ -65,49 +56,6 @@ impl AttachConfig {
     /// (`ReattachFunc`)
     pub fn runner(mut self, runner: impl AttachedRunner) -> Self {
         self.runner = Some(Box::new(runner));
-        self
-    }
-
-    /// Settings of the session, the broker and the calls.
-    pub fn connection(mut self, connection: ConnectionConfig) -> Self {
-        self.connection = connection;
-        self
-    }
-
-    /// How long the plugin may take until it has answered. Default 1 minute.
-    pub fn start_timeout(mut self, timeout: Duration) -> Self {
-        self.start_timeout = timeout;
-        self
-    }
-
-    /// How long connecting to the address may take, within the start timeout. Default 10 s.
-    pub fn dial_timeout(mut self, timeout: Duration) -> Self {
-        self.dial_timeout = timeout;
-        self
-    }
-
-    /// What [`Client::kill`](super::Client::kill) grants: this long to answer the request to quit,
-    /// and as long again to exit. Default 2 s.
-    pub fn kill_grace(mut self, grace: Duration) -> Self {
-        self.kill_grace = grace;
-        self
-    }
-
-    /// Where the plugin's standard output goes, as it comes. Default: nowhere.
-    pub fn sync_stdout(mut self, writer: impl AsyncWrite + Send + Unpin + 'static) -> Self {
-        self.sync_stdout = Some(Box::new(writer));
-        self
-    }
-
-    /// Where the plugin's standard error goes, as it comes. Default: nowhere.
-    pub fn sync_stderr(mut self, writer: impl AsyncWrite + Send + Unpin + 'static) -> Self {
-        self.sync_stderr = Some(Box::new(writer));
-        self
-    }
-
-    /// Whether [`cleanup_clients`](super::cleanup_clients) ends this plugin too. Default off.
-    pub fn managed(mut self, managed: bool) -> Self {
-        self.managed = managed;
         self
     }
 }
@@ -122,7 +70,7 @@ impl fmt::Debug for AttachConfig {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("AttachConfig")
             .field("reattach", &self.reattach)
-            .field("kill_grace", &self.kill_grace)
+            .field("kill_grace", &self.options.kill_grace)
             .finish_non_exhaustive()
     }
 }
@@ -144,7 +92,12 @@ pub enum ReattachError {
         /// The protocol.
         protocol: String,
     },
-    /// The connection was made, but no session on it.
+    /// Somebody listens, and will not or cannot speak TLS with this host: one of the two does not
+    /// accept the other's certificate, or there is no TLS at the other end.
+    #[error("no TLS with the plugin: {0}")]
+    Tls(#[source] io::Error),
+    /// The connection was made, but no session on it. This, or the next, is also what a host without
+    /// TLS gets of a plugin that has it.
     #[error("no session with the plugin: {0}")]
     Session(#[source] ConnectionError),
     /// The plugin did not answer the first ping.
@@ -174,7 +127,7 @@ pub(super) async fn attach(config: &mut AttachConfig) -> Result<Attached, Reatta
             protocol: protocol.clone(),
         });
     }
-    let after = config.start_timeout;
+    let after = config.options.start_timeout;
     let deadline = Instant::now() + after;
     let attached = timeout_at(deadline, connect(config)).await;
     attached.unwrap_or(Err(ReattachError::Timeout { after }))
@@ -183,12 +136,19 @@ pub(super) async fn attach(config: &mut AttachConfig) -> Result<Attached, Reatta
 async fn connect(config: &mut AttachConfig) -> Result<Attached, ReattachError> {
     let not_found = |source| ReattachError::ProcessNotFound { source };
     let reattach = &config.reattach;
-    let Dialed { rpc, listener } =
-        match dial(&reattach.address, config.dial_timeout, &config.connection).await {
-            Ok(dialed) => dialed,
-            Err(DialError::Connect(source)) => return Err(not_found(source)),
-            Err(DialError::Session(source)) => return Err(ReattachError::Session(source)),
-        };
+    let tls = config.tls.as_ref();
+    let Options {
+        connection,
+        dial_timeout,
+        ..
+    } = &config.options;
+    let dialed = dial(&reattach.address, *dial_timeout, connection, tls).await;
+    let Dialed { rpc, listener } = match dialed {
+        Ok(dialed) => dialed,
+        Err(DialError::Connect(source)) => return Err(not_found(source)),
+        Err(DialError::Tls(source)) => return Err(ReattachError::Tls(source)),
+        Err(DialError::Session(source)) => return Err(ReattachError::Session(source)),
+    };
     let (disconnected, gone) = watch::channel(false);
     let plugin: Box<dyn AttachedRunner> = match config.runner.take() {
         Some(runner) => runner,
@@ -198,7 +158,11 @@ async fn connect(config: &mut AttachConfig) -> Result<Attached, ReattachError> {
             None => Box::new(NoProcess::new(reattach.pid, gone)),
         },
     };
-    answers(&rpc).await.map_err(ReattachError::Ping)?;
+    match answers(&rpc, tls).await {
+        Ok(()) => {}
+        Err(Silence::Refused(source)) => return Err(ReattachError::Tls(source)),
+        Err(Silence::Ping(source)) => return Err(ReattachError::Ping(source)),
+    }
     let process = Process::adopt(plugin);
     // A connection that ends is no proof that the plugin has, so the socket is looked at again
     // before it is removed.

@@ -34,6 +34,10 @@ pub struct Config {
     pub(super) max_streams: usize,
 }
 
+/// The longest frame sent, in bytes. Four times the crate's own choice: fewer allocations and system
+/// calls for bulk transfers, and still small beside a window of 256 KiB.
+const FRAME: usize = 64 * 1024;
+
 impl Default for Config {
     fn default() -> Self {
         Config {
@@ -105,6 +109,7 @@ impl Config {
         // The setters check each other's values, so the window's limit is lifted first.
         config.set_max_connection_receive_window(None);
         config.set_max_num_streams(crate_limit);
+        config.set_split_send_size(FRAME);
         config
             .set_max_connection_receive_window(Some(INITIAL_WINDOW * crate_limit + WINDOW_GROWTH));
         config

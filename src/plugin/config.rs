@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::net::SocketAddr;
 
 use super::listener::Network;
+use super::tls::TlsOptions;
 use crate::connection::{ConnectionConfig, PluginSet};
 use crate::handshake::{self, HandshakeConfig};
 
@@ -25,6 +26,7 @@ pub struct ServeConfig {
     pub(super) connection: ConnectionConfig,
     pub(super) network: Option<Network>,
     pub(super) outlive_host: bool,
+    pub(super) tls: TlsOptions,
     plaintext: bool,
 }
 
@@ -37,6 +39,7 @@ impl ServeConfig {
             connection: ConnectionConfig::default(),
             network: None,
             outlive_host: false,
+            tls: TlsOptions::default(),
             plaintext: false,
         }
     }
@@ -78,7 +81,8 @@ impl ServeConfig {
     /// [`ReattachConfig::tcp`](crate::handshake::ReattachConfig::tcp).
     ///
     /// There is no secret in the protocol: whoever can connect can call the plugin and have it quit.
-    /// Beyond the loopback interface it therefore takes TLS, or
+    /// Beyond the loopback interface it therefore takes TLS (`ServeConfig::tls` or a host with
+    /// AutoMTLS, both with the crate's feature `tls`), or
     /// [`allow_plaintext`](Self::allow_plaintext).
     ///
     /// ```
@@ -93,7 +97,7 @@ impl ServeConfig {
     pub fn listen_tcp(mut self, address: impl Into<SocketAddr>) -> Self {
         self.network = Some(Network {
             address: address.into(),
-            plaintext: self.plaintext,
+            anywhere: self.plaintext,
         });
         self
     }
@@ -104,7 +108,7 @@ impl ServeConfig {
     pub fn allow_plaintext(mut self, allow: bool) -> Self {
         self.plaintext = allow;
         if let Some(network) = &mut self.network {
-            network.plaintext = allow;
+            network.anywhere = allow;
         }
         self
     }

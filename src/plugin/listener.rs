@@ -9,14 +9,17 @@ use std::path::PathBuf;
 use tokio::net::{TcpListener, TcpStream};
 
 use super::serve::ServeError;
-use crate::handshake::{self, Address};
+use super::tls::Security;
+use crate::handshake::{self, Address, HandshakeConfig};
 
 /// What the host says in the environment, beside the cookie.
 #[derive(Debug, Default)]
 pub(super) struct Environment {
     pub(super) host_versions: Vec<u32>,
-    /// Whether the plugin is to outlive the host.
-    pub(super) detached: bool,
+    /// The certificate of a host with AutoMTLS.
+    pub(super) client_cert: Option<OsString>,
+    /// Whom the host wants to outlive it, by the cookie of that plugin.
+    detached: Option<OsString>,
     #[cfg_attr(not(unix), allow(dead_code, reason = "a port is in no directory"))]
     socket_dir: Option<PathBuf>,
     #[cfg_attr(not(unix), allow(dead_code, reason = "a port has no group"))]
@@ -34,12 +37,20 @@ impl Environment {
         let versions = text(handshake::ENV_PROTOCOL_VERSIONS).unwrap_or_default();
         Self {
             host_versions: handshake::parse_versions(&versions),
-            detached: raw(handshake::ENV_DETACHED).is_some(),
+            client_cert: raw(handshake::ENV_CLIENT_CERT),
+            detached: raw(handshake::ENV_DETACHED),
             socket_dir: raw(handshake::ENV_UNIX_SOCKET_DIR).map(PathBuf::from),
             socket_group: text(handshake::ENV_UNIX_SOCKET_GROUP),
             min_port: text(handshake::ENV_MIN_PORT),
             max_port: text(handshake::ENV_MAX_PORT),
         }
+    }
+
+    /// Whether the plugin with this cookie is to outlive the host. A host in Go that is a plugin
+    /// itself passes on what its own host said of it, which is no business of its plugins.
+    pub(super) fn detaches(&self, handshake: &HandshakeConfig) -> bool {
+        let detached = self.detached.as_deref();
+        detached.is_some_and(|detached| detached == handshake.cookie_assignment().as_str())
     }
 }
 
@@ -47,8 +58,9 @@ impl Environment {
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Network {
     pub(super) address: SocketAddr,
-    /// Whether anybody may come and listen in.
-    pub(super) plaintext: bool,
+    /// Whether it may be where anybody can come, since they could not listen in or since that is as
+    /// it should be.
+    pub(super) anywhere: bool,
 }
 
 /// A socket that hosts connect to.
@@ -70,9 +82,13 @@ impl Listener {
     pub(super) async fn bind(
         environment: &Environment,
         network: Option<Network>,
+        security: &Security,
     ) -> Result<Self, ServeError> {
         match network {
-            Some(network) => Ok(Self::Tcp(tcp::Socket::bind_network(network).await?)),
+            Some(mut network) => {
+                network.anywhere |= security.acceptor.is_some();
+                Ok(Self::Tcp(tcp::Socket::bind_network(network).await?))
+            }
             #[cfg(unix)]
             None => Ok(Self::Unix(unix::Socket::bind(environment)?)),
             #[cfg(not(unix))]
@@ -285,8 +301,8 @@ mod tcp {
     impl Socket {
         /// Listens where the plugin's author says.
         pub(in crate::plugin) async fn bind_network(network: Network) -> Result<Self, ServeError> {
-            let Network { address, plaintext } = network;
-            if !address.ip().is_loopback() && !plaintext {
+            let Network { address, anywhere } = network;
+            if !address.ip().is_loopback() && !anywhere {
                 return Err(ServeError::Plaintext { address });
             }
             let failed = |source| ServeError::Listen {
@@ -409,13 +425,13 @@ mod tcp {
         #[tokio::test]
         async fn beyond_loopback_it_takes_a_word() {
             let anywhere = SocketAddr::from((Ipv4Addr::UNSPECIFIED, 0));
-            let network = |address, plaintext| Network { address, plaintext };
+            let network = |address, anywhere| Network { address, anywhere };
             let refused = Socket::bind_network(network(anywhere, false)).await;
             let error = refused.err().unwrap();
             assert!(matches!(error, ServeError::Plaintext { .. }), "{error:?}");
             let loopback = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
-            for (address, plaintext) in [(loopback, false), (anywhere, true)] {
-                let listener = Socket::bind_network(network(address, plaintext))
+            for (address, allowed) in [(loopback, false), (anywhere, true)] {
+                let listener = Socket::bind_network(network(address, allowed))
                     .await
                     .unwrap();
                 let address = listener.address().to_string();

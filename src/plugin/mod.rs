@@ -57,6 +57,10 @@
 //! ends when a host asks it to quit, and when the host that started it dies and nobody else is
 //! connected; see [`ServeConfig::outlive_host`]. [`serve_test`] serves a plugin within its test.
 //!
+//! With the crate's feature `tls`, a plugin does AutoMTLS with a host that asks for it, without a word
+//! of its author's, and then serves that host alone. `ServeConfig::tls` configures it otherwise.
+//! Without the feature, such a host is an [error](ServeError::NoTls).
+//!
 //! # Signals
 //!
 //! From [`serve`] on, and for the rest of the process's life, SIGINT is ignored: Ctrl-C at a
@@ -74,6 +78,11 @@ mod panic;
 mod serve;
 mod stdio;
 mod test_mode;
+#[cfg(feature = "tls")]
+mod tls;
+#[cfg(not(feature = "tls"))]
+#[path = "no_tls.rs"]
+mod tls;
 
 pub use config::ServeConfig;
 #[cfg(feature = "hclog")]

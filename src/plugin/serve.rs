@@ -9,6 +9,7 @@ use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::timeout;
@@ -20,6 +21,7 @@ use super::interrupt;
 use super::listener::{Accepted, Environment, Listener};
 use super::panic;
 use super::stdio::{Stdio, Tee};
+use super::tls::Acceptor;
 use crate::connection::{ConnectionError, RpcServer};
 use crate::handshake::{HandshakeConfig, HandshakeError, HandshakeLine};
 use crate::mux::SessionError;
@@ -108,15 +110,19 @@ async fn serve_host(config: ServeConfig) -> Result<End, ServeError> {
 
     let environment = Environment::of_this_process();
     let (version, plugins) = config.negotiate(&environment.host_versions);
+    let security = config.tls.for_host(environment.client_cert.as_deref())?;
 
     let mut background = JoinSet::new();
-    let listener = Listener::bind(&environment, config.network).await?;
-    let host = HostWatch::start(config.outlive_host || environment.detached);
+    let listener = Listener::bind(&environment, config.network, &security).await?;
+    let detached = environment.detaches(&config.handshake);
+    let host = HostWatch::start(config.outlive_host || detached);
     interrupt::ignore(&mut background).map_err(ServeError::Signal)?;
     panic::tell_the_host();
     let stdio = Arc::new(Stdio::capture(Tee::No).map_err(ServeError::Stdio)?);
 
-    let line = HandshakeLine::new(version, listener.address().clone()).encode()?;
+    let mut line = HandshakeLine::new(version, listener.address().clone());
+    line.server_cert = security.server_cert;
+    let line = line.encode()?;
     stdio.announce(&line).await.map_err(ServeError::Announce)?;
     tracing::debug!(address = %listener.address(), version, "serving");
 
@@ -125,7 +131,10 @@ async fn serve_host(config: ServeConfig) -> Result<End, ServeError> {
         stdio: Some(Arc::clone(&stdio)),
         quit,
     };
-    let server = RpcServer::new(plugins, config.connection, Arc::new(hooks));
+    let server = Server {
+        rpc: RpcServer::new(plugins, config.connection, Arc::new(hooks)),
+        acceptor: security.acceptor,
+    };
     let served = accept(listener, server, quit_asked, host.gone()).await;
     stdio.restore().await;
     served
@@ -136,7 +145,7 @@ async fn serve_host(config: ServeConfig) -> Result<End, ServeError> {
 /// listener then.
 pub(super) async fn accept(
     listener: Listener,
-    server: RpcServer,
+    server: Server,
     mut quit: watch::Receiver<bool>,
     host_gone: impl Future<Output = ()>,
 ) -> Result<End, ServeError> {
@@ -152,7 +161,7 @@ pub(super) async fn accept(
             accepted = listener.accept() => match accepted {
                 Ok(accepted) => {
                     let server = server.clone();
-                    connections.spawn(async move { serve_conn(&server, accepted).await });
+                    connections.spawn(async move { server.serve_conn(accepted).await });
                 }
                 Err(error) if is_passing(&error) => {
                     tracing::warn!(%error, "cannot accept a connection");
@@ -182,11 +191,41 @@ pub(super) async fn accept(
     Ok(end)
 }
 
-async fn serve_conn(server: &RpcServer, accepted: Accepted) -> Result<(), ConnectionError> {
-    match accepted {
-        #[cfg(unix)]
-        Accepted::Unix(stream) => server.serve_conn(stream).await,
-        Accepted::Tcp(stream) => server.serve_conn(stream).await,
+/// Serves connections, by TLS if there is any.
+#[derive(Clone)]
+pub(super) struct Server {
+    pub(super) rpc: RpcServer,
+    pub(super) acceptor: Option<Acceptor>,
+}
+
+impl Server {
+    async fn serve_conn(&self, accepted: Accepted) -> Result<(), ConnectionError> {
+        match accepted {
+            #[cfg(unix)]
+            Accepted::Unix(stream) => self.serve_stream(stream).await,
+            Accepted::Tcp(stream) => self.serve_stream(stream).await,
+        }
+    }
+
+    async fn serve_stream<T>(&self, stream: T) -> Result<(), ConnectionError>
+    where
+        T: AsyncRead + AsyncWrite + Send + Unpin + 'static,
+    {
+        let Some(acceptor) = &self.acceptor else {
+            return self.rpc.serve_conn(stream).await;
+        };
+        match acceptor.accept(stream).await {
+            Ok(stream) => self.rpc.serve_conn(stream).await,
+            // As below: somebody looked whether anybody listens.
+            Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => {
+                tracing::debug!("connection ended before its TLS handshake");
+                Ok(())
+            }
+            Err(error) => {
+                tracing::warn!(%error, "refused a connection: no TLS with it");
+                Ok(())
+            }
+        }
     }
 }
 
@@ -261,12 +300,35 @@ pub enum ServeError {
     /// The address is one that others can connect to, and there is no TLS.
     #[error(
         "plugin init error: refusing to listen on {address} without TLS, where anybody in the \
-         network could call the plugin; allow_plaintext permits it"
+         network could call the plugin; configure tls, or permit it by allow_plaintext"
     )]
     Plaintext {
         /// The address.
         address: SocketAddr,
     },
+
+    /// The host asks for AutoMTLS, and the plugin was built without the crate's feature `tls`.
+    #[error(
+        "plugin tls init: the host asks for AutoMTLS (PLUGIN_CLIENT_CERT is set), and this plugin was \
+         built without plugwire's feature `tls`. Turn one of the two on or off"
+    )]
+    NoTls,
+
+    /// The host asks for AutoMTLS, and what it gave is no certificate.
+    #[error(
+        "plugin tls init: client cert provided but failed to parse: {reason}, in PLUGIN_CLIENT_CERT, \
+         {given}. A host puts its certificate there, as PEM"
+    )]
+    ClientCert {
+        /// What is wrong with it.
+        reason: String,
+        /// How it begins, and how long it is.
+        given: String,
+    },
+
+    /// The plugin's one-time certificate could not be made.
+    #[error("plugin tls init: failed to generate server certificate: {0}")]
+    ServerCert(#[source] io::Error),
 
     /// The TCP ports that the host allows are no range of ports.
     #[error("plugin init error: {0}")]

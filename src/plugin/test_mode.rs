@@ -10,7 +10,7 @@ use tokio_util::sync::CancellationToken;
 use super::config::ServeConfig;
 use super::hooks::Hooks;
 use super::listener::{Environment, Listener};
-use super::serve::{ServeError, accept};
+use super::serve::{ServeError, Server, accept};
 use super::stdio::{Stdio, Tee};
 use crate::connection::RpcServer;
 use crate::handshake::ReattachConfig;
@@ -53,7 +53,8 @@ impl ServeTestConfig {
 
 /// Serves a plugin from within this process, and returns at once. (`ServeConfig.Test`)
 ///
-/// Neither a cookie is asked for nor a handshake printed; SIGINT and panics are left alone. A host,
+/// Neither a cookie is asked for nor a handshake printed; SIGINT and panics are left alone. TLS is
+/// spoken where it is configured, and AutoMTLS never, as there is nobody to do it with. A host,
 /// in this process or another, reattaches with the configuration that the server hands out, and
 /// when it kills the plugin, nothing happens but that it disconnects.
 ///
@@ -100,7 +101,9 @@ pub async fn serve_test(
     let host_versions = test.host_versions.as_ref();
     let host_versions = host_versions.unwrap_or(&environment.host_versions);
     let (version, plugins) = config.negotiate(host_versions);
-    let listener = Listener::bind(&environment, config.network).await?;
+    // Not AutoMTLS: there is no line to answer with, and no host to reattach that could.
+    let security = config.tls.configured();
+    let listener = Listener::bind(&environment, config.network, &security).await?;
     let stdio = match test.sync_stdio {
         true => Some(Arc::new(
             Stdio::capture(Tee::Yes).map_err(ServeError::Stdio)?,
@@ -117,7 +120,10 @@ pub async fn serve_test(
         stdio: stdio.clone(),
         quit,
     };
-    let server = RpcServer::new(plugins, config.connection, Arc::new(hooks));
+    let server = Server {
+        rpc: RpcServer::new(plugins, config.connection, Arc::new(hooks)),
+        acceptor: security.acceptor,
+    };
     let token = test.cancellation.child_token();
     let cancelled = token.clone();
     let mut serving = JoinSet::new();

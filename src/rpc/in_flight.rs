@@ -1,6 +1,7 @@
 //! The calls that wait for their replies.
 
 use std::collections::HashMap;
+use std::hash::{BuildHasherDefault, Hasher};
 
 use tokio::sync::oneshot;
 
@@ -13,16 +14,38 @@ pub(super) type Outcome = Result<Message, CallError>;
 /// Sequence numbers and the calls that own them.
 pub(super) struct InFlight {
     next: u64,
-    waiting: HashMap<u64, oneshot::Sender<Outcome>>,
+    waiting: HashMap<u64, oneshot::Sender<Outcome>, BuildHasherDefault<SeqHasher>>,
     /// Set once no reply can come any more: what calls made from then on get.
     ended: bool,
+}
+
+/// Spreads sequence numbers, which are given out in order here and by nobody else, so that no peer
+/// can choose what collides.
+#[derive(Default)]
+struct SeqHasher(u64);
+
+impl Hasher for SeqHasher {
+    fn finish(&self) -> u64 {
+        self.0
+    }
+
+    fn write(&mut self, bytes: &[u8]) {
+        for byte in bytes {
+            self.write_u64(u64::from(*byte));
+        }
+    }
+
+    fn write_u64(&mut self, seq: u64) {
+        // 2^64 divided by the golden ratio: neighbours end up far apart, in the upper bits too.
+        self.0 = (self.0 ^ seq).wrapping_mul(0x9E37_79B9_7F4A_7C15);
+    }
 }
 
 impl InFlight {
     pub(super) fn new() -> Self {
         InFlight {
             next: 0,
-            waiting: HashMap::new(),
+            waiting: HashMap::default(),
             ended: false,
         }
     }

@@ -1,11 +1,13 @@
 //! The sending side of a connection, shared by everybody who has something to send.
 //!
-//! A sender encodes straight into the connection's buffer under a short lock and tries to write it
-//! on at once, without waking anybody. What the stream does not take is left to the connection's
-//! task, whose waker every write is tried with; so one write carries what many senders left there.
+//! A sender encodes straight into the connection's buffer under a short lock. The first one writes it
+//! on at once, without waking anybody, so that a call by itself waits for no task but the session's.
+//! Those that follow it before the connection's task has run leave their messages in the buffer, and
+//! so does every sender once the stream takes no more: the task writes them all as one.
 
 use std::io;
 use std::pin::Pin;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker, ready};
 
@@ -25,6 +27,8 @@ const KEEP: usize = 64 * 1024;
 
 pub(super) struct Outbox {
     state: Mutex<State>,
+    /// Whether senders have to wait. Set and cleared with the state locked.
+    full: AtomicBool,
     room: Notify,
 }
 
@@ -35,6 +39,14 @@ struct State {
     io: Option<WriteHalf<BoxIo>>,
     /// The connection's task.
     waker: Waker,
+    /// How many messages were sent since the task last ran.
+    sent: u32,
+    /// Whether messages come several at a time.
+    many: bool,
+    /// Whether the task was just woken for what is in the buffer, and senders may follow.
+    gathering: bool,
+    /// Whether the task runs, and will write what is in the buffer at its end.
+    held: bool,
 }
 
 /// Why a message was not sent.
@@ -54,7 +66,12 @@ impl Outbox {
                 buffer: BytesMut::new(),
                 io: Some(io),
                 waker: Waker::noop().clone(),
+                sent: 0,
+                many: false,
+                gathering: false,
+                held: false,
             }),
+            full: AtomicBool::new(false),
             room: Notify::new(),
         }
     }
@@ -65,21 +82,16 @@ impl Outbox {
 
     /// Waits until there is room for another message, for a peer that reads slowly.
     pub(super) async fn ready(&self) {
-        while !self.has_room() {
+        while self.full.load(Ordering::SeqCst) {
             let room = self.room.notified();
             tokio::pin!(room);
             room.as_mut().enable();
             // There may have come room before anybody would have been told of it.
-            if self.has_room() {
+            if !self.full.load(Ordering::SeqCst) {
                 return;
             }
             room.await;
         }
-    }
-
-    fn has_room(&self) -> bool {
-        let state = self.lock();
-        state.buffer.len() < HIGH_WATER || state.io.is_none()
     }
 
     /// Encodes a message and starts sending it. Nothing of it is sent when it does not encode.
@@ -95,14 +107,28 @@ impl Outbox {
         }
         let idle = state.buffer.is_empty();
         state.encoder.encode((header, body), &mut state.buffer)?;
-        if idle {
+        state.sent = state.sent.saturating_add(1);
+        if !idle || state.held {
+            // The task will write it.
+        } else if state.many || state.sent > 1 {
+            state.gathering = true;
+            state.waker.wake_by_ref();
+        } else {
             let waker = state.waker.clone();
             if let Poll::Ready(Err(_)) = state.write(&mut Context::from_waker(&waker)) {
                 // The connection's task meets the error too and ends the connection with it.
                 waker.wake();
             }
         }
+        if state.buffer.len() >= HIGH_WATER {
+            self.full.store(true, Ordering::SeqCst);
+        }
         Ok(())
+    }
+
+    /// Keeps what is sent until the connection's task calls [`poll_write`](Self::poll_write).
+    pub(super) fn hold(&self) {
+        self.lock().held = true;
     }
 
     /// Writes on, for the connection's task. Ready with an error when the stream failed.
@@ -111,13 +137,23 @@ impl Outbox {
         if !state.waker.will_wake(cx.waker()) {
             state.waker = cx.waker().clone();
         }
+        state.held = false;
+        if std::mem::take(&mut state.gathering) {
+            // The task may have been woken right after the sender that did it: by going to the end
+            // of the queue it lets the others send first.
+            cx.waker().wake_by_ref();
+            return Poll::Pending;
+        }
+        match std::mem::take(&mut state.sent) {
+            0 => {}
+            sent => state.many = sent > 1,
+        }
         if state.buffer.is_empty() {
             return Poll::Pending;
         }
         let written = state.write(cx);
-        let room = state.buffer.len() < HIGH_WATER;
-        drop(state);
-        if room {
+        if state.buffer.len() < HIGH_WATER && self.full.swap(false, Ordering::SeqCst) {
+            drop(state);
             self.room.notify_waiters();
         }
         match written {
@@ -128,7 +164,10 @@ impl Outbox {
 
     /// Tells senders that nothing is sent any more.
     pub(super) fn close(&self) {
-        let io = self.lock().io.take();
+        let mut state = self.lock();
+        let io = state.io.take();
+        self.full.store(false, Ordering::SeqCst);
+        drop(state);
         drop(io);
         self.room.notify_waiters();
     }

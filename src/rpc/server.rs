@@ -2,17 +2,26 @@
 
 use std::collections::HashMap;
 use std::future::poll_fn;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
+use std::time::{Duration, Instant};
 
+use futures::FutureExt;
+use futures::future::BoxFuture;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::task::JoinSet;
 
 use super::inbox::{Inbox, ReceiveError};
 use super::message::{Empty, Request, Response};
 use super::outbox::{Outbox, SendError};
+use super::service::{Method, QUICK};
 use super::{BoxIo, Config, Encode, Service};
 use crate::codec::{DecodeError, Message};
+
+/// After this many requests in a row the replies are written and other tasks get their turn.
+const TURN: u32 = 64;
 
 /// Serves [services](Service) by name to any number of connections.
 ///
@@ -59,6 +68,7 @@ impl Server {
             outbox: Arc::new(Outbox::new(write, config)),
             inbox: Inbox::new(read, config),
             running: JoinSet::new(),
+            slow: false,
         };
         let received = poll_fn(|cx| connection.poll_receive(cx)).await;
         if received.is_ok() {
@@ -82,6 +92,8 @@ struct Connection {
     outbox: Arc<Outbox>,
     inbox: Inbox,
     running: JoinSet<()>,
+    /// Whether calls on this task are timed, since the last turn took longer than it should.
+    slow: bool,
 }
 
 impl Drop for Connection {
@@ -91,25 +103,43 @@ impl Drop for Connection {
 }
 
 impl Connection {
-    /// Starts a task for each request. Ready when the peer has finished or the connection broke.
+    /// Starts a call for each request. Ready when the peer has finished or the connection broke.
     fn poll_receive(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), ServeError>> {
+        while let Poll::Ready(Some(_)) = self.running.poll_join_next(cx) {}
+        self.outbox.hold();
+        let received = self.poll_requests(cx);
         if let Poll::Ready(error) = self.outbox.poll_write(cx) {
             return Poll::Ready(Err(DecodeError::from(error).into()));
         }
-        while let Poll::Ready(Some(_)) = self.running.poll_join_next(cx) {}
-        loop {
-            match self.inbox.poll_next(cx) {
-                Poll::Ready(Ok(request)) => self.start(request)?,
-                Poll::Ready(Err(ReceiveError::Eof)) => return Poll::Ready(Ok(())),
-                Poll::Ready(Err(ReceiveError::Decode(error))) => {
-                    return Poll::Ready(Err(error.into()));
-                }
-                Poll::Pending => return Poll::Pending,
-            }
-        }
+        received
     }
 
-    fn start(&mut self, request: Message) -> Result<(), DecodeError> {
+    /// Takes one turn.
+    fn poll_requests(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), ServeError>> {
+        let start = Instant::now();
+        let mut requests = 0;
+        let received = loop {
+            if requests == TURN {
+                cx.waker().wake_by_ref();
+                break Poll::Pending;
+            }
+            match self.inbox.poll_next(cx) {
+                Poll::Ready(Ok(request)) => self.start(request, cx)?,
+                Poll::Ready(Err(ReceiveError::Eof)) => break Poll::Ready(Ok(())),
+                Poll::Ready(Err(ReceiveError::Decode(error))) => {
+                    break Poll::Ready(Err(error.into()));
+                }
+                Poll::Pending => break Poll::Pending,
+            }
+            requests += 1;
+        };
+        if requests > 0 {
+            self.slow = start.elapsed() > QUICK * requests;
+        }
+        received
+    }
+
+    fn start(&mut self, request: Message, cx: &mut Context<'_>) -> Result<(), DecodeError> {
         let header: Request<'_> = request.header.decode()?;
         let responder = Responder {
             outbox: self.outbox.clone(),
@@ -119,8 +149,14 @@ impl Connection {
         };
         match find(&self.services, header.service_method) {
             Ok(method) => {
-                let running = method(request.body, responder);
-                self.running.spawn(running);
+                let mut call = FirstPoll {
+                    call: method.run(request.body, responder),
+                    method: Some(method.clone()),
+                };
+                if method.is_quick() && call.ends_at_once(self.slow, cx) {
+                    return Ok(());
+                }
+                self.running.spawn(call);
             }
             Err(text) => {
                 self.running
@@ -145,11 +181,44 @@ impl Connection {
     }
 }
 
+/// A call that notes how its first poll went, wherever that is.
+struct FirstPoll {
+    call: BoxFuture<'static, ()>,
+    method: Option<Arc<Method>>,
+}
+
+impl FirstPoll {
+    /// Polls the call on the connection's own task. A panic is answered by the responder, as it is
+    /// in a task.
+    fn ends_at_once(&mut self, timed: bool, cx: &mut Context<'_>) -> bool {
+        let call = AssertUnwindSafe(|| match timed {
+            true => self.poll_unpin(cx).is_ready(),
+            false => self.call.poll_unpin(cx).is_ready(),
+        });
+        let ended = catch_unwind(call).unwrap_or(true);
+        if !ended && let Some(method) = self.method.take() {
+            method.note(false, Duration::ZERO);
+        }
+        ended
+    }
+}
+
+impl Future for FirstPoll {
+    type Output = ();
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        let Some(method) = self.method.take() else {
+            return self.call.poll_unpin(cx);
+        };
+        let start = Instant::now();
+        let polled = self.call.poll_unpin(cx);
+        method.note(polled.is_ready(), start.elapsed());
+        polled
+    }
+}
+
 /// The method of a name such as `Plugin.Greet`, or what the caller is told, in Go's words.
-fn find<'a>(
-    services: &'a HashMap<String, Service>,
-    name: &str,
-) -> Result<&'a super::service::Method, String> {
+fn find<'a>(services: &'a HashMap<String, Service>, name: &str) -> Result<&'a Arc<Method>, String> {
     let Some((service, method)) = name.rsplit_once('.') else {
         return Err(format!("rpc: service/method request ill-formed: {name}"));
     };

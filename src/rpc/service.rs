@@ -4,6 +4,8 @@ use std::collections::HashMap;
 use std::fmt;
 use std::fmt::Display;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
 
 use futures::future::BoxFuture;
 use serde::de::DeserializeOwned;
@@ -13,14 +15,48 @@ use super::server::Responder;
 use crate::codec::Value;
 
 /// Decodes the argument, runs the method, sends the reply.
-pub(super) type Method = Arc<dyn Fn(Value, Responder) -> BoxFuture<'static, ()> + Send + Sync>;
+type Run = dyn Fn(Value, Responder) -> BoxFuture<'static, ()> + Send + Sync;
+
+/// One method, and what was seen of its calls.
+pub(super) struct Method {
+    run: Box<Run>,
+    /// How many calls in a row were quick, up to [`TRIAL`].
+    quick: AtomicU32,
+}
+
+/// A call this short costs less than a task of its own.
+pub(super) const QUICK: Duration = Duration::from_micros(20);
+
+/// After this many quick calls in a row the next one is expected to be quick, too.
+const TRIAL: u32 = 64;
+
+impl Method {
+    pub(super) fn run(&self, argument: Value, responder: Responder) -> BoxFuture<'static, ()> {
+        (self.run)(argument, responder)
+    }
+
+    /// Whether a call may run on the connection's own task: it is expected to end at its first
+    /// poll, and soon.
+    pub(super) fn is_quick(&self) -> bool {
+        self.quick.load(Ordering::Relaxed) >= TRIAL
+    }
+
+    /// Notes how a call's first poll went.
+    pub(super) fn note(&self, ended: bool, took: Duration) {
+        if !ended || took > QUICK {
+            self.quick.store(0, Ordering::Relaxed);
+        } else if !self.is_quick() {
+            self.quick.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+}
 
 /// The methods that a server offers under one name.
 ///
 /// Cheap to clone; adding a method to one clone does not add it to the others.
 #[derive(Clone, Default)]
 pub struct Service {
-    methods: Arc<HashMap<String, Method>>,
+    methods: Arc<HashMap<String, Arc<Method>>>,
 }
 
 impl Service {
@@ -32,8 +68,13 @@ impl Service {
     /// Adds a method, such as `Greet`, or replaces it.
     ///
     /// The argument is any type that can be deserialized, the reply any that can be
-    /// [encoded](Encode), and the error's text is what the caller gets. Calls run concurrently,
-    /// each as a task of its own. For Go's `interface{}` without a value write `()`.
+    /// [encoded](Encode), and the error's text is what the caller gets. For Go's `interface{}`
+    /// without a value write `()`.
+    ///
+    /// Calls run concurrently, each as a task of its own; those of a method that keeps ending within
+    /// microseconds, without awaiting anything that takes time, run on the connection's task
+    /// instead, until one does not. So a method should not block its thread, here as in any task:
+    /// what blocks belongs into [`tokio::task::spawn_blocking`].
     pub fn method<A, R, E, F, Fut>(mut self, name: impl Into<String>, method: F) -> Self
     where
         A: DeserializeOwned + Send + 'static,
@@ -43,7 +84,7 @@ impl Service {
         Fut: Future<Output = Result<R, E>> + Send + 'static,
     {
         let method = Arc::new(method);
-        let run: Method = Arc::new(move |argument, responder| {
+        let run: Box<Run> = Box::new(move |argument, responder| {
             let method = method.clone();
             Box::pin(async move {
                 let decoded = argument.decode().map_err(|error| error.to_string());
@@ -58,11 +99,15 @@ impl Service {
                 }
             })
         });
-        Arc::make_mut(&mut self.methods).insert(name.into(), run);
+        let method = Method {
+            run,
+            quick: AtomicU32::new(0),
+        };
+        Arc::make_mut(&mut self.methods).insert(name.into(), Arc::new(method));
         self
     }
 
-    pub(super) fn get(&self, method: &str) -> Option<&Method> {
+    pub(super) fn get(&self, method: &str) -> Option<&Arc<Method>> {
         self.methods.get(method)
     }
 }

@@ -255,14 +255,14 @@ impl Shape {
     pub fn value(&self, random: &mut Random, depth: usize) -> Value {
         let count = if depth > 5 { 0 } else { random.below(4) };
         let structure = |fields: Vec<(&str, Value)>| Value::Struct {
-            name: std::string::String::new(),
+            name: "".into(),
             fields: fields
                 .into_iter()
-                .map(|(name, value)| (name.to_owned(), value))
+                .map(|(name, value)| (name.into(), value))
                 .collect(),
         };
         let opaque = |bytes: Vec<u8>| Value::Opaque {
-            name: std::string::String::new(),
+            name: "".into(),
             bytes,
         };
         match self {
@@ -287,7 +287,7 @@ impl Shape {
                 let registered = registered();
                 let (name, shape) = random.pick(&registered);
                 Value::Interface {
-                    name: (*name).to_owned(),
+                    name: (*name).into(),
                     schema: shape.schema(),
                     value: Box::new(shape.value(random, depth + 1)),
                 }
@@ -339,11 +339,11 @@ impl Shape {
                 Value::Map(entries)
             }
             Struct(fields) => Value::Struct {
-                name: std::string::String::new(),
+                name: "".into(),
                 fields: fields
                     .iter()
                     .enumerate()
-                    .map(|(i, field)| (format!("F{i}"), field.value(random, depth + 1)))
+                    .map(|(i, field)| (format!("F{i}").into(), field.value(random, depth + 1)))
                     .collect(),
             },
         }
@@ -366,11 +366,11 @@ pub fn canonical(value: Value) -> Value {
             let fields = fields.map(|(name, value)| (name, canonical(value)));
             let mut fields: Vec<_> = fields.filter(|(_, value)| !left_out(value)).collect();
             fields.sort_by(|a, b| a.0.cmp(&b.0));
-            let name = std::string::String::new();
+            let name = "".into();
             Value::Struct { name, fields }
         }
         Value::Opaque { bytes, .. } => {
-            let name = std::string::String::new();
+            let name = "".into();
             Value::Opaque { name, bytes }
         }
         Value::Interface { name, value, .. } => {

@@ -131,7 +131,11 @@ impl<'de, A: de::MapAccess<'de>> de::MapAccess<'de> for Fields<A> {
         });
         if let Some(key) = key.map_err(Told::Other)? {
             if self.lessons.is_some() {
-                self.seen.push(lessons::group(&key));
+                let group = lessons::group(&key);
+                // All names that the struct does not have are one group.
+                if !self.seen.contains(&group) {
+                    self.seen.push(group);
+                }
             }
             return Ok(Some(key));
         }

@@ -120,6 +120,9 @@ impl<'de> de::SeqAccess<'de> for Floats {
     }
 }
 
+/// How much of a key is in messages.
+const MAX_LABEL: usize = 100;
+
 /// Entries of a map.
 pub(super) struct MapAccess<'a, 't, 'de> {
     pub(super) cx: &'a mut Cx<'t, 'de>,
@@ -139,7 +142,9 @@ impl MapAccess<'_, '_, '_> {
         cursor.pos = self.label;
         err.within(match cursor.bytes() {
             Ok(label) if self.key == Id::STRING => {
-                format!("[{:?}]", String::from_utf8_lossy(label))
+                let start = &label[..label.len().min(MAX_LABEL)];
+                let more = if start.len() < label.len() { "…" } else { "" };
+                format!("[{:?}{more}]", String::from_utf8_lossy(start))
             }
             _ => "[value]".to_owned(),
         })

@@ -231,7 +231,7 @@ impl<'de> Deserializer<'de> for De<'_, '_, 'de> {
         match self.defined() {
             Some(Type::Map { key, elem, .. }) => self.visit_map(*key, *elem, visitor),
             // A struct with a flattened field, or a map of whatever the sender's struct has.
-            Some(Type::Struct(ty)) => self.visit_struct(ty, &[], visitor),
+            Some(Type::Struct(ty)) => self.visit_entries(ty, visitor),
             _ if self.id == Id::INTERFACE => {
                 self.concrete("a map", |de| de.deserialize_map(visitor))
             }

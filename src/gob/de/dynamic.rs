@@ -1,5 +1,7 @@
 //! Values of types that only the sender knows: [`Any`] and [`Value`].
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 use serde::de::{IntoDeserializer, Visitor};
 
@@ -33,13 +35,12 @@ fn any(de: De<'_, '_, '_>) -> Result<Any, DecodeError> {
         return match basic(cx, id, None)? {
             Some(value) => Ok(value),
             None => {
-                let name = cx.types.describe(id);
+                let name = name(cx, id);
                 let zero: &[u8] = if cx.types.is_struct(id) { &[] } else { &[0] };
                 let start = cx.cursor.pos;
                 cx.skip(id)?;
                 let bytes = [zero, &cx.cursor.data[start..cx.cursor.pos]].concat();
-                let depth = cx.max_depth - cx.depth;
-                Ok(any::named(&name, cx.types, id, bytes.into(), depth))
+                Ok(named(cx, name, id, bytes.into()))
             }
         };
     }
@@ -59,13 +60,26 @@ fn any(de: De<'_, '_, '_>) -> Result<Any, DecodeError> {
                     cx.cursor.pos = start;
                     alone(cx, id, |de| de.cx.skip(de.id))?;
                     let bytes = share(cx, start);
-                    any::named(name, cx.types, id, bytes, cx.max_depth - cx.depth)
+                    named(cx, name.into(), id, bytes)
                 }
             }
         }
     };
     cx.depth -= 1;
     Ok(value)
+}
+
+/// What a type is called whose value has no name: the same text for all values of the type.
+fn name(cx: &mut Cx<'_, '_>, id: Id) -> Arc<str> {
+    let types = cx.types;
+    let name = cx.names.entry(id.0);
+    name.or_insert_with(|| types.describe(id).into()).clone()
+}
+
+fn named(cx: &mut Cx<'_, '_>, name: Arc<str>, id: Id, bytes: Bytes) -> Any {
+    // The receiver may decode it on the spot.
+    cx.spare.share(cx.cursor.data.len());
+    any::named(name, cx.types, id, bytes, cx.max_depth - cx.depth)
 }
 
 /// The bytes from `start` to the cursor. Small values are copied, so that they do not keep a large message alive.
@@ -160,14 +174,14 @@ fn value(de: De<'_, '_, '_>) -> Result<Value, DecodeError> {
                         let value = Box::new(alone(&mut *cx, id, value)?);
                         let types = cx.types.clone();
                         Value::Interface {
-                            name: String::from_utf8_lossy(name).into_owned(),
+                            name: String::from_utf8_lossy(name).into(),
                             schema: Schema { types, root: id },
                             value,
                         }
                     }
                 },
                 Some(Type::Opaque { name, .. }) => Value::Opaque {
-                    name: name.to_string(),
+                    name: name.clone(),
                     bytes: cx.cursor.bytes()?.to_vec(),
                 },
                 Some(Type::Slice { elem, .. }) => {
@@ -179,8 +193,9 @@ fn value(de: De<'_, '_, '_>) -> Result<Value, DecodeError> {
                     items(cx, *elem, count)?
                 }
                 Some(Type::Map { key, elem, .. }) => {
-                    let mut entries = Vec::new();
-                    for _ in 0..cx.cursor.count()? {
+                    let count = cx.cursor.count()?;
+                    let mut entries = Vec::with_capacity(room(cx, count));
+                    for _ in 0..count {
                         let key = part(cx, *key)?;
                         entries.push((key, part(cx, *elem)?));
                     }
@@ -191,10 +206,12 @@ fn value(de: De<'_, '_, '_>) -> Result<Value, DecodeError> {
                     while let Some(index) = walk::field(&mut cx.cursor, &mut next, ty.fields.len())?
                     {
                         let field = &ty.fields[index];
-                        fields.push((field.name.to_string(), part(cx, field.id)?));
+                        fields.push((field.name.clone(), part(cx, field.id)?));
                     }
+                    // There can be very many structs with a field or two.
+                    fields.shrink_to_fit();
                     Value::Struct {
-                        name: ty.name.to_string(),
+                        name: ty.name.clone(),
                         fields,
                     }
                 }
@@ -207,11 +224,16 @@ fn value(de: De<'_, '_, '_>) -> Result<Value, DecodeError> {
 }
 
 fn items(cx: &mut Cx<'_, '_>, elem: Id, count: usize) -> Result<Value, DecodeError> {
-    let mut items = Vec::new();
+    let mut items = Vec::with_capacity(room(cx, count));
     for _ in 0..count {
         items.push(part(cx, elem)?);
     }
     Ok(Value::List(items))
+}
+
+/// For how many of so many values room is made ahead: all that are usual, and no more than there are bytes.
+fn room(cx: &mut Cx<'_, '_>, count: usize) -> usize {
+    cx.claim(count.min(1024))
 }
 
 fn part(cx: &mut Cx<'_, '_>, id: Id) -> Result<Value, DecodeError> {

@@ -15,8 +15,11 @@ use crate::gob::decode::{DecodeError, DecodeErrorKind};
 use crate::gob::types::{Field, Id, StructType, Types};
 use crate::gob::walk;
 
+/// What lessons that could be a peer's doing are kept for: more fields than any struct has that refuse a zero.
+const MAX_REFUSED: usize = 1000;
+
 /// The zeros that a struct still gets when its sender has no more fields for it.
-struct Rest {
+pub(super) struct Rest {
     fields: Enumerate<Iter<'static, &'static str>>,
     /// All names that the struct has, aliases included.
     own: &'static [&'static str],
@@ -27,7 +30,7 @@ struct Rest {
 }
 
 impl Rest {
-    fn new<'de, V: Visitor<'de>>(fields: &'static [&'static str]) -> Self {
+    pub(super) fn new<'de, V: Visitor<'de>>(fields: &'static [&'static str]) -> Self {
         let visitor = typeid::of::<V>;
         Self {
             fields: fields.iter().enumerate(),
@@ -40,7 +43,7 @@ impl Rest {
 
     /// Whether a zero for the field may be handed out.
     #[inline]
-    fn takes_zero(&self, name: &str) -> bool {
+    pub(super) fn takes_zero(&self, name: &str) -> bool {
         let Some(lessons) = &self.lessons else {
             return true;
         };
@@ -51,26 +54,32 @@ impl Rest {
         group.is_none_or(|group| !self.seen.contains(group))
     }
 
-    fn next(&mut self, sent: impl Fn(usize, &str) -> bool) -> Option<&'static str> {
+    fn next(&mut self, sent: impl Fn(usize) -> bool) -> Option<&'static str> {
         loop {
             let (index, name) = self.fields.next()?;
-            if !sent(index, name) && self.takes_zero(name) {
+            if !sent(index) && self.takes_zero(name) {
                 return Some(name);
             }
         }
     }
 
     #[inline]
-    fn key<'de, K: DeserializeSeed<'de>>(
+    pub(super) fn key<'de, K: DeserializeSeed<'de>>(
         &mut self,
         name: &str,
         seed: K,
     ) -> Result<K::Value, DecodeError> {
         let key = seed.deserialize(Key(name))?;
-        if self.lessons.is_some() {
-            self.note(name, &key);
-        }
+        self.handed(name, &key);
         Ok(key)
+    }
+
+    /// Notes that a field's name was handed out.
+    #[inline]
+    pub(super) fn handed<K>(&mut self, name: &str, key: &K) {
+        if self.lessons.is_some() {
+            self.note(name, key);
+        }
     }
 
     /// Where a name leads to matters to structs with aliases.
@@ -82,7 +91,10 @@ impl Rest {
             .and_then(|lessons| lessons.groups.as_ref())
         {
             let group = lessons::group(key);
-            self.seen.push(group);
+            // All names that lead nowhere are one group.
+            if !self.seen.contains(&group) {
+                self.seen.push(group);
+            }
             // Names that only the sender has lead nowhere, and would fill the table at his will.
             if self.own.contains(&name) && !known.contains_key(name) {
                 lessons::teach(self.visitor, |lessons| {
@@ -93,7 +105,7 @@ impl Rest {
         }
     }
 
-    fn zero<'de, V: DeserializeSeed<'de>>(
+    pub(super) fn zero<'de, V: DeserializeSeed<'de>>(
         &self,
         seed: V,
         name: &str,
@@ -117,7 +129,8 @@ impl Rest {
                 let DecodeErrorKind::NoZeroValue(said) = said else {
                     return false;
                 };
-                lessons.refused.insert(name.to_owned(), said).is_none()
+                lessons.refused.len() < MAX_REFUSED
+                    && lessons.refused.insert(name.to_owned(), said).is_none()
             });
         }
         err.within(name)
@@ -125,7 +138,7 @@ impl Rest {
 
     /// Learns from an error of the struct itself, or says what lies behind it.
     #[cold]
-    fn explain(&self, mut err: DecodeError) -> DecodeError {
+    pub(super) fn explain(&self, mut err: DecodeError) -> DecodeError {
         if !err.is_bare() || *err.taught() {
             return err;
         }
@@ -157,24 +170,56 @@ impl Rest {
     }
 }
 
-/// The value that belongs to the key just handed out.
-#[derive(Clone, Copy)]
-enum Turn<'n> {
-    Sent { name: &'n str, id: Id },
-    Zero { name: &'n str, id: Option<Id> },
+/// Which of the sender's fields were sent, by their places: as much as their bytes, however many there are.
+#[derive(Default)]
+pub(super) struct Sent {
+    low: u64,
+    /// The places from 64 on, in order.
+    high: Vec<u32>,
 }
 
-/// The same for a struct, as little as can be: it is noted for every field.
+impl Sent {
+    #[inline]
+    pub(super) fn add(&mut self, place: usize) {
+        match 1u64.checked_shl(place as u32) {
+            Some(bit) => self.low |= bit,
+            None => self.add_high(place as u32),
+        }
+    }
+
+    #[inline(never)]
+    fn add_high(&mut self, place: u32) {
+        if let Err(at) = self.high.binary_search(&place) {
+            self.high.insert(at, place);
+        }
+    }
+
+    /// Whether all of the first `count` places were, of those that are usual.
+    #[inline]
+    fn has_all(&self, count: usize) -> bool {
+        1u64.checked_shl(count as u32)
+            .is_some_and(|end| self.low & (end - 1) == end - 1)
+    }
+
+    #[inline]
+    pub(super) fn has(&self, place: usize) -> bool {
+        match 1u64.checked_shl(place as u32) {
+            Some(bit) => self.low & bit != 0,
+            None => self.high.binary_search(&(place as u32)).is_ok(),
+        }
+    }
+}
+
+/// What the key just handed out belongs to.
 #[derive(Clone, Copy)]
-enum FieldTurn<'t> {
+enum Turn<'t> {
     None,
     Sent(&'t Field),
-    Zero(&'t Field),
-    /// A field that the sender does not have.
-    Rest(&'static str),
+    /// The receiver's field of this number.
+    Zero(usize),
 }
 
-/// Fields of a struct: those the sender sent, zeros for those it left out, zeros for those it does not have.
+/// Fields of a struct: those the sender sent, and zeros for the receiver's others.
 pub(super) struct StructAccess<'a, 't, 'de> {
     cx: &'a mut Cx<'t, 'de>,
     ty: &'t StructType,
@@ -182,8 +227,8 @@ pub(super) struct StructAccess<'a, 't, 'de> {
     delta: u64,
     /// The field whose value comes next in the bytes; [`NO_FIELD`] at the end.
     present: usize,
-    next: usize,
-    turn: FieldTurn<'t>,
+    sent: Sent,
+    turn: Turn<'t>,
     rest: Rest,
 }
 
@@ -201,8 +246,8 @@ impl<'a, 't, 'de> StructAccess<'a, 't, 'de> {
             ty,
             delta: 0,
             present: NO_FIELD,
-            next: 0,
-            turn: FieldTurn::None,
+            sent: Sent::default(),
+            turn: Turn::None,
             rest: Rest::new::<V>(fields),
         };
         access.advance()?;
@@ -229,53 +274,63 @@ impl<'a, 't, 'de> StructAccess<'a, 't, 'de> {
         self.rest.explain(err)
     }
 
-    /// The next field that the sender left out or does not have.
-    fn next_rest(&mut self) -> Option<&'static str> {
-        let ty = self.ty;
-        self.rest.next(|index, name| {
-            // Both sides usually list their fields in the same order.
-            ty.fields
-                .get(index)
-                .is_some_and(|field| &*field.name == name)
-                || ty.fields.iter().any(|field| &*field.name == name)
-        })
-    }
-
-    /// The key of a field that may have been left out. What was sent is usual, and inlined.
+    /// The key of a field that was left out, or that the sender does not have. What was sent is usual, and inlined.
     #[inline(never)]
     fn next_left_out<K: DeserializeSeed<'de>>(
         &mut self,
         seed: K,
     ) -> Result<Option<K::Value>, DecodeError> {
-        while let Some(field) = self.ty.fields.get(self.next) {
-            let index = self.next;
-            self.next += 1;
-            if self.present == index {
-                self.turn = FieldTurn::Sent(field);
-            } else if self.rest.takes_zero(&field.name) {
-                self.turn = FieldTurn::Zero(field);
-            } else {
-                continue;
-            }
-            return self.rest.key(&field.name, seed).map(Some);
+        if let Turn::Sent(_) = self.turn {
+            return Err(value_first());
         }
-        let Some(name) = self.next_rest() else {
+        let alike = self.ty.begins_with(self.rest.own);
+        if alike && self.sent.has_all(self.rest.own.len()) {
             return Ok(None);
-        };
-        self.turn = FieldTurn::Rest(name);
-        self.rest.key(name, seed).map(Some)
+        }
+        loop {
+            let Some((index, name)) = self.rest.fields.next() else {
+                return Ok(None);
+            };
+            let sent = match alike {
+                true => self.sent.has(index),
+                false => {
+                    let place = self.ty.place(index, name);
+                    place.is_some_and(|place| self.sent.has(place))
+                }
+            };
+            if !sent && self.rest.takes_zero(name) {
+                self.turn = Turn::Zero(index);
+                return self.rest.key(name, seed).map(Some);
+            }
+        }
     }
 
     #[inline(never)]
     fn zero<V: DeserializeSeed<'de>>(
         &mut self,
         seed: V,
-        name: &str,
-        id: Option<Id>,
+        index: usize,
     ) -> Result<V::Value, DecodeError> {
+        let name = self.rest.own[index];
+        let id = self
+            .ty
+            .place(index, name)
+            .map(|place| self.ty.fields[place].id);
         let zero = Zero::new(self.cx.types, id, self.cx.max_depth - self.cx.depth);
         self.rest.zero(seed, name, zero)
     }
+}
+
+/// What a visitor is told that asks for a key before it took the value of the last one.
+#[cold]
+pub(super) fn value_first() -> DecodeError {
+    de::Error::custom("a key was asked for before the value of the last one")
+}
+
+/// What a visitor is told that asks for two values.
+#[cold]
+pub(super) fn key_first() -> DecodeError {
+    de::Error::custom("a value was asked for without its key")
 }
 
 impl<'de> de::MapAccess<'de> for StructAccess<'_, '_, 'de> {
@@ -286,10 +341,9 @@ impl<'de> de::MapAccess<'de> for StructAccess<'_, '_, 'de> {
         &mut self,
         seed: K,
     ) -> Result<Option<K::Value>, DecodeError> {
-        match self.ty.fields.get(self.next) {
-            Some(field) if self.present == self.next => {
-                self.next += 1;
-                self.turn = FieldTurn::Sent(field);
+        match (self.ty.fields.get(self.present), self.turn) {
+            (Some(field), Turn::None) => {
+                self.turn = Turn::Sent(field);
                 self.rest.key(&field.name, seed).map(Some)
             }
             _ => self.next_left_out(seed),
@@ -301,8 +355,8 @@ impl<'de> de::MapAccess<'de> for StructAccess<'_, '_, 'de> {
         &mut self,
         seed: V,
     ) -> Result<V::Value, DecodeError> {
-        match std::mem::replace(&mut self.turn, FieldTurn::None) {
-            FieldTurn::Sent(field) => {
+        match std::mem::replace(&mut self.turn, Turn::None) {
+            Turn::Sent(field) => {
                 let de = De {
                     cx: &mut *self.cx,
                     id: field.id,
@@ -310,15 +364,15 @@ impl<'de> de::MapAccess<'de> for StructAccess<'_, '_, 'de> {
                 };
                 match seed.deserialize(de) {
                     Ok(value) => {
+                        self.sent.add(self.present);
                         self.advance()?;
                         Ok(value)
                     }
-                    Err(err) => Err(err.within(&*field.name)),
+                    Err(err) => Err(err.within(&field.name)),
                 }
             }
-            FieldTurn::Zero(field) => self.zero(seed, &field.name, Some(field.id)),
-            FieldTurn::Rest(name) => self.zero(seed, name, None),
-            FieldTurn::None => Err(de::Error::custom("a value was asked for without its key")),
+            Turn::Zero(index) => self.zero(seed, index),
+            Turn::None => Err(key_first()),
         }
     }
 }
@@ -328,9 +382,16 @@ pub(super) struct MapAsStruct<'a, 't, 'de> {
     cx: &'a mut Cx<'t, 'de>,
     elem: Id,
     left: usize,
-    sent: Vec<&'de str>,
+    /// By the places of the struct's own fields.
+    sent: Sent,
     rest: Rest,
-    turn: Option<Turn<'de>>,
+    turn: EntryTurn<'de>,
+}
+
+enum EntryTurn<'de> {
+    None,
+    Sent(&'de str),
+    Zero(&'static str),
 }
 
 impl<'a, 't, 'de> MapAsStruct<'a, 't, 'de> {
@@ -344,9 +405,9 @@ impl<'a, 't, 'de> MapAsStruct<'a, 't, 'de> {
             cx,
             elem,
             left,
-            sent: Vec::new(),
+            sent: Sent::default(),
             rest: Rest::new::<V>(fields),
-            turn: None,
+            turn: EntryTurn::None,
         }
     }
 
@@ -374,18 +435,17 @@ impl<'de> de::MapAccess<'de> for MapAsStruct<'_, '_, 'de> {
             self.left -= 1;
             let bytes = self.cx.cursor.bytes()?;
             let name = std::str::from_utf8(bytes).map_err(|_| DecodeErrorKind::NotUtf8)?;
-            self.sent.push(name);
-            self.turn = Some(Turn::Sent {
-                name,
-                id: self.elem,
-            });
+            if let Some(place) = self.rest.own.iter().position(|own| *own == name) {
+                self.sent.add(place);
+            }
+            self.turn = EntryTurn::Sent(name);
             name
         } else {
             let sent = &self.sent;
-            let Some(name) = self.rest.next(|_, name| sent.contains(&name)) else {
+            let Some(name) = self.rest.next(|index| sent.has(index)) else {
                 return Ok(None);
             };
-            self.turn = Some(Turn::Zero { name, id: None });
+            self.turn = EntryTurn::Zero(name);
             name
         };
         self.rest.key(name, seed).map(Some)
@@ -395,19 +455,19 @@ impl<'de> de::MapAccess<'de> for MapAsStruct<'_, '_, 'de> {
         &mut self,
         seed: V,
     ) -> Result<V::Value, DecodeError> {
-        match self.turn.take() {
-            Some(Turn::Sent { name, id }) => seed
+        match std::mem::replace(&mut self.turn, EntryTurn::None) {
+            EntryTurn::Sent(name) => seed
                 .deserialize(De {
                     cx: &mut *self.cx,
-                    id,
+                    id: self.elem,
                     alone: false,
                 })
                 .map_err(|err| err.within(name)),
-            Some(Turn::Zero { name, id }) => {
-                let zero = Zero::new(self.cx.types, id, self.cx.max_depth - self.cx.depth);
+            EntryTurn::Zero(name) => {
+                let zero = Zero::new(self.cx.types, None, self.cx.max_depth - self.cx.depth);
                 self.rest.zero(seed, name, zero)
             }
-            None => Err(de::Error::custom("a value was asked for without its key")),
+            EntryTurn::None => Err(key_first()),
         }
     }
 }
@@ -446,7 +506,7 @@ impl<'de> de::MapAccess<'de> for ZeroStruct<'_> {
         &mut self,
         seed: K,
     ) -> Result<Option<K::Value>, DecodeError> {
-        self.name = self.rest.next(|_, _| false);
+        self.name = self.rest.next(|_| false);
         self.name.map(|name| self.rest.key(name, seed)).transpose()
     }
 

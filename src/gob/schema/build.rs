@@ -7,7 +7,8 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use super::Schema;
 use crate::gob::encode::{Encode, EncodeError};
-use crate::gob::types::{Field, Id, OpaqueKind, StructType, Type, Types, same_type};
+use crate::gob::same::{Steps, same_type};
+use crate::gob::types::{Field, Id, OpaqueKind, StructType, Type, Types};
 
 /// Types that stand for the one being described have ids from here on, until that has one.
 static NEXT_SELF: AtomicU32 = AtomicU32::new(1 << 31);
@@ -78,26 +79,26 @@ impl Schema {
     /// Go's `[]T`. For bytes, use [`Schema::bytes`]: a slice of `uint` is another type.
     #[must_use]
     pub fn slice(elem: Self) -> Self {
-        let (mut types, elem) = elem.into_parts();
-        let root = add(&mut types, Type::Slice { elem });
+        let (types, elem) = elem.into_parts();
+        let root = add(&types, Type::Slice { elem });
         Self::new(types, root)
     }
 
     /// Go's `[len]T`.
     #[must_use]
     pub fn array(elem: Self, len: usize) -> Self {
-        let (mut types, elem) = elem.into_parts();
+        let (types, elem) = elem.into_parts();
         let len = len as u64;
-        let root = add(&mut types, Type::Array { elem, len });
+        let root = add(&types, Type::Array { elem, len });
         Self::new(types, root)
     }
 
     /// Go's `map[K]V`.
     #[must_use]
     pub fn map(key: Self, elem: Self) -> Self {
-        let (mut types, key) = key.into_parts();
-        let elem = import(&mut types, &elem);
-        let root = add(&mut types, Type::Map { key, elem });
+        let (types, key) = key.into_parts();
+        let elem = import(&types, &elem);
+        let root = add(&types, Type::Map { key, elem });
         Self::new(types, root)
     }
 
@@ -107,16 +108,13 @@ impl Schema {
         name: &str,
         fields: impl IntoIterator<Item = (N, Self)>,
     ) -> Self {
-        let mut types = Types::default();
+        let types = Types::default();
         let fields = fields.into_iter().map(|(name, field)| Field {
             name: name.into().into(),
-            id: import(&mut types, &field),
+            id: import(&types, &field),
         });
-        let ty = StructType {
-            fields: fields.collect(),
-            name: name.into(),
-        };
-        let root = add(&mut types, Type::Struct(ty));
+        let ty = StructType::new(name.into(), fields.collect::<Vec<_>>());
+        let root = add(&types, Type::Struct(ty.into()));
         Self::new(types, root)
     }
 
@@ -130,9 +128,9 @@ impl Schema {
             crate::gob::Marshaler::Binary => OpaqueKind::Binary,
             crate::gob::Marshaler::Text => OpaqueKind::Text,
         };
-        let mut types = Types::default();
+        let types = Types::default();
         let name = name.into();
-        let root = add(&mut types, Type::Opaque { name, kind });
+        let root = add(&types, Type::Opaque { name, kind });
         Self::new(types, root)
     }
 
@@ -153,7 +151,7 @@ impl Schema {
         let stand_in = Id(NEXT_SELF.fetch_add(1, Ordering::Relaxed) | 1 << 31);
         let Self { types, root } = describe(Self::basic(stand_in));
         let resolve = |id: Id| if id == stand_in { root } else { id };
-        let mut resolved = Types::default();
+        let resolved = Types::default();
         for (id, ty) in types.iter() {
             resolved.insert(id, with_parts(ty, resolve));
         }
@@ -173,7 +171,7 @@ impl Schema {
     }
 }
 
-fn add(types: &mut Types, ty: Type) -> Id {
+fn add(types: &Types, ty: Type) -> Id {
     let id = Id(Id::FIRST_USER.0 + types.span());
     types.insert(id, ty);
     id
@@ -198,11 +196,12 @@ fn with_parts(ty: &Type, mut part: impl FnMut(Id) -> Id) -> Type {
 }
 
 /// Takes a type and what it is made of into another table.
-fn import(into: &mut Types, from: &Schema) -> Id {
+fn import(into: &Types, from: &Schema) -> Id {
     let mut found: HashMap<Id, Id> = HashMap::new();
     let mut queue = vec![from.root];
     let mut next = Id::FIRST_USER.0 + into.span();
     let mut order = Vec::new();
+    let mut steps = Steps::default();
     while let Some(id) = queue.pop() {
         let Some(ty) = from.types.get(id) else {
             continue;
@@ -214,7 +213,7 @@ fn import(into: &mut Types, from: &Schema) -> Id {
         if let Some(same) = into
             .iter()
             .map(|(id, _)| id)
-            .find(|there| same_type((into, *there), (&from.types, id)))
+            .find(|there| same_type((into, *there), (&from.types, id), &mut steps))
         {
             found.insert(id, same);
             continue;
@@ -239,7 +238,11 @@ fn import(into: &mut Types, from: &Schema) -> Id {
 impl PartialEq for Schema {
     fn eq(&self, other: &Self) -> bool {
         Arc::ptr_eq(&self.types, &other.types) && self.root == other.root
-            || same_type((&self.types, self.root), (&other.types, other.root))
+            || same_type(
+                (&self.types, self.root),
+                (&other.types, other.root),
+                &mut Steps::default(),
+            )
     }
 }
 

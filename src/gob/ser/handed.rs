@@ -1,6 +1,7 @@
 //! Values that came past serde: interface values, complex numbers, and values with nothing known about them.
 
 use std::fmt::{Display, Write};
+use std::sync::Arc;
 
 use bytes::BytesMut;
 use serde::Serializer;
@@ -170,11 +171,11 @@ impl Dynamic<'_, '_> {
     }
 
     /// Writes the fields that are there, whatever their values: of a received struct, those that were sent.
-    fn fields(&mut self, ty: &StructType, fields: &[(String, Value)]) -> Result<(), EncodeError> {
-        let mut places = Vec::with_capacity(fields.len());
+    fn fields(&mut self, ty: &StructType, fields: &[(Arc<str>, Value)]) -> Result<(), EncodeError> {
+        let mut places: Vec<(usize, &Value)> = Vec::with_capacity(fields.len());
         for (name, value) in fields {
-            let place = ty.fields.iter().position(|field| *field.name == **name);
-            let Some(place) = place else {
+            let guess = places.last().map_or(0, |(place, _)| place + 1);
+            let Some(place) = ty.place(guess, name) else {
                 let what = format!("the type {} has no field `{name}`", ty.name);
                 return Err(EncodeErrorKind::Custom(what).into());
             };
@@ -269,7 +270,7 @@ impl Dynamic<'_, '_> {
 
     #[cold]
     fn mismatch(&self, id: Id, value: &Value) -> EncodeError {
-        let expected = self.st.types.describe(id);
+        let expected = self.st.types.brief(id);
         let found = match value {
             Value::Nil => "nil",
             Value::Bool(_) => "bool",

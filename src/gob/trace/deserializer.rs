@@ -168,10 +168,7 @@ impl<'a, 'p> TraceDe<'a, 'p> {
                     name: tuple_field(i).into(),
                     id: seen.id,
                 });
-                Type::Struct(StructType {
-                    name: name.into(),
-                    fields: fields.collect(),
-                })
+                Type::Struct(StructType::new(name.into(), fields.collect::<Vec<_>>()).into())
             };
             t.close(key, place, Slot::Type(ty), place);
         }
@@ -294,10 +291,7 @@ impl Deserializer<'static> for TraceDe<'_, '_> {
             Some(known) => known.id,
             None => {
                 let place = t.open(key);
-                let ty = Type::Struct(StructType {
-                    name: name.into(),
-                    fields: Vec::new(),
-                });
+                let ty = Type::Struct(StructType::new(name.into(), []).into());
                 t.close(key, place, Slot::Type(ty), place);
                 place
             }
@@ -476,10 +470,7 @@ impl Deserializer<'static> for TraceDe<'_, '_> {
             }
         };
         if known.is_none() {
-            let ty = Type::Struct(StructType {
-                name: name.into(),
-                fields: found,
-            });
+            let ty = Type::Struct(StructType::new(name.into(), found).into());
             t.close(key, place, Slot::Type(ty), place);
         }
         t.depth -= 1;

@@ -2,14 +2,14 @@
 //! `KIT_VERSION` (the app version), `KIT_VERSIONS` (several, comma separated, each of which also
 //! offers the greeter `version`, which greets with its number), `KIT_TEST=1` (test mode: print the
 //! reattach configuration, serve until stdin ends), `KIT_COOKIE` (`key=value`, the cookie it
-//! expects) and `KIT_IGNORE_QUIT=1` (stay alive when asked to quit). Of its own it takes
+//! expects), `KIT_TLS` (a directory with certificates) and `KIT_IGNORE_QUIT=1` (stay alive when asked to quit). Of its own it takes
 //! `KIT_LISTEN` (a TCP address).
 
 use plugwire::connection::PluginSet;
 use plugwire::handshake::HandshakeConfig;
 use plugwire::plugin::{HclogLayer, ServeConfig, ServeTestConfig, serve, serve_test};
 use plugwire::rpc::Service;
-use plugwire_interop::{HANDSHAKE, KIT, service};
+use plugwire_interop::{HANDSHAKE, KIT, service, tls};
 use tokio::io::AsyncReadExt;
 use tracing_subscriber::filter::LevelFilter;
 use tracing_subscriber::prelude::*;
@@ -68,6 +68,9 @@ async fn main() {
     if let Ok(address) = std::env::var("KIT_LISTEN") {
         let address: std::net::SocketAddr = address.parse().expect("KIT_LISTEN is an address");
         config = config.listen_tcp(address);
+    }
+    if let Some(directory) = std::env::var_os("KIT_TLS") {
+        config = config.tls(tls::plugin(directory.as_ref()));
     }
     if std::env::var_os("KIT_TEST").is_some() {
         return test_mode(config).await;

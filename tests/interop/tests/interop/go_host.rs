@@ -3,9 +3,11 @@
 use std::process::Stdio;
 use std::time::Duration;
 
+use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::process::Command;
 
 use crate::go;
+use crate::pki::Pki;
 
 /// Runs one case and expects it to pass.
 pub async fn run(case: &str, options: &[&str], limit: Duration) {
@@ -15,14 +17,8 @@ pub async fn run(case: &str, options: &[&str], limit: Duration) {
     passes(host, case, limit).await;
 }
 
-/// Runs the other host, which knows the plugins of `shapes`.
-async fn run_shape(case: &str) {
-    let mut host = Command::new(go::program("shapehost"));
-    host.args(["-plugin", env!("CARGO_BIN_EXE_shape-plugin"), "-case", case]);
-    passes(host, case, Duration::from_secs(90)).await;
-}
-
-async fn passes(mut host: Command, case: &str, limit: Duration) {
+/// Runs a host that knows one case to run, and expects it to pass.
+pub async fn passes(mut host: Command, case: &str, limit: Duration) {
     host.stdin(Stdio::null()).kill_on_drop(true);
     let output = tokio::time::timeout(limit, host.output())
         .await
@@ -43,36 +39,20 @@ async fn passes(mut host: Command, case: &str, limit: Duration) {
 }
 
 macro_rules! go_host_cases {
-    ($run:expr; $($name:ident),* $(,)?) => {
+    ($options:expr, $($name:ident),* $(,)?) => {
         $(
             #[tokio::test]
             async fn $name() {
                 if go::present() {
-                    $run(stringify!($name)).await;
+                    run(stringify!($name), &$options, Duration::from_secs(90)).await;
                 }
             }
         )*
     };
 }
 
-async fn run_kit(case: &str) {
-    run(case, &[], Duration::from_secs(90)).await;
-}
-
 go_host_cases! {
-    run_shape;
-    shape_greeter,
-    shape_kv,
-    shape_counter,
-    shape_streams,
-    shape_returned_interface,
-    shape_kept_interface,
-    shape_other_service,
-    shape_letters_and_empty,
-}
-
-go_host_cases! {
-    run_kit;
+    [],
     greet,
     describe,
     server_error,
@@ -105,4 +85,78 @@ go_host_cases! {
     plugin_panic,
     stray_stream,
     ping,
+}
+
+/// The same, by AutoMTLS.
+mod auto_mtls {
+    use super::*;
+
+    go_host_cases! {
+        ["-automtls"],
+        greet,
+        describe,
+        callback,
+        nested,
+        reader64,
+        writer64,
+        bigwrite_to_host,
+        streams600_accept,
+        stdio,
+        log_record,
+        kill,
+        kill_ignoring_quit,
+        plugin_crash,
+        plugin_panic,
+        strangers,
+    }
+}
+
+/// The same, with certificates that both sides were given.
+#[tokio::test]
+async fn configured_tls() {
+    if !go::present() {
+        return;
+    }
+    let pki = Pki::new();
+    let directory = pki.path().to_str().unwrap();
+    let limit = Duration::from_secs(90);
+    // A second client, too, which AutoMTLS would not admit.
+    for case in [
+        "greet",
+        "callback",
+        "stdio",
+        "reattach",
+        "strangers",
+        "kill",
+    ] {
+        for version in ["1.2", "1.3"] {
+            run(case, &["-tls", directory, "-tls-max", version], limit).await;
+        }
+    }
+}
+
+/// A plugin on TCP, in test mode.
+#[tokio::test]
+async fn configured_tls_over_tcp() {
+    if !go::present() {
+        return;
+    }
+    let pki = Pki::new();
+    let mut plugin = Command::new(env!("CARGO_BIN_EXE_kit-plugin"));
+    plugin
+        .env("KIT_TEST", "1")
+        .env("KIT_LISTEN", "0.0.0.0:0")
+        .env("KIT_TLS", pki.path())
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .kill_on_drop(true);
+    let mut plugin = plugin.spawn().unwrap();
+    let mut lines = BufReader::new(plugin.stdout.take().unwrap()).lines();
+    let json = lines.next_line().await.unwrap().expect("a line");
+    assert!(json.contains("tcp"), "{json}");
+    let directory = pki.path().to_str().unwrap();
+    let options = ["-tls", directory, "-reattach", &json];
+    run("reattach_json", &options, Duration::from_secs(60)).await;
+    drop(plugin.stdin.take());
+    assert!(plugin.wait().await.unwrap().success());
 }

@@ -60,7 +60,7 @@ pub async fn pairs_of_every_type_arrive(peer: Peer) {
     let mut expected = json!({
         "error": "disk full", "ok": true, "ratio": 0.5, "request": 7, "user": "Ada",
     });
-    if peer == Peer::Rust {
+    if peer.is_rust() {
         expected["spans"] = json!(["serve", "handle"]);
     }
     assert_eq!(serde_json::Value::Object(record.fields), expected);

@@ -1,11 +1,14 @@
 //! The kit's tests: a Rust host with the Rust plugin and with Go's, and Go's host with the Rust
 //! plugin.
 //!
-//! Every case of `cases` runs twice, as `rust_plugin::NAME` and `go_plugin::NAME`; `go_host` runs
+//! Every case of `cases` runs against both plugins, as `rust_plugin::NAME` and `go_plugin::NAME`, and
+//! some by AutoMTLS, too; `go_host` runs
 //! the cases of `go/cmd/kithost` against the Rust plugin.
 
 mod broker_cases;
 mod call_cases;
+mod certificate_cases;
+mod compatibility;
 mod examples;
 mod go;
 mod go_host;
@@ -18,31 +21,37 @@ mod msgpack_cases;
 mod msgpack_service;
 mod msgpack_types;
 mod peer;
+mod pki;
 mod reattach_cases;
 mod shape_cases;
+mod shape_host;
 mod stdio_cases;
 mod stream_cases;
 mod terminal_cases;
+mod tls_cases;
 mod version_cases;
 
 /// Runs a case against both plugins.
 macro_rules! cases {
-    ($($module:ident::$name:ident),* $(,)?) => {
-        mod rust_plugin {
+    (
+        $rust_plugin:ident($rust:ident), $go_plugin:ident($go:ident):
+        $($module:ident::$name:ident),* $(,)?
+    ) => {
+        mod $rust_plugin {
             $(
                 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
                 async fn $name() {
-                    crate::$module::$name(crate::peer::Peer::Rust).await;
+                    crate::$module::$name(crate::peer::Peer::$rust).await;
                 }
             )*
         }
 
-        mod go_plugin {
+        mod $go_plugin {
             $(
                 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
                 async fn $name() {
                     if crate::go::present() {
-                        crate::$module::$name(crate::peer::Peer::Go).await;
+                        crate::$module::$name(crate::peer::Peer::$go).await;
                     }
                 }
             )*
@@ -51,6 +60,7 @@ macro_rules! cases {
 }
 
 cases! {
+    rust_plugin(Rust), go_plugin(Go):
     call_cases::greet,
     call_cases::struct_argument_and_reply,
     call_cases::server_error,
@@ -101,6 +111,17 @@ cases! {
     version_cases::the_highest_shared_version_is_served,
     version_cases::no_shared_version_is_reported_with_the_plugins_lowest,
     version_cases::a_host_without_a_list_gets_the_lowest,
+    tls_cases::configured_tls_admits_the_right_hosts_and_no_strangers,
+    tls_cases::a_plugin_of_another_authority_or_name_is_refused,
+    tls_cases::a_configured_plugin_does_not_do_auto_mtls,
+    tls_cases::a_plugin_without_tls_does_not_answer_a_host_with_it,
+    tls_cases::a_detached_plugin_is_taken_over_by_configured_tls,
+    tls_cases::a_silent_connection_keeps_nobody_out,
+    certificate_cases::a_certificate_cut_short_or_garbled_is_named,
+    certificate_cases::a_plugin_without_a_certificate_is_refused,
+    certificate_cases::a_plugin_with_another_s_certificate_is_refused,
+    certificate_cases::a_certificate_that_nobody_asked_for_is_refused,
+    certificate_cases::a_certificate_in_the_environment_from_elsewhere_is_reported,
     shape_cases::no_argument,
     shape_cases::a_map_of_arguments_and_an_interface_as_reply,
     shape_cases::a_helper_that_the_plugin_calls,
@@ -111,4 +132,27 @@ cases! {
     shape_cases::lettered_fields_and_an_empty_struct,
     shape_cases::a_default_body_stands_in_for_a_missing_method,
     shape_cases::an_interface_of_one_plugin_is_handed_to_another,
+}
+
+// By AutoMTLS. What has nothing to do with the connection is not run again.
+cases! {
+    rust_plugin_by_auto_mtls(RustByMtls), go_plugin_by_auto_mtls(GoByMtls):
+    call_cases::greet,
+    call_cases::struct_argument_and_reply,
+    call_cases::missing_method_and_the_plugin_lives_on,
+    call_cases::ten_thousand_calls_64_at_a_time,
+    broker_cases::the_plugin_calls_an_interface_of_the_host,
+    broker_cases::both_nested_in_one_call,
+    stream_cases::a_reader_of_64_mib_while_calls_go_on,
+    stream_cases::a_writer_of_64_mib_while_calls_go_on,
+    stream_cases::large_single_writes_arrive,
+    stream_cases::six_hundred_streams_dialed_by_the_host,
+    stdio_cases::output_arrives_in_order_and_whole,
+    stdio_cases::output_right_before_the_kill_arrives,
+    log_cases::a_crash_arrives_as_errors,
+    lifecycle_cases::kill_leaves_no_process_and_no_socket,
+    lifecycle_cases::a_plugin_that_ignores_quit_is_killed,
+    lifecycle_cases::dropping_the_client_ends_the_process,
+    lifecycle_cases::a_plugin_that_dies_fails_every_pending_call,
+    tls_cases::by_auto_mtls_strangers_are_refused_and_the_host_is_served,
 }

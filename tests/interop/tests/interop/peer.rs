@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::process::Command;
 use std::time::Duration;
 
-use plugwire::host::{Client, ClientConfig};
+use plugwire::host::{Client, ClientConfig, Tls};
 use plugwire::rpc;
 use plugwire_interop::{HANDSHAKE, KIT};
 
@@ -19,22 +19,33 @@ pub async fn within<F: Future>(future: F) -> F::Output {
         .expect("within the deadline")
 }
 
+/// A plugin, and what the tests' hosts speak with it.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Peer {
     Rust,
     Go,
+    RustByMtls,
+    GoByMtls,
 }
 
 impl Peer {
+    pub fn is_rust(self) -> bool {
+        matches!(self, Peer::Rust | Peer::RustByMtls)
+    }
+
     pub fn path(self) -> PathBuf {
-        match self {
-            Peer::Rust => env!("CARGO_BIN_EXE_kit-plugin").into(),
-            Peer::Go => go::program("kitplugin"),
+        match self.is_rust() {
+            true => env!("CARGO_BIN_EXE_kit-plugin").into(),
+            false => go::program("kitplugin"),
         }
     }
 
     pub fn config(self) -> ClientConfig {
-        ClientConfig::new(HANDSHAKE, Command::new(self.path()))
+        let config = ClientConfig::new(HANDSHAKE, Command::new(self.path()));
+        match self {
+            Peer::Rust | Peer::Go => config,
+            Peer::RustByMtls | Peer::GoByMtls => config.tls(Tls::AutoMtls),
+        }
     }
 
     pub async fn launch(self) -> Client {
@@ -53,9 +64,9 @@ impl Peer {
     }
 
     pub fn greeting(self) -> &'static str {
-        match self {
-            Peer::Rust => "Hello from Rust!",
-            Peer::Go => "Hello from Go!",
+        match self.is_rust() {
+            true => "Hello from Rust!",
+            false => "Hello from Go!",
         }
     }
 }

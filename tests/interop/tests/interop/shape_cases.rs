@@ -14,9 +14,9 @@ use crate::go;
 use crate::peer::{Peer, within};
 
 async fn launch(peer: Peer) -> Client {
-    let command = match peer {
-        Peer::Rust => Command::new(env!("CARGO_BIN_EXE_shape-plugin")),
-        Peer::Go => Command::new(go::program("shapeplugin")),
+    let command = match peer.is_rust() {
+        true => Command::new(env!("CARGO_BIN_EXE_shape-plugin")),
+        false => Command::new(go::program("shapeplugin")),
     };
     let config = ClientConfig::new(shapes::HANDSHAKE, command);
     within(Client::launch(config)).await.expect("it starts")
@@ -188,9 +188,9 @@ pub async fn a_default_body_stands_in_for_a_missing_method(peer: Peer) {
     assert_eq!(within(counter.negated("a".into())).await.unwrap(), -6);
     let rpc = Remote::rpc_client(&counter);
     let asked = within(rpc.call::<_, i64>("Plugin.Negated", "a")).await;
-    match peer {
-        Peer::Rust => assert_eq!(asked.unwrap(), -6),
-        Peer::Go => assert!(asked.unwrap_err().is_method_not_found()),
+    match peer.is_rust() {
+        true => assert_eq!(asked.unwrap(), -6),
+        false => assert!(asked.unwrap_err().is_method_not_found()),
     }
     client.kill().await;
 }

@@ -75,7 +75,7 @@ pub async fn output_right_before_the_kill_arrives(peer: Peer) {
     let (_, out, err) =
         within(async { tokio::join!(print_and_kill, read(&mut out), read(&mut err)) }).await;
     let expected = (printed("out", LINES, WIDTH), printed("err", LINES, WIDTH));
-    if peer == Peer::Rust {
+    if peer.is_rust() {
         assert!(out == expected.0, "{} of {}", out.len(), expected.0.len());
         assert!(err == expected.1, "{} of {}", err.len(), expected.1.len());
     }

@@ -10,9 +10,10 @@ type testCase struct {
 	shows string
 }
 
-// apart are the cases that another program has its part in.
+// apart are the cases that another program has its part in, or that take TLS.
 var apart = []testCase{
 	{name: "reattach_json", run: reattachJSON, shows: "a plugin in test mode is found by JSON, and not killed"},
+	{name: "strangers", run: strangers, shows: "with TLS, nobody but the host is served"},
 	{name: "abandon", run: abandon, shows: "nothing yet: it starts a plugin and waits to be killed"},
 }
 

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
@@ -25,6 +26,8 @@ type env struct {
 	plugin   string
 	hold     time.Duration
 	reattach string
+	autoMTLS bool
+	tls      *tls.Config
 	verbose  bool
 
 	mu       sync.Mutex
@@ -100,6 +103,8 @@ func (e *env) launch(change func(*plugin.ClientConfig)) *session {
 		Stderr:          s.log,
 		Logger:          hclog.New(logging),
 		StartTimeout:    20 * time.Second,
+		AutoMTLS:        e.autoMTLS,
+		TLSConfig:       e.tls,
 	}
 	if change != nil {
 		change(config)

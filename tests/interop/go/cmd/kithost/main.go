@@ -1,7 +1,8 @@
 // Command kithost is a host on the real go-plugin that runs cases against any
 // kit plugin, in Go or in Rust, and checks the answers itself.
 //
-//	kithost -plugin PATH [-case NAME[,NAME...]|all] [-seconds N] [-reattach JSON] [-v]
+//	kithost -plugin PATH [-case NAME[,NAME...]|all] [-seconds N] [-reattach JSON]
+//		[-automtls | -tls DIR] [-tls-max 1.2] [-v]
 //	kithost -list
 //
 // It prints one JSON line for each case. The exit status is 0 when all passed,
@@ -9,6 +10,7 @@
 package main
 
 import (
+	"crypto/tls"
 	"encoding/json"
 	"flag"
 	"fmt"
@@ -16,6 +18,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"plugwire.test/interop/internal/kit"
 )
 
 // outcome is the JSON line of a case.
@@ -33,6 +37,9 @@ func run() int {
 	names := flag.String("case", "all", "cases to run, separated by commas")
 	seconds := flag.Int("seconds", 80, "how long longlived keeps its streams open")
 	reattach := flag.String("reattach", "", "for reattach_json: how to reach the plugin, as `JSON`")
+	autoMTLS := flag.Bool("automtls", false, "launch plugins with AutoMTLS")
+	tlsDir := flag.String("tls", "", "configure TLS, the plugin's too, with the certificates in `dir`")
+	tlsMax := flag.String("tls-max", "1.3", "with -tls: the highest `version` of TLS")
 	verbose := flag.Bool("v", false, "show go-plugin's log on stderr")
 	list := flag.Bool("list", false, "list the cases and what they show")
 	flag.Parse()
@@ -52,6 +59,14 @@ func run() int {
 		return 2
 	}
 
+	var config *tls.Config
+	if *tlsDir != "" {
+		if config, err = hostTLS(*tlsDir, *tlsMax); err != nil {
+			fmt.Fprintln(os.Stderr, "kithost: -tls:", err)
+			return 2
+		}
+	}
+
 	// Crashed and killed plugins leave their sockets behind. They go with this.
 	tmp, err := os.MkdirTemp("", "kit")
 	if err != nil {
@@ -63,7 +78,8 @@ func run() int {
 
 	status := 0
 	for _, c := range chosen {
-		e := &env{plugin: *path, hold: time.Duration(*seconds) * time.Second, reattach: *reattach, verbose: *verbose}
+		e := &env{plugin: *path, hold: time.Duration(*seconds) * time.Second, reattach: *reattach,
+			autoMTLS: *autoMTLS, tls: config, verbose: *verbose}
 		o := outcome{Case: c.name}
 		if o.Detail, err = e.run(c); err != nil {
 			o.Detail, o.Error = "", err.Error()
@@ -75,6 +91,23 @@ func run() int {
 		out.Encode(o)
 	}
 	return status
+}
+
+// hostTLS is the configuration of this host, and tells kit plugins of theirs.
+func hostTLS(dir, highest string) (*tls.Config, error) {
+	config, err := kit.HostTLS(dir)
+	if err != nil {
+		return nil, err
+	}
+	switch highest {
+	case "1.2":
+		config.MaxVersion = tls.VersionTLS12
+	case "1.3":
+	default:
+		return nil, fmt.Errorf("no version %q", highest)
+	}
+	os.Setenv("KIT_TLS", dir)
+	return config, nil
 }
 
 func choose(names string) ([]testCase, error) {

@@ -9,11 +9,13 @@
 //	KIT_COOKIE=key=value   expect another magic cookie
 //	KIT_TEST=1             test mode: print the reattach configuration, serve until
 //	                       stdin ends
+//	KIT_TLS=DIR            speak TLS with the certificates in this directory
 //	KIT_IGNORE_QUIT=1      stay alive after the host has asked it to quit
 package main
 
 import (
 	"context"
+	"crypto/tls"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -48,6 +50,9 @@ func main() {
 		}
 	} else {
 		config.Plugins = plugins()
+	}
+	if dir, ok := os.LookupEnv("KIT_TLS"); ok {
+		config.TLSProvider = func() (*tls.Config, error) { return kit.PluginTLS(dir) }
 	}
 	if os.Getenv("KIT_TEST") == "1" {
 		serveTest(config)

@@ -1,0 +1,220 @@
+//! plugwire, to a plugin in Rust or in Go.
+
+use std::process::Command;
+use std::sync::Arc;
+
+use plugwire::broker::MuxBroker;
+use plugwire::connection::PluginSet;
+use plugwire::handshake::HandshakeConfig;
+use plugwire::host::{Client, ClientConfig};
+use plugwire::plugin::{ServeConfig, serve};
+use plugwire::rpc::{self, Service};
+
+use crate::pattern::Pattern;
+use crate::peer::{Error, Peer, Result, Setup, TEXT, same};
+use crate::plugin_state::PluginState;
+use crate::types::*;
+
+const HANDSHAKE: HandshakeConfig = HandshakeConfig::new(1, "VERSUS_PLUGIN", "versus");
+
+#[derive(Clone)]
+pub struct Host {
+    client: Arc<Client>,
+    bench: rpc::Client,
+}
+
+impl Peer for Host {
+    async fn launch(setup: &Setup) -> Result<Self> {
+        let mut command = Command::new(&setup.plugin);
+        command.args(&setup.args);
+        let client = Client::launch(ClientConfig::new(HANDSHAKE, command)).await?;
+        let bench = client.dispense_client("bench").await?;
+        Ok(Self {
+            client: Arc::new(client),
+            bench,
+        })
+    }
+
+    async fn kill(self) {
+        self.client.kill().await;
+    }
+
+    fn plugin_pid(&self) -> u32 {
+        self.client.pid()
+    }
+
+    async fn echo(&self, text: &str) -> Result<()> {
+        let reply: String = self.bench.call("Plugin.Echo", text).await?;
+        same(&reply, text)
+    }
+
+    async fn echo_user(&self, user: &User) -> Result<User> {
+        Ok(self.bench.call("Plugin.EchoUser", user).await?)
+    }
+
+    async fn dispense(&self) -> Result<()> {
+        self.client.dispense_client("bench").await?.close();
+        Ok(())
+    }
+
+    async fn callback(&self) -> Result<()> {
+        let broker = self.client.broker();
+        let id = broker.next_id();
+        let log = Service::new().method("Log", |line: String| async move { Ok::<_, String>(line) });
+        let accepting = broker.clone();
+        tokio::spawn(async move { accepting.accept_and_serve(id, log).await });
+        let reply: String = self.bench.call("Plugin.Callback", &id).await?;
+        same(&reply, TEXT)
+    }
+
+    async fn reader(&self, bytes: u64) -> Result<Digest> {
+        let broker = self.client.broker();
+        let id = broker.next_id();
+        let send = async { Ok(Pattern::write_to(bytes, broker.accept(id).await?).await?) };
+        let call = async { Ok::<_, Error>(self.bench.call("Plugin.Read", &id).await?) };
+        let (_, read) = tokio::try_join!(send, call)?;
+        Ok(read)
+    }
+
+    async fn writer(&self, bytes: u64) -> Result<Digest> {
+        let broker = self.client.broker();
+        let args = WriteArgs {
+            id: broker.next_id(),
+            bytes,
+        };
+        let receive = async { Ok(Digest::of(broker.accept(args.id).await?).await?) };
+        let call = async { Ok::<Digest, Error>(self.bench.call("Plugin.Write", &args).await?) };
+        let (read, _) = tokio::try_join!(receive, call)?;
+        Ok(read)
+    }
+
+    async fn hold_stream(&self) -> Result<Box<dyn Send>> {
+        let broker = self.client.broker();
+        let id = broker.next_id();
+        let accept = async { Ok(broker.accept(id).await?) };
+        let call = async { Ok::<u32, Error>(self.bench.call("Plugin.Hold", &id).await?) };
+        let (stream, _) = tokio::try_join!(accept, call)?;
+        Ok(Box::new(stream))
+    }
+
+    async fn wait(&self, number: u64) -> Result<u64> {
+        Ok(self.bench.call("Plugin.Wait", &number).await?)
+    }
+
+    async fn waiting(&self) -> Result<u64> {
+        Ok(self.bench.call("Plugin.Waiting", &0_u64).await?)
+    }
+
+    async fn release(&self) -> Result<()> {
+        let _: u64 = self.bench.call("Plugin.Release", &0_u64).await?;
+        Ok(())
+    }
+
+    async fn settle(&self) -> Result<()> {
+        let _: u64 = self.bench.call("Plugin.Settle", &0_u64).await?;
+        Ok(())
+    }
+
+    async fn on_load(&self, args: &OnLoadArgs) -> Result<OnLoadReply> {
+        Ok(self.bench.call("Plugin.OnLoad", args).await?)
+    }
+
+    async fn get_user(&self, args: &GetUserArgs) -> Result<UserReply> {
+        Ok(self.bench.call("Plugin.GetUser", args).await?)
+    }
+
+    async fn get_user_by_claim(&self, args: &ClaimArgs) -> Result<UserReply> {
+        Ok(self.bench.call("Plugin.GetUserByClaim", args).await?)
+    }
+
+    async fn get_user_groups(&self, args: &GetUserArgs) -> Result<GroupsReply> {
+        Ok(self.bench.call("Plugin.GetUserGroups", args).await?)
+    }
+
+    async fn find_user(&self, args: &FindArgs) -> Result<FindReply> {
+        Ok(self.bench.call("Plugin.FindUser", args).await?)
+    }
+}
+
+pub async fn plugin() -> Result<()> {
+    let state = PluginState::default();
+    let plugins = PluginSet::new().register_service("bench", move |broker| Ok(service(&state, broker)));
+    serve(ServeConfig::new(HANDSHAKE, plugins)).await;
+    Ok(())
+}
+
+/// A method that answers at once.
+macro_rules! method {
+    ($state:expr, $method:ident) => {{
+        let state = $state.clone();
+        move |args| {
+            let reply = state.$method(args);
+            async move { reply }
+        }
+    }};
+}
+
+/// A method that uses the broker.
+fn brokered<A, R>(
+    broker: &MuxBroker,
+    method: fn(MuxBroker, A) -> R,
+) -> impl Fn(A) -> R + Send + Sync + 'static
+where
+    A: 'static,
+    R: 'static,
+{
+    let broker = broker.clone();
+    move |args| method(broker.clone(), args)
+}
+
+fn service(state: &PluginState, broker: MuxBroker) -> Service {
+    let (waits, asked, releases) = (state.clone(), state.clone(), state.clone());
+    let (finds, holds, dials) = (state.clone(), state.clone(), broker.clone());
+    Service::new()
+        .method("Echo", |text: String| async move { Ok::<_, Error>(text) })
+        .method("EchoUser", |user: User| async move { Ok::<_, Error>(user) })
+        .method("Callback", brokered(&broker, callback))
+        .method("Read", brokered(&broker, read))
+        .method("Write", brokered(&broker, write))
+        .method("Hold", move |id: u32| {
+            let (state, broker) = (holds.clone(), dials.clone());
+            async move {
+                state.hold(broker.dial(id).await?);
+                Ok::<_, Error>(id)
+            }
+        })
+        .method("Wait", move |number: u64| {
+            let state = waits.clone();
+            async move { Ok::<_, Error>(state.wait(number).await) }
+        })
+        .method("Waiting", move |_: u64| {
+            let waiting = asked.waiting();
+            async move { Ok::<_, Error>(waiting) }
+        })
+        .method("Release", move |_: u64| {
+            releases.release();
+            async { Ok::<_, Error>(0_u64) }
+        })
+        .method("Settle", |_: u64| async { Ok::<_, Error>(0_u64) })
+        .method("OnLoad", method!(state, on_load))
+        .method("GetUser", method!(state, get_user))
+        .method("GetUserByClaim", method!(state, get_user_by_claim))
+        .method("GetUserGroups", method!(state, get_user_groups))
+        .method("FindUser", move |args: FindArgs| {
+            let reply = finds.find_user(args);
+            async move { Ok::<_, Error>(reply) }
+        })
+}
+
+async fn callback(broker: MuxBroker, id: u32) -> Result<String> {
+    let log = broker.dial_client(id).await?;
+    Ok(log.call("Plugin.Log", TEXT).await?)
+}
+
+async fn read(broker: MuxBroker, id: u32) -> Result<Digest> {
+    Ok(Digest::of(broker.dial(id).await?).await?)
+}
+
+async fn write(broker: MuxBroker, args: WriteArgs) -> Result<Digest> {
+    Ok(Pattern::write_to(args.bytes, broker.dial(args.id).await?).await?)
+}

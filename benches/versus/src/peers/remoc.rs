@@ -1,0 +1,284 @@
+//! remoc over a unix socket: calls through a remote trait, callbacks by handing over a client of
+//! another one, streams by handing over the end of a binary channel.
+
+use std::sync::Arc;
+
+use bytes::{Buf, Bytes};
+use remoc::prelude::*;
+use remoc::rch::bin;
+use remoc::rtc::CallError;
+use tokio::net::{UnixListener, UnixStream};
+use tokio::sync::Mutex;
+
+use crate::pattern::Pattern;
+use crate::peer::{Error, Peer, Result, Setup, TEXT, same};
+use crate::plugin_state::PluginState;
+use crate::process::{OwnPlugin, socket_path};
+use crate::types::*;
+
+type Called<T> = std::result::Result<T, Failed>;
+
+/// A call or what it did failed.
+#[derive(Debug, serde::Serialize, serde::Deserialize)]
+pub struct Failed(String);
+
+impl From<CallError> for Failed {
+    fn from(error: CallError) -> Self {
+        Failed(error.to_string())
+    }
+}
+
+impl From<Failed> for Error {
+    fn from(failed: Failed) -> Self {
+        failed.0.into()
+    }
+}
+
+fn failed(error: impl std::fmt::Display) -> Failed {
+    Failed(error.to_string())
+}
+
+#[rtc::remote(server(Shared))]
+pub trait Log {
+    async fn log(&self, line: String) -> Called<String>;
+}
+
+#[rtc::remote(server(Shared))]
+pub trait Bench {
+    async fn echo(&self, text: String) -> Called<String>;
+    async fn echo_user(&self, user: User) -> Called<User>;
+    async fn callback(&self, log: LogClient) -> Called<String>;
+    async fn read(&self, from: bin::Receiver) -> Called<Digest>;
+    async fn write(&self, to: bin::Sender, bytes: u64) -> Called<Digest>;
+    async fn hold(&self, stream: bin::Receiver) -> Called<()>;
+    async fn wait(&self, number: u64) -> Called<u64>;
+    async fn waiting(&self) -> Called<u64>;
+    async fn release(&self) -> Called<()>;
+    async fn on_load(&self, args: OnLoadArgs) -> Called<OnLoadReply>;
+    async fn get_user(&self, args: GetUserArgs) -> Called<UserReply>;
+    async fn get_user_by_claim(&self, args: ClaimArgs) -> Called<UserReply>;
+    async fn get_user_groups(&self, args: GetUserArgs) -> Called<GroupsReply>;
+    async fn find_user(&self, args: FindArgs) -> Called<FindReply>;
+}
+
+/// remoc's defaults, but for the number of channels, which would end the rows of 10,000.
+fn config() -> remoc::Cfg {
+    remoc::Cfg {
+        max_ports: 1 << 16,
+        ..remoc::Cfg::default()
+    }
+}
+
+#[derive(Clone)]
+pub struct Host {
+    plugin: Arc<Mutex<Option<OwnPlugin>>>,
+    pid: u32,
+    bench: BenchClient,
+}
+
+async fn write_to(bytes: u64, to: bin::Sender) -> Called<Digest> {
+    let mut to = to.into_inner().await.map_err(failed)?;
+    let mut pattern = Pattern::new(bytes);
+    let mut digest = Digest::default();
+    loop {
+        match pattern.next_block() {
+            [] => return Ok(digest),
+            block => {
+                digest.update(block);
+                to.send(Bytes::copy_from_slice(block))
+                    .await
+                    .map_err(failed)?;
+            }
+        }
+    }
+}
+
+async fn digest_of(from: bin::Receiver) -> Called<Digest> {
+    let mut from = from.into_inner().await.map_err(failed)?;
+    let mut digest = Digest::default();
+    while let Some(mut data) = from.recv().await.map_err(failed)? {
+        while data.has_remaining() {
+            let chunk = data.chunk();
+            let len = chunk.len();
+            digest.update(chunk);
+            data.advance(len);
+        }
+    }
+    Ok(digest)
+}
+
+impl Peer for Host {
+    async fn launch(setup: &Setup) -> Result<Self> {
+        let plugin = OwnPlugin::launch(setup).await?;
+        let (read, write) = UnixStream::connect(&plugin.socket).await?.into_split();
+        let bench: BenchClient = remoc::Connect::io(config(), read, write).consume().await?;
+        Ok(Self {
+            pid: plugin.pid,
+            plugin: Arc::new(Mutex::new(Some(plugin))),
+            bench,
+        })
+    }
+
+    async fn kill(self) {
+        if let Some(plugin) = self.plugin.lock().await.take() {
+            plugin.kill().await;
+        }
+    }
+
+    fn plugin_pid(&self) -> u32 {
+        self.pid
+    }
+
+    async fn echo(&self, text: &str) -> Result<()> {
+        same(&self.bench.echo(text.to_owned()).await?, text)
+    }
+
+    async fn echo_user(&self, user: &User) -> Result<User> {
+        Ok(self.bench.echo_user(user.clone()).await?)
+    }
+
+    async fn callback(&self) -> Result<()> {
+        let (server, log) = LogServerShared::<_, remoc::codec::Default>::new(Arc::new(Lines));
+        tokio::spawn(server.serve());
+        same(&self.bench.callback(log).await?, TEXT)
+    }
+
+    async fn reader(&self, bytes: u64) -> Result<Digest> {
+        let (sender, receiver) = bin::channel();
+        let (_, read) = tokio::try_join!(write_to(bytes, sender), self.bench.read(receiver))?;
+        Ok(read)
+    }
+
+    async fn writer(&self, bytes: u64) -> Result<Digest> {
+        let (sender, receiver) = bin::channel();
+        let (read, _) = tokio::try_join!(digest_of(receiver), self.bench.write(sender, bytes))?;
+        Ok(read)
+    }
+
+    async fn hold_stream(&self) -> Result<Box<dyn Send>> {
+        let (sender, receiver) = bin::channel();
+        let connect = async { sender.into_inner().await.map_err(failed) };
+        let (sender, ()) = tokio::try_join!(connect, self.bench.hold(receiver))?;
+        Ok(Box::new(sender))
+    }
+
+    async fn wait(&self, number: u64) -> Result<u64> {
+        Ok(self.bench.wait(number).await?)
+    }
+
+    async fn waiting(&self) -> Result<u64> {
+        Ok(self.bench.waiting().await?)
+    }
+
+    async fn release(&self) -> Result<()> {
+        Ok(self.bench.release().await?)
+    }
+
+    async fn on_load(&self, args: &OnLoadArgs) -> Result<OnLoadReply> {
+        Ok(self.bench.on_load(args.clone()).await?)
+    }
+
+    async fn get_user(&self, args: &GetUserArgs) -> Result<UserReply> {
+        Ok(self.bench.get_user(args.clone()).await?)
+    }
+
+    async fn get_user_by_claim(&self, args: &ClaimArgs) -> Result<UserReply> {
+        Ok(self.bench.get_user_by_claim(args.clone()).await?)
+    }
+
+    async fn get_user_groups(&self, args: &GetUserArgs) -> Result<GroupsReply> {
+        Ok(self.bench.get_user_groups(args.clone()).await?)
+    }
+
+    async fn find_user(&self, args: &FindArgs) -> Result<FindReply> {
+        Ok(self.bench.find_user(args.clone()).await?)
+    }
+}
+
+struct Lines;
+
+impl Log for Lines {
+    async fn log(&self, line: String) -> Called<String> {
+        Ok(line)
+    }
+}
+
+struct Served(PluginState);
+
+impl Bench for Served {
+    async fn echo(&self, text: String) -> Called<String> {
+        Ok(text)
+    }
+
+    async fn echo_user(&self, user: User) -> Called<User> {
+        Ok(user)
+    }
+
+    async fn callback(&self, log: LogClient) -> Called<String> {
+        log.log(TEXT.to_owned()).await
+    }
+
+    async fn read(&self, from: bin::Receiver) -> Called<Digest> {
+        digest_of(from).await
+    }
+
+    async fn write(&self, to: bin::Sender, bytes: u64) -> Called<Digest> {
+        write_to(bytes, to).await
+    }
+
+    async fn hold(&self, stream: bin::Receiver) -> Called<()> {
+        self.0.hold(stream.into_inner().await.map_err(failed)?);
+        Ok(())
+    }
+
+    async fn wait(&self, number: u64) -> Called<u64> {
+        Ok(self.0.wait(number).await)
+    }
+
+    async fn waiting(&self) -> Called<u64> {
+        Ok(self.0.waiting())
+    }
+
+    async fn release(&self) -> Called<()> {
+        self.0.release();
+        Ok(())
+    }
+
+    async fn on_load(&self, args: OnLoadArgs) -> Called<OnLoadReply> {
+        self.0.on_load(args).map_err(Failed)
+    }
+
+    async fn get_user(&self, args: GetUserArgs) -> Called<UserReply> {
+        self.0.get_user(args).map_err(Failed)
+    }
+
+    async fn get_user_by_claim(&self, args: ClaimArgs) -> Called<UserReply> {
+        self.0.get_user_by_claim(args).map_err(Failed)
+    }
+
+    async fn get_user_groups(&self, args: GetUserArgs) -> Called<GroupsReply> {
+        self.0.get_user_groups(args).map_err(Failed)
+    }
+
+    async fn find_user(&self, args: FindArgs) -> Called<FindReply> {
+        Ok(self.0.find_user(args))
+    }
+}
+
+pub async fn plugin() -> Result<()> {
+    let socket = socket_path()?;
+    let listener = UnixListener::bind(&socket)?;
+    println!("{}", socket.display());
+    let served = Arc::new(Served(PluginState::default()));
+    loop {
+        let (read, write) = listener.accept().await?.0.into_split();
+        let (mut server, client) =
+            BenchServerShared::<_, remoc::codec::Default>::new(served.clone());
+        // The default is 32 calls at once, too few for the idle rows.
+        server.set_parallelism(1 << 16);
+        tokio::spawn(server.serve());
+        remoc::Connect::io(config(), read, write)
+            .provide(client)
+            .await?;
+    }
+}

@@ -1,0 +1,68 @@
+//! Processes: the plugins of the contenders that do not launch any themselves, and the watch that
+//! ends a plugin whose host is gone, and a host whose driver is.
+
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+use std::thread;
+use std::time::Duration;
+
+use rustix::process::getppid;
+use tempfile::TempDir;
+use tokio::io::{AsyncBufReadExt, BufReader};
+use tokio::process::{Child, Command};
+
+use crate::peer::{Result, Setup};
+
+/// A plugin started by the least there is: it prints the path of its socket and serves it.
+pub struct OwnPlugin {
+    child: Child,
+    pub socket: PathBuf,
+    pub pid: u32,
+}
+
+impl OwnPlugin {
+    pub async fn launch(setup: &Setup) -> Result<Self> {
+        let mut child = Command::new(&setup.plugin)
+            .args(&setup.args)
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .kill_on_drop(true)
+            .spawn()?;
+        let pid = child.id().ok_or("the plugin has exited")?;
+        let stdout = child.stdout.take().ok_or("no pipe")?;
+        let mut line = String::new();
+        BufReader::new(stdout).read_line(&mut line).await?;
+        let socket = PathBuf::from(line.trim_end());
+        Ok(Self { child, socket, pid })
+    }
+
+    pub async fn kill(mut self) {
+        let _ = self.child.kill().await;
+        remove_socket(&self.socket);
+    }
+}
+
+/// A killed plugin leaves its socket behind.
+pub fn remove_socket(socket: &Path) {
+    let _ = std::fs::remove_file(socket);
+    if let Some(dir) = socket.parent() {
+        let _ = std::fs::remove_dir(dir);
+    }
+}
+
+/// Where a plugin of our own listens. The directory is removed by the host.
+pub fn socket_path() -> Result<PathBuf> {
+    let dir = TempDir::with_prefix("versus-")?.keep();
+    Ok(dir.join("socket"))
+}
+
+/// Ends this process within a second of its parent's death, however that came about.
+pub fn end_with_parent() {
+    let parent = getppid();
+    thread::spawn(move || {
+        while getppid() == parent {
+            thread::sleep(Duration::from_secs(1));
+        }
+        std::process::exit(1);
+    });
+}

@@ -1,0 +1,1 @@
+"""The driver of the comparison; `../run` is the command."""

@@ -1,0 +1,121 @@
+"""What is to be reached, checked on the medians of the run at hand."""
+
+from dataclasses import dataclass
+
+from .contenders import CONTENDERS, ONE, TWO
+from .report import best, lines, median
+
+MAIN = [(ONE, "one core"), (TWO, "two cores")]
+
+
+@dataclass
+class Goal:
+    row: str
+    where: str
+    target: str
+    reached: str
+    # The same ratio of each one's best round, which other load on the machine moves less.
+    best: str
+    # The same ratio of processor time, which other load moves least; it is not what the goal is about.
+    cpu: str
+    verdict: str
+
+
+class Goals:
+    def __init__(self, cells, rows):
+        self.cells = cells
+        self.rows = rows
+        self.units = {key: unit for key, _, unit in lines(rows)}
+        self.titles = {key: title for key, title, _ in lines(rows)}
+        self.goals = []
+
+    def get(self, mode, key, contender):
+        return median(self.cells.get((str(mode), key, contender)))
+
+    def best(self, mode, key, contender):
+        return best(self.cells.get((str(mode), key, contender)), self.units[key])
+
+    def ratio(self, mode, key, of, to, sign, limit):
+        """Compares two medians; `sign` is how the ratio has to stand to the limit."""
+        a, b = self.get(mode, key, of), self.get(mode, key, to)
+        where = dict(MAIN)[mode]
+        title = self.titles.get(key, key)
+        target = f"{sign} {limit:g} × {CONTENDERS[to]}"
+        if a is None or b is None:
+            self.goals.append(Goal(title, where, target, "–", "–", "–", "not measured"))
+            return
+        ratio = a / b
+        reached = ratio <= limit if sign == "≤" else ratio >= limit
+        fastest = self.best(mode, key, of) / self.best(mode, key, to)
+        verdict = "pass" if reached else "FAIL"
+        self.goals.append(
+            Goal(title, where, target, f"{ratio:.2f} ×", f"{fastest:.2f} ×", self.cpu(mode, key, of, to, sign), verdict)
+        )
+
+    def cpu(self, mode, key, of, to, sign):
+        a, b = self.get(mode, f"cpu-{key}", of), self.get(mode, f"cpu-{key}", to)
+        if not a or not b:
+            return "–"
+        return f"{a / b if sign == '≤' else b / a:.2f} ×"
+
+    def all(self):
+        self.ratio(ONE, "call-string", "rr", "tokio", "≤", 1.3)
+        self.ratio(ONE, "call-string", "rr", "gg", "≤", 0.45)
+        self.ratio(TWO, "call-string", "rr", "gg", "≤", 0.5)
+        self.ratio(TWO, "call-string", "rr", "crate", "≤", 1)
+        self.ratio(TWO, "call-string", "rr", "tarpc", "≤", 1)
+        for mode, _ in MAIN:
+            self.ratio(mode, "callers-64", "rr", "gg", "≥", 6)
+            self.ratio(mode, "callers-64", "rr", "tarpc", "≥", 3)
+            for key in ("reader", "writer"):
+                self.ratio(mode, key, "rr", "gg", "≥", 2.5)
+                self.ratio(mode, key, "rr", "tokio", "≥", 0.6)
+            for key in ("callback", "dispense"):
+                self.ratio(mode, key, "rr", "gg", "≤", 0.2)
+            self.ratio(mode, "launch", "rr", "gg", "≤", 0.5)
+            for row in self.rows:
+                if row.key.startswith("reva"):
+                    self.ratio(mode, row.key, "rr", "gg", "≤", 0.5)
+        self.idle_stream()
+        for contender in ("rg", "gr"):
+            for mode, where in MAIN:
+                self.no_slower(contender, mode, where)
+        self.goals.append(
+            Goal("typed interface", "–", "within 3 % of hand-written calls", "–", "–", "–", "not measured")
+        )
+        return self.goals
+
+    def idle_stream(self):
+        for side in ("host", "plugin"):
+            value = self.get(TWO, f"memory-stream-{side}", "rr")
+            reached = "–" if value is None else f"{value / 1024:.2f} KiB"
+            verdict = "not measured" if value is None else "pass" if value <= 4096 else "FAIL"
+            self.goals.append(Goal(f"idle stream, {side}", "two cores", "≤ 4 KiB", reached, "–", "–", verdict))
+
+    def no_slower(self, contender, mode, where):
+        """Every timed row, against go-plugin on both sides."""
+        slower, at_best, by_cpu, compared = [], [], [], 0
+        for row in self.rows:
+            a, b = self.get(mode, row.key, contender), self.get(mode, row.key, "gg")
+            if a is None or b is None:
+                continue
+            compared += 1
+            times = a / b if row.unit == "seconds" else b / a
+            if times > 1:
+                slower.append(f"{row.title} {times:.2f} ×")
+            a, b = self.best(mode, row.key, contender), self.best(mode, row.key, "gg")
+            times = a / b if row.unit == "seconds" else b / a
+            if times > 1:
+                at_best.append(f"{row.title} {times:.2f} ×")
+            a, b = self.get(mode, f"cpu-{row.key}", contender), self.get(mode, f"cpu-{row.key}", "gg")
+            if a and b and a > b:
+                by_cpu.append(f"{row.title} {a / b:.2f} ×")
+        name = CONTENDERS[contender]
+        if not compared:
+            self.goals.append(Goal(f"{name}, every row", where, "no slower than G→G", "–", "–", "–", "not measured"))
+            return
+        reached, fastest, busier = (
+            ", ".join(worse) if worse else f"none of {compared} worse" for worse in (slower, at_best, by_cpu)
+        )
+        verdict = "FAIL" if slower else "pass"
+        self.goals.append(Goal(f"{name}, every row", where, "no slower than G→G", reached, fastest, busier, verdict))

@@ -1,0 +1,86 @@
+"""What is measured."""
+
+import os
+from dataclasses import dataclass, field
+
+from .contenders import CONTENDERS, FLOORS, HERE
+
+USERS = os.path.join(HERE, "users.json")
+
+GOPLUGINS = {"rr", "rg", "gr", "gg", "crate"}
+CALLERS = set(CONTENDERS) - set(FLOORS)
+STREAMERS = GOPLUGINS | {"remoc"}
+
+
+@dataclass(frozen=True)
+class Row:
+    key: str
+    title: str
+    # What the host is asked, and the number that goes with it.
+    ask: str
+    n: int = 0
+    # seconds: time of one; rate: how many a second; bandwidth: bytes a second.
+    unit: str = "seconds"
+    who: frozenset = frozenset(CALLERS)
+    # Measured in every mode, not only in the two main ones.
+    everywhere: bool = False
+    millis: int = 100
+    file: str = ""
+    # Whether the two processes spend their time on nothing but what is counted.
+    cpu_counts: bool = True
+
+    def value(self, answer):
+        seconds = answer["ns"] / 1e9
+        if self.unit == "seconds":
+            return seconds / answer["ops"]
+        if self.unit == "rate":
+            return answer["ops"] / seconds
+        return answer["bytes"] / seconds
+
+    def cpu(self, answer, spent):
+        """Seconds of processor time for one, or for a GiB, of the nanoseconds `spent`."""
+        of = answer["bytes"] / 2**30 if self.unit == "bandwidth" else answer["ops"]
+        return spent / 1e9 / of
+
+
+def rows(gibibyte):
+    """All timed rows; `gibibyte` is how much goes through a stream."""
+    everyone = frozenset(CONTENDERS)
+    goplugins = frozenset(GOPLUGINS)
+    streamers = frozenset(STREAMERS)
+    reva = [
+        Row(f"reva-{name}", f"reva: {name}", name, file=USERS if name == "OnLoad" else "")
+        for name in ("OnLoad", "GetUser", "GetUserByClaim", "GetUserGroups", "FindUser")
+    ]
+    return [
+        Row("launch", "launch to first reply", "launch", who=everyone, cpu_counts=False),
+        Row("call-string", "call with a string", "call-string", who=everyone, everywhere=True),
+        Row("call-user", "call with a User", "call-user", everywhere=True),
+        Row("callers-8", "8 callers", "callers", 8, "rate"),
+        Row("callers-64", "64 callers", "callers", 64, "rate", everywhere=True),
+        Row("callers-512", "512 callers", "callers", 512, "rate"),
+        Row("dispense", "dispense", "dispense", who=goplugins),
+        Row("callback", "fresh callback, one call", "callback", who=streamers),
+        Row("reader", "1 GiB through a reader", "reader", gibibyte, "bandwidth", streamers | frozenset(FLOORS)),
+        Row("writer", "1 GiB through a writer", "writer", gibibyte, "bandwidth", streamers | frozenset(FLOORS)),
+        Row("streams-64", "64 streams at once", "streams-64", gibibyte // 256, "bandwidth", streamers | {"tokio"}),
+        Row("idle", "1 busy beside 1,000 idle", "idle", 1000, cpu_counts=False),
+        *reva,
+    ]
+
+
+# Memory: what the host is asked to keep open, and who can.
+HELD = 10_000
+MEMORY = {
+    "memory-stream": ("memory per idle stream", "hold-streams", frozenset(STREAMERS)),
+    "memory-call": ("memory per pending call", "hold-calls", frozenset(CALLERS)),
+}
+SIDES = ["host", "plugin"]
+
+
+@dataclass
+class Cell:
+    """The figures of one contender in one row and mode."""
+
+    values: list = field(default_factory=list)
+    errors: list = field(default_factory=list)

@@ -1,0 +1,97 @@
+//! The options that hold however a host comes by its plugin.
+
+use std::time::Duration;
+
+use super::config::Writer;
+use crate::connection::ConnectionConfig;
+
+/// What both [`ClientConfig`](super::ClientConfig) and [`AttachConfig`](super::AttachConfig) hold.
+pub(super) struct Options {
+    pub(super) connection: ConnectionConfig,
+    pub(super) start_timeout: Duration,
+    pub(super) dial_timeout: Duration,
+    pub(super) kill_grace: Duration,
+    pub(super) sync_stdout: Option<Writer>,
+    pub(super) sync_stderr: Option<Writer>,
+    pub(super) managed: bool,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            connection: ConnectionConfig::default(),
+            start_timeout: Duration::from_secs(60),
+            dial_timeout: Duration::from_secs(10),
+            kill_grace: Duration::from_secs(2),
+            sync_stdout: None,
+            sync_stderr: None,
+            managed: false,
+        }
+    }
+}
+
+/// Gives a configuration with a field `options` the methods that set them.
+macro_rules! setters {
+    ($config:ident) => {
+        impl $config {
+            /// Settings of the session, the broker and the calls.
+            pub fn connection(mut self, connection: $crate::connection::ConnectionConfig) -> Self {
+                self.options.connection = connection;
+                self
+            }
+
+            /// How long the plugin may take, from its start or from the first try to connect to one
+            /// that runs, until it has answered over its connection. Default 1 minute.
+            /// (`StartTimeout`)
+            pub fn start_timeout(mut self, timeout: std::time::Duration) -> Self {
+                self.options.start_timeout = timeout;
+                self
+            }
+
+            /// How long connecting to the address may take, TLS included, within the start timeout.
+            /// Default 10 s.
+            pub fn dial_timeout(mut self, timeout: std::time::Duration) -> Self {
+                self.options.dial_timeout = timeout;
+                self
+            }
+
+            /// What [`Client::kill`](super::Client::kill) grants: this long to answer the request to
+            /// quit, and as long again to exit. Default 2 s.
+            pub fn kill_grace(mut self, grace: std::time::Duration) -> Self {
+                self.options.kill_grace = grace;
+                self
+            }
+
+            /// Where the plugin's standard output goes, as it comes. Default: nowhere.
+            /// (`SyncStdout`)
+            pub fn sync_stdout(
+                mut self,
+                writer: impl tokio::io::AsyncWrite + Send + Unpin + 'static,
+            ) -> Self {
+                self.options.sync_stdout = Some(Box::new(writer));
+                self
+            }
+
+            /// Where the plugin's standard error goes, as it comes. Default: nowhere. This is what
+            /// the plugin writes to its standard error once it serves. Its log goes to the host
+            /// that started it, by [`ClientConfig::stderr`](super::ClientConfig::stderr).
+            /// (`SyncStderr`)
+            pub fn sync_stderr(
+                mut self,
+                writer: impl tokio::io::AsyncWrite + Send + Unpin + 'static,
+            ) -> Self {
+                self.options.sync_stderr = Some(Box::new(writer));
+                self
+            }
+
+            /// Whether [`cleanup_clients`](super::cleanup_clients) ends this plugin too. Default
+            /// off. (`Managed`)
+            pub fn managed(mut self, managed: bool) -> Self {
+                self.options.managed = managed;
+                self
+            }
+        }
+    };
+}
+
+pub(super) use setters;
