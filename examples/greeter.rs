@@ -2,21 +2,21 @@
 //!
 //! `cargo run --example greeter` hosts a plugin that is this very program, started again.
 //! `cargo run --example greeter -- PATH` hosts any greeter of `go-plugin`'s basic example, in Go or
-//! in Rust.
+//! in Rust. What they share is the trait in `greeter/plugin_half.rs`.
 
 #[path = "greeter/plugin_half.rs"]
 mod plugin_half;
 
-use std::convert::Infallible;
+use std::io::Cursor;
 use std::process::Command;
+use std::sync::Arc;
 use std::time::Duration;
 
 use plugwire::connection::BoxError;
 use plugwire::host::{Client, ClientConfig};
-use plugwire::rpc::Service;
-use tokio::io::AsyncWriteExt;
+use plugwire::{Reader, Remote, Result};
 
-use plugin_half::HANDSHAKE;
+use plugin_half::{Greeter, Guest, HANDSHAKE};
 
 #[tokio::main]
 async fn main() -> Result<(), BoxError> {
@@ -33,10 +33,12 @@ async fn main() -> Result<(), BoxError> {
     };
     let client = Client::launch(ClientConfig::new(HANDSHAKE, command)).await?;
     let outcome = async {
-        greet(&client).await?;
+        let greeter = client.dispense::<dyn Greeter>("greeter").await?;
+        let greeter = greeter.with_timeout(Duration::from_secs(10));
+        greet(&greeter).await?;
         if path.is_none() {
-            greet_guest(&client).await?;
-            stream(&client).await?;
+            greet_guest(&greeter).await?;
+            stream(&greeter).await?;
         }
         Ok(())
     }
@@ -46,56 +48,45 @@ async fn main() -> Result<(), BoxError> {
 }
 
 /// Calls a method, and one that is not there.
-async fn greet(client: &Client) -> Result<(), BoxError> {
-    let greeter = client.dispense("greeter").await?;
-    let greeter = greeter.with_timeout(Duration::from_secs(10));
-    let greeting: String = greeter.call("Plugin.Greet", &()).await?;
-    println!("Plugin.Greet: {greeting}");
+async fn greet(greeter: &Remote<dyn Greeter>) -> Result<(), BoxError> {
+    println!("Plugin.Greet: {}", greeter.greet().await?);
 
-    match greeter.call::<_, String>("Plugin.Hi", &()).await {
+    // Below the trait is a client that calls by name.
+    let rpc = Remote::rpc_client(greeter);
+    match rpc.call::<_, String>("Plugin.Hi", &()).await {
         Err(error) if error.is_method_not_found() => println!("Plugin.Hi: {error}"),
         other => println!("Plugin.Hi: unexpectedly {other:?}"),
     }
-    let greeting: String = greeter.call("Plugin.Greet", &()).await?;
-    println!("Plugin.Greet, still: {greeting}");
+    println!("Plugin.Greet, still: {}", greeter.greet().await?);
+
+    // go-plugin's greeter does not have this one either, and the trait knows what to do then.
+    println!("Plugin.GreetLoudly: {}", greeter.greet_loudly().await?);
     Ok(())
 }
 
-/// Hands the plugin an interface that it calls back.
-async fn greet_guest(client: &Client) -> Result<(), BoxError> {
-    let guest = Service::new().method("Name", |_: ()| async {
-        Ok::<_, Infallible>("Ferris".to_owned())
-    });
-    let broker = client.broker().clone();
-    let id = broker.next_id();
-    let serving = tokio::spawn(async move { broker.accept_and_serve(id, guest).await });
+struct Ferris;
 
-    let greeter = client.dispense("greeter").await?;
-    let greeting: String = greeter.call("Plugin.GreetGuest", &id).await?;
+#[plugwire::interface]
+impl Guest for Ferris {
+    async fn name(&self) -> Result<String> {
+        Ok("Ferris".to_owned())
+    }
+}
+
+/// Hands the plugin an interface that it calls back.
+async fn greet_guest(greeter: &dyn Greeter) -> Result<()> {
+    let greeting = greeter.greet_guest(Arc::new(Ferris)).await?;
     println!("Plugin.GreetGuest: {greeting}");
-    serving.await??;
     Ok(())
 }
 
 /// Hands the plugin a reader, and compares what the two make of it.
-async fn stream(client: &Client) -> Result<(), BoxError> {
+async fn stream(greeter: &dyn Greeter) -> Result<()> {
     let data: Vec<u8> = (0..8_u32 << 20).map(|at| (at ^ (at >> 11)) as u8).collect();
     let expected = plugin_half::checksum(&data[..]).await?;
-
-    let broker = client.broker().clone();
-    let id = broker.next_id();
     let length = data.len();
-    let sending = tokio::spawn(async move {
-        let mut stream = broker.accept(id).await?;
-        stream.write_all(&data).await?;
-        stream.shutdown().await?;
-        Ok::<_, BoxError>(())
-    });
-
-    let greeter = client.dispense("greeter").await?;
-    let checksum: u64 = greeter.call("Plugin.Checksum", &id).await?;
+    let checksum = greeter.checksum(Reader::new(Cursor::new(data))).await?;
     println!("Plugin.Checksum: {length} bytes, {checksum:016x} there, {expected:016x} here");
-    sending.await??;
     if checksum != expected {
         return Err("the checksums differ".into());
     }

@@ -24,7 +24,7 @@ use tokio::task::JoinHandle;
 use self::dialed::Dialed;
 use crate::deadline::{Deadlines, Timer};
 use crate::mux::{OpenError, Session, SessionError, Stream};
-use crate::rpc::{self, Client, Server, Service};
+use crate::rpc::{self, Client, Server};
 
 /// Settings of a [`MuxBroker`].
 #[derive(Clone, Debug)]
@@ -273,8 +273,9 @@ impl MuxBroker {
         Ok(Client::new(stream, self.shared.config.codec))
     }
 
-    /// Waits for the peer to dial `id` and serves it an interface, under the name `Plugin`, until
-    /// it hangs up or the session ends. Usually spawned, before the id is sent to the peer:
+    /// Waits for the peer to dial `id` and serves it an interface, until it hangs up or the session
+    /// ends. A [`Service`](rpc::Service) goes by the name `Plugin`. Usually spawned, before the id
+    /// is sent to the peer:
     ///
     /// ```
     /// # use plugwire::{broker::{AcceptError, MuxBroker}, rpc::Service};
@@ -285,18 +286,28 @@ impl MuxBroker {
     ///     id
     /// }
     /// ```
-    pub async fn accept_and_serve(&self, id: u32, service: Service) -> Result<(), AcceptError> {
+    pub async fn accept_and_serve(
+        &self,
+        id: u32,
+        server: impl Into<Server>,
+    ) -> Result<(), AcceptError> {
         let stream = self.accept(id).await?;
-        let server = Server::new().register("Plugin", service);
+        self.serve(stream, server).await;
+        Ok(())
+    }
+
+    /// Serves an interface on a stream of this broker, until the peer hangs up or the session ends.
+    pub async fn serve(&self, stream: Stream, server: impl Into<Server>) {
+        let server = server.into();
+        let id = stream.id();
         tokio::select! {
             served = server.serve(stream, self.shared.config.codec) => {
                 if let Err(error) = served {
-                    tracing::debug!(id, %error, "a brokered connection ended");
+                    tracing::debug!(stream = id, %error, "a brokered connection ended");
                 }
             }
             _ = self.shared.session.closed() => {}
         }
-        Ok(())
     }
 
     /// Opens a stream and names the id.

@@ -5,36 +5,50 @@
 //!
 //! # A plugin and its host
 //!
-//! A plugin offers services by name. A service's methods are closures: one argument, one reply or
-//! error, any serde types.
+//! What the two share is a trait. [`#[plugwire::interface]`](macro@interface) makes the rest of it:
+//! the client, the server and the names on the wire.
+//!
+//! ```
+//! use plugwire::Result;
+//! use plugwire::handshake::HandshakeConfig;
+//!
+//! pub const HANDSHAKE: HandshakeConfig = HandshakeConfig::new(1, "BASIC_PLUGIN", "hello");
+//!
+//! #[plugwire::interface]
+//! pub trait Greeter {
+//!     async fn greet(&self, name: String, visits: i64) -> Result<String>;
+//! }
+//! ```
+//!
+//! A plugin implements it, and serves it under a name:
 //!
 //! ```no_run
+//! use std::sync::Arc;
 //! use plugwire::connection::PluginSet;
-//! use plugwire::handshake::HandshakeConfig;
 //! use plugwire::plugin::{ServeConfig, serve};
-//! use plugwire::rpc::Service;
-//! use serde::{Deserialize, Serialize};
+//! # use plugwire::Result;
+//! # use plugwire::handshake::HandshakeConfig;
+//! # const HANDSHAKE: HandshakeConfig = HandshakeConfig::new(1, "BASIC_PLUGIN", "hello");
+//! # #[plugwire::interface]
+//! # pub trait Greeter {
+//! #     async fn greet(&self, name: String, visits: i64) -> Result<String>;
+//! # }
 //!
-//! /// Go's `type Guest struct { Name string; Visits int }`.
-//! #[derive(Serialize, Deserialize)]
-//! #[serde(rename_all = "PascalCase")]
-//! struct Guest {
-//!     name: String,
-//!     visits: i64,
+//! struct English;
+//!
+//! #[plugwire::interface]
+//! impl Greeter for English {
+//!     async fn greet(&self, name: String, visits: i64) -> Result<String> {
+//!         match visits {
+//!             0 => Err("we have not met".into()),
+//!             _ => Ok(format!("Hello again, {name}!")),
+//!         }
+//!     }
 //! }
-//!
-//! const HANDSHAKE: HandshakeConfig = HandshakeConfig::new(1, "BASIC_PLUGIN", "hello");
 //!
 //! #[tokio::main]
 //! async fn main() {
-//!     let plugins = PluginSet::new().register("greeter", |_broker| {
-//!         Ok(Service::new().method("Greet", |guest: Guest| async move {
-//!             match guest.visits {
-//!                 0 => Err("we have not met"),
-//!                 _ => Ok(format!("Hello again, {}!", guest.name)),
-//!             }
-//!         }))
-//!     });
+//!     let plugins = PluginSet::new().register::<dyn Greeter>("greeter", || Ok(Arc::new(English)));
 //!     serve(ServeConfig::new(HANDSHAKE, plugins)).await;
 //! }
 //! ```
@@ -42,36 +56,78 @@
 //! A host launches it and calls it:
 //!
 //! ```no_run
-//! # use plugwire::handshake::HandshakeConfig;
-//! # const HANDSHAKE: HandshakeConfig = HandshakeConfig::new(1, "BASIC_PLUGIN", "hello");
 //! use std::process::Command;
 //! use plugwire::host::{Client, ClientConfig};
-//! # use serde::{Deserialize, Serialize};
-//! # #[derive(Serialize, Deserialize)]
-//! # #[serde(rename_all = "PascalCase")]
-//! # struct Guest { name: String, visits: i64 }
+//! # use plugwire::Result;
+//! # use plugwire::handshake::HandshakeConfig;
+//! # const HANDSHAKE: HandshakeConfig = HandshakeConfig::new(1, "BASIC_PLUGIN", "hello");
+//! # #[plugwire::interface]
+//! # pub trait Greeter {
+//! #     async fn greet(&self, name: String, visits: i64) -> Result<String>;
+//! # }
 //!
 //! # async fn host() -> Result<(), Box<dyn std::error::Error>> {
 //! let client = Client::launch(ClientConfig::new(HANDSHAKE, Command::new("./greeter"))).await?;
-//! let greeter = client.dispense("greeter").await?;
-//! let guest = Guest { name: "Ada".into(), visits: 2 };
-//! let greeting: String = greeter.call("Plugin.Greet", &guest).await?;
+//! let greeter = client.dispense::<dyn Greeter>("greeter").await?;
+//! println!("{}", greeter.greet("Ada".into(), 2).await?);
 //! client.kill().await;
 //! # Ok(())
 //! # }
 //! ```
 //!
+//! In Go, the same plugin is a method `Greet(args GreetArgs, resp *string) error` with a struct
+//! `GreetArgs` of the fields `Name` and `Visits`.
+//!
 //! # What crosses the wire by number
 //!
-//! Interfaces, readers and writers do not fit into an argument, so they cross as a `u32`. One side
-//! reserves the number and accepts a stream under it, the other side dials it:
+//! Interfaces, readers and writers do not fit into an argument, so they cross as a `u32`, under which
+//! the other side connects to them. In a trait they are parameters and results like any other:
+//! `Arc<dyn Trait>` of another interface, [`Reader`], [`Writer`].
+//!
+//! ```
+//! use std::sync::Arc;
+//! use plugwire::{Reader, Result};
+//!
+//! #[plugwire::interface]
+//! pub trait Worker {
+//!     /// The plugin calls the host's logger.
+//!     async fn work(&self, log: Arc<dyn Logger>) -> Result<u64>;
+//!     /// It reads what the host reads from.
+//!     async fn import(&self, data: Reader) -> Result<u64>;
+//! }
+//!
+//! #[plugwire::interface]
+//! pub trait Logger {
+//!     async fn log(&self, line: String) -> Result<()>;
+//! }
+//! ```
+//!
+//! # By hand
+//!
+//! Everything that the attribute does can be written out, for interfaces that no trait describes. A
+//! [`Service`](rpc::Service)'s methods are closures, each with one argument and one reply or error, of
+//! any serde types; an [`rpc::Client`] calls by name.
 //!
 //! ```
 //! use plugwire::broker::MuxBroker;
+//! use plugwire::connection::PluginSet;
 //! use plugwire::rpc::{CallError, Client, Service};
 //!
-//! /// Hands the plugin a logger that it calls back.
-//! async fn work(broker: &MuxBroker, plugin: &Client) -> Result<u64, CallError> {
+//! fn plugins() -> PluginSet {
+//!     PluginSet::new().register_service("worker", |broker| {
+//!         Ok(Service::new().method("Work", move |log: u32| {
+//!             let broker = broker.clone();
+//!             async move {
+//!                 let log = broker.dial_client(log).await.map_err(|error| error.to_string())?;
+//!                 let logged: Result<(), _> = log.call("Plugin.Log", "working").await;
+//!                 logged.map(|()| 1u64).map_err(|error| error.to_string())
+//!             }
+//!         }))
+//!     })
+//! }
+//!
+//! /// Hands the plugin a logger that it calls back. `worker` is what `dispense_client` gave.
+//! async fn work(broker: &MuxBroker, worker: &Client) -> Result<u64, CallError> {
 //!     let logger = Service::new().method("Log", |line: String| async move {
 //!         println!("the plugin says {line}");
 //!         Ok::<(), String>(())
@@ -79,25 +135,25 @@
 //!     let id = broker.next_id();
 //!     let accepting = broker.clone();
 //!     tokio::spawn(async move { accepting.accept_and_serve(id, logger).await });
-//!     plugin.call("Plugin.Work", &id).await
+//!     worker.call("Plugin.Work", &id).await
 //! }
 //! ```
 //!
-//! On the plugin's side `broker.dial_client(id)` gives the client to call. For a reader or writer
-//! both sides use the stream itself: [`MuxBroker::accept`](broker::MuxBroker::accept) and
-//! [`MuxBroker::dial`](broker::MuxBroker::dial).
+//! For a reader or writer both sides use the stream itself:
+//! [`MuxBroker::accept`](broker::MuxBroker::accept) and [`MuxBroker::dial`](broker::MuxBroker::dial).
 //!
 //! # Layers
 //!
 //! Each is usable alone, and imports only from those below it: [`host`] and [`plugin`] (processes),
-//! [`handshake`], [`connection`] (one host and one plugin on a byte stream), [`broker`] (streams by
-//! number), [`mux`] (yamux), [`rpc`] (net/rpc), [`codec`] (its messages), [`gob`] (its values).
+//! [`handshake`], [`connection`] (one host and one plugin on a byte stream), [`mod@interface`] (traits),
+//! [`broker`] (streams by number), [`mux`] (yamux), [`rpc`] (net/rpc), [`codec`] (its messages),
+//! [`gob`] (its values).
 //!
 //! # Waiting
 //!
 //! Nothing waits for ever unless it is a call without a deadline: start, dial, accept, quit and the
 //! peer's sign of life have one each, with go-plugin's defaults. A call gets one from
-//! [`rpc::Client::with_timeout`]. Dropping any future gives up what it waits for and nothing else. When
+//! [`Remote::with_timeout`] or [`rpc::Client::with_timeout`]. Dropping any future gives up what it waits for and nothing else. When
 //! the other process dies, everything that waits for it fails at once.
 //!
 //! [go-plugin]: https://github.com/hashicorp/go-plugin
@@ -125,6 +181,7 @@ mod group;
 pub mod handshake;
 #[cfg(feature = "host")]
 pub mod host;
+pub mod interface;
 pub mod mux;
 #[cfg(feature = "plugin")]
 pub mod plugin;
@@ -140,6 +197,18 @@ mod timestamp;
 mod tls;
 #[cfg(all(unix, any(feature = "host", feature = "plugin")))]
 mod unix_stream;
+
+pub use interface::{Error, Reader, Remote, Result, Writer};
+#[cfg(feature = "macros")]
+#[doc = include_str!("interface/attribute.md")]
+#[doc = "```"]
+#[doc = "# use std::sync::Arc;"]
+#[doc = "# use plugwire::{Result, interface::BoxFuture};"]
+#[doc = "# #[plugwire::interface] pub trait AddHelper {}"]
+#[doc = "# #[plugwire::interface] pub trait Subscription {}"]
+#[doc = include_str!("../docs/interface-expanded.rs")]
+#[doc = "```"]
+pub use plugwire_macros::interface;
 
 /// The TLS library, in the version whose configurations this crate takes.
 #[cfg(feature = "tls")]

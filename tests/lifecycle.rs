@@ -48,7 +48,7 @@ fn plugin_half() {
         .enable_all()
         .build()
         .unwrap();
-    let plugins = PluginSet::new().register("tester", |_| Ok(tester()));
+    let plugins = PluginSet::new().register_service("tester", |_| Ok(tester()));
     runtime.block_on(plugin::serve(ServeConfig::new(HANDSHAKE, plugins)));
     match afterwards.to_str() {
         Some("linger") => std::thread::sleep(Duration::from_secs(1000)),
@@ -149,7 +149,7 @@ async fn launch(config: ClientConfig) -> Client {
 
 async fn tester_of(client: &Client) -> rpc::Client {
     client
-        .dispense("tester")
+        .dispense_client("tester")
         .await
         .unwrap()
         .with_timeout(PATIENCE)
@@ -215,14 +215,14 @@ async fn a_plugin_serves_and_exits_when_asked() {
         .await
         .unwrap_err();
     assert!(error.is_disconnected(), "{error:?}");
-    assert!(client.dispense("tester").await.is_err());
+    assert!(client.dispense_client("tester").await.is_err());
 }
 
 #[tokio::test]
 async fn an_unknown_plugin_is_named() {
     let place = Place::new();
     let client = place.launch().await;
-    let error = client.dispense("nobody").await.unwrap_err();
+    let error = client.dispense_client("nobody").await.unwrap_err();
     assert_eq!(error.to_string(), "unknown plugin type: nobody");
     client.kill().await;
 }

@@ -62,7 +62,7 @@ fn plugin_half() {
         .enable_all()
         .build()
         .unwrap();
-    let plugins = PluginSet::new().register("logger", |_| Ok(logger()));
+    let plugins = PluginSet::new().register_service("logger", |_| Ok(logger()));
     runtime.block_on(plugin::serve(ServeConfig::new(HANDSHAKE, plugins)));
     std::process::exit(0);
 }
@@ -124,7 +124,7 @@ async fn logged(
     let (copy, mut copied) = tokio::io::duplex(1 << 20);
     let config = change(config(&place, "serve").on_log(record).stderr(copy));
     let client = launch(config).await;
-    let logger = client.dispense("logger").await.unwrap();
+    let logger = client.dispense_client("logger").await.unwrap();
     for line in lines {
         let written: bool = logger.call("Plugin.Write", &line.to_vec()).await.unwrap();
         assert!(written);
@@ -330,7 +330,7 @@ async fn a_panic_in_a_plugin_is_an_error_in_the_log() {
     let place = TempDir::new().unwrap();
     let (records, record) = recorder();
     let client = launch(config(&place, "serve").on_log(record)).await;
-    let logger = client.dispense("logger").await.unwrap();
+    let logger = client.dispense_client("logger").await.unwrap();
     let panicked = logger.call::<_, bool>("Plugin.Panic", "out of cheese");
     assert!(panicked.await.is_err());
     client.kill().await;
@@ -360,7 +360,7 @@ async fn a_callback_that_panics_does_not_hurt_the_plugin() {
         panic!("this callback is broken");
     });
     let client = launch(config).await;
-    let logger = client.dispense("logger").await.unwrap();
+    let logger = client.dispense_client("logger").await.unwrap();
     for _ in 0..3 {
         let bytes = b"a line\n".to_vec();
         assert!(
@@ -400,7 +400,7 @@ async fn spans_and_fields_of_a_plugin_arrive_in_structure() {
     let place = TempDir::new().unwrap();
     let (records, record) = recorder();
     let client = launch(config(&place, "serve").on_log(record)).await;
-    let logger = client.dispense("logger").await.unwrap();
+    let logger = client.dispense_client("logger").await.unwrap();
     let start = std::time::SystemTime::now();
     let done: bool = logger.call("Plugin.Request", &7_u64).await.unwrap();
     assert!(done);

@@ -33,11 +33,9 @@ async fn four_fields_are_enough() {
     let path = directory.path().join("socket");
     let listener = UnixListener::bind(&path).unwrap();
     let greet = |_: ()| async { Ok::<_, Infallible>("Hello!".to_owned()) };
-    let plugins =
-        PluginSet::new().register(
-            "greeter",
-            move |_| Ok(Service::new().method("Greet", greet)),
-        );
+    let plugins = PluginSet::new().register_service("greeter", move |_| {
+        Ok(Service::new().method("Greet", greet))
+    });
     let server = RpcServer::new(plugins, ConnectionConfig::default(), Arc::new(Silent));
     let serving = tokio::spawn(async move {
         let (connection, _) = listener.accept().await.unwrap();
@@ -52,7 +50,7 @@ async fn four_fields_are_enough() {
     let launched = timeout(Duration::from_secs(20), Client::launch(config)).await;
     let client = launched.unwrap().unwrap();
     assert_eq!(client.negotiated_version(), 3);
-    let greeter = client.dispense("greeter").await.unwrap();
+    let greeter = client.dispense_client("greeter").await.unwrap();
     let greeting: String = greeter.call("Plugin.Greet", &()).await.unwrap();
     assert_eq!(greeting, "Hello!");
     client.kill().await;

@@ -17,7 +17,7 @@ use tokio_util::sync::CancellationToken;
 const PATIENCE: Duration = Duration::from_secs(20);
 
 fn greeter(greeting: &'static str) -> PluginSet {
-    PluginSet::new().register("greeter", move |_| {
+    PluginSet::new().register_service("greeter", move |_| {
         let greet = move |_: ()| async move { Ok::<_, Infallible>(greeting.to_owned()) };
         Ok(Service::new().method("Greet", greet))
     })
@@ -36,7 +36,7 @@ async fn reattach(server: &TestServer) -> Client {
 }
 
 async fn greeting(client: &Client) -> String {
-    let greeter = client.dispense("greeter").await.unwrap();
+    let greeter = client.dispense_client("greeter").await.unwrap();
     greeter.call("Plugin.Greet", &()).await.unwrap()
 }
 

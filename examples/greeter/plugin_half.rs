@@ -1,48 +1,60 @@
-//! The greeter: what both examples serve.
+//! The greeter: the interface that host and plugin share, and the plugin's half of it.
 
-use std::convert::Infallible;
+use std::sync::Arc;
 
-use plugwire::broker::MuxBroker;
-use plugwire::connection::{BoxError, PluginSet};
+use plugwire::connection::PluginSet;
 use plugwire::handshake::HandshakeConfig;
 use plugwire::plugin::{self, ServeConfig};
-use plugwire::rpc::Service;
+use plugwire::{Reader, Result};
 use tokio::io::{AsyncRead, AsyncReadExt};
 
 /// The handshake of go-plugin's own example, so that its host can use this plugin too.
 pub const HANDSHAKE: HandshakeConfig = HandshakeConfig::new(1, "BASIC_PLUGIN", "hello");
 
-/// All that a plugin's `main` has to do.
-pub async fn serve() {
-    let plugins = PluginSet::new().register("greeter", |broker| Ok(greeter(broker)));
-    plugin::serve(ServeConfig::new(HANDSHAKE, plugins)).await;
+/// What a greeter does. The one of go-plugin's example has the first method alone.
+#[plugwire::interface]
+pub trait Greeter {
+    async fn greet(&self) -> Result<String>;
+
+    /// An interface of the caller's, which the plugin calls back.
+    async fn greet_guest(&self, guest: Arc<dyn Guest>) -> Result<String>;
+
+    /// A reader of the caller's: the bytes come on a stream of their own.
+    async fn checksum(&self, data: Reader) -> Result<u64>;
+
+    /// Added later. A plugin that does not have it yet is helped out with this.
+    async fn greet_loudly(&self) -> Result<String> {
+        Ok(self.greet().await?.to_uppercase())
+    }
 }
 
-fn greeter(broker: MuxBroker) -> Service {
-    let callbacks = broker.clone();
-    let readers = broker;
-    Service::new()
-        // An argument of no use is a nil `interface{}` in Go and `()` here.
-        .method("Greet", |_: ()| async {
-            Ok::<_, Infallible>("Hello!".to_owned())
-        })
-        // An interface crosses the wire as a number, under which the broker connects to it.
-        .method("GreetGuest", move |guest: u32| {
-            let broker = callbacks.clone();
-            async move {
-                let guest = broker.dial_client(guest).await?;
-                let name: String = guest.call("Plugin.Name", &()).await?;
-                Ok::<_, BoxError>(format!("Hello, {name}!"))
-            }
-        })
-        // So does a reader: the bytes come on a stream of their own.
-        .method("Checksum", move |reader: u32| {
-            let broker = readers.clone();
-            async move {
-                let reader = broker.dial(reader).await?;
-                Ok::<_, BoxError>(checksum(reader).await?)
-            }
-        })
+/// Somebody to greet.
+#[plugwire::interface]
+pub trait Guest {
+    async fn name(&self) -> Result<String>;
+}
+
+struct English;
+
+#[plugwire::interface]
+impl Greeter for English {
+    async fn greet(&self) -> Result<String> {
+        Ok("Hello!".to_owned())
+    }
+
+    async fn greet_guest(&self, guest: Arc<dyn Guest>) -> Result<String> {
+        Ok(format!("Hello, {}!", guest.name().await?))
+    }
+
+    async fn checksum(&self, data: Reader) -> Result<u64> {
+        Ok(checksum(data).await?)
+    }
+}
+
+/// All that a plugin's `main` has to do.
+pub async fn serve() {
+    let plugins = PluginSet::new().register::<dyn Greeter>("greeter", || Ok(Arc::new(English)));
+    plugin::serve(ServeConfig::new(HANDSHAKE, plugins)).await;
 }
 
 /// FNV-1a of everything there is to read.

@@ -4,6 +4,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 
 use super::{ConnectionConfig, ConnectionError};
 use crate::broker::{DialError, MuxBroker};
+use crate::interface::{Interface, Remote};
 use crate::mux::{Session, SessionError, Stream};
 use crate::rpc::{self, CallError};
 
@@ -64,9 +65,18 @@ impl RpcClient {
         &self.broker
     }
 
-    /// Asks for an instance of the plugin's interface `name`, and connects to it. Its service is
-    /// named `Plugin`, so its methods are called as `Plugin.Greet`.
-    pub async fn dispense(&self, name: &str) -> Result<rpc::Client, DispenseError> {
+    /// Asks for an instance of the plugin's interface `name`, and connects to it.
+    pub async fn dispense<I>(&self, name: &str) -> Result<Remote<I>, DispenseError>
+    where
+        I: Interface + ?Sized,
+    {
+        let client = self.dispense_client(name).await?;
+        Ok(Remote::new(client, self.broker.clone()))
+    }
+
+    /// Asks for an instance of the plugin's interface `name`, and connects to it, to call it by
+    /// hand. Its service is named `Plugin`, so its methods are called as `Plugin.Greet`.
+    pub async fn dispense_client(&self, name: &str) -> Result<rpc::Client, DispenseError> {
         let id = self.control.call("Dispenser.Dispense", name).await?;
         Ok(self.broker.dial_client(id).await?)
     }

@@ -11,13 +11,14 @@ use tokio::time::timeout;
 
 use super::{BoxError, ConnectionConfig, ConnectionError};
 use crate::broker::MuxBroker;
+use crate::interface::Interface;
 use crate::mux::{Session, SessionError, Stream};
 use crate::rpc::{Codec, Empty, Server, Service};
 
 /// How long the answer to `Control.Quit` waits for what was written before it.
 const QUIT_FLUSH: Duration = Duration::from_secs(1);
 
-type Factory = Arc<dyn Fn(MuxBroker) -> Result<Service, BoxError> + Send + Sync>;
+type Factory = Arc<dyn Fn(MuxBroker) -> Result<Server, BoxError> + Send + Sync>;
 
 /// The interfaces a plugin offers, by name. Cheap to clone.
 #[derive(Clone, Default)]
@@ -33,14 +34,59 @@ impl PluginSet {
 
     /// Offers an interface under a name, or replaces it.
     ///
+    /// `make` is called for each dispense and gives the implementation for it; for one that all
+    /// share, clone an `Arc` of it. Its error is what the host gets.
+    ///
+    /// ```
+    /// use std::sync::Arc;
+    /// use plugwire::connection::PluginSet;
+    ///
+    /// #[plugwire::interface]
+    /// pub trait Greeter {
+    ///     async fn greet(&self) -> plugwire::Result<String>;
+    /// }
+    ///
+    /// struct English;
+    ///
+    /// #[plugwire::interface]
+    /// impl Greeter for English {
+    ///     async fn greet(&self) -> plugwire::Result<String> {
+    ///         Ok("Hello!".into())
+    ///     }
+    /// }
+    ///
+    /// let plugins = PluginSet::new().register::<dyn Greeter>("greeter", || Ok(Arc::new(English)));
+    /// ```
+    pub fn register<I>(
+        self,
+        name: impl Into<String>,
+        make: impl Fn() -> Result<Arc<I>, BoxError> + Send + Sync + 'static,
+    ) -> Self
+    where
+        I: Interface + ?Sized,
+    {
+        self.insert(name.into(), move |broker| {
+            Ok(Server::new().register(I::SERVICE, make()?.service(broker)))
+        })
+    }
+
+    /// Offers an interface that is written by hand, or replaces it.
+    ///
     /// The factory is called for each dispense and gives the service that is served on a stream of
     /// its own, under the name `Plugin`. The broker is that of the connection, for arguments and
     /// replies that are interfaces, readers or writers. A factory's error is what the host gets.
-    pub fn register<F>(mut self, name: impl Into<String>, factory: F) -> Self
+    pub fn register_service<F>(self, name: impl Into<String>, factory: F) -> Self
     where
         F: Fn(MuxBroker) -> Result<Service, BoxError> + Send + Sync + 'static,
     {
-        Arc::make_mut(&mut self.factories).insert(name.into(), Arc::new(factory));
+        self.insert(name.into(), move |broker| Ok(factory(broker)?.into()))
+    }
+
+    fn insert<F>(mut self, name: String, factory: F) -> Self
+    where
+        F: Fn(MuxBroker) -> Result<Server, BoxError> + Send + Sync + 'static,
+    {
+        Arc::make_mut(&mut self.factories).insert(name, Arc::new(factory));
         self
     }
 }
@@ -161,13 +207,13 @@ fn dispense(plugins: &PluginSet, broker: &MuxBroker, name: &str) -> Result<u32, 
     let Some(factory) = plugins.factories.get(name) else {
         return Err(format!("unknown plugin type: {name}").into());
     };
-    let service = factory(broker.clone())?;
+    let server = factory(broker.clone())?;
     let id = broker.next_id();
     let broker = broker.clone();
     let name = name.to_owned();
     // Ends with its stream, or with the session at the latest.
     tokio::spawn(async move {
-        if let Err(error) = broker.accept_and_serve(id, service).await {
+        if let Err(error) = broker.accept_and_serve(id, server).await {
             tracing::warn!(plugin = name, %error, "plugin dispense error");
         }
     });

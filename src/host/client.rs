@@ -19,6 +19,7 @@ use super::reattach::{AttachConfig, Attached, ReattachError, attach};
 use crate::broker::MuxBroker;
 use crate::connection::{DispenseError, RpcClient};
 use crate::handshake::{Address, ReattachConfig};
+use crate::interface::{Interface, Remote};
 use crate::rpc::{self, CallError};
 
 /// A running plugin, and the connection to it.
@@ -121,7 +122,7 @@ impl Client {
     /// let saved = std::fs::read_to_string("greeter.json")?;
     /// let reattach: ReattachConfig = serde_json::from_str(&saved)?;
     /// let client = Client::reattach(reattach).await?;
-    /// let greeter = client.dispense("greeter").await?;
+    /// let greeter = client.dispense_client("greeter").await?;
     /// # Ok(())
     /// # }
     /// ```
@@ -183,15 +184,32 @@ impl Client {
         self.running.reattach.clone()
     }
 
-    /// A client for the plugin registered under `name`: its methods are called as `Plugin.Method`.
-    /// Each call of this makes a fresh implementation on a fresh stream.
+    /// The plugin's interface `name`, to call as the trait that it is:
+    /// `client.dispense::<dyn Counter>("counter")`. Each call of this makes a fresh implementation on
+    /// a fresh stream.
+    ///
+    /// Whether the plugin's interface is that trait, only calls tell: there is nothing on the wire
+    /// that names it.
     ///
     /// # Errors
     ///
     /// Fails when the plugin knows no such name (`unknown plugin type: NAME`), when it cannot make
     /// the implementation, and when the connection is gone.
-    pub async fn dispense(&self, name: &str) -> Result<rpc::Client, DispenseError> {
+    pub async fn dispense<I>(&self, name: &str) -> Result<Remote<I>, DispenseError>
+    where
+        I: Interface + ?Sized,
+    {
         self.running.rpc.dispense(name).await
+    }
+
+    /// The plugin's interface `name`, to call by hand: its methods are called as `Plugin.Method`.
+    /// Each call of this makes a fresh implementation on a fresh stream.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`dispense`](Self::dispense).
+    pub async fn dispense_client(&self, name: &str) -> Result<rpc::Client, DispenseError> {
+        self.running.rpc.dispense_client(name).await
     }
 
     /// The broker of further streams, for callbacks, readers and writers.

@@ -12,7 +12,7 @@
 //!
 //! # async fn example() -> Result<(), Box<dyn std::error::Error>> {
 //! let client = Client::launch(ClientConfig::new(HANDSHAKE, Command::new("./greeter"))).await?;
-//! let greeter = client.dispense("greeter").await?;
+//! let greeter = client.dispense_client("greeter").await?;
 //! let greeting: String = greeter.call("Plugin.Greet", &()).await?;
 //! println!("{greeting}");
 //! client.kill().await;

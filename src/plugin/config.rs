@@ -151,7 +151,7 @@ mod tests {
     const HANDSHAKE: HandshakeConfig = HandshakeConfig::new(2, "BASIC_PLUGIN", "hello");
 
     fn set(name: &str) -> PluginSet {
-        PluginSet::new().register(name, |_| Err("never dispensed".into()))
+        PluginSet::new().register_service(name, |_| Err("never dispensed".into()))
     }
 
     fn negotiated(config: &ServeConfig, host_versions: &[u32]) -> (u32, String) {

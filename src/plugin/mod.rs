@@ -14,7 +14,7 @@
 //!
 //! #[tokio::main]
 //! async fn main() {
-//!     let plugins = PluginSet::new().register("greeter", |_broker| {
+//!     let plugins = PluginSet::new().register_service("greeter", |_broker| {
 //!         let greet = |_: ()| async { Ok::<_, Infallible>("Hello!".to_owned()) };
 //!         Ok(Service::new().method("Greet", greet))
 //!     });

@@ -68,7 +68,7 @@ impl ServeTestConfig {
 ///
 /// # #[tokio::main]
 /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
-/// let plugins = PluginSet::new().register("greeter", |_broker| {
+/// let plugins = PluginSet::new().register_service("greeter", |_broker| {
 ///     let greet = |_: ()| async { Ok::<_, Infallible>("Hello!".to_owned()) };
 ///     Ok(Service::new().method("Greet", greet))
 /// });
@@ -76,7 +76,7 @@ impl ServeTestConfig {
 /// let server = serve_test(config, ServeTestConfig::new()).await?;
 ///
 /// let client = Client::reattach(server.reattach_config().clone()).await?;
-/// let greeter = client.dispense("greeter").await?;
+/// let greeter = client.dispense_client("greeter").await?;
 /// let greeting: String = greeter.call("Plugin.Greet", &()).await?;
 /// assert_eq!(greeting, "Hello!");
 /// client.kill().await;

@@ -20,5 +20,5 @@ pub(super) struct Response<'a> {
 }
 
 /// Go's `struct{}`: the reply of a method with nothing to say, and what stands beside an error.
-#[derive(Debug, Serialize, Deserialize)]
-pub(crate) struct Empty {}
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Empty {}

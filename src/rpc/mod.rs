@@ -41,7 +41,7 @@ mod service;
 
 pub use crate::codec::{Codec, Config, Encode};
 pub use client::{CallError, Client};
-pub(crate) use message::Empty;
+pub use message::Empty;
 pub use server::{ServeError, Server};
 pub use service::Service;
 

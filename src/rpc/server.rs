@@ -78,6 +78,13 @@ impl Server {
     }
 }
 
+/// The service alone, under go-plugin's name for it: `Plugin`.
+impl From<Service> for Server {
+    fn from(service: Service) -> Server {
+        Server::new().register("Plugin", service)
+    }
+}
+
 /// One connection being served. Dropping it ends the running calls, and nothing is said of them any
 /// more: the peer learns of the end by the stream's.
 struct Connection {

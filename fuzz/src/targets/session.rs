@@ -234,8 +234,8 @@ pub fn server_connection(data: &[u8]) {
 
 fn server() -> RpcServer {
     let plugins = PluginSet::new()
-        .register("echo", |_| Ok(echo()))
-        .register("broken", |_| Err("no such luck".into()));
+        .register_service("echo", |_| Ok(echo()))
+        .register_service("broken", |_| Err("no such luck".into()));
     let config = ConnectionConfig::default().mux(no_keep_alive());
     RpcServer::new(plugins, config, Arc::new(Hooks))
 }
@@ -304,7 +304,7 @@ async fn call_everything(io: DuplexStream) {
         let _ = stderr.read_to_end(&mut Vec::new()).await;
     });
     let _ = client.ping().await;
-    if let Ok(plugin) = client.dispense("echo").await {
+    if let Ok(plugin) = client.dispense_client("echo").await {
         let node = plugin.call::<_, Node>("Plugin.Node", "text");
         let any = plugin.call::<_, Any>("Plugin.Any", &1i64);
         let nothing = plugin.call::<_, ()>("Plugin.Nothing", &());

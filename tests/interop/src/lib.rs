@@ -4,6 +4,7 @@
 pub mod bytes;
 pub mod objects;
 pub mod service;
+pub mod shapes;
 pub mod tls;
 pub mod types;
 

@@ -28,7 +28,7 @@ impl Peer for Host {
         let mut command = Command::new(&setup.plugin);
         command.args(&setup.args);
         let client = Client::launch(ClientConfig::new(HANDSHAKE, command)).await?;
-        let bench = client.dispense("bench").await?;
+        let bench = client.dispense_client("bench").await?;
         Ok(Self {
             client: Arc::new(client),
             bench,
@@ -53,7 +53,7 @@ impl Peer for Host {
     }
 
     async fn dispense(&self) -> Result<()> {
-        self.client.dispense("bench").await?.close();
+        self.client.dispense_client("bench").await?.close();
         Ok(())
     }
 
@@ -138,7 +138,7 @@ impl Peer for Host {
 
 pub async fn plugin() -> Result<()> {
     let state = PluginState::default();
-    let plugins = PluginSet::new().register("bench", move |broker| Ok(service(&state, broker)));
+    let plugins = PluginSet::new().register_service("bench", move |broker| Ok(service(&state, broker)));
     serve(ServeConfig::new(HANDSHAKE, plugins)).await;
     Ok(())
 }

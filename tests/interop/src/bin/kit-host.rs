@@ -25,7 +25,10 @@ async fn main() {
         .await
         .expect("the plugin starts");
     if mode == "terminal" {
-        let kit = client.dispense(KIT).await.expect("the kit dispenses");
+        let kit = client
+            .dispense_client(KIT)
+            .await
+            .expect("the kit dispenses");
         let terminal: bool = kit.call("Plugin.Terminal", &()).await.expect("it answers");
         println!("{terminal}");
         return client.kill().await;

@@ -36,7 +36,7 @@ fn greeter(greeting: String) -> Service {
 
 fn versioned(plugins: &PluginSet, version: u32) -> PluginSet {
     let greet = move |_| Ok(greeter(format!("version {version}")));
-    plugins.clone().register("version", greet)
+    plugins.clone().register_service("version", greet)
 }
 
 async fn test_mode(config: ServeConfig) {
@@ -56,8 +56,8 @@ async fn main() {
         .with(HclogLayer::new().with_filter(LevelFilter::INFO))
         .init();
     let plugins = PluginSet::new()
-        .register(KIT, |broker| Ok(service::kit(broker)))
-        .register("greeter", |_| Ok(greeter("Hello!".to_owned())));
+        .register_service(KIT, |broker| Ok(service::kit(broker)))
+        .register_service("greeter", |_| Ok(greeter("Hello!".to_owned())));
     let mut config = ServeConfig::new(handshake(), plugins.clone());
     if let Ok(versions) = std::env::var("KIT_VERSIONS") {
         config = config.versioned_plugins(versions.split(',').map(|version| {

@@ -79,7 +79,7 @@ pub async fn streams_beyond_the_limit_are_refused_alone(peer: Peer) {
     let client = within(Client::launch(peer.config().connection(connection)))
         .await
         .unwrap();
-    let kit = within(client.dispense(KIT)).await.unwrap();
+    let kit = within(client.dispense_client(KIT)).await.unwrap();
     // Control, stdout, stderr and the kit's own stream leave room for 16 of the plugin's 30.
     let ids: Vec<u32> = (0..30)
         .map(|_| {

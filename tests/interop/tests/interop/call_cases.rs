@@ -110,9 +110,9 @@ pub async fn missing_service(peer: Peer) {
 
 pub async fn unknown_plugin_name(peer: Peer) {
     let client = peer.launch().await;
-    let error = within(client.dispense("nosuch")).await.unwrap_err();
+    let error = within(client.dispense_client("nosuch")).await.unwrap_err();
     assert_eq!(error.to_string(), "unknown plugin type: nosuch");
-    within(client.dispense("greeter")).await.unwrap();
+    within(client.dispense_client("greeter")).await.unwrap();
     client.kill().await;
 }
 

@@ -62,12 +62,12 @@ fn runs(program: &Path) -> bool {
     })
 }
 
-#[test]
-fn the_greeter_hosts_itself() {
+/// Runs a greeter that hosts itself, and returns what it says.
+fn hosts_itself(name: &str) -> Vec<String> {
     // Under a name of its own, so that its processes can be told from others'.
     let directory = tempfile::tempdir().unwrap();
     let greeter = directory.path().join("greeter");
-    std::fs::copy(examples().join("greeter"), &greeter).unwrap();
+    std::fs::copy(examples().join(name), &greeter).unwrap();
     let output = run(Command::new(&greeter));
     let lines = lines(&output);
     assert_eq!(lines[0], "Plugin.Greet: Hello!");
@@ -80,6 +80,18 @@ fn the_greeter_hosts_itself() {
             .starts_with("Plugin.Checksum: 8388608 bytes, ")
     );
     assert!(!runs(&greeter), "no process is left");
+    lines
+}
+
+#[test]
+fn the_greeter_hosts_itself() {
+    let lines = hosts_itself("greeter");
+    assert!(lines.contains(&"Plugin.GreetLoudly: HELLO!".to_owned()));
+}
+
+#[test]
+fn the_greeter_by_hand_hosts_itself() {
+    hosts_itself("greeter_by_hand");
 }
 
 #[test]
@@ -87,14 +99,18 @@ fn the_greeter_hosts_go_s_greeter() {
     if !go::present() {
         return;
     }
-    let mut greeter = Command::new(examples().join("greeter"));
-    greeter.arg(go::program("basicplugin"));
     let expected = [
         "Plugin.Greet: Hello!",
         "Plugin.Hi: rpc: can't find method Plugin.Hi",
         "Plugin.Greet, still: Hello!",
+        "Plugin.GreetLoudly: HELLO!",
     ];
+    let mut greeter = Command::new(examples().join("greeter"));
+    greeter.arg(go::program("basicplugin"));
     assert_eq!(lines(&run(greeter)), expected);
+    let mut by_hand = Command::new(examples().join("greeter_by_hand"));
+    by_hand.arg(go::program("basicplugin"));
+    assert_eq!(lines(&run(by_hand)), expected[..3]);
 }
 
 #[test]

@@ -27,7 +27,7 @@ async fn greet_and_kill(peer: Peer, config: ClientConfig) {
 }
 
 async fn greeting(client: &Client) -> String {
-    let kit = within(client.dispense(KIT)).await.unwrap();
+    let kit = within(client.dispense_client(KIT)).await.unwrap();
     within(kit.call("Plugin.Greet", &())).await.unwrap()
 }
 
@@ -260,8 +260,8 @@ pub async fn the_socket_goes_where_the_host_says_and_to_its_group(peer: Peer) {
 
 pub async fn several_interfaces_in_one_process(peer: Peer) {
     let (client, kit) = peer.kit().await;
-    let greeter = within(client.dispense("greeter")).await.unwrap();
-    let other_kit = within(client.dispense(KIT)).await.unwrap();
+    let greeter = within(client.dispense_client("greeter")).await.unwrap();
+    let other_kit = within(client.dispense_client(KIT)).await.unwrap();
     for _ in 0..3 {
         let hello: String = within(greeter.call("Plugin.Greet", &())).await.unwrap();
         assert_eq!(hello, "Hello!");

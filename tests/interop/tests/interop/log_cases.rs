@@ -17,7 +17,7 @@ async fn launch(peer: Peer) -> (Client, rpc::Client, Records) {
     let record = move |record: &LogRecord| recording.lock().unwrap().push(record.clone());
     let client = within(Client::launch(peer.config().on_log(record))).await;
     let client = client.expect("the kit starts");
-    let kit = within(client.dispense(KIT)).await.unwrap();
+    let kit = within(client.dispense_client(KIT)).await.unwrap();
     (client, kit, records)
 }
 

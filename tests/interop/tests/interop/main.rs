@@ -23,6 +23,8 @@ mod msgpack_types;
 mod peer;
 mod pki;
 mod reattach_cases;
+mod shape_cases;
+mod shape_host;
 mod stdio_cases;
 mod stream_cases;
 mod terminal_cases;
@@ -120,6 +122,16 @@ cases! {
     certificate_cases::a_plugin_with_another_s_certificate_is_refused,
     certificate_cases::a_certificate_that_nobody_asked_for_is_refused,
     certificate_cases::a_certificate_in_the_environment_from_elsewhere_is_reported,
+    shape_cases::no_argument,
+    shape_cases::a_map_of_arguments_and_an_interface_as_reply,
+    shape_cases::a_helper_that_the_plugin_calls,
+    shape_cases::readers_and_writers_as_arguments_and_result,
+    shape_cases::a_returned_interface,
+    shape_cases::a_kept_interface_lives_until_the_plugin_lets_go,
+    shape_cases::a_service_of_another_name,
+    shape_cases::lettered_fields_and_an_empty_struct,
+    shape_cases::a_default_body_stands_in_for_a_missing_method,
+    shape_cases::an_interface_of_one_plugin_is_handed_to_another,
 }
 
 // By AutoMTLS. What has nothing to do with the connection is not run again.

@@ -57,7 +57,7 @@ impl Peer {
     /// A running kit, and its service.
     pub async fn kit(self) -> (Client, rpc::Client) {
         let client = self.launch().await;
-        let kit = within(client.dispense(KIT))
+        let kit = within(client.dispense_client(KIT))
             .await
             .expect("the kit dispenses");
         (client, kit)

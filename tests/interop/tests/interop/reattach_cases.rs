@@ -22,7 +22,7 @@ async fn detached(peer: Peer) -> Client {
 }
 
 async fn greeting(client: &Client) -> String {
-    let kit = within(client.dispense(KIT)).await.unwrap();
+    let kit = within(client.dispense_client(KIT)).await.unwrap();
     within(kit.call("Plugin.Greet", &())).await.unwrap()
 }
 

@@ -27,7 +27,7 @@ fn both() -> PrintArgs {
 
 pub async fn output_arrives_in_order_and_whole(peer: Peer) {
     let (client, mut out, mut err) = launch(peer).await;
-    let kit = within(client.dispense(KIT)).await.unwrap();
+    let kit = within(client.dispense_client(KIT)).await.unwrap();
     let read = |mut from: DuplexStream, expected: String| async move {
         let mut bytes = vec![0; expected.len()];
         from.read_exact(&mut bytes).await.unwrap();
@@ -61,7 +61,7 @@ pub async fn output_arrives_in_order_and_whole(peer: Peer) {
 /// A Go plugin may lose what it printed last, so from it only a beginning is asked for.
 pub async fn output_right_before_the_kill_arrives(peer: Peer) {
     let (client, mut out, mut err) = launch(peer).await;
-    let kit = within(client.dispense(KIT)).await.unwrap();
+    let kit = within(client.dispense_client(KIT)).await.unwrap();
     let read = async |from: &mut DuplexStream| {
         let mut bytes = Vec::new();
         from.read_to_end(&mut bytes).await.unwrap();

@@ -17,7 +17,7 @@ use crate::peer::{Peer, is_running, within};
 use crate::pki::Pki;
 
 async fn greeting(client: &Client) -> String {
-    let kit = within(client.dispense(KIT)).await.unwrap();
+    let kit = within(client.dispense_client(KIT)).await.unwrap();
     within(kit.call("Plugin.Greet", &())).await.unwrap()
 }
 

@@ -13,7 +13,7 @@ async fn negotiated(peer: Peer, host: &[u32]) -> (u32, String) {
         .env("KIT_VERSIONS", "1,2,4")
         .versions(host.iter().copied());
     let client = within(Client::launch(config)).await.unwrap();
-    let version = within(client.dispense("version")).await.unwrap();
+    let version = within(client.dispense_client("version")).await.unwrap();
     let greeting = within(version.call("Plugin.Greet", &())).await.unwrap();
     let version = client.negotiated_version();
     within(client.kill()).await;

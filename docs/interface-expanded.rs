@@ -1,0 +1,138 @@
+pub trait Counter: Send + Sync + 'static {
+    /// Adds to a count, by a helper of the caller's.
+    fn put(
+        &self,
+        key: String,
+        value: i64,
+        sum: Arc<dyn AddHelper>,
+    ) -> BoxFuture<'_, Result<()>>;
+    fn get(&self, key: String) -> BoxFuture<'_, Result<i64>>;
+    fn watch(&self, key: String) -> BoxFuture<'_, Result<Arc<dyn Subscription>>>;
+    fn doubled(&self, key: String) -> BoxFuture<'_, Result<i64>> {
+        CounterDefaults::default_doubled(self, key)
+    }
+}
+/// The default bodies of [`Counter`], for those that implement it and for remotes whose peer lacks a method.
+trait CounterDefaults: Counter {
+    fn default_doubled(&self, key: String) -> BoxFuture<'_, Result<i64>> {
+        Box::pin(async move {
+            if let Some(returned) = None::<Result<i64>> {
+                return returned;
+            }
+            let key = key;
+            Ok(2 * self.get(key).await?)
+        })
+    }
+}
+impl<T: Counter + ?Sized> CounterDefaults for T {}
+const _: () = {
+    use plugwire::interface::__private as wire;
+    #[derive(wire::serde::Serialize, wire::serde::Deserialize)]
+    #[serde(crate = "plugwire::interface::__private::serde")]
+    struct PutArgs {
+        #[serde(rename = "Key")]
+        key: String,
+        #[serde(rename = "Value")]
+        value: i64,
+        #[serde(rename = "Sum")]
+        sum: u32,
+    }
+    impl dyn Counter {
+        /// [`Counter::put`] as it is called on the wire.
+        pub const PUT: wire::Method<dyn Counter> = wire::Method::new("Plugin.Put");
+        /// [`Counter::get`] as it is called on the wire.
+        pub const GET: wire::Method<dyn Counter> = wire::Method::new("Plugin.Get");
+        /// [`Counter::watch`] as it is called on the wire.
+        pub const WATCH: wire::Method<dyn Counter> = wire::Method::new("Plugin.Watch");
+        /// [`Counter::doubled`] as it is called on the wire.
+        pub const DOUBLED: wire::Method<dyn Counter> = wire::Method::new(
+            "Plugin.Doubled",
+        );
+    }
+    impl Counter for wire::Remote<dyn Counter> {
+        fn put(
+            &self,
+            key: String,
+            value: i64,
+            sum: Arc<dyn AddHelper>,
+        ) -> BoxFuture<'_, Result<()>> {
+            Box::pin(async move {
+                let mut call = wire::Call::new(self, <dyn Counter>::PUT);
+                let sum = call.lend(sum);
+                let args = PutArgs {
+                    key,
+                    value,
+                    sum: sum.id(),
+                };
+                Ok(call.send(&args).await?)
+            })
+        }
+        fn get(&self, key: String) -> BoxFuture<'_, Result<i64>> {
+            Box::pin(async move {
+                let mut call = wire::Call::new(self, <dyn Counter>::GET);
+                Ok(call.send(&key).await?)
+            })
+        }
+        fn watch(&self, key: String) -> BoxFuture<'_, Result<Arc<dyn Subscription>>> {
+            Box::pin(async move {
+                let mut call = wire::Call::new(self, <dyn Counter>::WATCH);
+                let reply = call.send(&key).await?;
+                Ok(call.dial::<Arc<dyn Subscription>>(reply).await?)
+            })
+        }
+        fn doubled(&self, key: String) -> BoxFuture<'_, Result<i64>> {
+            Box::pin(async move {
+                let mut call = wire::Call::new(self, <dyn Counter>::DOUBLED);
+                Ok(
+                    match call.send(&key).await {
+                        Err(error) if call.is_unknown(&error) => {
+                            return CounterDefaults::default_doubled(self, key).await;
+                        }
+                        reply => reply?,
+                    },
+                )
+            })
+        }
+    }
+    impl wire::Interface for dyn Counter {
+        fn service(self: Arc<Self>, broker: wire::MuxBroker) -> wire::Service {
+            let mut methods = wire::Methods::new(self, broker);
+            methods
+                .add(
+                    "Put",
+                    |object, broker, args: PutArgs| async move {
+                        let sum = wire::dial::<Arc<dyn AddHelper>>(&broker, args.sum)
+                            .await?;
+                        Counter::put(&*object, args.key, args.value, sum).await
+                    },
+                );
+            methods
+                .add(
+                    "Get",
+                    |object, _, key: String| async move {
+                        Counter::get(&*object, key).await
+                    },
+                );
+            methods
+                .add(
+                    "Watch",
+                    |object, broker, key: String| async move {
+                        Counter::watch(&*object, key)
+                            .await
+                            .map(|reply| wire::lend(&broker, reply))
+                    },
+                );
+            methods
+                .add(
+                    "Doubled",
+                    |object, _, key: String| async move {
+                        Counter::doubled(&*object, key).await
+                    },
+                );
+            methods.into_service()
+        }
+        fn from_remote(remote: wire::Remote<Self>) -> Arc<Self> {
+            Arc::new(remote)
+        }
+    }
+};

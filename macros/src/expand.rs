@@ -1,0 +1,576 @@
+//! What becomes of a trait.
+
+use proc_macro2::{Ident, Span, TokenStream};
+use quote::{ToTokens, format_ident, quote, quote_spanned};
+use syn::spanned::Spanned;
+use syn::{LitStr, Path, Type};
+
+use crate::body;
+use crate::interface::{ArgsForm, Interface, Method, Param, ReplyForm};
+use crate::kind::Kind;
+use crate::names;
+
+/// The trait as it is implemented, and what carries it over the wire.
+pub fn expand(interface: &Interface) -> TokenStream {
+    let expansion = Expansion::new(interface);
+    let declaration = expansion.declaration();
+    let defaults = expansion.defaults();
+    let wire = &expansion.wire;
+    let krate = &interface.options.krate;
+    let structs = interface
+        .methods
+        .iter()
+        .map(|method| expansion.structs(method));
+    let constants = expansion.constants();
+    let remote = expansion.remote();
+    let served = expansion.served();
+    quote! {
+        #declaration
+        #defaults
+        const _: () = {
+            use #krate::interface::__private as #wire;
+            #(#structs)*
+            #constants
+            #remote
+            #served
+        };
+    }
+}
+
+struct Expansion<'a> {
+    interface: &'a Interface,
+    krate: &'a Path,
+    /// The trait.
+    name: &'a Ident,
+    /// The name of the module with what the code below needs.
+    wire: Ident,
+    /// The name of the trait with the default bodies.
+    defaults: Ident,
+    /// All that the user wrote, to keep clear of.
+    written: TokenStream,
+}
+
+/// A local variable, which no name of the user's is mixed up with.
+fn local(name: &str) -> Ident {
+    Ident::new(name, Span::mixed_site())
+}
+
+impl<'a> Expansion<'a> {
+    fn new(interface: &'a Interface) -> Self {
+        let mut written = interface.item.to_token_stream();
+        for method in &interface.methods {
+            method.signature.to_tokens(&mut written);
+            method.default.to_tokens(&mut written);
+        }
+        let name = &interface.item.ident;
+        Expansion {
+            interface,
+            krate: &interface.options.krate,
+            name,
+            wire: names::unused("wire", &written),
+            defaults: names::unused(&format!("{name}Defaults"), &written),
+            written,
+        }
+    }
+
+    fn methods(&self) -> impl Iterator<Item = &'a Method> + use<'a> {
+        self.interface.methods.iter()
+    }
+
+    /// The trait, of which `dyn` can be said.
+    fn declaration(&self) -> TokenStream {
+        let name = self.name;
+        let item = &self.interface.item;
+        let attributes = &item.attrs;
+        let vis = &item.vis;
+        let bounds = item.supertraits.iter();
+        let methods = self.methods().map(|method| {
+            let attributes = &method.attributes;
+            let signature = self.signature(method, method.ident());
+            let body = match &method.default {
+                None => quote!(;),
+                Some(_) => {
+                    let defaults = &self.defaults;
+                    let default = default_name(method);
+                    let params = method.params.iter().map(|param| &param.ident);
+                    quote!({ #defaults::#default(self, #(#params),*) })
+                }
+            };
+            quote!(#(#attributes)* #signature #body)
+        });
+        let bounds = quote!(#(#bounds +)*);
+        quote! {
+            #(#attributes)*
+            #vis trait #name: #bounds ::core::marker::Send + ::core::marker::Sync + 'static {
+                #(#methods)*
+            }
+        }
+    }
+
+    fn signature(&self, method: &Method, name: &Ident) -> TokenStream {
+        let krate = self.krate;
+        let receiver = method.signature.receiver();
+        let params = method
+            .params
+            .iter()
+            .map(|Param { ident, ty, .. }| quote!(#ident: #ty));
+        let output = &method.output;
+        quote! {
+            fn #name(#receiver, #(#params),*) -> #krate::interface::BoxFuture<'_, #output>
+        }
+    }
+
+    /// The default bodies, where a remote implementation finds them too.
+    fn defaults(&self) -> Option<TokenStream> {
+        let Expansion { name, defaults, .. } = self;
+        let mut bodies = self.methods().filter_map(|method| {
+            let block = method.default.as_ref()?;
+            let cfgs = method.cfgs();
+            let signature = self.signature(method, &default_name(method));
+            let params: Vec<_> = method
+                .params
+                .iter()
+                .map(|param| (param.ident.clone(), param.pattern.clone()))
+                .collect();
+            let body = body::boxed(&params, &method.output, block);
+            Some(quote!(#(#cfgs)* #signature { #body }))
+        });
+        let first = bodies.next()?;
+        let note = format!(
+            " The default bodies of [`{name}`], for those that implement it and for remotes whose peer lacks a method."
+        );
+        Some(quote! {
+            #[doc = #note]
+            trait #defaults: #name {
+                #first
+                #(#bodies)*
+            }
+            impl<T: #name + ?Sized> #defaults for T {}
+        })
+    }
+
+    /// The argument and the reply of a method, where they are structs.
+    fn structs(&self, method: &Method) -> TokenStream {
+        let Expansion { wire, .. } = self;
+        let krate = self.krate.to_token_stream().to_string().replace(' ', "");
+        let serde = format!("{krate}::interface::__private::serde");
+        let cfgs: Vec<_> = method.cfgs().collect();
+        let declare = |name: Ident, fields: Vec<TokenStream>| {
+            quote! {
+                #(#cfgs)*
+                #[derive(#wire::serde::Serialize, #wire::serde::Deserialize)]
+                #[serde(crate = #serde)]
+                struct #name {
+                    #(#fields),*
+                }
+            }
+        };
+        let field = |name: &LitStr, ident: &Ident, ty: &Type, kind: Kind| {
+            let ty = match kind {
+                Kind::Value => ty.to_token_stream(),
+                Kind::Brokered { .. } => quote!(u32),
+            };
+            quote!(#[serde(rename = #name)] #ident: #ty)
+        };
+        let args = (method.args == ArgsForm::Struct).then(|| {
+            let fields = method.params.iter();
+            let fields = fields
+                .map(|param| field(&param.field, &param.ident, &param.ty, param.kind))
+                .collect();
+            declare(self.args_name(method), fields)
+        });
+        let reply = match &method.reply {
+            ReplyForm::Struct { fields, .. } => {
+                let fields = letters(fields.len())
+                    .zip(fields)
+                    .map(|((ident, name), (ty, kind))| {
+                        field(&LitStr::new(&name, ty.span()), &ident, ty, *kind)
+                    })
+                    .collect();
+                Some(declare(self.reply_name(method), fields))
+            }
+            _ => None,
+        };
+        quote!(#args #reply)
+    }
+
+    fn args_name(&self, method: &Method) -> Ident {
+        self.struct_name(method, "Args")
+    }
+
+    fn reply_name(&self, method: &Method) -> Ident {
+        self.struct_name(method, "Reply")
+    }
+
+    fn struct_name(&self, method: &Method, suffix: &str) -> Ident {
+        let name = names::pascal_case(&names::plain(method.ident()));
+        names::unused(&format!("{name}{suffix}"), &self.written)
+    }
+
+    /// The methods' names.
+    fn constants(&self) -> TokenStream {
+        let Expansion { name, wire, .. } = self;
+        let vis = &self.interface.item.vis;
+        let service = self.service();
+        let constants = self.methods().map(|method| {
+            let cfgs = method.cfgs();
+            let constant = names::constant(method.ident());
+            let full = format!("{service}.{}", method.wire);
+            let note = format!(
+                " [`{name}::{}`] as it is called on the wire.",
+                method.ident()
+            );
+            quote! {
+                #(#cfgs)*
+                #[doc = #note]
+                #vis const #constant: #wire::Method<dyn #name> = #wire::Method::new(#full);
+            }
+        });
+        quote!(impl dyn #name { #(#constants)* })
+    }
+
+    fn service(&self) -> String {
+        let service = &self.interface.options.service;
+        service
+            .as_ref()
+            .map_or_else(|| "Plugin".to_owned(), LitStr::value)
+    }
+
+    /// The implementation that calls.
+    fn remote(&self) -> TokenStream {
+        let Expansion { name, wire, .. } = self;
+        let methods = self.methods().map(|method| {
+            let cfgs = method.cfgs();
+            let signature = self.signature(method, method.ident());
+            let body = self.call(method);
+            quote! {
+                #(#cfgs)*
+                #signature {
+                    ::std::boxed::Box::pin(async move { #body })
+                }
+            }
+        });
+        quote! {
+            impl #name for #wire::Remote<dyn #name> {
+                #(#methods)*
+            }
+        }
+    }
+
+    /// How a method is called.
+    fn call(&self, method: &Method) -> TokenStream {
+        let Expansion { name, wire, .. } = self;
+        let (call, reply) = (local("call"), local("reply"));
+        let constant = names::constant(method.ident());
+        let lent = method
+            .params
+            .iter()
+            .filter(|param| param.kind.is_brokered());
+        let lend = lent.map(|param| {
+            let ident = &param.ident;
+            let lend = Ident::new("lend", param.ty.span());
+            quote!(let #ident = #call.#lend(#ident);)
+        });
+        let (arguments, argument) = self.arguments(method);
+        let send = Ident::new("send", method.output.span());
+        let sent = quote!(#call.#send(#argument).await);
+        let or_error = or_error(method);
+        let replied = match &method.default {
+            None => quote!(#sent #or_error),
+            Some(_) => self.fall_back(method, &sent),
+        };
+        let finish = match &method.reply {
+            ReplyForm::Empty | ReplyForm::Bare(_, Kind::Value) => {
+                quote!(::core::result::Result::Ok(#replied))
+            }
+            ReplyForm::Bare(ty, Kind::Brokered { .. }) => quote! {
+                let #reply = #replied;
+                ::core::result::Result::Ok(#call.dial::<#ty>(#reply).await #or_error)
+            },
+            ReplyForm::Struct { fields, tuple } => {
+                let struct_name = self.reply_name(method);
+                let values = letters(fields.len())
+                    .zip(fields)
+                    .map(|((ident, _), (ty, kind))| match kind {
+                        Kind::Value => quote!(#reply.#ident),
+                        Kind::Brokered { .. } => {
+                            quote!(#call.dial::<#ty>(#reply.#ident).await #or_error)
+                        }
+                    });
+                let value = match tuple {
+                    true => quote!((#(#values,)*)),
+                    false => quote!(#(#values)*),
+                };
+                quote! {
+                    let #reply: #struct_name = #replied;
+                    ::core::result::Result::Ok(#value)
+                }
+            }
+        };
+        quote! {
+            let mut #call = #wire::Call::new(self, <dyn #name>::#constant);
+            #(#lend)*
+            #arguments
+            #finish
+        }
+    }
+
+    /// What makes the argument, and the argument.
+    fn arguments(&self, method: &Method) -> (TokenStream, TokenStream) {
+        let wire = &self.wire;
+        let args = local("args");
+        let or_error = or_error(method);
+        match method.args {
+            ArgsForm::Nil => (TokenStream::new(), quote!(&())),
+            ArgsForm::Bare => {
+                let param = &method.params[0];
+                let ident = &param.ident;
+                let argument = match param.kind {
+                    Kind::Value => quote_spanned!(param.ty.span()=> &#ident),
+                    Kind::Brokered { .. } => quote!(&#ident.id()),
+                };
+                (TokenStream::new(), argument)
+            }
+            ArgsForm::Struct => {
+                let struct_name = self.args_name(method);
+                let fields = method
+                    .params
+                    .iter()
+                    .map(|Param { ident, kind, .. }| match kind {
+                        Kind::Value => quote!(#ident),
+                        Kind::Brokered { .. } => quote!(#ident: #ident.id()),
+                    });
+                (
+                    quote!(let #args = #struct_name { #(#fields),* };),
+                    quote!(&#args),
+                )
+            }
+            ArgsForm::Map => {
+                let puts = method.params.iter().map(|param| {
+                    let Param { ident, field, .. } = param;
+                    let value = match param.kind {
+                        Kind::Value => quote_spanned!(param.ty.span()=> &#ident),
+                        Kind::Brokered { .. } => quote!(&#ident.id()),
+                    };
+                    match &param.go {
+                        None => {
+                            let put = Ident::new("put", param.ty.span());
+                            quote!(#wire::#put(&mut #args, #field, #value);)
+                        }
+                        Some(go) => {
+                            let put = Ident::new("put_as", param.ty.span());
+                            quote!(#wire::#put(&mut #args, #field, #go, #value) #or_error;)
+                        }
+                    }
+                });
+                let made = quote! {
+                    let mut #args = #wire::ArgMap::new();
+                    #(#puts)*
+                };
+                (made, quote!(&#args))
+            }
+        }
+    }
+
+    /// The reply, or the default body's where the peer does not have the method.
+    fn fall_back(&self, method: &Method, sent: &TokenStream) -> TokenStream {
+        let defaults = &self.defaults;
+        let or_error = or_error(method);
+        let (call, reply, error, args) =
+            (local("call"), local("reply"), local("error"), local("args"));
+        let default = default_name(method);
+        let taken = method
+            .params
+            .iter()
+            .filter(|param| param.kind.is_brokered());
+        let taken = taken.map(|Param { ident, .. }| {
+            quote! {
+                let ::core::option::Option::Some(#ident) = #ident.take_back() else {
+                    return ::core::result::Result::Err(#error.into());
+                };
+            }
+        });
+        let params =
+            method
+                .params
+                .iter()
+                .map(|Param { ident, kind, .. }| match (method.args, kind) {
+                    (ArgsForm::Struct, Kind::Value) => quote!(#args.#ident),
+                    _ => quote!(#ident),
+                });
+        quote! {
+            match #sent {
+                ::core::result::Result::Err(#error) if #call.is_unknown(&#error) => {
+                    #(#taken)*
+                    return #defaults::#default(self, #(#params),*).await;
+                }
+                #reply => #reply #or_error,
+            }
+        }
+    }
+
+    /// The implementation as a service.
+    fn served(&self) -> TokenStream {
+        let Expansion { name, wire, .. } = self;
+        let methods = local("methods");
+        let added = self.methods().map(|method| self.serve(method));
+        let service = self
+            .interface
+            .options
+            .service
+            .as_ref()
+            .map(|service| quote!(const SERVICE: &'static str = #service;));
+        quote! {
+            impl #wire::Interface for dyn #name {
+                #service
+                fn service(
+                    self: ::std::sync::Arc<Self>,
+                    broker: #wire::MuxBroker,
+                ) -> #wire::Service {
+                    let mut #methods = #wire::Methods::new(self, broker);
+                    #(#added)*
+                    #methods.into_service()
+                }
+
+                fn from_remote(remote: #wire::Remote<Self>) -> ::std::sync::Arc<Self> {
+                    ::std::sync::Arc::new(remote)
+                }
+            }
+        }
+    }
+
+    /// How a method is served.
+    fn serve(&self, method: &Method) -> TokenStream {
+        let Expansion { name, wire, .. } = self;
+        let (methods, object, broker) = (local("methods"), local("object"), local("broker"));
+        let (args, reply) = (local("args"), local("reply"));
+        let cfgs = method.cfgs();
+        let or_error = or_error(method);
+        let ident = method.ident();
+        let wire_name = &method.wire;
+        let argument = match method.args {
+            ArgsForm::Nil => quote!(_: ()),
+            ArgsForm::Bare => {
+                let Param {
+                    ident, ty, kind, ..
+                } = &method.params[0];
+                match kind {
+                    Kind::Value => quote!(#ident: #ty),
+                    Kind::Brokered { .. } => quote!(#ident: u32),
+                }
+            }
+            ArgsForm::Struct => {
+                let struct_name = self.args_name(method);
+                quote!(#args: #struct_name)
+            }
+            ArgsForm::Map => quote!(mut #args: #wire::ArgMap),
+        };
+        let taken = method.params.iter().filter_map(|param| {
+            let Param {
+                ident, ty, field, ..
+            } = param;
+            let sent = match (method.args, param.kind) {
+                (ArgsForm::Map, Kind::Value) => {
+                    let take = Ident::new("take", ty.span());
+                    return Some(
+                        quote!(let #ident = #wire::#take::<#ty>(&mut #args, #field) #or_error;),
+                    );
+                }
+                (ArgsForm::Map, Kind::Brokered { .. }) => {
+                    quote!(#wire::take::<u32>(&mut #args, #field) #or_error)
+                }
+                (_, Kind::Value) => return None,
+                (ArgsForm::Struct, Kind::Brokered { .. }) => quote!(#args.#ident),
+                (_, Kind::Brokered { .. }) => quote!(#ident),
+            };
+            let dial = Ident::new("dial", ty.span());
+            Some(quote!(let #ident = #wire::#dial::<#ty>(&#broker, #sent).await #or_error;))
+        });
+        let params =
+            method
+                .params
+                .iter()
+                .map(|Param { ident, kind, .. }| match (method.args, kind) {
+                    (ArgsForm::Struct, Kind::Value) => quote!(#args.#ident),
+                    _ => quote!(#ident),
+                });
+        let called = quote!(#name::#ident(&*#object, #(#params),*).await);
+        let mapped = self.mapped(method);
+        let writes =
+            (method.params.iter()).any(|param| param.kind == Kind::Brokered { writer: true });
+        let outcome = match (writes, mapped) {
+            (false, mapped) => quote!(#called #mapped),
+            (true, mapped) => quote! {
+                let #reply = #called;
+                #wire::flush(&#broker).await;
+                #reply #mapped
+            },
+        };
+        let lends = match &method.reply {
+            ReplyForm::Empty => false,
+            ReplyForm::Bare(_, kind) => kind.is_brokered(),
+            ReplyForm::Struct { fields, .. } => fields.iter().any(|(_, kind)| kind.is_brokered()),
+        };
+        let dials = method.params.iter().any(|param| param.kind.is_brokered());
+        let broker = match lends || dials {
+            true => quote!(#broker),
+            false => quote!(_),
+        };
+        let add = Ident::new("add", method.output.span());
+        quote_spanned! {method.output.span()=>
+            #(#cfgs)*
+            #methods.#add(#wire_name, |#object, #broker, #argument| async move {
+                #(#taken)*
+                #outcome
+            });
+        }
+    }
+
+    /// What makes the reply of the result.
+    fn mapped(&self, method: &Method) -> TokenStream {
+        let wire = &self.wire;
+        let (broker, reply) = (local("broker"), local("reply"));
+        match &method.reply {
+            ReplyForm::Bare(_, Kind::Value) => TokenStream::new(),
+            ReplyForm::Bare(_, Kind::Brokered { .. }) => {
+                quote!(.map(|#reply| #wire::lend(&#broker, #reply)))
+            }
+            ReplyForm::Empty => quote!(.map(|()| #wire::Empty {})),
+            ReplyForm::Struct { fields, tuple } => {
+                let struct_name = self.reply_name(method);
+                let idents: Vec<Ident> = letters(fields.len()).map(|(ident, _)| ident).collect();
+                let values = idents
+                    .iter()
+                    .zip(fields)
+                    .map(|(ident, (_, kind))| match kind {
+                        Kind::Value => quote!(#ident),
+                        Kind::Brokered { .. } => quote!(#ident: #wire::lend(&#broker, #ident)),
+                    });
+                let pattern = match tuple {
+                    true => quote!((#(#idents,)*)),
+                    false => quote!(#(#idents)*),
+                };
+                quote!(.map(|#pattern| #struct_name { #(#values),* }))
+            }
+        }
+    }
+}
+
+/// The `?` that makes the method's error of ours; where it cannot, the method's type is to blame.
+fn or_error(method: &Method) -> TokenStream {
+    quote_spanned!(method.output.span()=> ?)
+}
+
+fn default_name(method: &Method) -> Ident {
+    format_ident!("default_{}", method.ident())
+}
+
+/// The fields of a lettered struct, and their names on the wire.
+fn letters(count: usize) -> impl Iterator<Item = (Ident, String)> {
+    (0..count).filter_map(names::letter).map(|letter| {
+        (
+            Ident::new(&letter.to_lowercase(), Span::call_site()),
+            letter,
+        )
+    })
+}

@@ -1,0 +1,154 @@
+//! What a parameter or result is, told by its type's tokens.
+
+use std::fmt::Display;
+
+use quote::ToTokens;
+use syn::visit::{self, Visit};
+use syn::{Error, GenericArgument, Path, PathArguments, Result, Type, TypeParamBound, TypePath};
+
+/// How a value crosses the wire.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Kind {
+    /// As itself, by serde.
+    Value,
+    /// As the number of a stream.
+    Brokered {
+        /// Whether it may be a writer, into which a method's last bytes go.
+        writer: bool,
+    },
+}
+
+impl Kind {
+    pub fn is_brokered(self) -> bool {
+        self != Kind::Value
+    }
+}
+
+/// The kind of a type, or what is wrong with it.
+pub fn of(ty: &Type) -> Result<Kind> {
+    match whole(ty)? {
+        Some(kind) => Ok(kind),
+        None => {
+            let mut check = Check { error: None };
+            check.visit_type(ty);
+            check.error.map_or(Ok(Kind::Value), Err)
+        }
+    }
+}
+
+/// The kind of a type that is brokered as a whole.
+fn whole(ty: &Type) -> Result<Option<Kind>> {
+    match ty {
+        Type::Path(TypePath {
+            qself: None, path, ..
+        }) => whole_path(path),
+        _ => Ok(None),
+    }
+}
+
+fn whole_path(path: &Path) -> Result<Option<Kind>> {
+    let Some(last) = path.segments.last() else {
+        return Ok(None);
+    };
+    match (&*last.ident.to_string(), only_type(&last.arguments)) {
+        ("Arc", Some(Type::TraitObject(object))) => {
+            if object.bounds.len() > 1 {
+                return Err(Error::new_spanned(
+                    object,
+                    "an interface is `Send`, `Sync` and `'static` already: write `Arc<dyn Trait>`",
+                ));
+            }
+            Ok(Some(Kind::Brokered { writer: false }))
+        }
+        ("Option", Some(inner)) => whole(inner),
+        ("Reader", None) if is_ours(path) => Ok(Some(Kind::Brokered { writer: false })),
+        ("Writer", None) if is_ours(path) => Ok(Some(Kind::Brokered { writer: true })),
+        _ => Ok(None),
+    }
+}
+
+/// Whether `Reader` or `Writer` is plugwire's, as far as one can see.
+fn is_ours(path: &Path) -> bool {
+    path.segments.len() == 1 || path.segments[0].ident == "plugwire"
+}
+
+fn only_type(arguments: &PathArguments) -> Option<&Type> {
+    match arguments {
+        PathArguments::AngleBracketed(arguments) if arguments.args.len() == 1 => {
+            match arguments.args.first() {
+                Some(GenericArgument::Type(ty)) => Some(ty),
+                _ => None,
+            }
+        }
+        _ => None,
+    }
+}
+
+/// Looks for what cannot be part of a value.
+struct Check {
+    error: Option<Error>,
+}
+
+impl Check {
+    fn refuse(&mut self, what: impl ToTokens, message: impl Display) {
+        self.error
+            .get_or_insert_with(|| Error::new_spanned(what, message));
+    }
+}
+
+impl Visit<'_> for Check {
+    fn visit_type(&mut self, ty: &Type) {
+        match ty {
+            Type::Reference(reference) => {
+                let instead = match &*reference.elem {
+                    Type::Path(path) if path.path.is_ident("str") => "`String`",
+                    Type::Slice(_) => "a `Vec`",
+                    Type::TraitObject(_) => "`Arc<dyn Trait>`",
+                    _ => "the type itself",
+                };
+                self.refuse(
+                    reference,
+                    format_args!(
+                        "what crosses to another process cannot be borrowed: use {instead}"
+                    ),
+                );
+            }
+            Type::ImplTrait(ty) => self.refuse(
+                ty,
+                "`impl Trait` is no type that both sides know: use `Arc<dyn Trait>` for an interface, `plugwire::Reader` or `plugwire::Writer` for a stream of bytes",
+            ),
+            Type::TraitObject(ty) => self.refuse(
+                ty,
+                "an interface crosses as `Arc<dyn Trait>` or `Option<Arc<dyn Trait>>`, which has to be the whole parameter or result",
+            ),
+            Type::FnPtr(ty) => self.refuse(
+                ty,
+                "a function cannot cross to another process: make a trait of it with `#[plugwire::interface]`, and use `Arc<dyn Trait>`",
+            ),
+            Type::Ptr(ty) => self.refuse(ty, "a pointer cannot cross to another process"),
+            Type::Infer(ty) => self.refuse(ty, "both sides have to know the type: write it out"),
+            Type::Never(ty) => self.refuse(ty, "there is no value of this type to send"),
+            _ => visit::visit_type(self, ty),
+        }
+    }
+
+    fn visit_type_param_bound(&mut self, _: &TypeParamBound) {}
+
+    fn visit_path(&mut self, path: &Path) {
+        if let Ok(Some(Kind::Brokered { .. })) = whole_path(path) {
+            self.refuse(
+                path,
+                "an interface, reader or writer has to be the whole parameter or result, or in an `Option`; if this is a type of your own that is sent as a value, say `#[plugwire(value)]` on the parameter or `#[plugwire(reply = \"value\")]` on the method",
+            );
+            return;
+        }
+        visit::visit_path(self, path);
+    }
+
+    fn visit_lifetime(&mut self, lifetime: &syn::Lifetime) {
+        self.refuse(
+            lifetime,
+            "what crosses to another process cannot be borrowed: use a type without lifetimes",
+        );
+    }
+}

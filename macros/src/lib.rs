@@ -1,0 +1,40 @@
+//! The attribute `#[plugwire::interface]`. It belongs to the `plugwire` crate, which re-exports it,
+//! and where its documentation is.
+
+#![warn(missing_docs)]
+#![forbid(unsafe_code)]
+
+mod attributes;
+mod body;
+mod expand;
+mod implementation;
+mod interface;
+mod kind;
+mod names;
+#[cfg(test)]
+mod page;
+
+use proc_macro::TokenStream;
+use syn::{Item, parse_macro_input};
+
+// Documented where it is re-exported: the examples there need the crate.
+#[allow(
+    missing_docs,
+    reason = "documentation here would be put behind that of the re-export"
+)]
+#[proc_macro_attribute]
+pub fn interface(options: TokenStream, item: TokenStream) -> TokenStream {
+    let item = parse_macro_input!(item as Item);
+    let expanded = match item {
+        Item::Trait(item) => interface::Interface::parse(options.into(), item)
+            .map(|interface| expand::expand(&interface)),
+        Item::Impl(item) => implementation::expand(options.into(), item),
+        other => Err(syn::Error::new_spanned(
+            &other,
+            "this belongs on a trait, or on the implementation of one",
+        )),
+    };
+    expanded
+        .unwrap_or_else(syn::Error::into_compile_error)
+        .into()
+}

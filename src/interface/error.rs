@@ -1,0 +1,101 @@
+//! What a method of an interface fails with.
+
+use std::io;
+
+use crate::broker::DialError;
+use crate::rpc::CallError;
+
+/// What a method of an interface gives, unless the trait names an error of its own.
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// Why a method of an interface failed: the implementation said so, or the call did not get there.
+///
+/// An implementation fails with any text or error: `Err("no such key".into())`, `?` on an
+/// [`io::Error`], `.map_err(Error::other)` on all others. The text is what crosses the wire, so a
+/// remote caller finds it in [`Error::Call`].
+///
+/// A trait may use an error type of its own: it has to implement `Display`, which is the text that
+/// crosses, and `From<plugwire::Error>`, for what goes wrong between the two sides.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// The call gave no reply, or the reply was an error.
+    #[error(transparent)]
+    Call(#[from] CallError),
+    /// An interface, reader or writer was announced by the peer and could not be connected to.
+    #[error(transparent)]
+    Dial(#[from] DialError),
+    /// A reader that was handed to the call could not be read, or a writer not be written. The
+    /// peer saw a stream that ended early.
+    #[error("a stream handed to {method} failed: {source}")]
+    Stream {
+        /// The service and method called.
+        method: String,
+        /// What the reader or writer said.
+        source: io::Error,
+    },
+    /// An implementation's own error.
+    #[error(transparent)]
+    Other(Box<dyn std::error::Error + Send + Sync>),
+}
+
+impl Error {
+    /// An implementation's own error.
+    pub fn other(error: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Error {
+        Error::Other(error.into())
+    }
+
+    /// Whether the peer does not have the method: see [`CallError::is_method_not_found`].
+    pub fn is_method_not_found(&self) -> bool {
+        matches!(self, Error::Call(error) if error.is_method_not_found())
+    }
+
+    /// Whether a deadline passed.
+    pub fn is_timeout(&self) -> bool {
+        match self {
+            Error::Call(error) => error.is_timeout(),
+            Error::Dial(error) => matches!(error, DialError::Timeout { .. }),
+            _ => false,
+        }
+    }
+
+    /// Whether the connection is of no more use.
+    pub fn is_disconnected(&self) -> bool {
+        match self {
+            Error::Call(error) => error.is_disconnected(),
+            Error::Dial(error) => matches!(error, DialError::Open(_)),
+            _ => false,
+        }
+    }
+}
+
+impl From<String> for Error {
+    fn from(text: String) -> Error {
+        Error::other(text)
+    }
+}
+
+impl From<&str> for Error {
+    fn from(text: &str) -> Error {
+        Error::other(text)
+    }
+}
+
+impl From<Box<dyn std::error::Error + Send + Sync>> for Error {
+    fn from(error: Box<dyn std::error::Error + Send + Sync>) -> Error {
+        Error::Other(error)
+    }
+}
+
+/// For traits whose methods return `Result<T, String>`.
+impl From<Error> for String {
+    fn from(error: Error) -> String {
+        error.to_string()
+    }
+}
+
+impl From<io::Error> for Error {
+    fn from(error: io::Error) -> Error {
+        Error::other(error)
+    }
+}

@@ -1,0 +1,90 @@
+//! Arguments as Go's `map[string]interface{}`.
+
+use std::collections::BTreeMap;
+
+use serde::de::DeserializeOwned;
+
+use super::Error;
+use crate::gob::{Any, Encode};
+
+/// Arguments by name.
+#[doc(hidden)]
+pub type ArgMap = BTreeMap<String, Any>;
+
+/// Types that stand for a Go type each, and so can be an interface value without further ado.
+#[doc(hidden)]
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` stands for no Go type of its own, so it cannot be an `interface{{}}` as it is",
+    note = "name the Go type that it is registered as: `#[plugwire(go = \"main.Person\")]` on the parameter"
+)]
+pub trait InterfaceValue {
+    /// The value with the name of its type.
+    fn to_any(&self) -> Any;
+}
+
+macro_rules! basic {
+    ($($ty:ty),* $(,)?) => {$(
+        impl InterfaceValue for $ty {
+            fn to_any(&self) -> Any {
+                self.clone().into()
+            }
+        }
+    )*};
+}
+
+basic!(
+    bool,
+    i8,
+    i16,
+    i32,
+    i64,
+    u8,
+    u16,
+    u32,
+    u64,
+    f32,
+    f64,
+    String,
+    Vec<u8>
+);
+
+impl InterfaceValue for Any {
+    fn to_any(&self) -> Any {
+        self.clone()
+    }
+}
+
+/// A nil interface for `None`.
+impl<T: InterfaceValue> InterfaceValue for Option<T> {
+    fn to_any(&self) -> Any {
+        self.as_ref().map_or(Any::Nil, T::to_any)
+    }
+}
+
+/// Adds an argument of a type that stands for a Go type.
+#[doc(hidden)]
+pub fn put<T: InterfaceValue>(map: &mut ArgMap, key: &str, value: &T) {
+    map.insert(key.to_owned(), value.to_any());
+}
+
+/// Adds an argument under the name of a Go type.
+#[doc(hidden)]
+pub fn put_as<T: Encode>(map: &mut ArgMap, key: &str, go: &str, value: &T) -> Result<(), Error> {
+    let value = Any::named(go, value);
+    let value = value.map_err(|error| Error::other(format!("argument {key:?}: {error}")))?;
+    map.insert(key.to_owned(), value);
+    Ok(())
+}
+
+/// Takes an argument out; one that the sender left out is as a nil interface.
+#[doc(hidden)]
+pub fn take<T: DeserializeOwned>(map: &mut ArgMap, key: &str) -> Result<T, Error> {
+    let value = map.remove(key).unwrap_or_default();
+    let decoded = value.decode().or_else(|error| {
+        // MessagePack does not tell `int` from `uint`.
+        let signed = value.as_i64().and_then(|n| Any::Int64(n).decode().ok());
+        let either = signed.or_else(|| value.as_u64().and_then(|n| Any::Uint64(n).decode().ok()));
+        either.ok_or(error)
+    });
+    decoded.map_err(|error| Error::other(format!("argument {key:?}: {error}")))
+}

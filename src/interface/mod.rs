@@ -1,0 +1,58 @@
+//! Plugins as traits: what [`#[plugwire::interface]`](macro@crate::interface) is made of.
+//!
+//! The attribute makes a trait an [`Interface`]: callable through a [`Remote`], and served as a
+//! [`Service`]. Its methods take and give any serde types, and beside them, as whole parameters and
+//! results, what is [`Brokered`]: other interfaces as `Arc<dyn Trait>`, [`Reader`]s and [`Writer`]s.
+
+mod brokered;
+mod error;
+mod map;
+mod remote;
+mod served;
+mod stream;
+
+use std::pin::Pin;
+use std::sync::Arc;
+
+pub use brokered::{Brokered, dial, lend};
+pub use error::{Error, Result};
+pub use remote::{Method, Remote};
+pub use stream::{Reader, Writer};
+
+use crate::broker::MuxBroker;
+use crate::rpc::Service;
+
+/// What a method of an interface returns: the attribute turns `async fn` into this, so that
+/// `dyn Trait` is possible.
+pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
+
+/// A trait whose implementations cross the wire: `dyn Counter`, where `Counter` has the attribute
+/// [`#[plugwire::interface]`](macro@crate::interface).
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not an interface",
+    note = "mark its trait with `#[plugwire::interface]`; the interface is then `dyn Trait`"
+)]
+pub trait Interface: Send + Sync + 'static {
+    /// The name of the service that its methods belong to.
+    const SERVICE: &'static str = "Plugin";
+
+    /// The implementation's methods as a service. The broker is that of the connection that they are
+    /// called through.
+    fn service(self: Arc<Self>, broker: MuxBroker) -> Service;
+
+    /// A remote implementation as any other.
+    fn from_remote(remote: Remote<Self>) -> Arc<Self>;
+}
+
+/// What the attribute's code names beside the above.
+#[doc(hidden)]
+pub mod __private {
+    pub use serde;
+
+    pub use super::map::{ArgMap, InterfaceValue, put, put_as, take};
+    pub use super::remote::{Call, Loan};
+    pub use super::served::{Methods, flush};
+    pub use super::{Interface, Method, Remote, dial, lend};
+    pub use crate::broker::MuxBroker;
+    pub use crate::rpc::{Empty, Service};
+}

@@ -1,0 +1,294 @@
+//! The calling side of an interface.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::marker::PhantomData;
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde::de::DeserializeOwned;
+use tokio::time::{Instant, timeout_at};
+
+use super::brokered::{Brokered, Lease, Lent, Slot, dial};
+use super::{BoxFuture, Error, Interface};
+use crate::broker::MuxBroker;
+use crate::rpc::{self, CallError, Encode};
+
+/// An implementation of the interface `I` in another process: `Remote<dyn Counter>` implements
+/// `Counter`.
+///
+/// It is what a host gets of [`dispense`](crate::host::Client::dispense). Cheap to clone; the clones
+/// are one connection, which ends with the last of them. `Arc::new(remote)` is an `Arc<dyn Counter>`,
+/// as an implementation in this process is.
+///
+/// # Deadlines
+///
+/// [`with_timeout`](Self::with_timeout) bounds every call of the handle that it returns,
+/// [`with_method_timeout`](Self::with_method_timeout) those of one method. For a single call, make it
+/// through a handle made for it:
+///
+/// ```
+/// # use std::time::Duration;
+/// # use plugwire::Remote;
+/// # #[plugwire::interface]
+/// # trait Counter { async fn get(&self, key: String) -> plugwire::Result<i64>; }
+/// # async fn example(counter: Remote<dyn Counter>) -> plugwire::Result<()> {
+/// let second = Duration::from_secs(1);
+/// counter.with_timeout(second).get("visits".into()).await?;
+/// # Ok(())
+/// # }
+/// ```
+///
+/// A deadline covers a call from its beginning until what it returns can be used, connecting to a
+/// returned interface included. A call whose deadline has passed is abandoned: the peer still runs
+/// it, and what it was lent and has not taken is taken back.
+pub struct Remote<I: ?Sized> {
+    rpc: rpc::Client,
+    broker: MuxBroker,
+    timeout: Option<Duration>,
+    /// By the methods' full names; `None` while there are none.
+    method_timeouts: Option<Arc<HashMap<&'static str, Duration>>>,
+    interface: PhantomData<fn(&I)>,
+}
+
+/// A method of the interface `I`, under its name on the wire. The attribute makes one for each
+/// method: `<dyn Counter>::PUT`.
+pub struct Method<I: ?Sized> {
+    name: &'static str,
+    interface: PhantomData<fn(&I)>,
+}
+
+impl<I: ?Sized> Method<I> {
+    /// The method of a name such as `Plugin.Put`.
+    pub const fn new(name: &'static str) -> Self {
+        Method {
+            name,
+            interface: PhantomData,
+        }
+    }
+
+    /// The name on the wire, with the service's.
+    pub const fn name(&self) -> &'static str {
+        self.name
+    }
+}
+
+impl<I: ?Sized> Clone for Method<I> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<I: ?Sized> Copy for Method<I> {}
+
+impl<I: ?Sized> fmt::Debug for Method<I> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Method").field(&self.name).finish()
+    }
+}
+
+impl<I: Interface + ?Sized> Remote<I> {
+    /// The interface that is served at the other end of `client`. The broker is that of the same
+    /// connection, for interfaces, readers and writers.
+    pub fn new(client: rpc::Client, broker: MuxBroker) -> Self {
+        Remote {
+            rpc: client,
+            broker,
+            timeout: None,
+            method_timeouts: None,
+            interface: PhantomData,
+        }
+    }
+
+    /// The same connection, with a deadline for each call through the returned handle.
+    pub fn with_timeout(&self, timeout: Duration) -> Self {
+        Remote {
+            timeout: Some(timeout),
+            ..self.clone()
+        }
+    }
+
+    /// The same connection, with a deadline for each call of one method through the returned handle.
+    /// It goes before that of [`with_timeout`](Self::with_timeout).
+    ///
+    /// ```
+    /// # use std::time::Duration;
+    /// # use plugwire::Remote;
+    /// # #[plugwire::interface]
+    /// # trait Counter { async fn get(&self, key: String) -> plugwire::Result<i64>; }
+    /// # fn example(counter: Remote<dyn Counter>) -> Remote<dyn Counter> {
+    /// counter
+    ///     .with_timeout(Duration::from_secs(60))
+    ///     .with_method_timeout(<dyn Counter>::GET, Duration::from_secs(1))
+    /// # }
+    /// ```
+    pub fn with_method_timeout(&self, method: Method<I>, timeout: Duration) -> Self {
+        let mut remote = self.clone();
+        let timeouts = remote.method_timeouts.get_or_insert_default();
+        Arc::make_mut(timeouts).insert(method.name, timeout);
+        remote
+    }
+
+    /// The connection below, for calls that the interface does not have. An associated function, so
+    /// that it is in no interface's way.
+    pub fn rpc_client(this: &Self) -> &rpc::Client {
+        &this.rpc
+    }
+}
+
+impl<I: ?Sized> Clone for Remote<I> {
+    fn clone(&self) -> Self {
+        Remote {
+            rpc: self.rpc.clone(),
+            broker: self.broker.clone(),
+            timeout: self.timeout,
+            method_timeouts: self.method_timeouts.clone(),
+            interface: PhantomData,
+        }
+    }
+}
+
+impl<I: ?Sized> fmt::Debug for Remote<I> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Remote")
+            .field("interface", &std::any::type_name::<I>())
+            .field("rpc", &self.rpc)
+            .field("timeout", &self.timeout)
+            .field("method_timeouts", &self.method_timeouts)
+            .finish_non_exhaustive()
+    }
+}
+
+/// One call of a [`Remote`], and what it lends to the peer. Dropped before the reply, it takes back
+/// what the peer has not dialed.
+#[doc(hidden)]
+#[derive(Debug)]
+pub struct Call<'a> {
+    rpc: &'a rpc::Client,
+    broker: &'a MuxBroker,
+    method: &'static str,
+    deadline: Option<(Instant, Duration)>,
+    leases: Vec<Lease>,
+}
+
+/// Something lent for a call: its id, and the thing itself until the peer has dialed.
+#[doc(hidden)]
+#[derive(Debug)]
+pub struct Loan<B> {
+    id: u32,
+    slot: Slot<B>,
+}
+
+impl<B> Loan<B> {
+    /// What the peer dials.
+    pub fn id(&self) -> u32 {
+        self.id
+    }
+
+    /// Takes the thing back; `None` when the peer has it.
+    pub fn take_back(self) -> Option<B> {
+        self.slot.take()
+    }
+}
+
+impl<'a> Call<'a> {
+    /// Begins a call.
+    pub fn new<I: ?Sized>(remote: &'a Remote<I>, method: Method<I>) -> Self {
+        let timeouts = remote.method_timeouts.as_ref();
+        let own = timeouts.and_then(|timeouts| timeouts.get(method.name).copied());
+        Call {
+            rpc: &remote.rpc,
+            broker: &remote.broker,
+            method: method.name,
+            deadline: own
+                .or(remote.timeout)
+                .map(|timeout| (Instant::now() + timeout, timeout)),
+            leases: Vec::new(),
+        }
+    }
+
+    /// Offers something to the peer.
+    pub fn lend<B: Brokered>(&mut self, value: B) -> Loan<B> {
+        let Lent { id, slot, lease } = Lent::new(self.broker, value);
+        self.leases.extend(lease);
+        Loan { id, slot }
+    }
+
+    /// Sends the argument and waits for the reply.
+    pub async fn send<A, R>(&mut self, argument: &A) -> Result<R, Error>
+    where
+        A: Encode,
+        R: DeserializeOwned,
+    {
+        let reply = match self.deadline {
+            None => self.rpc.call(self.method, argument).await,
+            Some((deadline, _)) => {
+                let called = timeout_at(deadline, self.rpc.call(self.method, argument)).await;
+                called.unwrap_or_else(|_| Err(self.too_late()))
+            }
+        };
+        if self.leases.is_empty() {
+            return Ok(reply?);
+        }
+        let settled = self.settle(reply.is_ok());
+        match self.deadline {
+            None => settled.await?,
+            Some((deadline, _)) => match timeout_at(deadline, settled).await {
+                Ok(settled) => settled?,
+                Err(_) => return Err(self.too_late().into()),
+            },
+        }
+        for lease in self.leases.drain(..).filter(|_| reply.is_ok()) {
+            lease.keep();
+        }
+        Ok(reply?)
+    }
+
+    /// Waits until what the peer wrote before it replied is where it belongs. Fails when what was
+    /// lent has failed: to the peer that looked like an end, or like an error of its own.
+    async fn settle(&self, replied: bool) -> Result<(), Error> {
+        for lease in &self.leases {
+            if replied {
+                lease.drained().await;
+            }
+            if let Some(source) = lease.failure() {
+                return Err(Error::Stream {
+                    method: self.method.to_owned(),
+                    source,
+                });
+            }
+        }
+        Ok(())
+    }
+
+    /// Connects to what the peer has lent in its reply.
+    pub fn dial<B: Brokered>(&self, id: u32) -> BoxFuture<'_, Result<B, Error>> {
+        let dialed = dial(self.broker, id);
+        match self.deadline {
+            None => dialed,
+            Some((deadline, _)) => Box::pin(async move {
+                let dialed = timeout_at(deadline, dialed).await;
+                dialed.unwrap_or_else(|_| Err(self.too_late().into()))
+            }),
+        }
+    }
+
+    /// Whether the peer answered that it does not have the method called. A text that tells of
+    /// another method's absence is about a call that the peer has made itself.
+    pub fn is_unknown(&self, error: &Error) -> bool {
+        let Error::Call(CallError::Server(text)) = error else {
+            return false;
+        };
+        text.strip_prefix("rpc: can't find method ") == Some(self.method)
+    }
+
+    fn too_late(&self) -> CallError {
+        CallError::Timeout {
+            method: self.method.to_owned(),
+            timeout: self
+                .deadline
+                .map(|(_, timeout)| timeout)
+                .unwrap_or_default(),
+        }
+    }
+}

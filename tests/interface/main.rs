@@ -1,0 +1,77 @@
+//! Interfaces as traits, between two brokers over a connection in memory.
+
+extern crate plugwire as renamed;
+
+mod calls;
+mod counter;
+mod deadlines;
+mod defaults;
+mod forms;
+mod lifetimes;
+mod own_error;
+mod streams;
+mod syntax;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use plugwire::Remote;
+use plugwire::broker::{Config, MuxBroker};
+use plugwire::interface::Interface;
+use plugwire::mux::{self, Session};
+use plugwire::rpc::{Client, Codec, Server, Service};
+use tokio::time::timeout;
+
+const DEADLINE: Duration = Duration::from_secs(20);
+
+async fn within<F: Future>(future: F) -> F::Output {
+    timeout(DEADLINE, future)
+        .await
+        .expect("within the deadline")
+}
+
+/// The two ends of a connection.
+struct Pair {
+    host: MuxBroker,
+    plugin: MuxBroker,
+}
+
+impl Pair {
+    fn new() -> Pair {
+        Pair::speaking(Codec::Gob)
+    }
+
+    fn speaking(codec: Codec) -> Pair {
+        Pair::with(codec, 64 * 1024)
+    }
+
+    /// A pair with no more room between the two than this.
+    fn with(codec: Codec, room: usize) -> Pair {
+        let (here, there) = tokio::io::duplex(room);
+        // Virtual time passes without the crate's pings.
+        let config = mux::Config::default().keep_alive(None);
+        let broker = Config::default().codec(codec);
+        Pair {
+            host: MuxBroker::new(Session::client(here, config.clone()), broker.clone()),
+            plugin: MuxBroker::new(Session::server(there, config), broker),
+        }
+    }
+
+    /// Serves the object at the plugin's end, and connects to it from the host's.
+    async fn connect<I: Interface + ?Sized>(&self, object: Arc<I>) -> Remote<I> {
+        let id = plugwire::interface::lend(&self.plugin, object);
+        let client = within(self.host.dial_client(id)).await.expect("it is lent");
+        Remote::new(client, self.host.clone())
+    }
+
+    /// The same with a service that is written by hand.
+    async fn connect_service(&self, service: Service) -> Client {
+        let id = self.plugin.next_id();
+        let plugin = self.plugin.clone();
+        let server = Server::from(service);
+        tokio::spawn(async move { plugin.accept_and_serve(id, server).await });
+        within(self.host.dial_client(id))
+            .await
+            .expect("it is accepted")
+    }
+}
