@@ -42,6 +42,10 @@ pub trait Peer: Clone + Send + Sync + 'static {
     fn plugin_pid(&self) -> u32;
 
     fn echo(&self, text: &str) -> impl Future<Output = Result<()>> + Send;
+    /// The same call by a typed client.
+    fn echo_typed(&self, _text: &str) -> impl Future<Output = Result<()>> + Send {
+        lacks()
+    }
     fn echo_user(&self, _user: &User) -> impl Future<Output = Result<User>> + Send {
         lacks()
     }

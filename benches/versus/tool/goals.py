@@ -80,10 +80,22 @@ class Goals:
         for contender in ("rg", "gr"):
             for mode, where in MAIN:
                 self.no_slower(contender, mode, where)
-        self.goals.append(
-            Goal("typed interface", "–", "within 3 % of hand-written calls", "–", "–", "–", "not measured")
-        )
+        for mode, where in MAIN:
+            self.typed(mode, where)
         return self.goals
+
+    def typed(self, mode, where):
+        """A typed client against the same call written by hand."""
+        target = "≤ 1.03 × by hand"
+        a, b = (self.get(mode, key, "rr") for key in ("call-typed", "call-string"))
+        if a is None or b is None:
+            self.goals.append(Goal("typed interface", where, target, "–", "–", "–", "not measured"))
+            return
+        fastest = self.best(mode, "call-typed", "rr") / self.best(mode, "call-string", "rr")
+        busy = [self.get(mode, f"cpu-{key}", "rr") for key in ("call-typed", "call-string")]
+        cpu = f"{busy[0] / busy[1]:.2f} ×" if all(busy) else "–"
+        verdict = "pass" if a / b <= 1.03 else "FAIL"
+        self.goals.append(Goal("typed interface", where, target, f"{a / b:.2f} ×", f"{fastest:.2f} ×", cpu, verdict))
 
     def idle_stream(self):
         for side in ("host", "plugin"):

@@ -55,6 +55,7 @@ def rows(gibibyte):
     return [
         Row("launch", "launch to first reply", "launch", who=everyone, cpu_counts=False),
         Row("call-string", "call with a string", "call-string", who=everyone, everywhere=True),
+        Row("call-typed", "the same by a typed client", "call-typed", who=frozenset({"rr"}), everywhere=True),
         Row("call-user", "call with a User", "call-user", everywhere=True),
         Row("callers-8", "8 callers", "callers", 8, "rate"),
         Row("callers-64", "64 callers", "callers", 64, "rate", everywhere=True),

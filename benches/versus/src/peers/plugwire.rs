@@ -7,8 +7,10 @@ use plugwire::broker::MuxBroker;
 use plugwire::connection::PluginSet;
 use plugwire::handshake::HandshakeConfig;
 use plugwire::host::{Client, ClientConfig};
+use plugwire::interface::Remote;
 use plugwire::plugin::{ServeConfig, serve};
 use plugwire::rpc::{self, Service};
+use tokio::sync::OnceCell;
 
 use crate::pattern::Pattern;
 use crate::peer::{Error, Peer, Result, Setup, TEXT, same};
@@ -17,10 +19,17 @@ use crate::types::*;
 
 const HANDSHAKE: HandshakeConfig = HandshakeConfig::new(1, "VERSUS_PLUGIN", "versus");
 
+/// The part of the service that the row of the typed client calls.
+#[plugwire::interface]
+trait Bench {
+    async fn echo(&self, text: String) -> plugwire::Result<String>;
+}
+
 #[derive(Clone)]
 pub struct Host {
     client: Arc<Client>,
     bench: rpc::Client,
+    typed: Arc<OnceCell<Remote<dyn Bench>>>,
 }
 
 impl Peer for Host {
@@ -32,6 +41,7 @@ impl Peer for Host {
         Ok(Self {
             client: Arc::new(client),
             bench,
+            typed: Arc::default(),
         })
     }
 
@@ -46,6 +56,12 @@ impl Peer for Host {
     async fn echo(&self, text: &str) -> Result<()> {
         let reply: String = self.bench.call("Plugin.Echo", text).await?;
         same(&reply, text)
+    }
+
+    async fn echo_typed(&self, text: &str) -> Result<()> {
+        let dispense = || self.client.dispense::<dyn Bench>("bench");
+        let typed = self.typed.get_or_try_init(dispense).await?;
+        same(&typed.echo(text.to_owned()).await?, text)
     }
 
     async fn echo_user(&self, user: &User) -> Result<User> {
@@ -138,7 +154,8 @@ impl Peer for Host {
 
 pub async fn plugin() -> Result<()> {
     let state = PluginState::default();
-    let plugins = PluginSet::new().register_service("bench", move |broker| Ok(service(&state, broker)));
+    let plugins =
+        PluginSet::new().register_service("bench", move |broker| Ok(service(&state, broker)));
     serve(ServeConfig::new(HANDSHAKE, plugins)).await;
     Ok(())
 }
