@@ -40,7 +40,7 @@ use crate::rpc::{self, CallError, Encode};
 /// ```
 ///
 /// A deadline covers a call from its beginning until what it returns can be used, connecting to a
-/// returned interface included. A call whose deadline has passed is abandoned: the peer still runs
+/// returned reader or writer included. A call whose deadline has passed is abandoned: the peer still runs
 /// it, and what it was lent and has not taken is taken back.
 pub struct Remote<I: ?Sized> {
     rpc: rpc::Client,

@@ -89,18 +89,30 @@ async fn an_interface_goes_through_a_third_process() {
 
 #[tokio::test]
 async fn an_id_that_leads_nowhere_fails_the_call() {
+    #[derive(serde::Serialize, serde::Deserialize)]
+    #[serde(rename_all = "PascalCase")]
+    struct Put {
+        key: String,
+        value: i64,
+        sum: u32,
+    }
     let pair = Pair::new();
     let counter = pair
         .connect::<dyn Counter>(Arc::new(Memory::default()))
         .await;
     tokio::time::pause();
+    let put = Put {
+        key: "a".into(),
+        value: 1,
+        sum: 99,
+    };
     let client = plugwire::Remote::rpc_client(&counter);
     let error = client
-        .call::<u32, u32>("Plugin.First", &99)
+        .call::<Put, ()>("Plugin.Put", &put)
         .await
         .unwrap_err();
     assert!(
-        error.to_string().contains("dialing broker id 99"),
+        error.to_string().contains("did not accept broker id 99"),
         "{error}"
     );
 }

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use plugwire::rpc::Service;
-use plugwire::{Error, Remote, Result};
+use plugwire::{Error, Reader, Remote, Result};
 use tokio::time::Instant;
 
 use crate::Pair;
@@ -18,6 +18,8 @@ pub trait Slow {
     async fn at_once(&self) -> Result<i64>;
     /// Promises an interface and does not serve it.
     async fn promised(&self) -> Result<Arc<dyn Slow>>;
+    /// Promises data and has none.
+    async fn promised_data(&self) -> Result<Reader>;
 }
 
 struct Sleeper;
@@ -34,6 +36,10 @@ impl Slow for Sleeper {
 
     async fn promised(&self) -> Result<Arc<dyn Slow>> {
         Ok(Arc::new(Sleeper))
+    }
+
+    async fn promised_data(&self) -> Result<Reader> {
+        Err("none here".into())
     }
 }
 
@@ -66,23 +72,49 @@ async fn a_deadline_is_set_on_the_client_for_all_for_one_method_or_for_one_call(
     assert_eq!(error.to_string(), "Plugin.Never gave no answer within 1s");
 }
 
+/// A peer that announces what it does not serve, under a number of its own each time.
+async fn promising(pair: &Pair) -> Remote<dyn Slow> {
+    let ids = Arc::new(AtomicU32::new(99));
+    let promise = move |_: ()| {
+        let id = ids.fetch_add(1, Ordering::Relaxed);
+        async move { Ok::<_, String>(id) }
+    };
+    let service = Service::new()
+        .method("Promised", promise.clone())
+        .method("PromisedData", promise);
+    let client = pair.connect_service(service).await;
+    Remote::<dyn Slow>::new(client, pair.host.clone())
+}
+
 #[tokio::test]
 async fn a_deadline_covers_connecting_to_what_is_returned() {
     let pair = Pair::new();
-    let ids = AtomicU32::new(99);
-    let service = Service::new().method("Promised", move |_: ()| {
-        let id = ids.fetch_add(1, Ordering::Relaxed);
-        async move { Ok::<_, String>(id) }
-    });
-    let client = pair.connect_service(service).await;
-    let slow = Remote::<dyn Slow>::new(client, pair.host.clone());
+    let slow = promising(&pair).await;
     tokio::time::pause();
     let promised = slow.with_timeout(2 * SECOND);
-    times_out(promised.promised(), 2 * SECOND).await;
+    times_out(promised.promised_data(), 2 * SECOND).await;
     // Without one it is the peer that ends it, which lets no stream wait longer.
     let begun = Instant::now();
-    let error = slow.promised().await.err().unwrap();
+    let error = slow.promised_data().await.err().unwrap();
     assert!(matches!(error, Error::Dial(_)), "{error}");
+    assert_eq!(begun.elapsed().as_secs(), 5);
+}
+
+#[tokio::test]
+async fn an_interface_that_leads_nowhere_fails_its_first_call_in_time() {
+    let pair = Pair::new();
+    let slow = promising(&pair).await;
+    tokio::time::pause();
+    // It can be called at once, without waiting for the peer to confirm it.
+    let begun = Instant::now();
+    let promised = slow.promised().await.unwrap();
+    assert_eq!(begun.elapsed(), Duration::ZERO);
+    let error = promised.at_once().await.unwrap_err();
+    assert!(error.is_disconnected(), "{error}");
+    assert!(
+        error.to_string().contains("did not accept broker id 99"),
+        "{error}"
+    );
     assert_eq!(begun.elapsed().as_secs(), 5);
 }
 
