@@ -106,13 +106,19 @@
 #![forbid(unsafe_code)]
 // Lints look at the whole crate, where every function has its caller.
 #![cfg_attr(
-    not(all(feature = "host", feature = "plugin", feature = "msgpack", feature = "hclog")),
+    not(all(
+        feature = "host",
+        feature = "plugin",
+        feature = "msgpack",
+        feature = "hclog"
+    )),
     allow(dead_code, unused_imports, reason = "what is left out would use it")
 )]
 
 pub mod broker;
 pub mod codec;
 pub mod connection;
+mod deadline;
 pub mod gob;
 #[cfg(all(unix, any(feature = "host", feature = "plugin")))]
 mod group;

@@ -10,11 +10,13 @@
 //! [`plugin`](crate::plugin).
 
 mod client;
+mod option;
 mod server;
 
 use std::time::Duration;
 
 pub use client::{DispenseError, RpcClient};
+pub use option::InvalidOption;
 pub use server::{PluginSet, RpcServer, ServeHooks};
 
 use crate::mux::{OpenError, SessionError};
@@ -62,12 +64,19 @@ impl ConnectionConfig {
         self.control_timeout = timeout;
         self
     }
+
+    pub(crate) fn check(&self) -> Result<(), InvalidOption> {
+        InvalidOption::check_duration("control_timeout", self.control_timeout)
+    }
 }
 
 /// Why a connection could not be set up or ended early.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ConnectionError {
+    /// An option has a value that it cannot have.
+    #[error(transparent)]
+    Option(#[from] InvalidOption),
     /// A stream could not be opened.
     #[error(transparent)]
     Open(#[from] OpenError),

@@ -90,3 +90,5 @@ pub use hclog::HclogLayer;
 pub use original::{OriginalStderr, original_stderr};
 pub use serve::{ServeError, serve, try_serve};
 pub use test_mode::{ServeTestConfig, TestServer, serve_test};
+
+pub use crate::connection::InvalidOption;
