@@ -27,6 +27,42 @@ use crate::{broker, mux};
 pub type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
 /// Settings of a connection, for either end.
+///
+/// # All that waits
+///
+/// Every wait that can be set, with its default and with what go-plugin does: the option's name there,
+/// or the time where it has no option. A host has them all in its
+#[cfg_attr(feature = "host", doc = "[`ClientConfig`](crate::host::ClientConfig)")]
+#[cfg_attr(not(feature = "host"), doc = "`ClientConfig`")]
+/// or `AttachConfig`, a plugin in its
+#[cfg_attr(
+    feature = "plugin",
+    doc = "[`ServeConfig`](crate::plugin::ServeConfig)"
+)]
+#[cfg_attr(not(feature = "plugin"), doc = "`ServeConfig`")]
+/// : its own by the method named, and those of a connection by `connection`.
+///
+/// | what is waited for | set by | default | in go-plugin |
+/// | --- | --- | --- | --- |
+/// | a plugin to start and to answer | `ClientConfig::start_timeout`, `AttachConfig::start_timeout` | 1 min | `StartTimeout`, 1 min; a reattach waits for ever |
+/// | connecting, TLS included | `dial_timeout` of both | 10 s | for ever |
+/// | a plugin to agree to quit, and as long again to exit | `kill_grace` of both | 2 s | for ever, and 2 s |
+/// | a host's TLS handshake, in a plugin | `ServeConfig::tls_handshake_timeout` | 10 s | for ever |
+/// | ping, dispense, quit; a host's first three streams | [`control_timeout`](Self::control_timeout) | 1 min | for ever |
+/// | the peer to dial a broker id; a stream to be accepted | [`broker::Config::accept_timeout`] | 5 s | 5 s |
+/// | the peer to accept a broker id | [`broker::Config::dial_timeout`] | 10 s | for ever |
+/// | silence before a sign of life is asked for | [`mux::Config::keep_alive`] | 30 s | `KeepAliveInterval`, 30 s |
+/// | the sign of life | [`mux::Config::keep_alive_timeout`] | 10 s | `ConnectionWriteTimeout`, 10 s |
+/// | the peer to end a stream that was closed here | [`mux::Config::stream_close_timeout`] | 5 min | `StreamCloseTimeout`, 5 min |
+/// | what is queued to be written when a session is closed | [`mux::Config::close_timeout`] | 1 s | not at all |
+/// | the peer to acknowledge a stream | covered by the deadline of what is done with it | none | `StreamOpenTimeout`, 75 s, which ends the session |
+/// | the answer to a call | [`rpc::Client::with_timeout`](crate::rpc::Client::with_timeout) | none | for ever |
+///
+/// go-plugin gives yamux its defaults, and no way to set them. Beside the waits, 256 streams may be
+/// there to be accepted ([`mux::Config::accept_backlog`], `AcceptBacklog`).
+///
+/// A wait of nothing at all is an [`InvalidOption`], but for `kill_grace`, which then grants nothing. One
+/// may be of any length, [`Duration::MAX`] included.
 #[derive(Clone, Debug)]
 pub struct ConnectionConfig {
     mux: mux::Config,
