@@ -5,9 +5,18 @@ use std::time::{Duration, Instant};
 
 use plugwire::rpc::CallError;
 use rustix::process::{Signal, kill_process};
+use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
 use super::*;
+
+/// A call that is on its way and is never answered.
+async fn hanging(tester: &rpc::Client) -> JoinHandle<Result<bool, CallError>> {
+    let caller = tester.clone();
+    let call = tokio::spawn(async move { caller.call("Plugin.Hang", &()).await });
+    until("the call is on its way", || tester.in_flight() == 1).await;
+    call
+}
 
 #[tokio::test]
 async fn killing_twice_and_at_once_is_fine() {
@@ -72,11 +81,7 @@ async fn a_plugin_that_dies_fails_its_calls_and_is_cleaned_up() {
     let place = Place::new();
     let client = place.launch().await;
     let tester = tester_of(&client).await;
-    let pending = {
-        let tester = tester.clone();
-        tokio::spawn(async move { tester.call::<_, bool>("Plugin.Hang", &()).await })
-    };
-    until("the call is on its way", || tester.in_flight() == 1).await;
+    let pending = hanging(&tester).await;
     let exiting = tester.call::<_, bool>("Plugin.Exit", &5).await;
     assert!(exiting.unwrap_err().is_disconnected());
     let error: CallError = timeout(PATIENCE, pending)
@@ -146,11 +151,7 @@ async fn a_call_that_runs_does_not_hold_up_the_end() {
     let place = Place::new();
     let client = place.launch().await;
     let tester = tester_of(&client).await;
-    let pending = {
-        let tester = tester.clone();
-        tokio::spawn(async move { tester.call::<_, bool>("Plugin.Hang", &()).await })
-    };
-    until("the call is on its way", || tester.in_flight() == 1).await;
+    let pending = hanging(&tester).await;
     client.kill().await;
     assert_eq!(client.wait().await.unwrap().code(), Some(7));
     let error = pending.await.unwrap().unwrap_err();
