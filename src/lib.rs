@@ -96,9 +96,9 @@
 //! # Waiting
 //!
 //! Nothing waits for ever unless it is a call without a deadline: start, dial, accept, quit and the
-//! peer's sign of life have one each, with go-plugin's defaults; [all of them] in one table. A call gets one from
-//! [`rpc::Client::with_timeout`]. Dropping any future gives up what it waits for and nothing else. When
-//! the other process dies, everything that waits for it fails at once.
+//! peer's sign of life have one each, with go-plugin's defaults; [all of them] are in one table. A call
+//! gets one from [`rpc::Client::with_timeout`]. Dropping any future gives up what it waits for and
+//! nothing else. When the other process dies, everything that waits for it fails at once.
 //!
 //! [all of them]: connection::ConnectionConfig#all-that-waits
 //! [go-plugin]: https://github.com/hashicorp/go-plugin

@@ -32,15 +32,9 @@ pub type BoxError = Box<dyn std::error::Error + Send + Sync>;
 ///
 /// Every wait that can be set, with its default and with what go-plugin does: the option's name there,
 /// or the time where it has no option. A host has them all in its
-#[cfg_attr(feature = "host", doc = "[`ClientConfig`](crate::host::ClientConfig)")]
-#[cfg_attr(not(feature = "host"), doc = "`ClientConfig`")]
-/// or `AttachConfig`, a plugin in its
-#[cfg_attr(
-    feature = "plugin",
-    doc = "[`ServeConfig`](crate::plugin::ServeConfig)"
-)]
-#[cfg_attr(not(feature = "plugin"), doc = "`ServeConfig`")]
-/// : its own by the method named, and those of a connection by `connection`.
+/// [`ClientConfig`](crate::host::ClientConfig) or [`AttachConfig`](crate::host::AttachConfig), a plugin
+/// in its [`ServeConfig`](crate::plugin::ServeConfig): their own by the methods named, and those of a
+/// connection by `connection`, which takes one of these.
 ///
 /// | what is waited for | set by | default | in go-plugin |
 /// | --- | --- | --- | --- |
@@ -61,8 +55,10 @@ pub type BoxError = Box<dyn std::error::Error + Send + Sync>;
 /// go-plugin gives yamux its defaults, and no way to set them. Beside the waits, 256 streams may be
 /// there to be accepted ([`mux::Config::accept_backlog`], `AcceptBacklog`).
 ///
-/// A wait of nothing at all is an [`InvalidOption`], but for `kill_grace`, which then grants nothing. One
-/// may be of any length, [`Duration::MAX`] included.
+/// The start, dial, control and TLS handshake timeouts cannot be nothing at all, in which nothing can
+/// happen: that is an [`InvalidOption`]. A `kill_grace` of nothing kills at once, a broker's timeout of
+/// nothing is one that has run out, and `keep_alive` has a least of 10 s. All may be of any length,
+/// [`Duration::MAX`] included.
 #[derive(Clone, Debug)]
 pub struct ConnectionConfig {
     mux: mux::Config,
@@ -94,8 +90,8 @@ impl ConnectionConfig {
     }
 
     /// How long a call on the control stream may take (ping, dispense, quit), and how long a
-    /// plugin waits for a host that connected to open its three streams. Default 1 minute;
-    /// go-plugin waits for ever.
+    /// plugin waits for a host that connected to open its three streams. Default 1 minute, and more
+    /// than nothing; go-plugin waits for ever.
     pub fn control_timeout(mut self, timeout: Duration) -> Self {
         self.control_timeout = timeout;
         self
