@@ -9,6 +9,27 @@ use plugwire::host::ClientConfig;
 
 use crate::go;
 
+/// It is in no variable, and would take a plugin that lingers to measure: what Go's source says.
+fn grace_of_a_kill() -> Duration {
+    let module = Command::new("go")
+        .args([
+            "list",
+            "-m",
+            "-f",
+            "{{.Dir}}",
+            "github.com/hashicorp/go-plugin",
+        ])
+        .current_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/go"))
+        .output()
+        .unwrap();
+    let module = String::from_utf8(module.stdout).unwrap();
+    let client = std::fs::read_to_string(format!("{}/client.go", module.trim())).unwrap();
+    let kill = client.split_once("func (c *Client) Kill()").unwrap().1;
+    let wait = kill.split_once("<-time.After(").unwrap().1;
+    let (seconds, _) = wait.split_once(" * time.Second)").unwrap();
+    Duration::from_secs(seconds.parse().unwrap())
+}
+
 #[test]
 fn the_defaults_are_go_s() {
     if !go::present() {
@@ -40,6 +61,7 @@ fn the_defaults_are_go_s() {
         format!("start_timeout: {:?},", time("StartTimeout")),
         format!("ports: ({lowest}, {highest})"),
         format!("plugin_log_buffer_size: {},", number("PluginLogBufferSize")),
+        format!("kill_grace: {:?},", grace_of_a_kill()),
     ];
     for expected in of_the_connection.iter().chain(&of_the_host) {
         assert!(host.contains(expected), "no {expected} in {host}");
