@@ -119,13 +119,13 @@
 pub mod broker;
 pub mod codec;
 pub mod connection;
-mod deadline;
 pub mod gob;
 #[cfg(all(unix, any(feature = "host", feature = "plugin")))]
 mod group;
 pub mod handshake;
 #[cfg(feature = "host")]
 pub mod host;
+mod instant;
 pub mod mux;
 #[cfg(feature = "plugin")]
 pub mod plugin;

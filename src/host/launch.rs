@@ -23,8 +23,8 @@ use super::tls::TlsSetup;
 #[cfg(unix)]
 use super::unix_socket;
 use crate::connection::{InvalidOption, RpcClient};
-use crate::deadline;
 use crate::handshake::{self, Address, HandshakeError, HandshakeLine};
+use crate::instant;
 use crate::private_dir::PrivateDir;
 use crate::rpc::CallError;
 
@@ -75,7 +75,7 @@ struct Candidate {
 /// Starts the plugin, shakes hands and connects.
 pub(super) async fn launch(config: &mut ClientConfig) -> Result<Launched, LaunchError> {
     config.check()?;
-    let deadline = deadline::after(config.options.start_timeout);
+    let deadline = instant::after(config.options.start_timeout);
     let mut environment = config.environment();
     let tls = TlsSetup::new(config, &mut environment).await?;
     let directory = prepare_sockets(config, &mut environment)

@@ -15,8 +15,8 @@ use super::runner::AttachedRunner;
 use super::socket::SocketFile;
 use super::tls::TlsConfig;
 use crate::connection::{ConnectionError, InvalidOption, RpcClient};
-use crate::deadline;
 use crate::handshake::{NETRPC, ReattachConfig};
+use crate::instant;
 use crate::rpc::CallError;
 
 /// How to reattach to one plugin and how to speak with it.
@@ -134,7 +134,7 @@ pub(super) async fn attach(config: &mut AttachConfig) -> Result<Attached, Reatta
         });
     }
     let after = config.options.start_timeout;
-    let deadline = deadline::after(after);
+    let deadline = instant::after(after);
     let attached = timeout_at(deadline, connect(config)).await;
     attached.unwrap_or(Err(ReattachError::Timeout { after }))
 }

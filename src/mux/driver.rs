@@ -19,7 +19,7 @@ use super::session::{OpenError, SessionError};
 use super::stream::Dropped;
 use super::wire::Wire;
 use super::{Config, Stream};
-use crate::deadline;
+use crate::instant;
 
 /// What a session's handles ask of its driver.
 pub(super) enum Request {
@@ -290,7 +290,7 @@ impl Pulse {
             } else {
                 self.interval
             };
-            timer.as_mut().reset(deadline::after(wait));
+            timer.as_mut().reset(instant::after(wait));
         }
         Poll::Pending
     }
