@@ -7,19 +7,24 @@ use std::path::Path;
 
 /// Gives a file to a group, by name or number, and sets its mode. (`setGroupWritable`)
 pub(crate) fn share(path: &Path, group: &str, mode: u32) -> io::Result<()> {
-    let group = match group.parse() {
-        Ok(number) => number,
-        Err(_) => {
-            let groups = std::fs::read_to_string("/etc/group")?;
-            number_of(group, &groups).ok_or_else(|| {
-                let text = format!("failed to find gid from {group:?}: no such group");
-                io::Error::new(io::ErrorKind::NotFound, text)
-            })?
-        }
-    };
     // The mode comes last, so that the former group never has the new one's rights.
-    chown(path, None, Some(group))?;
+    chown(path, None, Some(number(group)?)).map_err(|error| {
+        let text = format!("cannot give it to the group {group:?}: {error}");
+        io::Error::new(error.kind(), text)
+    })?;
     std::fs::set_permissions(path, Permissions::from_mode(mode))
+}
+
+/// A group's number, which may be what it is called by.
+pub(crate) fn number(group: &str) -> io::Result<u32> {
+    if let Ok(number) = group.parse() {
+        return Ok(number);
+    }
+    let groups = std::fs::read_to_string("/etc/group")?;
+    number_of(group, &groups).ok_or_else(|| {
+        let text = format!("failed to find gid from {group:?}: no such group");
+        io::Error::new(io::ErrorKind::NotFound, text)
+    })
 }
 
 /// Looks a group up in `/etc/group`: `name:password:number:members`.

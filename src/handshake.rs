@@ -31,6 +31,8 @@ use std::fmt;
 use std::num::ParseIntError;
 use std::path::PathBuf;
 
+use crate::connection::InvalidOption;
+
 /// The version of the plugin system itself, the first field of the line. It has never been anything
 /// else.
 pub const CORE_PROTOCOL_VERSION: u32 = 1;
@@ -110,9 +112,19 @@ impl HandshakeConfig {
     }
 
     /// Whether key and value are both there and can be put into an environment.
-    pub(crate) fn has_cookie(&self) -> bool {
+    pub(crate) fn check(&self) -> Result<(), InvalidOption> {
         let (key, value) = (&self.magic_cookie_key, &self.magic_cookie_value);
-        !key.is_empty() && !key.contains(['=', '\0']) && !value.is_empty() && !value.contains('\0')
+        if key.is_empty() || key.contains(['=', '\0']) {
+            let expected = "the name of an environment variable, without '=' and NUL";
+            let option = "HandshakeConfig::magic_cookie_key";
+            return Err(InvalidOption::new(option, key, expected));
+        }
+        if value.is_empty() || value.contains('\0') {
+            let expected = "a text without NUL, and at least one character of it";
+            let option = "HandshakeConfig::magic_cookie_value";
+            return Err(InvalidOption::new(option, value, expected));
+        }
+        Ok(())
     }
 }
 

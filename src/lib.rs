@@ -152,10 +152,12 @@
 //! # Waiting
 //!
 //! Nothing waits for ever unless it is a call without a deadline: start, dial, accept, quit and the
-//! peer's sign of life have one each, with go-plugin's defaults. A call gets one from
-//! [`Remote::with_timeout`] or [`rpc::Client::with_timeout`]. Dropping any future gives up what it waits for and nothing else. When
-//! the other process dies, everything that waits for it fails at once.
+//! peer's sign of life have one each, with go-plugin's defaults; [all of them] are in one table. A call
+//! gets one from [`Remote::with_timeout`] or [`rpc::Client::with_timeout`]. Dropping any future gives
+//! up what it waits for and nothing else. When the other process dies, everything that waits for it
+//! fails at once.
 //!
+//! [all of them]: connection::ConnectionConfig#all-that-waits
 //! [go-plugin]: https://github.com/hashicorp/go-plugin
 
 #![warn(missing_docs)]
@@ -181,6 +183,7 @@ mod group;
 pub mod handshake;
 #[cfg(feature = "host")]
 pub mod host;
+mod instant;
 pub mod interface;
 pub mod mux;
 #[cfg(feature = "plugin")]

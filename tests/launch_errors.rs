@@ -112,7 +112,7 @@ async fn a_handshake_without_a_cookie_starts_nothing() {
     ] {
         let handshake = HandshakeConfig::new(1, key, value);
         let error = refused(ClientConfig::new(handshake, Command::new("true"))).await;
-        assert!(matches!(error, LaunchError::NoCookie), "{error:?}");
+        assert!(matches!(error, LaunchError::Option(_)), "{error:?}");
     }
 }
 

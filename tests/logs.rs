@@ -318,11 +318,6 @@ async fn the_size_of_the_buffer_can_be_set() {
         ]
     );
     assert!(records.iter().all(|record| record.is_piece));
-
-    // Nothing would ever be read through a buffer of no size.
-    let (records, bytes) = logged(|config| config.plugin_log_buffer_size(0), &[line]).await;
-    assert_eq!(bytes, line);
-    assert!(records.iter().all(|record| record.raw.len() <= 16));
 }
 
 #[tokio::test]

@@ -2,15 +2,20 @@
 #![cfg(unix)]
 
 use std::convert::Infallible;
-use std::io::Write as _;
+use std::io::{self, Write as _};
+use std::process::ExitStatus;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use futures::future::BoxFuture;
 use plugwire::connection::PluginSet;
 use plugwire::handshake::{Address, HandshakeConfig};
-use plugwire::host::{AttachConfig, Client, ReattachError};
+use plugwire::host::{AttachConfig, AttachedRunner, Client, ReattachError};
 use plugwire::plugin::{ServeConfig, ServeTestConfig, TestServer, serve_test};
 use plugwire::rpc::Service;
 use tokio::io::{AsyncBufReadExt, BufReader};
+use tokio::sync::Notify;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
@@ -133,4 +138,69 @@ async fn output_reaches_the_host_if_it_is_asked_for() {
     found.await.unwrap();
     client.kill().await;
     server.stop().await.unwrap();
+}
+
+/// A plugin in a container, say: nothing that a process id is for.
+struct Container {
+    killed: Arc<AtomicBool>,
+    gone: Arc<Notify>,
+}
+
+impl AttachedRunner for Container {
+    fn id(&self) -> String {
+        "container 7".to_owned()
+    }
+
+    fn wait(&mut self) -> BoxFuture<'_, io::Result<Option<ExitStatus>>> {
+        Box::pin(async {
+            self.gone.notified().await;
+            Ok(None)
+        })
+    }
+
+    fn kill(&mut self) -> BoxFuture<'_, io::Result<()>> {
+        self.killed.store(true, Ordering::SeqCst);
+        self.gone.notify_one();
+        Box::pin(std::future::ready(Ok(())))
+    }
+}
+
+#[tokio::test]
+async fn an_attached_runner_ends_its_plugin() {
+    for exits in [true, false] {
+        let server = serve_test(config(), ServeTestConfig::new()).await.unwrap();
+        let (killed, gone) = (Arc::new(AtomicBool::new(false)), Arc::new(Notify::new()));
+        let runner = Container {
+            killed: Arc::clone(&killed),
+            gone: Arc::clone(&gone),
+        };
+        let mut reattach = server.reattach_config().clone().test(false);
+        reattach.pid = None;
+        let attach = AttachConfig::new(reattach).runner(runner);
+        let grace = if exits {
+            PATIENCE
+        } else {
+            Duration::from_millis(100)
+        };
+        let client = Client::reattach(attach.kill_grace(grace)).await.unwrap();
+        assert_eq!((client.id(), client.pid()), ("container 7", 0));
+        assert!(!client.exited());
+        if exits {
+            // As a process would that has been asked to quit.
+            gone.notify_one();
+        }
+        timeout(PATIENCE, client.kill()).await.unwrap();
+        assert!(client.exited());
+        assert_eq!(killed.load(Ordering::SeqCst), !exits);
+    }
+}
+
+#[tokio::test]
+async fn a_plugin_in_this_very_process_is_asked_to_quit_and_not_killed() {
+    let mut server = serve_test(config(), ServeTestConfig::new()).await.unwrap();
+    let not_a_test = server.reattach_config().clone().test(false);
+    let attach = AttachConfig::new(not_a_test).kill_grace(Duration::from_millis(100));
+    let client = Client::reattach(attach).await.unwrap();
+    timeout(PATIENCE, client.kill()).await.unwrap();
+    timeout(PATIENCE, server.wait()).await.unwrap().unwrap();
 }

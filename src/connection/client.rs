@@ -39,6 +39,7 @@ impl RpcClient {
     where
         T: AsyncRead + AsyncWrite + Send + Unpin + 'static,
     {
+        config.check()?;
         let session = Session::client(io, config.mux.clone());
         // The plugin serves the control stream only after it has accepted all three.
         let control = session.open().await?;

@@ -10,11 +10,13 @@
 //! [`plugin`](crate::plugin).
 
 mod client;
+mod option;
 mod server;
 
 use std::time::Duration;
 
 pub use client::{DispenseError, RpcClient};
+pub use option::InvalidOption;
 pub use server::{PluginSet, RpcServer, ServeHooks};
 
 use crate::mux::{OpenError, SessionError};
@@ -25,6 +27,38 @@ use crate::{broker, mux};
 pub type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
 /// Settings of a connection, for either end.
+///
+/// # All that waits
+///
+/// Every wait that can be set, with its default and with what go-plugin does: the option's name there,
+/// or the time where it has no option. A host has them all in its
+/// [`ClientConfig`](crate::host::ClientConfig) or [`AttachConfig`](crate::host::AttachConfig), a plugin
+/// in its [`ServeConfig`](crate::plugin::ServeConfig): their own by the methods named, and those of a
+/// connection by `connection`, which takes one of these.
+///
+/// | what is waited for | set by | default | in go-plugin |
+/// | --- | --- | --- | --- |
+/// | a plugin to start and to answer | `ClientConfig::start_timeout`, `AttachConfig::start_timeout` | 1 min | `StartTimeout`, 1 min; a reattach waits for ever |
+/// | connecting, TLS included | `dial_timeout` of both | 10 s | for ever |
+/// | a plugin to agree to quit, and as long again to exit | `kill_grace` of both | 2 s | for ever, and 2 s |
+/// | a host's TLS handshake, in a plugin | `ServeConfig::tls_handshake_timeout` | 10 s | for ever |
+/// | ping, dispense, quit; a host's first three streams | [`control_timeout`](Self::control_timeout) | 1 min | for ever |
+/// | the peer to dial a broker id; a stream to be accepted | [`broker::Config::accept_timeout`] | 5 s | 5 s |
+/// | the peer to accept a broker id | [`broker::Config::dial_timeout`] | 10 s | for ever |
+/// | silence before a sign of life is asked for | [`mux::Config::keep_alive`] | 30 s | `KeepAliveInterval`, 30 s |
+/// | the sign of life | [`mux::Config::keep_alive_timeout`] | 10 s | `ConnectionWriteTimeout`, 10 s |
+/// | the peer to end a stream that was closed here | [`mux::Config::stream_close_timeout`] | 5 min | `StreamCloseTimeout`, 5 min |
+/// | what is queued to be written when a session is closed | [`mux::Config::close_timeout`] | 1 s | not at all |
+/// | the peer to acknowledge a stream | covered by the deadline of what is done with it | none | `StreamOpenTimeout`, 75 s, which ends the session |
+/// | the answer to a call | [`rpc::Client::with_timeout`](crate::rpc::Client::with_timeout) | none | for ever |
+///
+/// go-plugin gives yamux its defaults, and no way to set them. Beside the waits, 256 streams may be
+/// there to be accepted ([`mux::Config::accept_backlog`], `AcceptBacklog`).
+///
+/// The start, dial, control and TLS handshake timeouts cannot be nothing at all, in which nothing can
+/// happen: that is an [`InvalidOption`]. A `kill_grace` of nothing kills at once, a broker's timeout of
+/// nothing is one that has run out, and `keep_alive` has a least of 10 s. All may be of any length,
+/// [`Duration::MAX`] included.
 #[derive(Clone, Debug)]
 pub struct ConnectionConfig {
     mux: mux::Config,
@@ -56,11 +90,15 @@ impl ConnectionConfig {
     }
 
     /// How long a call on the control stream may take (ping, dispense, quit), and how long a
-    /// plugin waits for a host that connected to open its three streams. Default 1 minute;
-    /// go-plugin waits for ever.
+    /// plugin waits for a host that connected to open its three streams. Default 1 minute, and more
+    /// than nothing; go-plugin waits for ever.
     pub fn control_timeout(mut self, timeout: Duration) -> Self {
         self.control_timeout = timeout;
         self
+    }
+
+    pub(crate) fn check(&self) -> Result<(), InvalidOption> {
+        InvalidOption::check_duration("control_timeout", self.control_timeout)
     }
 }
 
@@ -68,6 +106,9 @@ impl ConnectionConfig {
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ConnectionError {
+    /// An option has a value that it cannot have.
+    #[error(transparent)]
+    Option(#[from] InvalidOption),
     /// A stream could not be opened.
     #[error(transparent)]
     Open(#[from] OpenError),

@@ -133,6 +133,7 @@ impl RpcServer {
     where
         T: AsyncRead + AsyncWrite + Send + Unpin + 'static,
     {
+        self.config.check()?;
         let session = Session::server(io, self.config.mux.clone());
         let _close = CloseOnDrop(&session);
         let patience = self.config.control_timeout;

@@ -244,7 +244,7 @@ fn the_lowest_version_is_served_when_none_is_common() {
 
 #[test]
 fn a_cookie_must_fit_into_an_environment() {
-    assert!(HandshakeConfig::new(1, "KEY", "value").has_cookie());
+    assert!(HandshakeConfig::new(1, "KEY", "value").check().is_ok());
     for (key, value) in [
         ("", "v"),
         ("K", ""),
@@ -253,7 +253,7 @@ fn a_cookie_must_fit_into_an_environment() {
         ("K", "v\0"),
     ] {
         assert!(
-            !HandshakeConfig::new(1, key, value).has_cookie(),
+            HandshakeConfig::new(1, key, value).check().is_err(),
             "{key:?} {value:?}"
         );
     }

@@ -47,9 +47,9 @@ pub struct ClientConfig {
     pub(super) log_buffer: usize,
     pub(super) tls: Option<Tls>,
     pub(super) unix_socket: Option<UnixSocketConfig>,
-    env: Vec<(OsString, OsString)>,
+    pub(super) env: Vec<(OsString, OsString)>,
     skip_host_env: bool,
-    ports: (u16, u16),
+    pub(super) ports: (u16, u16),
 }
 
 setters!(ClientConfig);
@@ -81,17 +81,23 @@ impl ClientConfig {
     }
 
     /// The app versions this host can use, in any order, instead of the handshake's one. The plugin
-    /// serves the highest that it knows too; [`Client::negotiated_version`] says which.
+    /// serves the highest that it knows too; [`Client::negotiated_version`] says which. There must
+    /// be one; one that is named twice counts once. (`VersionedPlugins`)
     ///
     /// [`Client::negotiated_version`]: super::Client::negotiated_version
     pub fn versions(mut self, versions: impl IntoIterator<Item = u32>) -> Self {
-        self.versions = versions.into_iter().collect();
+        self.versions.clear();
+        for version in versions {
+            if !self.versions.contains(&version) {
+                self.versions.push(version);
+            }
+        }
         self
     }
 
     /// Where a copy of the plugin's *original* standard error goes, byte for byte: its log, what it
     /// wrote before it served, and the message of a crash. Default: nowhere. The lines are logged
-    /// in any case.
+    /// in any case. (`Stderr`)
     pub fn stderr(mut self, writer: impl AsyncWrite + Send + Unpin + 'static) -> Self {
         self.stderr = Some(Box::new(writer));
         self
@@ -121,14 +127,15 @@ impl ClientConfig {
     }
 
     /// The longest line of the plugin's log that is read as one, in bytes with its line break;
-    /// a longer one is logged in pieces of this size. Default 64 KiB, and never less than 16 bytes.
+    /// a longer one is logged in pieces of this size. Default 64 KiB; 16 bytes or more.
     /// (`PluginLogBufferSize`)
     pub fn plugin_log_buffer_size(mut self, bytes: usize) -> Self {
-        self.log_buffer = bytes.max(16);
+        self.log_buffer = bytes;
         self
     }
 
-    /// Sets an environment variable for the plugin. The protocol's own variables win over it.
+    /// Sets an environment variable for the plugin. Of two with one key the later wins, and the
+    /// protocol's own variables win over all.
     pub fn env(mut self, key: impl AsRef<OsStr>, value: impl AsRef<OsStr>) -> Self {
         let (key, value) = (key.as_ref().to_owned(), value.as_ref().to_owned());
         self.env.push((key, value));
@@ -137,19 +144,20 @@ impl ClientConfig {
 
     /// Starts the plugin without the host's environment: with the protocol's variables, those of
     /// [`env`](Self::env) and those set on the command, and nothing else. Not even `PATH`, so give
-    /// the command a path. Default off.
+    /// the command a path. Default off. (`SkipHostEnv`)
     pub fn skip_host_env(mut self, skip: bool) -> Self {
         self.skip_host_env = skip;
         self
     }
 
-    /// The TCP ports that a plugin without unix sockets may listen on. Default 10000 to 25000.
+    /// The TCP ports that a plugin without unix sockets may listen on, from 1 on. Default 10000 to
+    /// 25000. (`MinPort`, `MaxPort`)
     pub fn ports(mut self, lowest: u16, highest: u16) -> Self {
         self.ports = (lowest, highest);
         self
     }
 
-    /// Where the plugin's unix socket goes, and who may connect to it.
+    /// Where the plugin's unix socket goes, and who may connect to it. (`UnixSocketConfig`)
     pub fn unix_socket(mut self, config: UnixSocketConfig) -> Self {
         self.unix_socket = Some(config);
         self
@@ -228,8 +236,9 @@ impl fmt::Debug for ClientConfig {
             .field("handshake", &self.handshake)
             .field("launch", &self.launch)
             .field("versions", &self.versions)
-            .field("start_timeout", &self.options.start_timeout)
-            .field("kill_grace", &self.options.kill_grace)
+            .field("options", &self.options)
+            .field("ports", &self.ports)
+            .field("plugin_log_buffer_size", &self.log_buffer)
             .finish_non_exhaustive()
     }
 }

@@ -10,6 +10,7 @@ use tokio::time::{Instant, timeout, timeout_at};
 use super::tls::TlsConfig;
 use crate::connection::{ConnectionConfig, ConnectionError, RpcClient};
 use crate::handshake::Address;
+use crate::instant;
 use crate::mux::{OpenError, SessionError};
 use crate::rpc::CallError;
 
@@ -49,7 +50,7 @@ pub(super) async fn dial(
     config: &ConnectionConfig,
     tls: Option<&TlsConfig>,
 ) -> Result<Dialed, DialError> {
-    let deadline = Instant::now() + timeout;
+    let deadline = instant::after(timeout);
     let connected = DialError::Connect;
     let session = Session {
         config,

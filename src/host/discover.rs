@@ -7,8 +7,9 @@ use glob::{MatchOptions, Pattern};
 
 /// The files in a directory whose names match a pattern: their absolute paths, sorted. (`Discover`)
 ///
-/// `*` stands for any characters, `?` for one and `[a-z]` for one of these. A slash in the pattern
-/// leads into subdirectories. That a file matches is all there is to it: whether it can be executed
+/// `*` stands for any characters, `?` for one, `[a-z]` for one of these and `[^a-z]` for one of the
+/// others; a backslash before any of them takes the meaning from it, except on Windows. A slash in
+/// the pattern leads into subdirectories. That a file matches is all there is to it: whether it can be executed
 /// and is a plugin shows when it is launched.
 ///
 /// ```
@@ -25,6 +26,10 @@ use glob::{MatchOptions, Pattern};
 /// Fails when the pattern is none, and when the working directory, to which `directory` may be
 /// relative, is unknown. A directory that does not exist has no plugins.
 pub fn discover(pattern: &str, directory: impl AsRef<Path>) -> Result<Vec<PathBuf>, DiscoverError> {
+    let directory = match directory.as_ref() {
+        nowhere if nowhere.as_os_str().is_empty() => Path::new("."),
+        directory => directory,
+    };
     let directory = std::path::absolute(directory).map_err(DiscoverError::Directory)?;
     let not_text = || {
         let path = directory.display().to_string();
@@ -35,21 +40,51 @@ pub fn discover(pattern: &str, directory: impl AsRef<Path>) -> Result<Vec<PathBu
     };
     // What is special in a pattern may well be in the directory's own name.
     let base = Pattern::escape(directory.to_str().ok_or_else(not_text)?);
-    // Go writes the negation as regular expressions do.
-    let pattern = pattern.replace("[^", "[!");
-    let whole = format!("{base}/{}", pattern.trim_start_matches('/'));
+    let whole = format!("{base}/{}", translated(pattern).trim_matches('/'));
     let options = MatchOptions {
         require_literal_separator: true,
         ..MatchOptions::new()
     };
     let found = glob::glob_with(&whole, options).map_err(|error| DiscoverError::Pattern {
-        pattern,
+        pattern: pattern.to_owned(),
         reason: error.msg,
     })?;
     // A directory that cannot be read has no plugins for this host.
     let mut found: Vec<PathBuf> = found.filter_map(Result::ok).collect();
     found.sort();
     Ok(found)
+}
+
+/// Go's pattern in the words of the crate that matches it.
+fn translated(pattern: &str) -> String {
+    let mut translated = String::new();
+    let mut rest = pattern.chars();
+    while let Some(next) = rest.next() {
+        match next {
+            // Two are no more than one, where they are "any directories" to the crate.
+            '*' if translated.ends_with('*') => {}
+            '\\' if cfg!(not(windows)) => {
+                let literal = rest.next().unwrap_or('\\');
+                translated += &Pattern::escape(literal.encode_utf8(&mut [0; 4]));
+            }
+            '[' => {
+                let Some((class, behind)) = rest.as_str().split_once(']') else {
+                    // Which the crate refuses, as Go does.
+                    return translated + "[" + rest.as_str();
+                };
+                rest = behind.chars();
+                // Regular expressions negate by `^`, and so does Go; the crate by `!`.
+                match (class.strip_prefix('^'), class.strip_prefix('!')) {
+                    (Some(class), _) => translated += &format!("[!{class}]"),
+                    (_, Some("")) => translated.push('!'),
+                    (_, Some(class)) => translated += &format!("[{class}!]"),
+                    _ => translated += &format!("[{class}]"),
+                }
+            }
+            other => translated.push(other),
+        }
+    }
+    translated
 }
 
 /// Why plugins could not be looked for.
@@ -99,6 +134,33 @@ mod tests {
         assert!(discover("*.none", base.path()).unwrap().is_empty());
     }
 
+    /// What go-plugin's `Discover` finds in such a directory.
+    #[test]
+    fn patterns_mean_what_they_mean_in_go() {
+        let base = tempfile::tempdir().unwrap();
+        std::fs::create_dir(base.path().join("sub")).unwrap();
+        for name in ["a.po", "b.po", "c.pot", "x*.po", "sub/d.po"] {
+            std::fs::write(base.path().join(name), "").unwrap();
+        }
+        let cases: [(&str, &[&str]); 11] = [
+            ("**", &["a.po", "b.po", "c.pot", "sub", "x*.po"]),
+            ("a**o", &["a.po"]),
+            ("**/*.po", &["sub/d.po"]),
+            ("x\\*.po", &["x*.po"]),
+            ("[^b].po", &["a.po"]),
+            ("[!b].po", &["b.po"]),
+            ("[a-b].po", &["a.po", "b.po"]),
+            ("/*.po", &["a.po", "b.po", "x*.po"]),
+            ("sub/", &["sub"]),
+            ("{a,b}.po", &[]),
+            ("", &[""]),
+        ];
+        for (pattern, expected) in cases {
+            let found = discover(pattern, base.path()).unwrap();
+            assert_eq!(names(&found, base.path()), expected, "{pattern}");
+        }
+    }
+
     #[test]
     fn the_directory_is_taken_literally() {
         let base = tempfile::tempdir().unwrap();
@@ -113,15 +175,16 @@ mod tests {
     fn a_directory_may_be_relative_or_missing() {
         let found = discover("Cargo.toml", ".").unwrap();
         assert!(found[0].is_absolute() && found[0].ends_with("Cargo.toml"));
+        assert_eq!(discover("Cargo.toml", "").unwrap(), found);
         assert!(discover("*", "/no/such/directory").unwrap().is_empty());
     }
 
     #[test]
     fn a_pattern_that_is_none_is_refused() {
-        let error = discover("[a", ".").unwrap_err();
-        assert!(
-            error.to_string().starts_with("syntax error in pattern"),
-            "{error}"
-        );
+        for pattern in ["[a", "[]", "[^"] {
+            let error = discover(pattern, ".").unwrap_err();
+            let text = format!("syntax error in pattern {pattern:?}: ");
+            assert!(error.to_string().starts_with(&text), "{error}");
+        }
     }
 }

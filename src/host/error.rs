@@ -7,7 +7,7 @@ use std::process::ExitStatus;
 use std::time::Duration;
 
 use super::secure::SecureError;
-use crate::connection::ConnectionError;
+use crate::connection::{ConnectionError, InvalidOption};
 use crate::handshake::{Address, HandshakeError};
 use crate::rpc::CallError;
 
@@ -20,9 +20,9 @@ use crate::rpc::CallError;
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum LaunchError {
-    /// The magic cookie's key or value is empty, or cannot be put into an environment.
-    #[error("no magic cookie key or value was set, or it holds a character that it must not")]
-    NoCookie,
+    /// An option has a value that it cannot have. Nothing was started.
+    #[error(transparent)]
+    Option(#[from] InvalidOption),
 
     /// The executable could not be started.
     #[error("cannot start plugin {}: {source}{}", program.display(), on_a_new_line(notes))]
@@ -40,9 +40,14 @@ pub enum LaunchError {
     #[error(transparent)]
     Secure(#[from] SecureError),
 
-    /// There is no directory for the plugin's unix socket.
-    #[error("cannot make a directory for the plugin's socket: {0}")]
-    SocketDir(#[source] io::Error),
+    /// There is no directory for the plugin's unix socket, or its runner cannot reach it.
+    #[error("cannot make a directory for the plugin's socket in {}: {source}", place.display())]
+    SocketDir {
+        /// Where the directory was to be made.
+        place: PathBuf,
+        /// The reason.
+        source: io::Error,
+    },
 
     /// The plugin was to be detached with AutoMTLS: the key would end with this host, and nobody
     /// could reattach to the plugin or end it.
@@ -136,10 +141,10 @@ impl LaunchError {
     /// What is known of the process, unless it was never started.
     pub fn report(&self) -> Option<&ProcessReport> {
         match self {
-            LaunchError::NoCookie
+            LaunchError::Option(_)
             | LaunchError::Start { .. }
             | LaunchError::Secure(_)
-            | LaunchError::SocketDir(_)
+            | LaunchError::SocketDir { .. }
             | LaunchError::DetachedAutoMtls
             | LaunchError::ClientCert(_) => None,
             LaunchError::Timeout { report, .. }

@@ -1,11 +1,11 @@
 //! From a command to a plugin that answers.
 
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use tokio::task::JoinSet;
-use tokio::time::{Instant, timeout, timeout_at};
+use tokio::time::{timeout, timeout_at};
 
 use super::config::ClientConfig;
 use super::dial::{DialError, Dialed, Silence, answers, dial};
@@ -22,8 +22,9 @@ use super::socket::SocketFile;
 use super::tls::TlsSetup;
 #[cfg(unix)]
 use super::unix_socket;
-use crate::connection::RpcClient;
+use crate::connection::{InvalidOption, RpcClient};
 use crate::handshake::{self, Address, HandshakeError, HandshakeLine};
+use crate::instant;
 use crate::private_dir::PrivateDir;
 use crate::rpc::CallError;
 
@@ -73,13 +74,12 @@ struct Candidate {
 
 /// Starts the plugin, shakes hands and connects.
 pub(super) async fn launch(config: &mut ClientConfig) -> Result<Launched, LaunchError> {
-    if !config.handshake.has_cookie() {
-        return Err(LaunchError::NoCookie);
-    }
-    let deadline = Instant::now() + config.options.start_timeout;
+    config.check()?;
+    let deadline = instant::after(config.options.start_timeout);
     let mut environment = config.environment();
     let tls = TlsSetup::new(config, &mut environment).await?;
-    let directory = prepare_sockets(config, &mut environment).map_err(LaunchError::SocketDir)?;
+    let directory = prepare_sockets(config, &mut environment)
+        .map_err(|(place, source)| LaunchError::SocketDir { place, source })?;
     let full_name = config.launch.runner.name();
     let started = timeout_at(deadline, config.launch.runner.start(environment)).await;
     let Started {
@@ -145,12 +145,16 @@ pub(super) async fn launch(config: &mut ClientConfig) -> Result<Launched, Launch
 fn prepare_sockets(
     config: &ClientConfig,
     environment: &mut runner::LaunchEnvironment,
-) -> io::Result<Option<PrivateDir>> {
+) -> Result<Option<PrivateDir>, (PathBuf, io::Error)> {
     let unix_socket = config.unix_socket.as_ref();
     let directory = unix_socket::prepare(unix_socket, config.launch.detached, environment)?;
     if let Some(directory) = &directory {
-        let path = Address::Unix(directory.path().to_owned());
-        if let Address::Unix(path) = config.launch.runner.host_to_plugin(path)? {
+        let path = directory.path();
+        let translated = config
+            .launch
+            .runner
+            .host_to_plugin(Address::Unix(path.to_owned()));
+        if let Address::Unix(path) = translated.map_err(|error| (path.to_owned(), error))? {
             let key = handshake::ENV_UNIX_SOCKET_DIR.into();
             environment.variables.insert(key, path.into());
         }
@@ -162,11 +166,15 @@ fn prepare_sockets(
 fn prepare_sockets(
     _: &ClientConfig,
     _: &mut runner::LaunchEnvironment,
-) -> io::Result<Option<PrivateDir>> {
+) -> Result<Option<PrivateDir>, (PathBuf, io::Error)> {
     Ok(None)
 }
 
 async fn not_started(runner: &dyn Runner, error: io::Error) -> LaunchError {
+    let error = match error.downcast::<InvalidOption>() {
+        Ok(error) => return error.into(),
+        Err(error) => error,
+    };
     match error.downcast::<SecureError>() {
         Ok(error) => error.into(),
         Err(source) => LaunchError::Start {

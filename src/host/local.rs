@@ -10,6 +10,7 @@ use tokio::process::Child;
 use super::diagnose;
 use super::runner::{AttachedRunner, LaunchEnvironment, Output, Runner, Started};
 use super::secure::{SecureConfig, Verified};
+use crate::connection::InvalidOption;
 
 /// A command that starts a plugin, and how its process is to be treated.
 ///
@@ -153,6 +154,7 @@ impl PluginCommand {
 
     fn spawn(&mut self, environment: &LaunchEnvironment) -> io::Result<Started> {
         let (mut command, verified) = self.command()?;
+        check(&command)?;
         environment.apply(&mut command);
         let (group, detached) = (self.group, self.detached.take());
         if group || detached.is_some() {
@@ -197,6 +199,25 @@ impl Runner for PluginCommand {
 
     fn diagnose(&self) -> BoxFuture<'_, String> {
         Box::pin(std::future::ready(diagnose::notes(self.program())))
+    }
+}
+
+/// What the system would call a missing file, whichever it is that is missing.
+fn check(command: &Command) -> io::Result<()> {
+    let refused = |option, given: &OsStr, expected| {
+        let error = InvalidOption::new(option, given, expected);
+        Err(io::Error::new(io::ErrorKind::InvalidInput, error))
+    };
+    let program = command.get_program();
+    if program.is_empty() {
+        return refused("Command::new", program, "the path or the name of a program");
+    }
+    match command.get_current_dir() {
+        Some(directory) if !directory.is_dir() => {
+            let expected = "a directory that exists";
+            refused("Command::current_dir", directory.as_os_str(), expected)
+        }
+        _ => Ok(()),
     }
 }
 

@@ -67,6 +67,7 @@
 //! [`stderr`]: ClientConfig::stderr
 
 mod attached;
+mod check;
 mod client;
 mod config;
 mod diagnose;
@@ -106,6 +107,7 @@ pub use secure::{SecureConfig, SecureError};
 pub use tls::{Tls, TlsConfig};
 pub use unix_socket::UnixSocketConfig;
 
+pub use crate::connection::InvalidOption;
 pub use crate::handshake::ReattachConfig;
 /// The hash functions that [`SecureConfig::new`] takes, as the `digest` crate describes them.
 pub use sha2::Digest;

@@ -1,5 +1,6 @@
 //! The options that hold however a host comes by its plugin.
 
+use std::fmt;
 use std::time::Duration;
 
 use super::config::Writer;
@@ -14,6 +15,18 @@ pub(super) struct Options {
     pub(super) sync_stdout: Option<Writer>,
     pub(super) sync_stderr: Option<Writer>,
     pub(super) managed: bool,
+}
+
+impl fmt::Debug for Options {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Options")
+            .field("connection", &self.connection)
+            .field("start_timeout", &self.start_timeout)
+            .field("dial_timeout", &self.dial_timeout)
+            .field("kill_grace", &self.kill_grace)
+            .field("managed", &self.managed)
+            .finish_non_exhaustive()
+    }
 }
 
 impl Default for Options {

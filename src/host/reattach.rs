@@ -5,7 +5,7 @@ use std::io;
 use std::time::Duration;
 
 use tokio::sync::watch;
-use tokio::time::{Instant, timeout_at};
+use tokio::time::timeout_at;
 
 use super::attached::{AttachedProcess, NoProcess};
 use super::dial::{DialError, Dialed, Listener, Silence, answers, dial};
@@ -14,8 +14,9 @@ use super::process::Process;
 use super::runner::AttachedRunner;
 use super::socket::SocketFile;
 use super::tls::TlsConfig;
-use crate::connection::{ConnectionError, RpcClient};
+use crate::connection::{ConnectionError, InvalidOption, RpcClient};
 use crate::handshake::{NETRPC, ReattachConfig};
+use crate::instant;
 use crate::rpc::CallError;
 
 /// How to reattach to one plugin and how to speak with it.
@@ -70,7 +71,7 @@ impl fmt::Debug for AttachConfig {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("AttachConfig")
             .field("reattach", &self.reattach)
-            .field("kill_grace", &self.options.kill_grace)
+            .field("options", &self.options)
             .finish_non_exhaustive()
     }
 }
@@ -79,6 +80,9 @@ impl fmt::Debug for AttachConfig {
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ReattachError {
+    /// An option has a value that it cannot have.
+    #[error(transparent)]
+    Option(#[from] InvalidOption),
     /// Nobody listens at the address, or the process has ended: the plugin is gone.
     #[error("reattachment process not found")]
     ProcessNotFound {
@@ -121,14 +125,16 @@ pub(super) struct Attached {
 
 /// Connects to the plugin and finds its process.
 pub(super) async fn attach(config: &mut AttachConfig) -> Result<Attached, ReattachError> {
+    config.check()?;
     let ReattachConfig { protocol, .. } = &config.reattach;
-    if protocol != NETRPC {
+    // Old hosts name none.
+    if !protocol.is_empty() && protocol != NETRPC {
         return Err(ReattachError::UnsupportedProtocol {
             protocol: protocol.clone(),
         });
     }
     let after = config.options.start_timeout;
-    let deadline = Instant::now() + after;
+    let deadline = instant::after(after);
     let attached = timeout_at(deadline, connect(config)).await;
     attached.unwrap_or(Err(ReattachError::Timeout { after }))
 }
@@ -186,6 +192,11 @@ fn certain_process(reattach: &ReattachConfig, listener: Listener) -> Option<u32>
                 listener = other,
                 "another process listens for the plugin"
             );
+            None
+        }
+        // One in this process that is not in test mode by mistake. Killing it would be suicide.
+        Listener::Process(_) | Listener::Local if pid == std::process::id() => {
+            tracing::warn!(pid, "the plugin is this process");
             None
         }
         Listener::Process(_) | Listener::Local => Some(pid),

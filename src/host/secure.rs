@@ -44,6 +44,8 @@ use super::local::PluginCommand;
 #[derive(Clone)]
 pub struct SecureConfig {
     checksum: Vec<u8>,
+    /// How long one is.
+    expected: usize,
     hash: fn(&mut dyn Read) -> io::Result<Vec<u8>>,
 }
 
@@ -66,6 +68,7 @@ impl SecureConfig {
     pub fn new<D: Digest>(checksum: impl Into<Vec<u8>>) -> Self {
         Self {
             checksum: checksum.into(),
+            expected: <D as Digest>::output_size(),
             hash: hash::<D>,
         }
     }
@@ -74,13 +77,25 @@ impl SecureConfig {
     ///
     /// # Errors
     ///
-    /// Fails when the file has another checksum, when none was provided to compare with, and when
-    /// the file cannot be read.
+    /// Fails when the file has another checksum, when none was provided to compare with or one of
+    /// another length, and when the file cannot be read.
     pub fn check(&self, path: impl AsRef<Path>) -> Result<(), SecureError> {
-        if self.checksum.is_empty() {
-            return Err(SecureError::NoChecksum);
+        self.check_checksum()?;
+        let path = path.as_ref();
+        let mut file = File::open(path).map_err(|source| unreadable(path, source))?;
+        self.check_opened(path, &mut file)
+    }
+
+    /// Whether there can be a file with it.
+    fn check_checksum(&self) -> Result<(), SecureError> {
+        match self.checksum.len() {
+            0 => Err(SecureError::NoChecksum),
+            given if given != self.expected => Err(SecureError::Length {
+                given,
+                expected: self.expected,
+            }),
+            _ => Ok(()),
         }
-        self.check_opened(&mut File::open(path)?)
     }
 
     /// A command that starts `program` if it has this checksum. It is looked up in the host's
@@ -96,8 +111,8 @@ impl SecureConfig {
         PluginCommand::secure(self, program.into(), Box::new(prepare))
     }
 
-    fn check_opened(&self, file: &mut File) -> Result<(), SecureError> {
-        let found = (self.hash)(file)?;
+    fn check_opened(&self, path: &Path, file: &mut File) -> Result<(), SecureError> {
+        let found = (self.hash)(file).map_err(|source| unreadable(path, source))?;
         if bool::from(found.ct_eq(&self.checksum)) {
             Ok(())
         } else {
@@ -107,19 +122,22 @@ impl SecureConfig {
 
     /// Opens and checks the program, and makes the command that executes what was opened.
     pub(super) fn verify(&self, program: &Path) -> Result<(Command, Verified), SecureError> {
-        if self.checksum.is_empty() {
-            return Err(SecureError::NoChecksum);
+        self.check_checksum()?;
+        if program.as_os_str().is_empty() {
+            let source = io::Error::new(io::ErrorKind::InvalidInput, "no program was named");
+            return Err(unreadable(program, source));
         }
         let path = match diagnose::find(program.as_os_str()) {
             Some((path, _)) => path,
             None => program.to_owned(),
         };
-        let mut file = File::open(&path)?;
-        if !file.metadata()?.is_file() {
-            return Err(io::Error::other(format!("{} is no file", path.display())).into());
+        let failed = |source| unreadable(&path, source);
+        let mut file = File::open(&path).map_err(failed)?;
+        if !file.metadata().map_err(failed)?.is_file() {
+            return Err(failed(io::Error::other("it is no file")));
         }
-        self.check_opened(&mut file)?;
-        let command = system::command(&file, &path, program)?;
+        self.check_opened(&path, &mut file)?;
+        let command = system::command(&file, &path, program).map_err(failed)?;
         Ok((command, Verified { _file: file }))
     }
 }
@@ -147,9 +165,30 @@ pub enum SecureError {
     /// The checksum to compare with is empty.
     #[error("error verifying checksum: no checksum provided")]
     NoChecksum,
+    /// The checksum is not of this hash function's: cut short, or in hexadecimal.
+    #[error(
+        "checksums did not match: one of {given} bytes was provided, and those of this hash function \
+         have {expected}"
+    )]
+    Length {
+        /// The length of the checksum that was provided, in bytes.
+        given: usize,
+        /// The length that it has to have.
+        expected: usize,
+    },
     /// The file cannot be read.
-    #[error("error verifying checksum: {0}")]
-    Io(#[from] io::Error),
+    #[error("error verifying checksum: {}: {source}", path.display())]
+    Io {
+        /// The file.
+        path: PathBuf,
+        /// The system's reason.
+        source: io::Error,
+    },
+}
+
+fn unreadable(path: &Path, source: io::Error) -> SecureError {
+    let path = path.to_owned();
+    SecureError::Io { path, source }
 }
 
 fn hash<D: Digest>(file: &mut dyn Read) -> io::Result<Vec<u8>> {
@@ -234,13 +273,19 @@ mod tests {
     fn a_wrong_checksum_is_told_from_none() {
         let (_directory, path) = file(b"content");
         let right = Sha256::digest(b"content").to_vec();
-        for wrong in [
-            vec![0; 32],
-            right[..31].to_vec(),
-            [&right[..], &[0]].concat(),
-        ] {
+        let error = SecureConfig::sha256([0; 32]).check(&path).unwrap_err();
+        assert_eq!(error.to_string(), "checksums did not match");
+        for wrong in [&right[..31], &[&right[..], &[0]].concat()] {
             let error = SecureConfig::sha256(wrong).check(&path).unwrap_err();
-            assert_eq!(error.to_string(), "checksums did not match");
+            let text = error.to_string();
+            assert!(
+                text.starts_with("checksums did not match: one of 3"),
+                "{text}"
+            );
+            let SecureError::Length { given, expected } = error else {
+                panic!("{error:?}");
+            };
+            assert_eq!((given, expected), (wrong.len(), 32));
         }
         let error = SecureConfig::sha256([]).check(&path).unwrap_err();
         assert!(matches!(error, SecureError::NoChecksum), "{error:?}");
@@ -249,6 +294,9 @@ mod tests {
             "{error}"
         );
         let error = SecureConfig::sha256(right).check("/no/such/file");
-        assert!(matches!(error, Err(SecureError::Io(_))), "{error:?}");
+        let Err(SecureError::Io { path, .. }) = error else {
+            panic!("{error:?}");
+        };
+        assert_eq!(path, Path::new("/no/such/file"));
     }
 }

@@ -5,9 +5,13 @@ use std::path::PathBuf;
 use std::{io, path::Path};
 
 #[cfg(unix)]
+use super::check::LONGEST_SOCKET_PATH;
+#[cfg(unix)]
 use super::runner::LaunchEnvironment;
 #[cfg(unix)]
-use crate::private_dir::PrivateDir;
+use crate::connection::InvalidOption;
+#[cfg(unix)]
+use crate::private_dir::{self, PrivateDir};
 
 /// Where a plugin's unix socket goes, and who may connect to it.
 ///
@@ -51,15 +55,50 @@ impl UnixSocketConfig {
         self.group.as_deref()
     }
 
-    /// Makes the directory.
+    /// Finds the first option that has no meaning.
     #[cfg(unix)]
-    fn directory(&self) -> io::Result<PrivateDir> {
-        let base = self.temp_dir.clone().unwrap_or_else(std::env::temp_dir);
-        let directory = PrivateDir::create_in(&base)?;
-        if let Some(group) = &self.group {
-            crate::group::share(directory.path(), group, 0o770)?;
+    pub(super) fn check(&self) -> Result<(), InvalidOption> {
+        if let Some(group) = &self.group
+            && crate::group::number(group).is_err()
+        {
+            let expected = "the name of a group that there is, or a number";
+            return Err(InvalidOption::new("group_owner", group, expected));
         }
-        Ok(directory)
+        if let Some(directory) = &self.temp_dir {
+            let refused = |expected| InvalidOption::new("temp_dir", directory, expected);
+            if !directory.is_dir() {
+                return Err(refused("a directory that exists"));
+            }
+            let made = self
+                .base()
+                .join(format!("{}{}", private_dir::PREFIX, u32::MAX));
+            if !fits(&made, LONGEST_SOCKET_PATH) {
+                return Err(refused(
+                    "a path that is short enough for sockets, of about 60 bytes",
+                ));
+            }
+        }
+        Ok(())
+    }
+
+    /// Where the directory is made. Absolute, since the plugin may have another working directory.
+    #[cfg(unix)]
+    fn base(&self) -> PathBuf {
+        let base = self.temp_dir.clone().unwrap_or_else(std::env::temp_dir);
+        std::path::absolute(&base).unwrap_or(base)
+    }
+
+    /// Makes the directory. Where that fails, says where it was to be.
+    #[cfg(unix)]
+    fn directory(&self) -> Result<PrivateDir, (PathBuf, io::Error)> {
+        let base = self.base();
+        let shared = PrivateDir::create_in(&base).and_then(|directory| {
+            if let Some(group) = &self.group {
+                crate::group::share(directory.path(), group, 0o770)?;
+            }
+            Ok(directory)
+        });
+        shared.map_err(|error| (base, error))
     }
 }
 
@@ -70,7 +109,7 @@ pub(super) fn prepare(
     config: Option<&UnixSocketConfig>,
     detached: bool,
     environment: &mut LaunchEnvironment,
-) -> io::Result<Option<PrivateDir>> {
+) -> Result<Option<PrivateDir>, (PathBuf, io::Error)> {
     let key = std::ffi::OsStr::new(crate::handshake::ENV_UNIX_SOCKET_DIR);
     if environment.variables.contains_key(key) {
         return Ok(None);
@@ -80,10 +119,10 @@ pub(super) fn prepare(
         // It would have to stay behind.
         None if detached => return Ok(None),
         None => match UnixSocketConfig::default().directory() {
-            Ok(directory) if fits(directory.path()) => directory,
+            Ok(directory) if fits(directory.path(), SHORTEST_LIMIT) => directory,
             // Plugins without sockets are none the worse for it, and the others will say so.
             Ok(_) => return Ok(None),
-            Err(error) => {
+            Err((_, error)) => {
                 tracing::debug!(%error, "no directory for the plugin's sockets");
                 return Ok(None);
             }
@@ -95,10 +134,12 @@ pub(super) fn prepare(
     Ok(Some(directory))
 }
 
-/// Whether a socket in this directory has a path that is short enough on every system.
+/// The longest path of a socket on every system, in bytes.
 #[cfg(unix)]
-fn fits(directory: &Path) -> bool {
-    /// The shortest limit there is, with the zero at its end.
-    const LIMIT: usize = 104;
-    directory.as_os_str().len() + "/plugin1234567890".len() < LIMIT
+const SHORTEST_LIMIT: usize = 103;
+
+/// Whether a socket in this directory has a path that is short enough.
+#[cfg(unix)]
+fn fits(directory: &Path, limit: usize) -> bool {
+    directory.as_os_str().len() + "/plugin1234567890".len() <= limit
 }

@@ -11,7 +11,7 @@ use futures::StreamExt;
 use futures::stream::FuturesUnordered;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::{mpsc, oneshot, watch};
-use tokio::time::{Instant, Sleep};
+use tokio::time::Sleep;
 
 use super::ends::Ends;
 use super::linger::{Linger, Lingered};
@@ -19,6 +19,7 @@ use super::session::{OpenError, SessionError};
 use super::stream::Dropped;
 use super::wire::Wire;
 use super::{Config, Stream};
+use crate::instant;
 
 /// What a session's handles ask of its driver.
 pub(super) enum Request {
@@ -311,7 +312,7 @@ impl Pulse {
             } else {
                 self.interval
             };
-            timer.as_mut().reset(Instant::now() + wait);
+            timer.as_mut().reset(instant::after(wait));
         }
         Poll::Pending
     }

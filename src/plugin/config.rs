@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 
 use super::listener::Network;
 use super::tls::TlsOptions;
-use crate::connection::{ConnectionConfig, PluginSet};
+use crate::connection::{ConnectionConfig, InvalidOption, PluginSet};
 use crate::handshake::{self, HandshakeConfig};
 
 /// What a plugin serves, and to whom.
@@ -28,6 +28,8 @@ pub struct ServeConfig {
     pub(super) outlive_host: bool,
     pub(super) tls: TlsOptions,
     plaintext: bool,
+    /// An app version that was given twice at once.
+    doubled: Option<u32>,
 }
 
 impl ServeConfig {
@@ -41,6 +43,7 @@ impl ServeConfig {
             outlive_host: false,
             tls: TlsOptions::default(),
             plaintext: false,
+            doubled: None,
         }
     }
 
@@ -65,14 +68,19 @@ impl ServeConfig {
     }
 
     /// Serves exactly these app versions, instead of the handshake's one. See
-    /// [`version`](Self::version) for which of them a host gets.
-    ///
-    /// Without any, the handshake's version is served, with nothing in it.
+    /// [`version`](Self::version) for which of them a host gets. There must be one, and none of them
+    /// twice. (`VersionedPlugins`)
     pub fn versioned_plugins(
         mut self,
         versions: impl IntoIterator<Item = (u32, PluginSet)>,
     ) -> Self {
-        self.versions = versions.into_iter().collect();
+        self.versions.clear();
+        self.doubled = None;
+        for (version, plugins) in versions {
+            if self.versions.insert(version, plugins).is_some() {
+                self.doubled = Some(version);
+            }
+        }
         self
     }
 
@@ -126,6 +134,24 @@ impl ServeConfig {
     pub fn outlive_host(mut self, outlive: bool) -> Self {
         self.outlive_host = outlive;
         self
+    }
+
+    /// Finds the first option that has no meaning, but for the handshake's.
+    pub(super) fn check(&self) -> Result<(), InvalidOption> {
+        let option = "versioned_plugins";
+        if let Some(version) = self.doubled {
+            return Err(InvalidOption {
+                option,
+                given: format!("version {version} twice"),
+                expected: "each version once",
+            });
+        }
+        if self.versions.is_empty() {
+            let expected = "one app version at the least";
+            return Err(InvalidOption::new(option, &self.versions, expected));
+        }
+        self.tls.check()?;
+        self.connection.check()
     }
 
     /// The version for a host that knows these, and what is served as it.
@@ -184,7 +210,5 @@ mod tests {
         let config = config.versioned_plugins([(5, set("five")), (4, set("four"))]);
         assert_eq!(negotiated(&config, &[2]).0, 4);
         assert_eq!(negotiated(&config, &[5, 2]).0, 5);
-        let none = config.versioned_plugins([]);
-        assert_eq!(negotiated(&none, &[5]), (2, "{}".to_owned()));
     }
 }

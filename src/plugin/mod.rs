@@ -76,6 +76,7 @@ mod listener;
 mod original;
 mod panic;
 mod serve;
+mod serve_mux;
 mod stdio;
 mod test_mode;
 #[cfg(feature = "tls")]
@@ -89,4 +90,7 @@ pub use config::ServeConfig;
 pub use hclog::HclogLayer;
 pub use original::{OriginalStderr, original_stderr};
 pub use serve::{ServeError, serve, try_serve};
+pub use serve_mux::serve_mux;
 pub use test_mode::{ServeTestConfig, TestServer, serve_test};
+
+pub use crate::connection::InvalidOption;

@@ -4,6 +4,7 @@ use std::ffi::OsStr;
 use std::io;
 
 use super::serve::ServeError;
+use crate::connection::InvalidOption;
 
 /// There is nothing to set.
 #[derive(Clone, Debug, Default)]
@@ -26,6 +27,10 @@ impl Acceptor {
 }
 
 impl TlsOptions {
+    pub(super) fn check(&self) -> Result<(), InvalidOption> {
+        Ok(())
+    }
+
     /// A host that asked for AutoMTLS will not speak without it.
     pub(super) fn for_host(&self, client_cert: Option<&OsStr>) -> Result<Security, ServeError> {
         match client_cert {

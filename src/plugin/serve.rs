@@ -22,7 +22,7 @@ use super::listener::{Accepted, Environment, Listener};
 use super::panic;
 use super::stdio::{Stdio, Tee};
 use super::tls::Acceptor;
-use crate::connection::{ConnectionError, RpcServer};
+use crate::connection::{ConnectionError, InvalidOption, RpcServer};
 use crate::handshake::{HandshakeConfig, HandshakeError, HandshakeLine};
 use crate::mux::SessionError;
 
@@ -107,6 +107,7 @@ async fn serve_host(config: ServeConfig) -> Result<End, ServeError> {
     // An empty name is no variable; what is wrong with it is said below.
     let cookie = (!key.is_empty()).then(|| std::env::var_os(key)).flatten();
     check_cookie(&config.handshake, cookie.as_deref())?;
+    config.check()?;
 
     let environment = Environment::of_this_process();
     let (version, plugins) = config.negotiate(&environment.host_versions);
@@ -259,9 +260,7 @@ fn is_passing(error: &io::Error) -> bool {
 
 /// Whether the cookie in the environment is the one that hosts of this plugin set.
 fn check_cookie(handshake: &HandshakeConfig, cookie: Option<&OsStr>) -> Result<(), ServeError> {
-    if !handshake.has_cookie() {
-        return Err(ServeError::Misconfigured);
-    }
+    handshake.check().map_err(ServeError::Misconfigured)?;
     if cookie != Some(OsStr::new(&*handshake.magic_cookie_value)) {
         return Err(ServeError::NotLaunchedByHost);
     }
@@ -276,9 +275,14 @@ pub enum ServeError {
     #[error(
         "Misconfigured ServeConfig given to serve this plugin: no magic cookie\n\
          key or value was set. Please notify the plugin author and report\n\
-         this as a bug."
+         this as a bug.\n\
+         {0}"
     )]
-    Misconfigured,
+    Misconfigured(#[source] InvalidOption),
+
+    /// An option has a value that it cannot have.
+    #[error("plugin init error: {0}")]
+    Option(#[from] InvalidOption),
 
     /// The magic cookie is not in the environment: a person started the plugin, or another host.
     #[error(
@@ -384,7 +388,7 @@ mod tests {
         for (key, value) in [("", "hello"), ("BASIC_PLUGIN", "")] {
             let handshake = HandshakeConfig::new(1, key, value);
             let error = check_cookie(&handshake, Some(OsStr::new(""))).unwrap_err();
-            assert!(matches!(error, ServeError::Misconfigured), "{error:?}");
+            assert!(matches!(error, ServeError::Misconfigured(_)), "{error:?}");
             assert!(
                 error
                     .to_string()
@@ -401,7 +405,7 @@ mod tests {
         assert!(matches!(error, ServeError::NotLaunchedByHost), "{error:?}");
         let config = ServeConfig::new(HandshakeConfig::new(1, "", ""), Default::default());
         let error = try_serve(config).await.unwrap_err();
-        assert!(matches!(error, ServeError::Misconfigured), "{error:?}");
+        assert!(matches!(error, ServeError::Misconfigured(_)), "{error:?}");
     }
 
     #[test]

@@ -97,6 +97,7 @@ pub async fn serve_test(
     config: ServeConfig,
     test: ServeTestConfig,
 ) -> Result<TestServer, ServeError> {
+    config.check()?;
     let environment = Environment::of_this_process();
     let host_versions = test.host_versions.as_ref();
     let host_versions = host_versions.unwrap_or(&environment.host_versions);

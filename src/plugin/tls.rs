@@ -13,6 +13,7 @@ use tokio_rustls::server::TlsStream;
 
 use super::config::ServeConfig;
 use super::serve::ServeError;
+use crate::connection::InvalidOption;
 use crate::tls::{self, OneTime};
 
 /// What [`ServeConfig`] says about TLS.
@@ -119,6 +120,10 @@ impl Acceptor {
 }
 
 impl TlsOptions {
+    pub(super) fn check(&self) -> Result<(), InvalidOption> {
+        InvalidOption::check_duration("tls_handshake_timeout", self.handshake_timeout)
+    }
+
     /// What to do for the host that has put this certificate into the environment, or none.
     pub(super) fn for_host(&self, client_cert: Option<&OsStr>) -> Result<Security, ServeError> {
         let Some(client_cert) = client_cert else {

@@ -81,7 +81,7 @@ pub async fn an_executable_with_a_wrong_checksum_is_not(peer: Peer) {
     let command = SecureConfig::sha256([1; 32]).command("/no/such/plugin", |_| {});
     let launched = within(Client::launch(ClientConfig::new(HANDSHAKE, command))).await;
     assert!(
-        matches!(launched, Err(LaunchError::Secure(SecureError::Io(_)))),
+        matches!(launched, Err(LaunchError::Secure(SecureError::Io { .. }))),
         "{launched:?}"
     );
 }
@@ -202,7 +202,7 @@ pub async fn a_runner_says_what_may_be_the_matter(peer: Peer) {
     let config = ClientConfig::new(HANDSHAKE, Launch::runner(runner));
     // Its directory is elsewhere, which its translation does not know.
     let error = within(Client::launch(config)).await.unwrap_err();
-    assert!(matches!(error, LaunchError::SocketDir(_)), "{error:?}");
+    assert!(matches!(error, LaunchError::SocketDir { .. }), "{error:?}");
 
     let directory = TempDir::new().unwrap();
     let runner = Shell::new("echo Usage: plugin; exec sleep 1000", peer, &directory);
@@ -253,7 +253,7 @@ pub async fn the_socket_goes_where_the_host_says_and_to_its_group(peer: Peer) {
     let nobody = UnixSocketConfig::new().group_owner("no such group");
     let config = peer.config().unix_socket(nobody);
     let error = within(Client::launch(config)).await.unwrap_err();
-    assert!(matches!(error, LaunchError::SocketDir(_)), "{error:?}");
+    assert!(matches!(error, LaunchError::Option(_)), "{error:?}");
 }
 
 // ---- many ----

@@ -9,6 +9,7 @@ mod broker_cases;
 mod call_cases;
 mod certificate_cases;
 mod compatibility;
+mod defaults;
 mod examples;
 mod go;
 mod go_host;

@@ -1,0 +1,137 @@
+//! What is wrong with a configuration, before anything is done with it.
+
+use std::ffi::OsStr;
+use std::path::Path;
+
+use super::config::ClientConfig;
+use super::options::Options;
+use super::reattach::AttachConfig;
+use crate::connection::InvalidOption;
+use crate::handshake::Address;
+
+/// The least of a log's line that is read as one: what the level of a plain line fits into.
+pub(super) const LEAST_LOG_BUFFER: usize = 16;
+
+/// The longest path of a socket, in bytes. There is a zero behind it.
+#[cfg(any(target_os = "linux", target_os = "android"))]
+pub(super) const LONGEST_SOCKET_PATH: usize = 107;
+#[cfg(not(any(target_os = "linux", target_os = "android")))]
+pub(super) const LONGEST_SOCKET_PATH: usize = 103;
+
+impl ClientConfig {
+    /// Finds the first option that has no meaning.
+    pub(super) fn check(&self) -> Result<(), InvalidOption> {
+        self.handshake.check()?;
+        self.options.check()?;
+        if self.versions.is_empty() {
+            let expected = "one app version at the least";
+            return Err(InvalidOption::new("versions", &self.versions, expected));
+        }
+        for (key, value) in &self.env {
+            check_variable(key, value)?;
+        }
+        let (lowest, highest) = self.ports;
+        if lowest == 0 || lowest > highest {
+            let expected = "the lowest port, from 1 on, and the highest, not below it";
+            return Err(InvalidOption::new("ports", self.ports, expected));
+        }
+        if self.log_buffer < LEAST_LOG_BUFFER {
+            let (option, expected) = ("plugin_log_buffer_size", "16 bytes or more");
+            return Err(InvalidOption::new(option, self.log_buffer, expected));
+        }
+        #[cfg(unix)]
+        if let Some(unix_socket) = &self.unix_socket {
+            unix_socket.check()?;
+        }
+        Ok(())
+    }
+}
+
+impl AttachConfig {
+    /// Finds the first option that has no meaning.
+    pub(super) fn check(&self) -> Result<(), InvalidOption> {
+        self.options.check()?;
+        if self.reattach.pid == Some(0) {
+            let expected = "the number of a process, or none";
+            return Err(InvalidOption::new("ReattachConfig::pid", 0, expected));
+        }
+        check_address(&self.reattach.address)
+    }
+}
+
+impl Options {
+    fn check(&self) -> Result<(), InvalidOption> {
+        InvalidOption::check_duration("start_timeout", self.start_timeout)?;
+        InvalidOption::check_duration("dial_timeout", self.dial_timeout)?;
+        self.connection.check()
+    }
+}
+
+/// Whether an environment can hold it.
+fn check_variable(key: &OsStr, value: &OsStr) -> Result<(), InvalidOption> {
+    let name = key.as_encoded_bytes();
+    if name.is_empty() || name.contains(&b'=') || name.contains(&0) {
+        let expected = "a name without '=' and NUL, and at least one character of it";
+        return Err(InvalidOption::new("env", key, expected));
+    }
+    let value = value.as_encoded_bytes();
+    if value.contains(&0) {
+        return Err(InvalidOption {
+            option: "env",
+            given: format!("{key:?} with a value of {} bytes", value.len()),
+            expected: "a value without NUL",
+        });
+    }
+    Ok(())
+}
+
+fn check_address(address: &Address) -> Result<(), InvalidOption> {
+    let option = "ReattachConfig::address";
+    match address {
+        Address::Unix(path) if !is_socket_path(path) => {
+            let expected = if cfg!(any(target_os = "linux", target_os = "android")) {
+                "the path of a socket: 1 to 107 bytes, without NUL"
+            } else {
+                "the path of a socket: 1 to 103 bytes, without NUL"
+            };
+            Err(InvalidOption::new(option, path, expected))
+        }
+        Address::Tcp(text) if !is_host_and_port(text) => {
+            let expected = "HOST:PORT, with a port from 1 to 65535";
+            Err(InvalidOption::new(option, text, expected))
+        }
+        Address::Unix(_) | Address::Tcp(_) => Ok(()),
+    }
+}
+
+fn is_socket_path(path: &Path) -> bool {
+    let path = path.as_os_str().as_encoded_bytes();
+    (1..=LONGEST_SOCKET_PATH).contains(&path.len()) && !path.contains(&0)
+}
+
+fn is_host_and_port(text: &str) -> bool {
+    text.rsplit_once(':').is_some_and(|(host, port)| {
+        !host.is_empty() && port.parse::<u16>().is_ok_and(|port| port != 0)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn addresses_have_a_host_and_a_port() {
+        for good in [
+            "localhost:1",
+            "127.0.0.1:4000",
+            "[::1]:65535",
+            "plugins.example:80",
+        ] {
+            assert!(check_address(&Address::Tcp(good.into())).is_ok(), "{good}");
+        }
+        assert!(check_address(&Address::Unix("/tmp/plugin1".into())).is_ok());
+        let longest = "x".repeat(LONGEST_SOCKET_PATH);
+        assert!(check_address(&Address::Unix(longest.clone().into())).is_ok());
+        assert!(check_address(&Address::Unix((longest + "x").into())).is_err());
+    }
+}

@@ -1,0 +1,26 @@
+//! Points in time, for waits of any length.
+
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+/// When this much time has passed. What no clock can count to is so far off that it never comes.
+pub(crate) fn after(wait: Duration) -> Instant {
+    /// What tokio itself takes for never.
+    const THIRTY_YEARS: Duration = Duration::from_secs(30 * 365 * 24 * 60 * 60);
+    let now = Instant::now();
+    now.checked_add(wait).unwrap_or(now + THIRTY_YEARS)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_wait_is_too_long() {
+        let now = Instant::now();
+        assert!(after(Duration::MAX) > now + Duration::from_secs(1_000_000));
+        let soon = after(Duration::from_secs(1));
+        assert!(soon > now && soon < now + Duration::from_secs(60));
+    }
+}

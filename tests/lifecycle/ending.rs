@@ -1,0 +1,173 @@
+//! The end of a plugin: asked for, forced, of its own, by a crash.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use plugwire::rpc::CallError;
+use rustix::process::{Signal, kill_process};
+use tokio::task::JoinHandle;
+use tokio::time::timeout;
+
+use super::*;
+
+/// A call that is on its way and is never answered.
+async fn hanging(tester: &rpc::Client) -> JoinHandle<Result<bool, CallError>> {
+    let caller = tester.clone();
+    let call = tokio::spawn(async move { caller.call("Plugin.Hang", &()).await });
+    until("the call is on its way", || tester.in_flight() == 1).await;
+    call
+}
+
+#[tokio::test]
+async fn killing_twice_and_at_once_is_fine() {
+    let place = Place::new();
+    let client = Arc::new(place.launch().await);
+    let kills: Vec<_> = (0..4)
+        .map(|_| {
+            let client = Arc::clone(&client);
+            tokio::spawn(async move {
+                client.kill().await;
+                client.exited()
+            })
+        })
+        .collect();
+    for kill in kills {
+        assert!(kill.await.unwrap(), "none returns before the end");
+    }
+    client.kill().await;
+}
+
+#[tokio::test]
+async fn a_kill_given_up_can_be_repeated() {
+    let place = Place::new();
+    let client = place.launch().await;
+    tokio::select! {
+        biased;
+        () = client.kill() => panic!("at the first poll?"),
+        () = tokio::task::yield_now() => {}
+    }
+    timeout(PATIENCE, client.kill()).await.unwrap();
+    assert!(is_gone(client.pid()));
+}
+
+#[tokio::test]
+async fn a_dropped_client_leaves_nothing() {
+    let place = Place::new();
+    let client = place.launch().await;
+    let pid = client.pid();
+    drop(client);
+    until("it is reaped", || is_gone(pid)).await;
+    until("its socket is removed", || place.sockets().is_empty()).await;
+}
+
+#[test]
+fn a_runtime_that_ends_takes_its_plugins_along() {
+    let place = Place::new();
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let client = runtime.block_on(place.launch());
+    let pid = client.pid();
+    drop(runtime);
+    // Whether somebody reaps it is up to the system then, so dead is enough.
+    let start = Instant::now();
+    while !is_gone(pid) && !is_zombie(pid) {
+        assert!(start.elapsed() < PATIENCE);
+        std::thread::sleep(Duration::from_millis(1));
+    }
+    drop(client);
+}
+
+#[tokio::test]
+async fn a_plugin_that_dies_fails_its_calls_and_is_cleaned_up() {
+    let place = Place::new();
+    let client = place.launch().await;
+    let tester = tester_of(&client).await;
+    let pending = hanging(&tester).await;
+    let exiting = tester.call::<_, bool>("Plugin.Exit", &5).await;
+    assert!(exiting.unwrap_err().is_disconnected());
+    let error: CallError = timeout(PATIENCE, pending)
+        .await
+        .unwrap()
+        .unwrap()
+        .unwrap_err();
+    assert!(error.is_disconnected(), "{error:?}");
+
+    timeout(PATIENCE, client.closed()).await.unwrap();
+    let status = timeout(PATIENCE, client.wait()).await.unwrap();
+    assert_eq!(status.unwrap().code(), Some(5));
+    assert!(client.exited() && is_gone(client.pid()));
+    assert!(place.sockets().is_empty(), "the socket it left is removed");
+    client.kill().await;
+}
+
+#[tokio::test]
+async fn a_plugin_that_is_killed_is_told_by_its_signal() {
+    use std::os::unix::process::ExitStatusExt;
+
+    let place = Place::new();
+    let client = place.launch().await;
+    kill_process(raw(client.pid()), Signal::KILL).unwrap();
+    let status = timeout(PATIENCE, client.wait()).await.unwrap().unwrap();
+    assert_eq!(status.signal(), Some(9));
+    timeout(PATIENCE, client.closed()).await.unwrap();
+    assert!(place.sockets().is_empty());
+}
+
+#[tokio::test]
+async fn a_plugin_that_hangs_is_killed() {
+    let place = Place::new();
+    let grace = Duration::from_millis(300);
+    let client = launch(place.config("").kill_grace(grace)).await;
+    kill_process(raw(client.pid()), Signal::STOP).unwrap();
+    let start = Instant::now();
+    timeout(PATIENCE, client.kill()).await.unwrap();
+    assert!(start.elapsed() >= grace);
+    assert!(is_gone(client.pid()));
+    assert!(place.sockets().is_empty());
+}
+
+#[tokio::test]
+async fn a_plugin_that_does_not_exit_is_killed_after_its_grace() {
+    use std::os::unix::process::ExitStatusExt;
+
+    let place = Place::new();
+    let grace = Duration::from_millis(300);
+    let client = launch(place.config("linger").kill_grace(grace)).await;
+    let start = Instant::now();
+    timeout(PATIENCE, client.kill()).await.unwrap();
+    assert!(start.elapsed() >= grace);
+    assert_eq!(client.wait().await.unwrap().signal(), Some(9));
+}
+
+#[tokio::test]
+async fn a_long_grace_is_not_waited_out() {
+    let place = Place::new();
+    let client = launch(place.config("").kill_grace(Duration::from_secs(1000))).await;
+    timeout(PATIENCE, client.kill()).await.unwrap();
+    assert_eq!(client.wait().await.unwrap().code(), Some(7));
+}
+
+#[tokio::test]
+async fn a_call_that_runs_does_not_hold_up_the_end() {
+    let place = Place::new();
+    let client = place.launch().await;
+    let tester = tester_of(&client).await;
+    let pending = hanging(&tester).await;
+    client.kill().await;
+    assert_eq!(client.wait().await.unwrap().code(), Some(7));
+    let error = pending.await.unwrap().unwrap_err();
+    assert!(error.is_disconnected(), "{error:?}");
+}
+
+#[tokio::test]
+async fn an_interrupt_is_the_hosts_to_act_on() {
+    let place = Place::new();
+    let client = place.launch().await;
+    let tester = tester_of(&client).await;
+    for _ in 0..3 {
+        kill_process(raw(client.pid()), Signal::INT).unwrap();
+        let greeting: String = tester.call("Plugin.Greet", &()).await.unwrap();
+        assert_eq!(greeting, "Hello!");
+    }
+    client.kill().await;
+    assert_eq!(client.wait().await.unwrap().code(), Some(7));
+}
