@@ -123,7 +123,10 @@ fn text(value: &Value) -> String {
             format!("{entries:?}")
         }
         Value::Struct { name, fields } => {
-            let fields = fields.iter();
+            // An interface that is nil need not have been sent.
+            let fields = fields
+                .iter()
+                .filter(|(_, value)| !matches!(value, Value::Nil));
             let fields: Vec<_> = fields.map(|(field, value)| (field, text(value))).collect();
             format!("{name} {fields:?}")
         }

@@ -77,11 +77,15 @@ pub fn broker_preface(data: &[u8]) {
         for accepting in accepting {
             let _ = within(accepting).await.expect("no panic");
         }
-        // Whatever came before, a stream that is accepted and dialed properly goes through.
+        // Whatever came before, a stream that is accepted and dialed properly goes through, under
+        // an id that nobody has named.
         let other = MuxBroker::new(peer, broker::Config::default());
+        let named = |id: &u32| data.windows(4).any(|bytes| bytes == id.to_le_bytes());
+        let id = (0xffff_0000..)
+            .find(|id| !named(id))
+            .expect("more ids than bytes");
         let (accepted, dialed) =
-            within(async { tokio::join!(broker.accept(0xffff_fff0), other.dial(0xffff_fff0)) })
-                .await;
+            within(async { tokio::join!(broker.accept(id), other.dial(id)) }).await;
         accepted.expect("accepted");
         dialed.expect("dialed");
         drop(held);
