@@ -24,6 +24,7 @@ use tokio::task::JoinHandle;
 use self::dialed::Dialed;
 use crate::deadline::{Deadlines, Timer};
 use crate::mux::{OpenError, Session, SessionError, Stream};
+use crate::option::InvalidOption;
 use crate::rpc::{self, Client, Server};
 
 /// Settings of a [`MuxBroker`].
@@ -57,6 +58,11 @@ impl Config {
     pub fn dial_timeout(mut self, timeout: Duration) -> Self {
         self.dial_timeout = timeout;
         self
+    }
+
+    pub(crate) fn check(&self) -> Result<(), InvalidOption> {
+        InvalidOption::check_duration("accept_timeout", self.accept_timeout)?;
+        InvalidOption::check_duration("dial_timeout", self.dial_timeout)
     }
 
     /// How the calls of [`MuxBroker::dial_client`] and [`MuxBroker::accept_and_serve`] are

@@ -186,6 +186,7 @@ pub mod host;
 mod instant;
 pub mod interface;
 pub mod mux;
+mod option;
 #[cfg(feature = "plugin")]
 pub mod plugin;
 #[cfg(any(feature = "host", feature = "plugin"))]

@@ -24,8 +24,18 @@ const PATIENCE: Duration = Duration::from_secs(20);
 
 const NOTHING: Duration = Duration::ZERO;
 
+const SECOND: Duration = Duration::from_secs(1);
+
 fn impatient() -> ConnectionConfig {
     ConnectionConfig::default().control_timeout(NOTHING)
+}
+
+fn with_mux(config: mux::Config) -> ConnectionConfig {
+    ConnectionConfig::default().mux(config)
+}
+
+fn with_broker(config: broker::Config) -> ConnectionConfig {
+    ConnectionConfig::default().broker(config)
 }
 
 /// Which option, and what its error says of what was given and of what would do.
@@ -97,6 +107,39 @@ async fn a_launch_refuses_what_means_nothing() {
         (
             |config| config.connection(impatient()),
             ("control_timeout", "0ns", "more than nothing"),
+        ),
+        (
+            |config| config.connection(with_mux(mux::Config::default().accept_backlog(0))),
+            ("accept_backlog", "0", "at least 1"),
+        ),
+        (
+            |config| config.connection(with_mux(mux::Config::default().max_streams(3))),
+            ("max_streams", "3", "at least 4"),
+        ),
+        (
+            |config| config.connection(with_mux(mux::Config::default().keep_alive(Some(SECOND)))),
+            ("keep_alive", "1s", "at least 10 s"),
+        ),
+        (
+            |config| {
+                let mux = mux::Config::default().keep_alive_timeout(NOTHING);
+                config.connection(with_mux(mux))
+            },
+            ("keep_alive_timeout", "0ns", "more than nothing"),
+        ),
+        (
+            |config| {
+                config.connection(with_broker(
+                    broker::Config::default().accept_timeout(NOTHING),
+                ))
+            },
+            ("accept_timeout", "0ns", "more than nothing"),
+        ),
+        (
+            |config| {
+                config.connection(with_broker(broker::Config::default().dial_timeout(NOTHING)))
+            },
+            ("dial_timeout", "0ns", "more than nothing"),
         ),
         (
             |config| config.unix_socket(UnixSocketConfig::new().group_owner("no such group")),
@@ -282,6 +325,7 @@ async fn serving_refuses_what_means_nothing() {
     let handshake = || HandshakeConfig::new(1, "PLUGWIRE_TEST_COOKIE_NOBODY_SETS", "x");
     let config = || ServeConfig::new(handshake(), PluginSet::new());
     let two = || [(1, PluginSet::new()), (1, PluginSet::new())];
+    #[cfg_attr(not(feature = "tls"), allow(unused_mut))]
     let mut refusals: Vec<(ServeConfig, Refusal<'_>)> = vec![
         (
             config().versioned_plugins([]),
@@ -349,6 +393,8 @@ async fn waits_may_be_of_any_length() {
     let mux = mux::Config::default()
         .keep_alive(Some(EVER))
         .keep_alive_timeout(EVER)
+        .accept_backlog(usize::MAX)
+        .max_streams(usize::MAX)
         .close_timeout(EVER)
         .stream_close_timeout(EVER);
     let broker = broker::Config::default()

@@ -10,13 +10,12 @@
 //! [`plugin`](crate::plugin).
 
 mod client;
-mod option;
 mod server;
 
 use std::time::Duration;
 
+pub use crate::option::InvalidOption;
 pub use client::{DispenseError, RpcClient};
-pub use option::InvalidOption;
 pub use server::{PluginSet, RpcServer, ServeHooks};
 
 use crate::mux::{OpenError, SessionError};
@@ -98,7 +97,9 @@ impl ConnectionConfig {
     }
 
     pub(crate) fn check(&self) -> Result<(), InvalidOption> {
-        InvalidOption::check_duration("control_timeout", self.control_timeout)
+        InvalidOption::check_duration("control_timeout", self.control_timeout)?;
+        self.mux.check()?;
+        self.broker.check()
     }
 }
 

@@ -2,6 +2,10 @@
 
 use std::time::Duration;
 
+use tokio::sync::Semaphore;
+
+use crate::option::InvalidOption;
+
 /// What the crate calls its default credit: the receive window every stream starts with.
 const INITIAL_WINDOW: usize = 256 * 1024;
 
@@ -53,16 +57,16 @@ impl Default for Config {
 
 impl Config {
     /// How many streams of the peer may wait to be accepted before further ones are reset.
-    /// Default 256, and at least 1. (`AcceptBacklog`)
+    /// Default 256; at least 1. (`AcceptBacklog`)
     pub fn accept_backlog(mut self, streams: usize) -> Self {
-        self.accept_backlog = streams.max(1);
+        self.accept_backlog = streams;
         self
     }
 
     /// After how long a silence the peer is asked for a sign of life, or `None` for never.
-    /// Default 30 s; less than 10 s counts as 10 s. (`KeepAliveInterval`)
+    /// Default 30 s; at least 10 s. (`KeepAliveInterval`)
     pub fn keep_alive(mut self, interval: Option<Duration>) -> Self {
-        self.keep_alive = interval.map(|interval| interval.max(PING_INTERVAL));
+        self.keep_alive = interval;
         self
     }
 
@@ -91,7 +95,38 @@ impl Config {
     /// Above it a stream of the peer is reset and [`Session::open`](super::Session::open) fails;
     /// the session and its other streams go on.
     pub fn max_streams(mut self, streams: usize) -> Self {
-        self.max_streams = streams.max(1);
+        self.max_streams = streams;
+        self
+    }
+
+    /// Refuses what a connection cannot work with. A session that is started with such settings
+    /// takes the nearest ones that it can.
+    pub(crate) fn check(&self) -> Result<(), InvalidOption> {
+        if self.accept_backlog == 0 {
+            return Err(InvalidOption::new("accept_backlog", 0, "at least 1 stream"));
+        }
+        // A connection is three streams, and what it brings about needs a fourth.
+        if self.max_streams < 4 {
+            return Err(InvalidOption::new(
+                "max_streams",
+                self.max_streams,
+                "at least 4 streams",
+            ));
+        }
+        match self.keep_alive {
+            Some(interval) if interval < PING_INTERVAL => {
+                let expected = "at least 10 s, or None for no such questions";
+                Err(InvalidOption::new("keep_alive", interval, expected))
+            }
+            _ => InvalidOption::check_duration("keep_alive_timeout", self.keep_alive_timeout),
+        }
+    }
+
+    /// The settings nearest to these that a session can have.
+    pub(super) fn possible(mut self) -> Self {
+        self.accept_backlog = self.accept_backlog.clamp(1, Semaphore::MAX_PERMITS);
+        self.max_streams = self.max_streams.max(1);
+        self.keep_alive = self.keep_alive.map(|interval| interval.max(PING_INTERVAL));
         self
     }
 

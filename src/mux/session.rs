@@ -113,6 +113,7 @@ impl Session {
     where
         T: AsyncRead + AsyncWrite + Send + Unpin + 'static,
     {
+        let config = config.possible();
         let (requests, requested) = mpsc::unbounded_channel();
         let (accept, accepted) = mpsc::channel(config.accept_backlog);
         let (end, ended) = watch::channel(None);
