@@ -46,6 +46,7 @@ const ROWS: &[Row] = &[
         ],
         others: &[
             ("examples::the_greeter_hosts_itself", RUST_TO_RUST),
+            ("examples::the_greeter_by_hand_hosts_itself", RUST_TO_RUST),
             (
                 "examples::the_greeter_hosts_go_s_greeter",
                 [false, true, false],
@@ -68,6 +69,45 @@ const ROWS: &[Row] = &[
             "a_broker_id_that_nobody_dials",
         ],
         go_host: &["callback", "returned_interface", "nested", "stray_stream"],
+        others: &[],
+    },
+    Row {
+        what: "traits: greeter, kv, counter with its helper, other names and forms, missing methods",
+        cases: &[
+            "no_argument",
+            "a_map_of_arguments_and_an_interface_as_reply",
+            "a_helper_that_the_plugin_calls",
+            "a_service_of_another_name",
+            "lettered_fields_and_an_empty_struct",
+            "a_default_body_stands_in_for_a_missing_method",
+        ],
+        go_host: &[],
+        others: &[
+            ("shape_host::shape_greeter", GO_HOST),
+            ("shape_host::shape_kv", GO_HOST),
+            ("shape_host::shape_counter", GO_HOST),
+            ("shape_host::shape_other_service", GO_HOST),
+            ("shape_host::shape_letters_and_empty", GO_HOST),
+        ],
+    },
+    Row {
+        what: "traits: readers and writers, interfaces returned and kept",
+        cases: &[
+            "readers_and_writers_as_arguments_and_result",
+            "a_returned_interface",
+            "a_kept_interface_lives_until_the_plugin_lets_go",
+        ],
+        go_host: &[],
+        others: &[
+            ("shape_host::shape_streams", GO_HOST),
+            ("shape_host::shape_returned_interface", GO_HOST),
+            ("shape_host::shape_kept_interface", GO_HOST),
+        ],
+    },
+    Row {
+        what: "traits: an interface of one plugin handed to another",
+        cases: &["an_interface_of_one_plugin_is_handed_to_another"],
+        go_host: &[],
         others: &[],
     },
     Row {
