@@ -325,7 +325,7 @@ async fn serving_refuses_what_means_nothing() {
     let handshake = || HandshakeConfig::new(1, "PLUGWIRE_TEST_COOKIE_NOBODY_SETS", "x");
     let config = || ServeConfig::new(handshake(), PluginSet::new());
     let two = || [(1, PluginSet::new()), (1, PluginSet::new())];
-    #[cfg_attr(not(feature = "tls"), allow(unused_mut))]
+    #[cfg_attr(not(feature = "tls"), allow(unused_mut, reason = "TLS adds to it"))]
     let mut refusals: Vec<(ServeConfig, Refusal<'_>)> = vec![
         (
             config().versioned_plugins([]),
