@@ -15,6 +15,8 @@ use std::time::Duration;
 
 use tokio::time::{Instant, Sleep};
 
+use crate::instant;
+
 /// The deadlines of one owner, whose task [polls](Self::poll) them.
 #[derive(Debug)]
 pub(crate) struct Deadlines(Mutex<State>);
@@ -140,10 +142,7 @@ impl Wait<'_> {
             }
             return Poll::Pending;
         }
-        // A wait too long for the clock has no end.
-        let Some(deadline) = Instant::now().checked_add(self.after) else {
-            return Poll::Pending;
-        };
+        let deadline = instant::after(self.after);
         let key = (deadline, state.next);
         state.next += 1;
         self.key = Some(key);

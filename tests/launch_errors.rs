@@ -211,6 +211,22 @@ async fn garbage_is_quoted() {
 }
 
 #[tokio::test]
+async fn a_command_keeps_its_arguments_environment_and_working_directory() {
+    let place = tempfile::tempdir().unwrap();
+    let directory = place.path().canonicalize().unwrap();
+    let says =
+        r#"printf '%s %s %s %s\n' "$1" "$OF_COMMAND" "$OF_CONFIG" "$(pwd -P)"; exec sleep 1000"#;
+    let mut command = script(says, "argument");
+    command.env("OF_COMMAND", "one").current_dir(&directory);
+    let error = refused(config(command).env("OF_CONFIG", "two")).await;
+    let said = format!("argument one two {}\n", directory.display());
+    assert_starts(
+        &error,
+        &format!("Unrecognized remote plugin message: {said}"),
+    );
+}
+
+#[tokio::test]
 async fn bytes_that_are_no_text_are_garbage_too() {
     let error = refused(config(script(r"printf '\377\0\n'; exec sleep 1000", ""))).await;
     assert_starts(&error, "Unrecognized remote plugin message: \u{fffd}\0");

@@ -2,8 +2,9 @@
 //!
 //! A sender encodes straight into the connection's buffer under a short lock. The first one writes it
 //! on at once, without waking anybody, so that a call by itself waits for no task but the session's.
-//! Those that follow it before the connection's task has run leave their messages in the buffer, and
-//! so does every sender once the stream takes no more: the task writes them all as one.
+//! Those that follow it before the connection's task has run leave their messages in the buffer; so
+//! does the first where messages came several at a time before, and every sender once the stream
+//! takes no more: the task writes them all as one.
 
 use std::io;
 use std::pin::Pin;
