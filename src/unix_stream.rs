@@ -5,13 +5,14 @@
 //! caller for nothing, once a call. Here the socket is watched for reading, and for writing only
 //! while a write waits.
 
-use std::io::{self, Read, Write};
+use std::io::{self, IoSlice, Read, Write};
 use std::os::unix::net::UnixStream;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
 use tokio::io::unix::AsyncFd;
 use tokio::io::{AsyncRead, AsyncWrite, Interest, ReadBuf};
+use tokio::runtime::Handle;
 
 use crate::readiness::register;
 
@@ -25,6 +26,8 @@ pub(crate) struct QuietUnixStream {
     /// A second descriptor of the same socket, since one can be watched once only.
     write: Option<AsyncFd<UnixStream>>,
     free_writes: u32,
+    /// A write may come from outside of the runtime, where nothing can be registered.
+    runtime: Handle,
 }
 
 impl QuietUnixStream {
@@ -33,14 +36,49 @@ impl QuietUnixStream {
             read: register(stream.into_std()?, Interest::READABLE)?,
             write: None,
             free_writes: 0,
+            runtime: Handle::current(),
         })
     }
 
     /// Has the socket watched for writing. Room that there is by then is reported, too.
     fn watch(&mut self) -> io::Result<()> {
+        let _in_runtime = self.runtime.enter();
         let second = self.read.get_ref().try_clone()?;
         self.write = Some(register(second, Interest::WRITABLE)?);
         Ok(())
+    }
+
+    fn poll_with(
+        &mut self,
+        cx: &mut Context<'_>,
+        write: impl Fn(&UnixStream) -> io::Result<usize>,
+    ) -> Poll<io::Result<usize>> {
+        loop {
+            // While the socket is watched, whether it can be written has to be asked before it is
+            // tried: what is reported after a failed try must not be taken for old news.
+            let ready = match &self.write {
+                Some(watched) => Some(ready!(watched.poll_write_ready(cx))?),
+                None => None,
+            };
+            match write(self.read.get_ref()) {
+                Ok(n) => {
+                    self.free_writes += 1;
+                    if self.free_writes >= FREE_WRITES {
+                        self.write = None;
+                    }
+                    return Poll::Ready(Ok(n));
+                }
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                    self.free_writes = 0;
+                    match ready {
+                        Some(mut ready) => ready.clear_ready(),
+                        None => self.watch()?,
+                    }
+                }
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Poll::Ready(Err(error)),
+            }
+        }
     }
 }
 
@@ -74,38 +112,25 @@ impl AsyncRead for QuietUnixStream {
 
 impl AsyncWrite for QuietUnixStream {
     fn poll_write(
-        mut self: Pin<&mut Self>,
+        self: Pin<&mut Self>,
         cx: &mut Context<'_>,
         data: &[u8],
     ) -> Poll<io::Result<usize>> {
-        let this = &mut *self;
-        loop {
-            // While the socket is watched, whether it can be written has to be asked before it is
-            // tried: what is reported after a failed try must not be taken for old news.
-            let ready = match &this.write {
-                Some(watched) => Some(ready!(watched.poll_write_ready(cx))?),
-                None => None,
-            };
-            let mut socket = this.read.get_ref();
-            match socket.write(data) {
-                Ok(n) => {
-                    this.free_writes += 1;
-                    if this.free_writes >= FREE_WRITES {
-                        this.write = None;
-                    }
-                    return Poll::Ready(Ok(n));
-                }
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                    this.free_writes = 0;
-                    match ready {
-                        Some(mut ready) => ready.clear_ready(),
-                        None => this.watch()?,
-                    }
-                }
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(error) => return Poll::Ready(Err(error)),
-            }
-        }
+        self.get_mut()
+            .poll_with(cx, |mut socket| socket.write(data))
+    }
+
+    fn poll_write_vectored(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        slices: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        self.get_mut()
+            .poll_with(cx, |mut socket| socket.write_vectored(slices))
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        true
     }
 
     fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {

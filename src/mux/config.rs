@@ -6,17 +6,8 @@ use tokio::sync::Semaphore;
 
 use crate::option::InvalidOption;
 
-/// What the crate calls its default credit: the receive window every stream starts with.
-const INITIAL_WINDOW: usize = 256 * 1024;
-
-/// How far one stream's receive window may grow past [`INITIAL_WINDOW`].
-///
-/// The crate refuses a frame above 1 MiB, and a Go sender puts as much into one frame as the
-/// window allows, so a window may never exceed 1 MiB.
-const WINDOW_GROWTH: usize = 768 * 1024;
-
-/// The crate sends no two pings within this.
-const PING_INTERVAL: Duration = Duration::from_secs(10);
+/// What stands in for no pause at all.
+const SHORTEST: Duration = Duration::from_millis(1);
 
 /// Settings of a [`Session`](super::Session).
 ///
@@ -37,10 +28,6 @@ pub struct Config {
     pub(super) stream_close_timeout: Duration,
     pub(super) max_streams: usize,
 }
-
-/// The longest frame sent, in bytes. Four times the crate's own choice: fewer allocations and system
-/// calls for bulk transfers, and still small beside a window of 256 KiB.
-const FRAME: usize = 64 * 1024;
 
 impl Default for Config {
     fn default() -> Self {
@@ -64,7 +51,7 @@ impl Config {
     }
 
     /// After how long a silence the peer is asked for a sign of life, or `None` for never.
-    /// Default 30 s; at least 10 s. (`KeepAliveInterval`)
+    /// Default 30 s. (`KeepAliveInterval`)
     pub fn keep_alive(mut self, interval: Option<Duration>) -> Self {
         self.keep_alive = interval;
         self
@@ -113,40 +100,19 @@ impl Config {
                 "at least 4 streams",
             ));
         }
-        match self.keep_alive {
-            Some(interval) if interval < PING_INTERVAL => {
-                let expected = "at least 10 s, or None for no such questions";
-                Err(InvalidOption::new("keep_alive", interval, expected))
-            }
-            _ => InvalidOption::check_duration("keep_alive_timeout", self.keep_alive_timeout),
+        if let Some(interval) = self.keep_alive {
+            InvalidOption::check_duration("keep_alive", interval)?;
         }
+        InvalidOption::check_duration("keep_alive_timeout", self.keep_alive_timeout)
     }
 
     /// The settings nearest to these that a session can have.
     pub(super) fn possible(mut self) -> Self {
         self.accept_backlog = self.accept_backlog.clamp(1, Semaphore::MAX_PERMITS);
         self.max_streams = self.max_streams.max(1);
-        self.keep_alive = self.keep_alive.map(|interval| interval.max(PING_INTERVAL));
+        // Without a pause between two looks at the clock nothing else would be done.
+        self.keep_alive = self.keep_alive.map(|interval| interval.max(SHORTEST));
+        self.keep_alive_timeout = self.keep_alive_timeout.max(SHORTEST);
         self
-    }
-
-    /// The crate's settings that follow from these.
-    pub(super) fn yamux(&self) -> yamux::Config {
-        // The crate ends the whole connection at its own limit, so that has to stay out of reach:
-        // refused streams count there until the driver has let go of them.
-        let most = (usize::MAX - WINDOW_GROWTH) / INITIAL_WINDOW;
-        let crate_limit = self
-            .max_streams
-            .saturating_mul(2)
-            .saturating_add(1024)
-            .min(most);
-        let mut config = yamux::Config::default();
-        // The setters check each other's values, so the window's limit is lifted first.
-        config.set_max_connection_receive_window(None);
-        config.set_max_num_streams(crate_limit);
-        config.set_split_send_size(FRAME);
-        config
-            .set_max_connection_receive_window(Some(INITIAL_WINDOW * crate_limit + WINDOW_GROWTH));
-        config
     }
 }

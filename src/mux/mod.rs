@@ -1,33 +1,37 @@
 //! One connection, many streams: yamux as `hashicorp/yamux` behaves.
 //!
 //! A [`Session`] wraps any `AsyncRead + AsyncWrite` and multiplexes [`Stream`]s over it. The
-//! frames are those of the [yamux specification]; the state machine is the `yamux` crate, which
-//! nothing outside this module names. The crate and Go's implementation agree on the frames but
-//! not on the habits, and a Go peer relies on the habits, so they are mended here:
+//! frames are those of the [yamux specification], and the habits those of Go's implementation, which
+//! a Go peer relies on:
 //!
 //! | habit of `hashicorp/yamux` | where it is kept |
 //! | --- | --- |
-//! | opening a stream tells the peer at once | [`Session::open`] sends an empty data frame with SYN |
-//! | accepting a stream acknowledges it at once; a stream without ACK for 75 s ends a Go session | [`Session::accept`] sends an empty data frame with ACK |
-//! | the halves of a stream are used from two tasks | the crate keeps a waker for each since 0.14.1 |
-//! | one frame may carry the whole window | no window grows past the crate's largest frame, 1 MiB |
-//! | a stream too many is refused alone | the driver resets it; the crate's own limit is never reached |
-//! | dropping a stream ends it with FIN, not RST | dropped streams linger until the peer is done |
-//! | few system calls | buffered in `wire`, flushed once per turn of the driver |
+//! | opening and accepting a stream each send an empty window update, with SYN and ACK; a stream without ACK for 75 s ends a Go session | [`Session::open`], [`Session::accept`] |
+//! | 256 streams at most wait for their ACK | [`Session::open`] waits |
+//! | one frame may carry the whole window of 256 KiB; half of it read is told to the peer | `state` |
+//! | a stream too many is reset, the session goes on | `state` |
+//! | dropping a stream ends it with FIN, not RST | `state`: it lingers until the peer is done |
+//! | a stream that is no more takes no notice of frames | `state` |
 //!
-//! Beside these: a ping every 30 s whose answer is awaited for 10 s, a stream that ends by reset or
-//! with its session reads as an error (never as an end of file), and closing twice sends one FIN,
-//! since Go ends the session at a second one.
+//! Beside these: a ping after 30 s of silence whose answer is awaited for 10 s, a stream that ends
+//! by reset or with its session reads as an error (never as an end of file), and closing twice sends
+//! one FIN, since Go ends the session at a second one.
+//!
+//! The rules are in `state`, which knows no connection: bytes go in, bytes come out. `link` joins it
+//! to one, and reads and writes; a task of the session, in `driver`, waits for both and keeps the
+//! time.
 //!
 //! [yamux specification]: https://github.com/hashicorp/yamux/blob/master/spec.md
 
 mod config;
 mod driver;
-mod ends;
-mod linger;
+mod frame;
+mod link;
+mod received;
 mod session;
+mod shared;
+mod state;
 mod stream;
-mod wire;
 
 pub use config::Config;
 pub use session::{OpenError, Session, SessionError};

@@ -1,13 +1,15 @@
 //! The handle of a session.
 
-use std::future::poll_fn;
+use std::fmt;
+use std::io;
 use std::sync::Arc;
 
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::sync::{Mutex, mpsc, oneshot, watch};
+use tokio::sync::{Semaphore, oneshot, watch};
 
-use super::driver::{self, Request};
-use super::{Config, Stream};
+use super::link::Link;
+use super::shared::Shared;
+use super::{Config, Stream, driver};
 
 /// A multiplexed connection.
 ///
@@ -38,14 +40,38 @@ use super::{Config, Stream};
 /// ```
 #[derive(Clone, Debug)]
 pub struct Session {
-    shared: Arc<Shared>,
+    handle: Arc<Handle>,
 }
 
-#[derive(Debug)]
-struct Shared {
-    requests: mpsc::UnboundedSender<Request>,
-    accepted: Mutex<mpsc::Receiver<Stream>>,
+/// What the clones of a handle share: the last one ends the session.
+struct Handle {
+    shared: Arc<Shared>,
+    arrived: Arc<Semaphore>,
+    openable: Arc<Semaphore>,
     ended: watch::Receiver<Option<SessionError>>,
+}
+
+impl fmt::Debug for Handle {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Handle")
+            .field("ended", &*self.ended.borrow())
+            .finish_non_exhaustive()
+    }
+}
+
+impl Handle {
+    fn start_close(&self) {
+        self.shared.with(|link| {
+            link.closing = true;
+            link.wake_driver();
+        });
+    }
+}
+
+impl Drop for Handle {
+    fn drop(&mut self) {
+        self.start_close();
+    }
 }
 
 /// Why a session ended.
@@ -69,6 +95,19 @@ pub enum SessionError {
     Protocol(String),
 }
 
+impl SessionError {
+    /// A peer whose process ends leaves a socket that fails in one of several ways.
+    pub(super) fn from_io(error: io::Error) -> Self {
+        use io::ErrorKind;
+        match error.kind() {
+            ErrorKind::UnexpectedEof | ErrorKind::ConnectionReset | ErrorKind::BrokenPipe => {
+                SessionError::PeerClosed
+            }
+            _ => SessionError::Io(Arc::new(error)),
+        }
+    }
+}
+
 /// Why a stream could not be opened.
 #[derive(Clone, Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -82,6 +121,12 @@ pub enum OpenError {
         /// How many are open.
         open: usize,
     },
+    /// The peer has said that it accepts no more streams.
+    #[error("remote end is not accepting connections")]
+    GoAway,
+    /// Every number that a stream may have was used.
+    #[error("streams exhausted")]
+    Exhausted,
 }
 
 impl Session {
@@ -94,7 +139,7 @@ impl Session {
     where
         T: AsyncRead + AsyncWrite + Send + Unpin + 'static,
     {
-        Self::start(io, config, yamux::Mode::Client)
+        Self::start(io, config, true)
     }
 
     /// Starts the server's side of a session, which opens streams with even numbers.
@@ -106,55 +151,75 @@ impl Session {
     where
         T: AsyncRead + AsyncWrite + Send + Unpin + 'static,
     {
-        Self::start(io, config, yamux::Mode::Server)
+        Self::start(io, config, false)
     }
 
-    fn start<T>(io: T, config: Config, mode: yamux::Mode) -> Session
+    fn start<T>(io: T, config: Config, client: bool) -> Session
     where
         T: AsyncRead + AsyncWrite + Send + Unpin + 'static,
     {
         let config = config.possible();
-        let (requests, requested) = mpsc::unbounded_channel();
-        let (accept, accepted) = mpsc::channel(config.accept_backlog);
+        let link = Link::new(Box::new(io), config.clone(), client);
+        let (arrived, openable) = (link.state.arrived.clone(), link.state.openable.clone());
+        let shared = Arc::new(Shared::new(link));
         let (end, ended) = watch::channel(None);
-        tokio::spawn(driver::run(io, config, mode, requested, accept, end));
+        tokio::spawn(driver::run(shared.clone(), config, end));
         Session {
-            shared: Arc::new(Shared {
-                requests,
-                accepted: Mutex::new(accepted),
+            handle: Arc::new(Handle {
+                shared,
+                arrived,
+                openable,
                 ended,
             }),
         }
     }
 
-    /// Opens a stream and tells the peer of it at once.
+    /// Opens a stream and tells the peer of it, together with what is written to it at once.
     ///
     /// Waits while 256 opened streams have not been acknowledged by the peer.
     pub async fn open(&self) -> Result<Stream, OpenError> {
-        let (reply, opened) = oneshot::channel();
-        let _ = self.shared.requests.send(Request::Open(reply));
-        match opened.await {
-            Ok(opened) => opened,
-            Err(_) => Err(self.closed().await.into()),
+        let handle = &*self.handle;
+        let Ok(permit) = handle.openable.acquire().await else {
+            return Err(self.closed().await.into());
+        };
+        let opened = handle.shared.with(|link| {
+            let opened = link.state.open();
+            link.flush_soon();
+            opened
+        });
+        match opened {
+            Ok(id) => {
+                // The stream gives it back once the peer has acknowledged it.
+                permit.forget();
+                Ok(Stream::new(handle.shared.clone(), id))
+            }
+            Err(OpenError::Session(_)) => Err(self.closed().await.into()),
+            Err(error) => Err(error),
         }
     }
 
     /// Takes the next stream that the peer opened and acknowledges it.
     pub async fn accept(&self) -> Result<Stream, SessionError> {
-        let next = self.shared.accepted.lock().await.recv().await;
-        let Some(mut stream) = next else {
-            return Err(self.closed().await);
-        };
-        // A failure means that the session is over, which the stream's reader will be told.
-        let _ = poll_fn(|cx| stream.poll_announce(cx)).await;
-        Ok(stream)
+        let handle = &*self.handle;
+        if let Ok(permit) = handle.arrived.acquire().await {
+            permit.forget();
+        }
+        let accepted = handle.shared.with(|link| {
+            let accepted = link.state.accept();
+            link.flush_soon();
+            accepted
+        });
+        match accepted {
+            Some(id) => Ok(Stream::new(handle.shared.clone(), id)),
+            None => Err(self.closed().await),
+        }
     }
 
     /// Waits until what was written to the session's streams before is with the operating
     /// system, as far as the peer's windows let it go.
     pub async fn flush(&self) -> Result<(), SessionError> {
         let (reply, flushed) = oneshot::channel();
-        let _ = self.shared.requests.send(Request::Flush(reply));
+        self.handle.shared.with(|link| link.when_flushed(reply));
         match flushed.await {
             Ok(()) => Ok(()),
             Err(_) => Err(self.closed().await),
@@ -170,12 +235,12 @@ impl Session {
 
     /// Ends the session without waiting for it to be over.
     pub(crate) fn start_close(&self) {
-        let _ = self.shared.requests.send(Request::Close);
+        self.handle.start_close();
     }
 
     /// Waits until the session is over and says why.
     pub async fn closed(&self) -> SessionError {
-        let mut ended = self.shared.ended.clone();
+        let mut ended = self.handle.ended.clone();
         match ended.wait_for(Option::is_some).await {
             Ok(reason) => reason.clone().unwrap_or(SessionError::Closed),
             // The driver was dropped with its runtime.
@@ -185,6 +250,6 @@ impl Session {
 
     /// Whether the session is over.
     pub fn is_closed(&self) -> bool {
-        self.shared.ended.borrow().is_some() || self.shared.requests.is_closed()
+        self.handle.shared.with(|link| link.state.ended.is_some())
     }
 }

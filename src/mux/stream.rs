@@ -4,20 +4,12 @@ use std::fmt;
 use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll};
 
-use futures::io::{AsyncRead as _, AsyncWrite as _};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::sync::mpsc;
 
-use super::ends::{End, Ends};
-
-/// A stream dropped by its holder, for the driver to see out.
-pub(super) struct Dropped {
-    pub(super) stream: yamux::Stream,
-    /// Whether FIN is queued already.
-    pub(super) finished: bool,
-}
+use super::shared::Shared;
+use super::state::CutOff;
 
 /// One ordered, reliable byte stream in each direction, with flow control of its own.
 ///
@@ -26,6 +18,9 @@ pub(super) struct Dropped {
 /// as [`ConnectionAborted`](io::ErrorKind::ConnectionAborted), each after the bytes that had
 /// arrived.
 ///
+/// *Writing* needs no flush: what was written goes out within a few turns of the runtime, together
+/// with what other streams wrote. A *flush* sends it at once.
+///
 /// *Shutting down* is a half-close: the peer reads an end of file, and reading goes on here.
 ///
 /// *Dropping* a stream finishes it. What was written before still arrives. A peer that goes on
@@ -33,26 +28,17 @@ pub(super) struct Dropped {
 ///
 /// The two halves may be used from different tasks, for instance through [`tokio::io::split`].
 pub struct Stream {
-    /// `Some` until dropped.
-    inner: Option<yamux::Stream>,
     id: u32,
     finished: bool,
-    ends: Arc<Ends>,
-    dropped: mpsc::UnboundedSender<Dropped>,
+    session: Arc<Shared>,
 }
 
 impl Stream {
-    pub(super) fn new(
-        inner: yamux::Stream,
-        ends: Arc<Ends>,
-        dropped: mpsc::UnboundedSender<Dropped>,
-    ) -> Self {
+    pub(super) fn new(session: Arc<Shared>, id: u32) -> Self {
         Stream {
-            id: inner.id().val(),
-            inner: Some(inner),
+            id,
             finished: false,
-            ends,
-            dropped,
+            session,
         }
     }
 
@@ -61,54 +47,26 @@ impl Stream {
     pub fn id(&self) -> u32 {
         self.id
     }
-
-    fn inner(&mut self) -> Pin<&mut yamux::Stream> {
-        Pin::new(self.inner.as_mut().expect("present until drop"))
-    }
-
-    /// Sends an empty data frame, which carries the SYN or ACK that is due.
-    pub(super) fn poll_announce(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.inner().poll_write(cx, &[]).map_ok(|_| ())
-    }
-
-    /// Why no more can be read although the peer did not finish.
-    fn cut_off(&self) -> io::Error {
-        match self.ends.get(self.id) {
-            End::Reset => io::Error::new(
-                io::ErrorKind::ConnectionReset,
-                "the stream was reset by the peer",
-            ),
-            End::Open | End::Finished => io::Error::new(
-                io::ErrorKind::ConnectionAborted,
-                "the stream's session is closed",
-            ),
-        }
-    }
 }
 
 impl AsyncRead for Stream {
     fn poll_read(
-        mut self: Pin<&mut Self>,
+        self: Pin<&mut Self>,
         cx: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
         if buffer.remaining() == 0 {
             return Poll::Ready(Ok(()));
         }
-        // It fails only where a window update cannot be sent, since the session is gone.
-        let read = ready!(self.inner().poll_read(cx, buffer.initialize_unfilled()));
-        let n = read.unwrap_or_default();
-        buffer.advance(n);
-        if n == 0 && self.ends.get(self.id) != End::Finished {
-            return Poll::Ready(Err(self.cut_off()));
-        }
-        Poll::Ready(Ok(()))
+        self.session
+            .with(|link| link.poll_read(self.id, buffer, cx))
+            .map_err(CutOff::error)
     }
 }
 
 impl AsyncWrite for Stream {
     fn poll_write(
-        mut self: Pin<&mut Self>,
+        self: Pin<&mut Self>,
         cx: &mut Context<'_>,
         data: &[u8],
     ) -> Poll<io::Result<usize>> {
@@ -119,42 +77,33 @@ impl AsyncWrite for Stream {
             )));
         }
         if data.is_empty() {
-            // The crate would send a frame for it.
             return Poll::Ready(Ok(0));
         }
-        let written = ready!(self.inner().poll_write(cx, data));
-        Poll::Ready(written.map_err(|_| self.cut_off()))
+        self.session.with(|link| link.poll_send(self.id, data, cx))
     }
 
     fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
-        // Written bytes are with the driver, which writes them as soon as it runs.
+        // What the connection does not take now, the driver writes as soon as it does.
+        self.session.with(|link| link.flush_now());
         Poll::Ready(Ok(()))
     }
 
-    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        // Go ends the whole session at a second FIN, and the crate would send one.
-        if !self.finished {
-            // An error means that the stream is gone, which is as closed as can be.
-            let _ = ready!(self.inner().poll_close(cx));
-            self.finished = true;
-        }
+    fn poll_shutdown(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.finished = true;
+        self.session.with(|link| {
+            link.state.finish(self.id);
+            link.flush_soon();
+        });
         Poll::Ready(Ok(()))
     }
 }
 
 impl Drop for Stream {
     fn drop(&mut self) {
-        let Some(stream) = self.inner.take() else {
-            return;
-        };
-        match self.ends.get(self.id) {
-            // Nothing more can come, and the crate sends the FIN that may be due.
-            End::Finished | End::Reset => self.ends.forget(self.id),
-            End::Open => {
-                let finished = self.finished;
-                let _ = self.dropped.send(Dropped { stream, finished });
-            }
-        }
+        self.session.with(|link| {
+            link.state.drop_stream(self.id);
+            link.flush_soon();
+        });
     }
 }
 

@@ -27,7 +27,7 @@ pub struct Client {
     shared: Arc<Shared>,
     timeout: Option<Duration>,
     /// Ends the connection's task with the last clone.
-    _task: Arc<Task>,
+    task: Arc<Task>,
 }
 
 struct Shared {
@@ -36,11 +36,21 @@ struct Shared {
     deadlines: Deadlines,
 }
 
-struct Task(JoinHandle<()>);
+struct Task {
+    shared: Arc<Shared>,
+    handle: JoinHandle<()>,
+}
+
+impl Task {
+    fn end(&self) {
+        self.shared.end(|| CallError::Shutdown);
+        self.handle.abort();
+    }
+}
 
 impl Drop for Task {
     fn drop(&mut self) {
-        self.0.abort();
+        self.end();
     }
 }
 
@@ -129,11 +139,14 @@ impl Client {
             calls: Mutex::new(InFlight::new()),
             deadlines: Deadlines::default(),
         });
-        let task = tokio::spawn(run(shared.clone(), Inbox::new(read, config)));
+        let handle = tokio::spawn(run(shared.clone(), Inbox::new(read, config)));
         Client {
+            task: Arc::new(Task {
+                shared: shared.clone(),
+                handle,
+            }),
             shared,
             timeout: None,
-            _task: Arc::new(Task(task)),
         }
     }
 
@@ -208,8 +221,7 @@ impl Client {
     /// Closes the connection. Calls that wait, and all later ones, fail with
     /// [`CallError::Shutdown`].
     pub fn close(&self) {
-        self.shared.end(|| CallError::Shutdown);
-        self._task.0.abort();
+        self.task.end();
     }
 
     /// How many calls wait for their reply.

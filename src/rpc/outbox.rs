@@ -163,13 +163,18 @@ impl Outbox {
         }
     }
 
-    /// Tells senders that nothing is sent any more.
+    /// Tells senders, and the peer, that nothing is sent any more.
     pub(super) fn close(&self) {
         let mut state = self.lock();
         let io = state.io.take();
         self.full.store(false, Ordering::SeqCst);
         drop(state);
-        drop(io);
+        if let Some(mut io) = io {
+            // A stream of a session is finished by this, so that whatever is sent next takes the
+            // news along; others do it when they are dropped, at the latest.
+            let mut cx = Context::from_waker(Waker::noop());
+            let _ = Pin::new(&mut io).poll_shutdown(&mut cx);
+        }
         self.room.notify_waiters();
     }
 

@@ -1,0 +1,78 @@
+//! What has arrived on a stream and was not read yet.
+
+/// An emptied buffer above this size is not kept by its stream, so that an idle stream costs
+/// little however much once went through it.
+const KEEP: usize = 4 * 1024;
+
+/// Bytes in the order of their arrival. The space behind them stays initialised when they are read,
+/// so that it is zeroed once and not for every read from the socket.
+#[derive(Debug, Default)]
+pub(super) struct Received {
+    space: Vec<u8>,
+    start: usize,
+    end: usize,
+}
+
+impl Received {
+    pub(super) fn len(&self) -> usize {
+        self.end - self.start
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.start == self.end
+    }
+
+    /// What was not read yet.
+    pub(super) fn bytes(&self) -> &[u8] {
+        &self.space[self.start..self.end]
+    }
+
+    /// Takes away the first `n` bytes of [`bytes`](Self::bytes), which were read.
+    pub(super) fn consume(&mut self, n: usize, spare: &mut Vec<u8>) {
+        self.start += n;
+        if self.is_empty() {
+            self.start = 0;
+            self.end = 0;
+            if self.space.len() > KEEP {
+                self.release(spare);
+            }
+        }
+    }
+
+    pub(super) fn extend(&mut self, bytes: &[u8], spare: &mut Vec<u8>) {
+        self.room(bytes.len(), spare).copy_from_slice(bytes);
+        self.filled(bytes.len());
+    }
+
+    /// Space for exactly `n` more bytes. Those that get there count once they are
+    /// [`filled`](Self::filled). `spare` is a buffer that another stream has no more use for.
+    pub(super) fn room(&mut self, n: usize, spare: &mut Vec<u8>) -> &mut [u8] {
+        if self.is_empty() && n > self.space.len() && spare.len() >= n {
+            std::mem::swap(&mut self.space, spare);
+        }
+        if self.space.len() - self.end < n {
+            self.space.copy_within(self.start..self.end, 0);
+            self.end -= self.start;
+            self.start = 0;
+            let needed = self.end + n;
+            if needed > self.space.len() {
+                let size = needed.max(2 * self.end);
+                self.space.resize(size, 0);
+            }
+        }
+        &mut self.space[self.end..self.end + n]
+    }
+
+    /// So many bytes were written to the space that [`room`](Self::room) gave.
+    pub(super) fn filled(&mut self, n: usize) {
+        self.end += n;
+    }
+
+    /// Throws everything away.
+    pub(super) fn release(&mut self, spare: &mut Vec<u8>) {
+        let space = std::mem::take(self).space;
+        if space.len() > spare.len() {
+            *spare = space;
+        }
+    }
+}
