@@ -26,8 +26,7 @@ pub(super) async fn run(
     let mut closing = false;
     let reason = poll_fn(|cx| {
         session.0.with(|link| {
-            link.driver.clone_from(cx.waker());
-            link.drive();
+            link.drive(cx);
             clock.poll(link, cx);
             closing = link.closing;
             match &link.state.ended {
@@ -50,8 +49,7 @@ pub(super) async fn run(
 async fn close(shared: &Shared, timeout: Duration) -> SessionError {
     let written = poll_fn(|cx| {
         shared.with(|link| {
-            link.driver.clone_from(cx.waker());
-            link.drive();
+            link.drive(cx);
             match link.is_flushed() || link.state.ended.is_some() {
                 true => Poll::Ready(()),
                 false => Poll::Pending,
@@ -101,7 +99,8 @@ impl Clock {
 
     fn poll(&mut self, link: &mut Link, cx: &mut Context<'_>) {
         while link.state.ended.is_none() {
-            let Some(next) = earlier(self.look, link.state.next_deadline()) else {
+            let deadlines = [self.look, link.state.next_deadline(), link.lease_end()];
+            let Some(next) = deadlines.into_iter().flatten().min() else {
                 return;
             };
             let timer = match &mut self.timer {
@@ -123,6 +122,7 @@ impl Clock {
     fn act(&mut self, link: &mut Link) {
         let now = Instant::now();
         link.state.expire(now);
+        link.check_lease(now);
         if let Some(interval) = self.interval
             && self.look.is_some_and(|look| look <= now)
         {
@@ -141,12 +141,5 @@ impl Clock {
             self.look = Some(instant::after(wait));
         }
         link.flush_soon();
-    }
-}
-
-fn earlier(one: Option<Instant>, other: Option<Instant>) -> Option<Instant> {
-    match (one, other) {
-        (Some(one), Some(other)) => Some(one.min(other)),
-        (one, other) => one.or(other),
     }
 }

@@ -12,15 +12,20 @@
 use std::collections::BTreeMap;
 use std::io::{self, IoSlice};
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll, Waker, ready};
+use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::sync::oneshot;
+use tokio::time::Instant;
 
 use super::Config;
 use super::frame::HEADER;
+use super::readiness::Readiness;
 use super::session::SessionError;
 use super::state::{CutOff, Next, State, Wakes, data_header};
+use crate::instant;
 
 /// What a session runs over.
 pub(super) trait Io: AsyncRead + AsyncWrite + Send + Unpin {}
@@ -51,7 +56,20 @@ const HIGH_WATER: usize = 128 * 1024;
 const TURNS: u8 = 3;
 
 /// How many waiting writers are told of room at once.
-const TOLD: usize = 8;
+const TOLD: usize = 4;
+
+/// The reader of a stream of large frames reads from the connection himself, until nothing more has
+/// arrived or something else comes.
+struct Lease {
+    stream: u32,
+    /// A reader who has not read anything by then is not there any more, or busy.
+    until: Instant,
+    /// How much had been received when that was last looked at.
+    received: u64,
+}
+
+/// How long a reader with a lease may keep others waiting.
+const LEASE: Duration = Duration::from_millis(2);
 
 /// How far the driver came with what the peer sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -71,8 +89,7 @@ pub(super) struct Link {
     received: u64,
     /// The stream whose large frame came last.
     bulk: Option<u32>,
-    /// The body that was left to its reader, by its stream and how much of it had not arrived.
-    left: Option<(u32, u32)>,
+    lease: Option<Lease>,
     /// How much of `state.out` the connection has taken.
     written: usize,
     /// All that the connection has taken.
@@ -97,7 +114,10 @@ pub(super) struct Link {
     /// Whether several writers waited at the driver's last run.
     contended: bool,
     flushing: Vec<(u64, oneshot::Sender<()>)>,
-    pub(super) driver: Waker,
+    driver: Waker,
+    readiness: Arc<Readiness>,
+    /// `readiness`, as what is left with the connection.
+    io_waker: Waker,
     /// Whether the driver is to be woken.
     driver_due: bool,
     /// Whether the session's handles are gone or closed it.
@@ -106,13 +126,14 @@ pub(super) struct Link {
 
 impl Link {
     pub(super) fn new(io: Box<dyn Io>, config: Config, client: bool) -> Self {
+        let readiness = Arc::new(Readiness::default());
         Link {
             io: Some(io),
             state: State::new(config, client),
             input: vec![0; INPUT].into_boxed_slice(),
             received: 0,
             bulk: None,
-            left: None,
+            lease: None,
             written: 0,
             total_written: 0,
             broken: None,
@@ -126,6 +147,8 @@ impl Link {
             contended: false,
             flushing: Vec::new(),
             driver: Waker::noop().clone(),
+            io_waker: readiness.clone().into(),
+            readiness,
             driver_due: false,
             closing: false,
         }
@@ -146,6 +169,7 @@ impl Link {
         }
         self.state.end(reason);
         self.io = None;
+        self.lease = None;
         self.flushing.clear();
         for waker in std::mem::take(&mut self.waiting).into_values() {
             self.state.wakes.add(Some(waker));
@@ -167,11 +191,17 @@ impl Link {
     }
 
     /// The driver's turn: reads what has arrived, writes what has gathered.
-    pub(super) fn drive(&mut self) {
+    pub(super) fn drive(&mut self, cx: &mut Context<'_>) {
+        if !self.driver.will_wake(cx.waker()) {
+            self.driver = cx.waker().clone();
+            self.readiness.set_driver(cx.waker());
+        }
         self.turn += 1;
         self.flushed = false;
         self.due = false;
-        self.blocked = false;
+        if self.readiness.take() {
+            self.blocked = false;
+        }
         let taken = self.take_input();
         self.state.reset_unwanted();
         match taken {
@@ -196,7 +226,7 @@ impl Link {
         if self.state.fresh && self.fresh_turns < TURNS && !self.closing {
             self.fresh_turns += 1;
             self.wake_driver();
-        } else {
+        } else if !self.blocked {
             self.flush();
         }
     }
@@ -237,7 +267,7 @@ impl Link {
         let Some(io) = &mut self.io else {
             return;
         };
-        let mut cx = Context::from_waker(&self.driver);
+        let mut cx = Context::from_waker(&self.io_waker);
         while self.written < self.state.out.len() {
             match Pin::new(&mut *io).poll_write(&mut cx, &self.state.out[self.written..]) {
                 Poll::Ready(Ok(0)) => return self.fail(io::ErrorKind::WriteZero.into()),
@@ -266,7 +296,7 @@ impl Link {
         self.written = 0;
         self.state.fresh = false;
         self.fresh_turns = 0;
-        let mut cx = Context::from_waker(&self.driver);
+        let mut cx = Context::from_waker(&self.io_waker);
         let flushed = Pin::new(io).poll_flush(&mut cx);
         self.unflushed = flushed.is_pending();
         match flushed {
@@ -379,7 +409,7 @@ impl Link {
         ];
         // An empty slice is left out: not everybody skips it.
         let slices = &slices[usize::from(gathered == 0)..];
-        let mut cx = Context::from_waker(&self.driver);
+        let mut cx = Context::from_waker(&self.io_waker);
         let written = match Pin::new(io).poll_write_vectored(&mut cx, slices) {
             Poll::Ready(Ok(0)) => Err(io::ErrorKind::WriteZero.into()),
             Poll::Ready(written) => written,
@@ -438,6 +468,9 @@ impl Link {
     /// Reads and acts on what the peer sent, until nothing more has arrived or a large frame comes
     /// that may be left to its reader.
     fn take_input(&mut self) -> Result<Input, SessionError> {
+        if self.lease.is_some() {
+            return Ok(Input::Left);
+        }
         loop {
             // Answers that the peer does not read must not pile up.
             if self.unwritten() > HIGH_WATER {
@@ -448,17 +481,25 @@ impl Link {
                     return Ok(Input::Left);
                 }
             }
-            let read = match self.state.next() {
-                Next::Body { stream, left, .. } if left as usize >= LARGE => {
-                    self.bulk = Some(stream);
-                    if self.left != Some((stream, left)) {
-                        self.left = Some((stream, left));
-                        self.state.wake_reader(stream);
-                        self.wake_driver();
-                        return Ok(Input::Left);
-                    }
-                    self.read_body(left)
-                }
+            let next = self.state.next();
+            let bulk = match next {
+                Next::Body { stream, left, .. } if left as usize >= LARGE => Some(stream),
+                Next::Header => self.bulk,
+                _ => None,
+            };
+            if let Some(stream) = bulk
+                && self.state.wake_reader(stream)
+            {
+                self.bulk = bulk;
+                self.lease = Some(Lease {
+                    stream,
+                    until: instant::after(LEASE),
+                    received: self.received,
+                });
+                return Ok(Input::Left);
+            }
+            let read = match next {
+                Next::Body { left, .. } if bulk.is_some() => self.read_body(left),
                 _ => self.read_frames(),
             };
             match read {
@@ -478,18 +519,20 @@ impl Link {
     ) -> Poll<Result<(), CutOff>> {
         let before = buffer.filled().len();
         let gathered = self.state.out.len();
-        let mut read = self.state.poll_read(id, buffer, cx);
-        if self.bulk == Some(id) && self.state.ended.is_none() {
-            if let Poll::Ready(Err(reason)) = self.read_straight(id, buffer) {
-                self.end(reason);
+        let straight = buffer.remaining() >= LARGE;
+        let mut read = self.state.poll_read(id, buffer, straight, cx);
+        if self.lease.as_ref().is_some_and(|lease| lease.stream == id) {
+            match self.read_straight(id, buffer) {
+                // The driver will hear of what comes next.
+                Poll::Pending => self.end_lease(self.broken.is_some()),
+                Poll::Ready(Ok(())) if self.bulk == Some(id) && buffer.filled().len() > before => {}
+                Poll::Ready(Ok(())) => self.end_lease(true),
+                Poll::Ready(Err(reason)) => self.end(reason),
             }
-            if buffer.filled().len() > before {
-                // Whatever else there is to read, the driver has to hear of it.
-                self.wake_driver();
-                read = Poll::Ready(Ok(()));
-            } else {
-                read = self.state.poll_read(id, buffer, cx);
-            }
+            read = match buffer.filled().len() > before {
+                true => Poll::Ready(Ok(())),
+                false => self.state.poll_read(id, buffer, straight, cx),
+            };
         }
         if self.state.out.len() > gathered && !self.blocked {
             // The peer may be waiting for this window.
@@ -498,7 +541,42 @@ impl Link {
         read
     }
 
-    /// Reads the stream's large frames into `buffer`. Pending when nothing more has arrived.
+    fn end_lease(&mut self, drive: bool) {
+        self.lease = None;
+        if drive {
+            self.wake_driver();
+        }
+    }
+
+    /// When [`check_lease`](Self::check_lease) has something to do.
+    pub(super) fn lease_end(&self) -> Option<Instant> {
+        self.lease.as_ref().map(|lease| lease.until)
+    }
+
+    /// Ends the lease of a reader who does not read.
+    pub(super) fn check_lease(&mut self, now: Instant) {
+        match &mut self.lease {
+            Some(lease) if lease.until > now => {}
+            Some(lease) if lease.received < self.received => {
+                lease.received = self.received;
+                lease.until = now + LEASE;
+            }
+            Some(_) => self.end_lease(true),
+            None => {}
+        }
+    }
+
+    /// Lets go of a stream.
+    pub(super) fn drop_stream(&mut self, id: u32) {
+        self.state.drop_stream(id);
+        if self.lease.as_ref().is_some_and(|lease| lease.stream == id) {
+            self.end_lease(true);
+        }
+        self.flush_soon();
+    }
+
+    /// Reads the stream's large frames into `buffer`, as far as there is room and they are what
+    /// comes. Pending when nothing more has arrived.
     fn read_straight(
         &mut self,
         id: u32,
@@ -508,13 +586,13 @@ impl Link {
             match self.state.next() {
                 Next::Body { stream, left, .. } if stream == id => {
                     let n = buffer.remaining().min(left as usize);
-                    if n < LARGE.min(left as usize) || n == 0 {
-                        break;
+                    if n < LARGE.min(left as usize) {
+                        return Poll::Ready(Ok(()));
                     }
                     let Some(io) = &mut self.io else {
                         break;
                     };
-                    let mut cx = Context::from_waker(&self.driver);
+                    let mut cx = Context::from_waker(&self.io_waker);
                     let mut part = ReadBuf::new(buffer.initialize_unfilled_to(n));
                     ready!(Pin::new(io).poll_read(&mut cx, &mut part))
                         .map_err(SessionError::from_io)?;
@@ -530,11 +608,13 @@ impl Link {
                     ready!(self.read_frames())?;
                     let mut cx = Context::from_waker(Waker::noop());
                     // What came along with the header.
-                    let _ = self.state.poll_read(id, buffer, &mut cx);
+                    let _ = self.state.poll_read(id, buffer, true, &mut cx);
                 }
+                Next::Header => return Poll::Ready(Ok(())),
                 _ => break,
             }
         }
+        self.bulk = None;
         Poll::Ready(Ok(()))
     }
 
@@ -547,7 +627,7 @@ impl Link {
             (Some(_), Next::Header) => HEADER_INPUT,
             _ => INPUT,
         };
-        let mut cx = Context::from_waker(&self.driver);
+        let mut cx = Context::from_waker(&self.io_waker);
         let mut buffer = ReadBuf::new(&mut self.input[..size]);
         ready!(Pin::new(io).poll_read(&mut cx, &mut buffer)).map_err(SessionError::from_io)?;
         let n = buffer.filled().len();
@@ -571,7 +651,7 @@ impl Link {
         let Some(room) = self.state.body_room((left as usize).min(FRAME)) else {
             return Poll::Ready(Ok(()));
         };
-        let mut cx = Context::from_waker(&self.driver);
+        let mut cx = Context::from_waker(&self.io_waker);
         let mut buffer = ReadBuf::new(room);
         ready!(Pin::new(io).poll_read(&mut cx, &mut buffer)).map_err(SessionError::from_io)?;
         let n = buffer.filled().len();

@@ -27,6 +27,7 @@ mod config;
 mod driver;
 mod frame;
 mod link;
+mod readiness;
 mod received;
 mod session;
 mod shared;

@@ -19,6 +19,13 @@ use crate::instant;
 /// How much of a stream a side may send before the other has read any of it. The protocol's.
 const WINDOW: u32 = 256 * 1024;
 
+/// What a stream's window grows to once half of it was read: fewer words about windows, and fewer
+/// wake-ups for them.
+const WIDE: u32 = 1024 * 1024;
+
+/// So many streams of a session have a wide window at a time.
+const WIDE_STREAMS: usize = 64;
+
 /// How many streams may wait for the peer's ACK, as in Go, where it is the accept backlog of both.
 pub(super) const UNACKNOWLEDGED: usize = 256;
 
@@ -52,6 +59,8 @@ pub(super) struct State {
     pub(super) out: Vec<u8>,
     /// Whether streams came to be that nothing was flushed of since.
     pub(super) fresh: bool,
+    /// How many streams have a wide window.
+    wide: usize,
     /// Whether the peer accepts no more streams.
     gone_away: bool,
     pub(super) ended: Option<SessionError>,
@@ -82,6 +91,10 @@ struct Entry {
     receive_window: u32,
     /// How much was read that the peer was not told of.
     consumed: u32,
+    /// Whether the reader's last buffer was a large one.
+    straight: bool,
+    /// Whether the window is a wide one.
+    wide: bool,
     /// How much more may be sent.
     send_window: u32,
     reader: Option<Waker>,
@@ -154,6 +167,7 @@ impl State {
             unwanted: Vec::new(),
             out: Vec::new(),
             fresh: false,
+            wide: 0,
             gone_away: false,
             ended: None,
             wakes: Wakes::default(),
@@ -216,6 +230,7 @@ impl State {
             && self.ended.is_none()
         {
             self.queue(Kind::WindowUpdate, FIN, id, 0);
+            self.fresh = true;
         }
     }
 
@@ -260,6 +275,7 @@ impl State {
             self.lingering.remove(&(deadline, id));
         }
         self.acknowledge(&mut entry);
+        self.wide -= usize::from(entry.wide);
         if self.spare.len() > SPARE {
             self.spare = Vec::new();
         }
@@ -559,16 +575,19 @@ impl State {
 
     // Streams are used.
 
-    /// Moves what has arrived into `buffer`. Ready also at the end, with nothing moved.
+    /// Moves what has arrived into `buffer`, which its owner is to give again, if it is large, to be
+    /// read into straight. Ready also at the end, with nothing moved.
     pub(super) fn poll_read(
         &mut self,
         id: u32,
         buffer: &mut ReadBuf<'_>,
+        straight: bool,
         cx: &mut Context<'_>,
     ) -> Poll<Result<(), CutOff>> {
         let Some(entry) = self.streams.get_mut(&id) else {
             return Poll::Ready(Err(CutOff::SessionEnded));
         };
+        entry.straight = straight;
         if !entry.received.is_empty() {
             let n = entry.received.len().min(buffer.remaining());
             buffer.put_slice(&entry.received.bytes()[..n]);
@@ -593,8 +612,14 @@ impl State {
             return;
         };
         entry.consumed += n as u32;
-        if entry.consumed >= WINDOW / 2 && entry.peer == Peer::Open && self.ended.is_none() {
-            let credit = std::mem::take(&mut entry.consumed);
+        let window = if entry.wide { WIDE } else { WINDOW };
+        if entry.consumed >= window / 2 && entry.peer == Peer::Open && self.ended.is_none() {
+            let mut credit = std::mem::take(&mut entry.consumed);
+            if !entry.wide && self.wide < WIDE_STREAMS {
+                entry.wide = true;
+                self.wide += 1;
+                credit += WIDE - WINDOW;
+            }
             entry.receive_window += credit;
             self.queue(Kind::WindowUpdate, 0, id, credit);
         }
@@ -648,19 +673,15 @@ impl State {
         self.streams.get(&id).map_or(0, |entry| entry.sent)
     }
 
-    /// Whether the body that comes is this stream's, and how much of it is still to come.
-    pub(super) fn body_of(&self, id: u32) -> Option<u32> {
-        match self.next {
-            Next::Body { stream, left, .. } if stream == id => Some(left),
+    /// Wakes whoever waits for large frames of this stream with a large buffer. False if nobody does.
+    pub(super) fn wake_reader(&mut self, id: u32) -> bool {
+        let reader = match self.streams.get_mut(&id) {
+            Some(entry) if entry.straight => entry.reader.take(),
             _ => None,
-        }
-    }
-
-    /// Wakes whoever waits for the body that comes.
-    pub(super) fn wake_reader(&mut self, id: u32) {
-        if let Some(entry) = self.streams.get_mut(&id) {
-            self.wakes.add(entry.reader.take());
-        }
+        };
+        let waits = reader.is_some();
+        self.wakes.add(reader);
+        waits
     }
 }
 
@@ -687,6 +708,8 @@ impl Entry {
             received: Received::default(),
             receive_window: WINDOW,
             consumed: 0,
+            straight: false,
+            wide: false,
             send_window: WINDOW,
             reader: None,
             writer: None,

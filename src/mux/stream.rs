@@ -100,10 +100,7 @@ impl AsyncWrite for Stream {
 
 impl Drop for Stream {
     fn drop(&mut self) {
-        self.session.with(|link| {
-            link.state.drop_stream(self.id);
-            link.flush_soon();
-        });
+        self.session.with(|link| link.drop_stream(self.id));
     }
 }
 

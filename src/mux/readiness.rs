@@ -1,0 +1,49 @@
+//! What tells a wake-up by the connection from any other.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::task::{Wake, Waker};
+
+/// Left with the connection by everybody who finds it not ready: notes when it is, and wakes the
+/// driver.
+pub(super) struct Readiness {
+    ready: AtomicBool,
+    driver: Mutex<Waker>,
+}
+
+impl Default for Readiness {
+    fn default() -> Self {
+        Readiness {
+            ready: AtomicBool::new(false),
+            driver: Mutex::new(Waker::noop().clone()),
+        }
+    }
+}
+
+impl Readiness {
+    /// From now on it is this task that is woken.
+    pub(super) fn set_driver(&self, waker: &Waker) {
+        let mut driver = self.driver.lock().unwrap_or_else(PoisonError::into_inner);
+        driver.clone_from(waker);
+    }
+
+    /// Whether the connection woke the driver since this was last asked.
+    pub(super) fn take(&self) -> bool {
+        self.ready.swap(false, Ordering::SeqCst)
+    }
+}
+
+impl Wake for Readiness {
+    fn wake(self: Arc<Self>) {
+        self.wake_by_ref();
+    }
+
+    fn wake_by_ref(self: &Arc<Self>) {
+        self.ready.store(true, Ordering::SeqCst);
+        let driver = {
+            let driver = self.driver.lock().unwrap_or_else(PoisonError::into_inner);
+            driver.clone()
+        };
+        driver.wake();
+    }
+}
