@@ -5,7 +5,7 @@
 //! caller for nothing, once a call. Here the socket is watched for reading, and for writing only
 //! while a write waits.
 
-use std::io::{self, IoSlice, Read, Write};
+use std::io::{self, IoSlice, IoSliceMut, Read, Write};
 use std::os::unix::net::UnixStream;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
@@ -48,7 +48,43 @@ impl QuietUnixStream {
         Ok(())
     }
 
-    fn poll_with(
+    /// Reads into `first`, and what it has no room for into `second`.
+    pub(crate) fn poll_read_both(
+        &self,
+        cx: &mut Context<'_>,
+        first: &mut [u8],
+        second: &mut [u8],
+    ) -> Poll<io::Result<usize>> {
+        let room = first.len() + second.len();
+        let slices = &mut [IoSliceMut::new(first), IoSliceMut::new(second)];
+        self.poll_read_with(cx, room, |mut socket| socket.read_vectored(slices))
+    }
+
+    fn poll_read_with(
+        &self,
+        cx: &mut Context<'_>,
+        room: usize,
+        mut read: impl FnMut(&UnixStream) -> io::Result<usize>,
+    ) -> Poll<io::Result<usize>> {
+        loop {
+            let mut ready = ready!(self.read.poll_read_ready(cx))?;
+            match read(self.read.get_ref()) {
+                Ok(n) => {
+                    // A read that found less than there was room for has emptied the socket, and
+                    // what comes next is reported anew.
+                    if n > 0 && n < room {
+                        ready.clear_ready();
+                    }
+                    return Poll::Ready(Ok(n));
+                }
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => ready.clear_ready(),
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Poll::Ready(Err(error)),
+            }
+        }
+    }
+
+    fn poll_write_with(
         &mut self,
         cx: &mut Context<'_>,
         write: impl Fn(&UnixStream) -> io::Result<usize>,
@@ -88,25 +124,11 @@ impl AsyncRead for QuietUnixStream {
         cx: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        loop {
-            let mut ready = ready!(self.read.poll_read_ready(cx))?;
-            let space = buffer.initialize_unfilled();
-            let mut socket = self.read.get_ref();
-            match socket.read(space) {
-                Ok(n) => {
-                    // A read that found less than there was room for has emptied the socket, and
-                    // what comes next is reported anew.
-                    if n > 0 && n < space.len() {
-                        ready.clear_ready();
-                    }
-                    buffer.advance(n);
-                    return Poll::Ready(Ok(()));
-                }
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => ready.clear_ready(),
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(error) => return Poll::Ready(Err(error)),
-            }
-        }
+        let space = buffer.initialize_unfilled();
+        let room = space.len();
+        let n = ready!(self.poll_read_with(cx, room, |mut socket| socket.read(space)))?;
+        buffer.advance(n);
+        Poll::Ready(Ok(()))
     }
 }
 
@@ -117,7 +139,7 @@ impl AsyncWrite for QuietUnixStream {
         data: &[u8],
     ) -> Poll<io::Result<usize>> {
         self.get_mut()
-            .poll_with(cx, |mut socket| socket.write(data))
+            .poll_write_with(cx, |mut socket| socket.write(data))
     }
 
     fn poll_write_vectored(
@@ -126,7 +148,7 @@ impl AsyncWrite for QuietUnixStream {
         slices: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
         self.get_mut()
-            .poll_with(cx, |mut socket| socket.write_vectored(slices))
+            .poll_write_with(cx, |mut socket| socket.write_vectored(slices))
     }
 
     fn is_write_vectored(&self) -> bool {

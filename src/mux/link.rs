@@ -11,26 +11,21 @@
 
 use std::collections::BTreeMap;
 use std::io::{self, IoSlice};
-use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker, ready};
 use std::time::Duration;
 
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::io::ReadBuf;
 use tokio::sync::oneshot;
 use tokio::time::Instant;
 
 use super::Config;
 use super::frame::HEADER;
+use super::io::Io;
 use super::readiness::Readiness;
 use super::session::SessionError;
 use super::state::{CutOff, Next, State, Wakes, data_header};
 use crate::instant;
-
-/// What a session runs over.
-pub(super) trait Io: AsyncRead + AsyncWrite + Send + Unpin {}
-
-impl<T: AsyncRead + AsyncWrite + Send + Unpin> Io for T {}
 
 /// Bytes read at once where frames are small.
 const INPUT: usize = 32 * 1024;
@@ -82,7 +77,7 @@ enum Input {
 
 pub(super) struct Link {
     /// `None` once the session is over.
-    io: Option<Box<dyn Io>>,
+    io: Option<Io>,
     pub(super) state: State,
     input: Box<[u8]>,
     /// How many bytes the peer has sent so far: its sign of life.
@@ -125,7 +120,7 @@ pub(super) struct Link {
 }
 
 impl Link {
-    pub(super) fn new(io: Box<dyn Io>, config: Config, client: bool) -> Self {
+    pub(super) fn new(io: Io, config: Config, client: bool) -> Self {
         let readiness = Arc::new(Readiness::default());
         Link {
             io: Some(io),
@@ -269,8 +264,7 @@ impl Link {
         };
         let mut cx = Context::from_waker(&self.io_waker);
         while self.written < self.state.out.len() {
-            match Pin::new(&mut *io).poll_write(&mut cx, &self.state.out[self.written..]) {
-                Poll::Ready(Ok(0)) => return self.fail(io::ErrorKind::WriteZero.into()),
+            match io.poll_write(&mut cx, &self.state.out[self.written..]) {
                 Poll::Ready(Ok(n)) => {
                     self.written += n;
                     self.total_written += n as u64;
@@ -297,7 +291,7 @@ impl Link {
         self.state.fresh = false;
         self.fresh_turns = 0;
         let mut cx = Context::from_waker(&self.io_waker);
-        let flushed = Pin::new(io).poll_flush(&mut cx);
+        let flushed = io.poll_flush(&mut cx);
         self.unflushed = flushed.is_pending();
         match flushed {
             Poll::Ready(Ok(())) => {
@@ -410,8 +404,7 @@ impl Link {
         // An empty slice is left out: not everybody skips it.
         let slices = &slices[usize::from(gathered == 0)..];
         let mut cx = Context::from_waker(&self.io_waker);
-        let written = match Pin::new(io).poll_write_vectored(&mut cx, slices) {
-            Poll::Ready(Ok(0)) => Err(io::ErrorKind::WriteZero.into()),
+        let written = match io.poll_write_vectored(&mut cx, slices) {
             Poll::Ready(written) => written,
             Poll::Pending => {
                 self.blocked = true;
@@ -592,23 +585,20 @@ impl Link {
                     let Some(io) = &mut self.io else {
                         break;
                     };
+                    // With the end of a body comes the next header.
+                    let behind = if n == left as usize { HEADER_INPUT } else { 0 };
                     let mut cx = Context::from_waker(&self.io_waker);
-                    let mut part = ReadBuf::new(buffer.initialize_unfilled_to(n));
-                    ready!(Pin::new(io).poll_read(&mut cx, &mut part))
+                    let body = buffer.initialize_unfilled_to(n);
+                    let got = ready!(io.poll_read_both(&mut cx, body, &mut self.input[..behind]))
                         .map_err(SessionError::from_io)?;
-                    let n = part.filled().len();
-                    if n == 0 {
-                        return Poll::Ready(Err(SessionError::PeerClosed));
-                    }
-                    buffer.advance(n);
-                    self.received += n as u64;
-                    self.state.body_read(n);
+                    buffer.advance(got.min(n));
+                    self.state.body_read(got.min(n));
+                    self.take_frames(got, got.saturating_sub(n))?;
+                    self.read_rest(id, buffer);
                 }
                 Next::Header if buffer.remaining() >= LARGE => {
                     ready!(self.read_frames())?;
-                    let mut cx = Context::from_waker(Waker::noop());
-                    // What came along with the header.
-                    let _ = self.state.poll_read(id, buffer, true, &mut cx);
+                    self.read_rest(id, buffer);
                 }
                 Next::Header => return Poll::Ready(Ok(())),
                 _ => break,
@@ -616,6 +606,14 @@ impl Link {
         }
         self.bulk = None;
         Poll::Ready(Ok(()))
+    }
+
+    /// Moves what came along with a header, before anything else is read behind it.
+    fn read_rest(&mut self, id: u32, buffer: &mut ReadBuf<'_>) {
+        let mut cx = Context::from_waker(Waker::noop());
+        if buffer.remaining() > 0 {
+            let _ = self.state.poll_read(id, buffer, true, &mut cx);
+        }
     }
 
     /// Reads a piece with as many frames as there are.
@@ -628,19 +626,26 @@ impl Link {
             _ => INPUT,
         };
         let mut cx = Context::from_waker(&self.io_waker);
-        let mut buffer = ReadBuf::new(&mut self.input[..size]);
-        ready!(Pin::new(io).poll_read(&mut cx, &mut buffer)).map_err(SessionError::from_io)?;
-        let n = buffer.filled().len();
-        if n == 0 {
-            return Poll::Ready(Err(SessionError::PeerClosed));
+        let n = ready!(io.poll_read(&mut cx, &mut self.input[..size]))
+            .map_err(SessionError::from_io)?;
+        Poll::Ready(self.take_frames(n, n))
+    }
+
+    /// Of `got` bytes that were read, the last `n` are frames in `input`.
+    fn take_frames(&mut self, got: usize, n: usize) -> Result<(), SessionError> {
+        if got == 0 {
+            return Err(SessionError::PeerClosed);
         }
-        self.received += n as u64;
-        let received = self.state.receive(&self.input[..n]);
-        self.bulk = match self.state.next() {
-            Next::Body { stream, left, .. } if left as usize >= LARGE => Some(stream),
-            _ => None,
-        };
-        Poll::Ready(received)
+        self.received += got as u64;
+        if n > 0 {
+            let received = self.state.receive(&self.input[..n]);
+            self.bulk = match self.state.next() {
+                Next::Body { stream, left, .. } if left as usize >= LARGE => Some(stream),
+                _ => None,
+            };
+            received?;
+        }
+        Ok(())
     }
 
     /// Reads the rest of a large frame into the stream's own buffer.
@@ -652,13 +657,8 @@ impl Link {
             return Poll::Ready(Ok(()));
         };
         let mut cx = Context::from_waker(&self.io_waker);
-        let mut buffer = ReadBuf::new(room);
-        ready!(Pin::new(io).poll_read(&mut cx, &mut buffer)).map_err(SessionError::from_io)?;
-        let n = buffer.filled().len();
-        if n == 0 {
-            return Poll::Ready(Err(SessionError::PeerClosed));
-        }
-        self.received += n as u64;
+        let n = ready!(io.poll_read(&mut cx, room)).map_err(SessionError::from_io)?;
+        self.take_frames(n, 0)?;
         self.state.body_filled(n);
         Poll::Ready(Ok(()))
     }

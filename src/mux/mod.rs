@@ -26,6 +26,7 @@
 mod config;
 mod driver;
 mod frame;
+mod io;
 mod link;
 mod readiness;
 mod received;

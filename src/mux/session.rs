@@ -7,6 +7,7 @@ use std::sync::Arc;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::{Semaphore, oneshot, watch};
 
+use super::io::Io;
 use super::link::Link;
 use super::shared::Shared;
 use super::{Config, Stream, driver};
@@ -159,7 +160,7 @@ impl Session {
         T: AsyncRead + AsyncWrite + Send + Unpin + 'static,
     {
         let config = config.possible();
-        let link = Link::new(Box::new(io), config.clone(), client);
+        let link = Link::new(Io::new(io), config.clone(), client);
         let (arrived, openable) = (link.state.arrived.clone(), link.state.openable.clone());
         let shared = Arc::new(Shared::new(link));
         let (end, ended) = watch::channel(None);
