@@ -12,6 +12,7 @@ mod zero;
 
 use std::sync::Arc;
 
+use ascii::AsciiStr;
 use bytes::Bytes;
 use serde::Deserialize;
 use serde::de::{Deserializer, Visitor};
@@ -19,7 +20,7 @@ use serde::de::{Deserializer, Visitor};
 pub(crate) use self::access::tuple_field;
 use self::access::{MapAccess, SeqAccess, TupleAccess};
 use self::entries::{Entries, Spare};
-use self::fields::StructAccess;
+use self::fields::{MapAsStruct, StructAccess};
 pub(crate) use self::lessons::group;
 use super::decode::{DecodeError, DecodeErrorKind};
 use super::types::{Id, IdMap, OpaqueKind, StructType, Type, Types};
@@ -171,6 +172,7 @@ impl<'a, 't, 'de> De<'a, 't, 'de> {
     }
 
     /// Reads the concrete value of an interface value, which must not be nil.
+    #[inline(never)]
     fn concrete<R>(
         self,
         expected: &'static str,
@@ -203,6 +205,18 @@ impl<'a, 't, 'de> De<'a, 't, 'de> {
         match self.id {
             Id::STRING => utf8(self.cx.cursor.bytes()?).map(Some),
             _ => self.other_text(),
+        }
+    }
+
+    /// A string for a visitor, from a value that is no string. Not inlined, so that strings can be.
+    #[inline(never)]
+    fn other_str<V: Visitor<'de>>(mut self, visitor: V) -> Result<V::Value, DecodeError> {
+        if self.id == Id::INTERFACE {
+            return self.concrete("a string", |de| de.deserialize_str(visitor));
+        }
+        match self.other_text()? {
+            Some(text) => visitor.visit_borrowed_str(text),
+            None => Err(self.mismatch("a string")),
         }
     }
 
@@ -287,9 +301,29 @@ impl<'a, 't, 'de> De<'a, 't, 'de> {
         visitor: V,
     ) -> Result<V::Value, DecodeError> {
         self.cx.enter()?;
-        let mut access = StructAccess::new::<V>(&mut *self.cx, ty, fields)?;
+        let mut access = StructAccess::new::<V>(&mut *self.cx, ty, fields);
         let result = visitor.visit_map(&mut access);
         let value = match result {
+            Ok(value) => value,
+            Err(err) => return Err(access.explain(err)),
+        };
+        access.finish()?;
+        self.cx.depth -= 1;
+        Ok(value)
+    }
+
+    /// A map for a receiver that is a struct. Not inlined, so that structs have less on the stack.
+    #[inline(never)]
+    fn visit_map_as_struct<V: Visitor<'de>>(
+        self,
+        elem: Id,
+        fields: &'static [&'static str],
+        visitor: V,
+    ) -> Result<V::Value, DecodeError> {
+        self.cx.enter()?;
+        let left = self.cx.cursor.count()?;
+        let mut access = MapAsStruct::new::<V>(&mut *self.cx, elem, left, fields);
+        let value = match visitor.visit_map(&mut access) {
             Ok(value) => value,
             Err(err) => return Err(access.explain(err)),
         };
@@ -316,14 +350,26 @@ impl<'a, 't, 'de> De<'a, 't, 'de> {
     }
 
     /// Go refuses a struct that shares no field with the receiver's, unless either has none.
+    #[inline]
     fn check_shared(
         &self,
         ty: &StructType,
         name: &'static str,
         fields: &[&str],
     ) -> Result<(), DecodeError> {
-        if !self.alone
-            || fields.is_empty()
+        match self.alone {
+            true => self.check_shared_alone(ty, name, fields),
+            false => Ok(()),
+        }
+    }
+
+    fn check_shared_alone(
+        &self,
+        ty: &StructType,
+        name: &'static str,
+        fields: &[&str],
+    ) -> Result<(), DecodeError> {
+        if fields.is_empty()
             || ty.fields.is_empty()
             || fields
                 .iter()
@@ -384,8 +430,20 @@ impl<'a, 't, 'de> De<'a, 't, 'de> {
     }
 }
 
+/// Texts are mostly short and ASCII, which is told faster than UTF-8. Of long ones it is not: where a text is ASCII up to
+/// its last letter, everything would be read three times.
 #[inline]
 fn utf8(bytes: &[u8]) -> Result<&str, DecodeError> {
+    if bytes.len() <= 256
+        && let Ok(text) = AsciiStr::from_ascii(bytes)
+    {
+        return Ok(text.as_str());
+    }
+    any_utf8(bytes)
+}
+
+#[inline(never)]
+fn any_utf8(bytes: &[u8]) -> Result<&str, DecodeError> {
     std::str::from_utf8(bytes).map_err(|_| DecodeErrorKind::NotUtf8.into())
 }
 
