@@ -244,28 +244,15 @@ impl<'a, 't, 'de> De<'a, 't, 'de> {
     ) -> Result<V::Value, DecodeError> {
         self.cx.enter()?;
         let room = self.cx.claim(left);
-        let mut access = SeqAccess {
+        let access = SeqAccess {
             cx: self.cx,
             elem,
             left,
+            exact,
             room,
             index: 0,
         };
-        let value = visitor.visit_seq(&mut access)?;
-        let (rest, count) = (access.left, access.index + access.left);
-        if rest > 0 && exact {
-            let len = (count - rest) as u64;
-            return Err(DecodeErrorKind::ArrayLength {
-                count: count as u64,
-                len,
-            }
-            .into());
-        }
-        for _ in 0..rest {
-            self.cx.skip(elem)?;
-        }
-        self.cx.depth -= 1;
-        Ok(value)
+        visit(access, |access| visitor.visit_seq(access))
     }
 
     fn visit_map<V: Visitor<'de>>(
@@ -277,7 +264,7 @@ impl<'a, 't, 'de> De<'a, 't, 'de> {
         self.cx.enter()?;
         let left = self.cx.cursor.count()?;
         let room = self.cx.claim(left);
-        let mut access = MapAccess {
+        let access = MapAccess {
             cx: self.cx,
             key,
             elem,
@@ -285,13 +272,7 @@ impl<'a, 't, 'de> De<'a, 't, 'de> {
             room,
             label: 0,
         };
-        let value = visitor.visit_map(&mut access)?;
-        for _ in 0..access.left {
-            self.cx.skip(key)?;
-            self.cx.skip(elem)?;
-        }
-        self.cx.depth -= 1;
-        Ok(value)
+        visit(access, |access| visitor.visit_map(access))
     }
 
     fn visit_struct<V: Visitor<'de>>(
@@ -301,15 +282,8 @@ impl<'a, 't, 'de> De<'a, 't, 'de> {
         visitor: V,
     ) -> Result<V::Value, DecodeError> {
         self.cx.enter()?;
-        let mut access = StructAccess::new::<V>(&mut *self.cx, ty, fields);
-        let result = visitor.visit_map(&mut access);
-        let value = match result {
-            Ok(value) => value,
-            Err(err) => return Err(access.explain(err)),
-        };
-        access.finish()?;
-        self.cx.depth -= 1;
-        Ok(value)
+        let access = StructAccess::new::<V>(self.cx, ty, fields);
+        visit(access, |access| visitor.visit_map(access))
     }
 
     /// A map for a receiver that is a struct. Not inlined, so that structs have less on the stack.
@@ -322,14 +296,8 @@ impl<'a, 't, 'de> De<'a, 't, 'de> {
     ) -> Result<V::Value, DecodeError> {
         self.cx.enter()?;
         let left = self.cx.cursor.count()?;
-        let mut access = MapAsStruct::new::<V>(&mut *self.cx, elem, left, fields);
-        let value = match visitor.visit_map(&mut access) {
-            Ok(value) => value,
-            Err(err) => return Err(access.explain(err)),
-        };
-        access.finish()?;
-        self.cx.depth -= 1;
-        Ok(value)
+        let access = MapAsStruct::new::<V>(self.cx, elem, left, fields);
+        visit(access, |access| visitor.visit_map(access))
     }
 
     /// A struct for a receiver that does not say which fields it has.
@@ -339,14 +307,8 @@ impl<'a, 't, 'de> De<'a, 't, 'de> {
         visitor: V,
     ) -> Result<V::Value, DecodeError> {
         self.cx.enter()?;
-        let mut access = Entries::new::<V>(&mut *self.cx, ty)?;
-        let value = match visitor.visit_map(&mut access) {
-            Ok(value) => value,
-            Err(err) => return Err(access.explain(err)),
-        };
-        access.finish()?;
-        self.cx.depth -= 1;
-        Ok(value)
+        let access = Entries::new::<V>(self.cx, ty)?;
+        visit(access, |access| visitor.visit_map(access))
     }
 
     /// Go refuses a struct that shares no field with the receiver's, unless either has none.
@@ -404,11 +366,8 @@ impl<'a, 't, 'de> De<'a, 't, 'de> {
                     .into());
                 }
                 self.cx.enter()?;
-                let mut access = TupleAccess::new(&mut *self.cx, ty, len)?;
-                let value = visitor.visit_seq(&mut access)?;
-                access.finish()?;
-                self.cx.depth -= 1;
-                Ok(value)
+                let access = TupleAccess::new(self.cx, ty, len)?;
+                visit(access, |access| visitor.visit_seq(access))
             }
             Some(Type::Array {
                 elem,
@@ -428,6 +387,36 @@ impl<'a, 't, 'de> De<'a, 't, 'de> {
             _ => self.deserialize_seq(visitor),
         }
     }
+}
+
+/// How a visitor reaches the parts of a value that it has entered.
+pub(super) trait Parts {
+    /// Says what lies behind an error of the visitor.
+    #[inline]
+    fn explain(&self, err: DecodeError) -> DecodeError {
+        err
+    }
+
+    /// Skips what the visitor did not ask for, and leaves the value.
+    fn finish(&mut self) -> Result<(), DecodeError>;
+}
+
+/// Gives a value's parts to a visitor.
+///
+/// The result is one variable, so that what the visitor makes is made where it is wanted: to take the value out and wrap
+/// it up again would copy it, and wait for it to be written.
+#[inline]
+fn visit<P: Parts, R>(
+    mut parts: P,
+    visitor: impl FnOnce(&mut P) -> Result<R, DecodeError>,
+) -> Result<R, DecodeError> {
+    let mut result = visitor(&mut parts);
+    if let Err(err) = result {
+        result = Err(parts.explain(err));
+    } else if let Err(err) = parts.finish() {
+        result = Err(err);
+    }
+    result
 }
 
 /// Texts are mostly short and ASCII, which is told faster than UTF-8. Of long ones it is not: where a text is ASCII up to

@@ -8,7 +8,7 @@ use serde::de::{self, DeserializeSeed, Visitor};
 use super::lessons::{self, Lessons};
 use super::parts::Key;
 use super::zero::Zero;
-use super::{Cx, De};
+use super::{Cx, De, Parts};
 use crate::gob::decode::{DecodeError, DecodeErrorKind};
 use crate::gob::types::{Field, Id, StructType, Types};
 use crate::gob::walk;
@@ -273,17 +273,8 @@ impl<'a, 't, 'de> StructAccess<'a, 't, 'de> {
         )
     }
 
-    /// Skips what the visitor did not ask for.
-    #[inline]
-    pub(super) fn finish(self) -> Result<(), DecodeError> {
-        match self.turn {
-            Turn::LeftOut | Turn::Zero(_) => Ok(()),
-            Turn::Key | Turn::Sent(_) => self.skip_sent(),
-        }
-    }
-
     #[inline(never)]
-    fn skip_sent(mut self) -> Result<(), DecodeError> {
+    fn skip_sent(&mut self) -> Result<(), DecodeError> {
         if let Turn::Sent(field) = self.turn {
             self.cx.skip(field.id)?;
         }
@@ -291,10 +282,6 @@ impl<'a, 't, 'de> StructAccess<'a, 't, 'de> {
             self.cx.skip(field.id)?;
         }
         Ok(())
-    }
-
-    pub(super) fn explain(&self, err: DecodeError) -> DecodeError {
-        self.rest.explain(err)
     }
 
     /// Whether nothing is left out, where that is easily told.
@@ -357,6 +344,21 @@ pub(super) fn value_first() -> DecodeError {
 #[cold]
 pub(super) fn key_first() -> DecodeError {
     de::Error::custom("a value was asked for without its key")
+}
+
+impl Parts for StructAccess<'_, '_, '_> {
+    fn explain(&self, err: DecodeError) -> DecodeError {
+        self.rest.explain(err)
+    }
+
+    #[inline]
+    fn finish(&mut self) -> Result<(), DecodeError> {
+        if let Turn::Key | Turn::Sent(_) = self.turn {
+            self.skip_sent()?;
+        }
+        self.cx.depth -= 1;
+        Ok(())
+    }
 }
 
 impl<'de> de::MapAccess<'de> for StructAccess<'_, '_, 'de> {
@@ -438,17 +440,20 @@ impl<'a, 't, 'de> MapAsStruct<'a, 't, 'de> {
             turn: EntryTurn::None,
         }
     }
+}
 
-    pub(super) fn finish(self) -> Result<(), DecodeError> {
+impl Parts for MapAsStruct<'_, '_, '_> {
+    fn explain(&self, err: DecodeError) -> DecodeError {
+        self.rest.explain(err)
+    }
+
+    fn finish(&mut self) -> Result<(), DecodeError> {
         for _ in 0..self.left {
             self.cx.cursor.bytes()?;
             self.cx.skip(self.elem)?;
         }
+        self.cx.depth -= 1;
         Ok(())
-    }
-
-    pub(super) fn explain(&self, err: DecodeError) -> DecodeError {
-        self.rest.explain(err)
     }
 }
 
