@@ -48,6 +48,13 @@ fn rows(wanted: impl Fn(&str) -> bool) -> Vec<Row> {
     if wanted("vec-u8") {
         add(&mut rows, "vec-u8", values::bytes());
     }
+    if wanted("clone") {
+        let users = values::users();
+        rows.push((
+            "clone/users".into(),
+            Box::new(move || drop(black_box(black_box(&users).clone()))),
+        ));
+    }
     if wanted("memcpy") {
         let bytes = values::bytes();
         rows.push((

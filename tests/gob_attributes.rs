@@ -143,6 +143,51 @@ fn fields_may_come_in_any_order() {
     let first = out.split();
     encoder.encode(&make(1), &mut out).unwrap();
     assert!(first.ends_with(&out));
+
+    /// A struct of structs, and an error of one of them that nobody heeds.
+    #[derive(Debug, PartialEq, Deserialize)]
+    struct Nested {
+        first: Shuffled,
+        list: Vec<Shuffled>,
+        last: i64,
+    }
+    impl Serialize for Nested {
+        fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+            use serde::ser::SerializeStruct;
+            let mut fields = serializer.serialize_struct("Nested", 3)?;
+            fields.serialize_field("last", &self.last)?;
+            fields.serialize_field("list", &self.list)?;
+            match self.first.a {
+                -1 => assert!(fields.serialize_field("first", &Halfway).is_err()),
+                _ => fields.serialize_field("first", &self.first)?,
+            }
+            fields.end()
+        }
+    }
+    struct Halfway;
+    impl Serialize for Halfway {
+        fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+            use serde::ser::{Error, SerializeStruct};
+            let mut fields = serializer.serialize_struct("Shuffled", 4)?;
+            fields.serialize_field("d", &4)?;
+            fields.serialize_field("a", &1)?;
+            Err(Error::custom("halfway"))
+        }
+    }
+    let nested = |first| Nested {
+        first,
+        list: vec![make(2), make(0)],
+        last: 7,
+    };
+    same(nested(make(1)));
+    same(vec![nested(make(1)), nested(make(3))]);
+    let none = Shuffled {
+        a: 0,
+        b: String::new(),
+        c: vec![],
+        d: 0,
+    };
+    decodes(&nested(make(-1)), nested(none));
 }
 
 #[test]

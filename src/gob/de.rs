@@ -12,6 +12,7 @@ mod zero;
 
 use std::sync::Arc;
 
+use ascii::AsciiStr;
 use bytes::Bytes;
 use serde::Deserialize;
 use serde::de::{Deserializer, Visitor};
@@ -19,7 +20,7 @@ use serde::de::{Deserializer, Visitor};
 pub(crate) use self::access::tuple_field;
 use self::access::{MapAccess, SeqAccess, TupleAccess};
 use self::entries::{Entries, Spare};
-use self::fields::StructAccess;
+use self::fields::{MapAsStruct, StructAccess};
 pub(crate) use self::lessons::group;
 use super::decode::{DecodeError, DecodeErrorKind};
 use super::types::{Id, IdMap, OpaqueKind, StructType, Type, Types};
@@ -171,6 +172,7 @@ impl<'a, 't, 'de> De<'a, 't, 'de> {
     }
 
     /// Reads the concrete value of an interface value, which must not be nil.
+    #[inline(never)]
     fn concrete<R>(
         self,
         expected: &'static str,
@@ -206,6 +208,18 @@ impl<'a, 't, 'de> De<'a, 't, 'de> {
         }
     }
 
+    /// A string for a visitor, from a value that is no string. Not inlined, so that strings can be.
+    #[inline(never)]
+    fn other_str<V: Visitor<'de>>(mut self, visitor: V) -> Result<V::Value, DecodeError> {
+        if self.id == Id::INTERFACE {
+            return self.concrete("a string", |de| de.deserialize_str(visitor));
+        }
+        match self.other_text()? {
+            Some(text) => visitor.visit_borrowed_str(text),
+            None => Err(self.mismatch("a string")),
+        }
+    }
+
     /// The text of a value that is no string.
     fn other_text(&mut self) -> Result<Option<&'de str>, DecodeError> {
         if let Some(Type::Opaque {
@@ -230,28 +244,15 @@ impl<'a, 't, 'de> De<'a, 't, 'de> {
     ) -> Result<V::Value, DecodeError> {
         self.cx.enter()?;
         let room = self.cx.claim(left);
-        let mut access = SeqAccess {
+        let access = SeqAccess {
             cx: self.cx,
             elem,
             left,
+            exact,
             room,
             index: 0,
         };
-        let value = visitor.visit_seq(&mut access)?;
-        let (rest, count) = (access.left, access.index + access.left);
-        if rest > 0 && exact {
-            let len = (count - rest) as u64;
-            return Err(DecodeErrorKind::ArrayLength {
-                count: count as u64,
-                len,
-            }
-            .into());
-        }
-        for _ in 0..rest {
-            self.cx.skip(elem)?;
-        }
-        self.cx.depth -= 1;
-        Ok(value)
+        visit(access, |access| visitor.visit_seq(access))
     }
 
     fn visit_map<V: Visitor<'de>>(
@@ -263,7 +264,7 @@ impl<'a, 't, 'de> De<'a, 't, 'de> {
         self.cx.enter()?;
         let left = self.cx.cursor.count()?;
         let room = self.cx.claim(left);
-        let mut access = MapAccess {
+        let access = MapAccess {
             cx: self.cx,
             key,
             elem,
@@ -271,13 +272,7 @@ impl<'a, 't, 'de> De<'a, 't, 'de> {
             room,
             label: 0,
         };
-        let value = visitor.visit_map(&mut access)?;
-        for _ in 0..access.left {
-            self.cx.skip(key)?;
-            self.cx.skip(elem)?;
-        }
-        self.cx.depth -= 1;
-        Ok(value)
+        visit(access, |access| visitor.visit_map(access))
     }
 
     fn visit_struct<V: Visitor<'de>>(
@@ -287,15 +282,22 @@ impl<'a, 't, 'de> De<'a, 't, 'de> {
         visitor: V,
     ) -> Result<V::Value, DecodeError> {
         self.cx.enter()?;
-        let mut access = StructAccess::new::<V>(&mut *self.cx, ty, fields)?;
-        let result = visitor.visit_map(&mut access);
-        let value = match result {
-            Ok(value) => value,
-            Err(err) => return Err(access.explain(err)),
-        };
-        access.finish()?;
-        self.cx.depth -= 1;
-        Ok(value)
+        let access = StructAccess::new::<V>(self.cx, ty, fields);
+        visit(access, |access| visitor.visit_map(access))
+    }
+
+    /// A map for a receiver that is a struct. Not inlined, so that structs have less on the stack.
+    #[inline(never)]
+    fn visit_map_as_struct<V: Visitor<'de>>(
+        self,
+        elem: Id,
+        fields: &'static [&'static str],
+        visitor: V,
+    ) -> Result<V::Value, DecodeError> {
+        self.cx.enter()?;
+        let left = self.cx.cursor.count()?;
+        let access = MapAsStruct::new::<V>(self.cx, elem, left, fields);
+        visit(access, |access| visitor.visit_map(access))
     }
 
     /// A struct for a receiver that does not say which fields it has.
@@ -305,25 +307,31 @@ impl<'a, 't, 'de> De<'a, 't, 'de> {
         visitor: V,
     ) -> Result<V::Value, DecodeError> {
         self.cx.enter()?;
-        let mut access = Entries::new::<V>(&mut *self.cx, ty)?;
-        let value = match visitor.visit_map(&mut access) {
-            Ok(value) => value,
-            Err(err) => return Err(access.explain(err)),
-        };
-        access.finish()?;
-        self.cx.depth -= 1;
-        Ok(value)
+        let access = Entries::new::<V>(self.cx, ty)?;
+        visit(access, |access| visitor.visit_map(access))
     }
 
     /// Go refuses a struct that shares no field with the receiver's, unless either has none.
+    #[inline]
     fn check_shared(
         &self,
         ty: &StructType,
         name: &'static str,
         fields: &[&str],
     ) -> Result<(), DecodeError> {
-        if !self.alone
-            || fields.is_empty()
+        match self.alone {
+            true => self.check_shared_alone(ty, name, fields),
+            false => Ok(()),
+        }
+    }
+
+    fn check_shared_alone(
+        &self,
+        ty: &StructType,
+        name: &'static str,
+        fields: &[&str],
+    ) -> Result<(), DecodeError> {
+        if fields.is_empty()
             || ty.fields.is_empty()
             || fields
                 .iter()
@@ -358,11 +366,8 @@ impl<'a, 't, 'de> De<'a, 't, 'de> {
                     .into());
                 }
                 self.cx.enter()?;
-                let mut access = TupleAccess::new(&mut *self.cx, ty, len)?;
-                let value = visitor.visit_seq(&mut access)?;
-                access.finish()?;
-                self.cx.depth -= 1;
-                Ok(value)
+                let access = TupleAccess::new(self.cx, ty, len)?;
+                visit(access, |access| visitor.visit_seq(access))
             }
             Some(Type::Array {
                 elem,
@@ -384,8 +389,50 @@ impl<'a, 't, 'de> De<'a, 't, 'de> {
     }
 }
 
+/// How a visitor reaches the parts of a value that it has entered.
+pub(super) trait Parts {
+    /// Says what lies behind an error of the visitor.
+    #[inline]
+    fn explain(&self, err: DecodeError) -> DecodeError {
+        err
+    }
+
+    /// Skips what the visitor did not ask for, and leaves the value.
+    fn finish(&mut self) -> Result<(), DecodeError>;
+}
+
+/// Gives a value's parts to a visitor.
+///
+/// The result is one variable, so that what the visitor makes is made where it is wanted: to take the value out and wrap
+/// it up again would copy it, and wait for it to be written.
+#[inline]
+fn visit<P: Parts, R>(
+    mut parts: P,
+    visitor: impl FnOnce(&mut P) -> Result<R, DecodeError>,
+) -> Result<R, DecodeError> {
+    let mut result = visitor(&mut parts);
+    if let Err(err) = result {
+        result = Err(parts.explain(err));
+    } else if let Err(err) = parts.finish() {
+        result = Err(err);
+    }
+    result
+}
+
+/// Texts are mostly short and ASCII, which is told faster than UTF-8. Of long ones it is not: where a text is ASCII up to
+/// its last letter, everything would be read three times.
 #[inline]
 fn utf8(bytes: &[u8]) -> Result<&str, DecodeError> {
+    if bytes.len() <= 256
+        && let Ok(text) = AsciiStr::from_ascii(bytes)
+    {
+        return Ok(text.as_str());
+    }
+    any_utf8(bytes)
+}
+
+#[inline(never)]
+fn any_utf8(bytes: &[u8]) -> Result<&str, DecodeError> {
     std::str::from_utf8(bytes).map_err(|_| DecodeErrorKind::NotUtf8.into())
 }
 

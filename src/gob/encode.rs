@@ -225,6 +225,7 @@ fn write<T: Serialize + ?Sized>(
             types: &root.schema.types,
             interner,
             reorder: root.reorder,
+            pieces: Vec::new(),
         };
         match ser::serialize(&mut state, root.schema.root, value) {
             Ok(()) => break,

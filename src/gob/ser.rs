@@ -10,9 +10,9 @@ use std::fmt::Display;
 use std::sync::{Arc, LazyLock};
 
 use bytes::BytesMut;
-use serde::ser::{self, Serialize, Serializer};
+use serde::ser::{self, Serialize, SerializeMap, Serializer};
 
-use self::compound::{Compound, Fields, Items, MapSer, Refused};
+use self::compound::{Compound, Fields, Items, Piece, Refused};
 use self::named_fields::{Entries, NamedFields};
 use super::any::{self, Any, Hand};
 use super::encode::{EncodeError, EncodeErrorKind};
@@ -29,6 +29,8 @@ pub(crate) struct State<'s> {
     pub(crate) interner: &'s mut Interner,
     /// Put fields in order that come out of order.
     pub(crate) reorder: bool,
+    /// The fields so far of the structs that are being put in order, the outermost struct's first.
+    pub(crate) pieces: Vec<Piece>,
 }
 
 /// Writes a value that stands alone.
@@ -93,7 +95,6 @@ fn of_one(ty: Type) -> Arc<Types> {
 
 impl<'a, 's> Ser<'a, 's> {
     /// Writes what goes before a value; false when the value is to be left out.
-    #[inline]
     fn begin(&mut self, zero: bool) -> bool {
         match self.slot {
             Slot::Field(_) if zero => return false,
@@ -111,6 +112,14 @@ impl<'a, 's> Ser<'a, 's> {
             id => self.st.types.describe(id),
         };
         EncodeErrorKind::Mismatch { expected, found }.into()
+    }
+
+    #[cold]
+    fn no_struct(&self, name: &'static str) -> EncodeError {
+        match self.id {
+            Id::INTERFACE => EncodeErrorKind::Unnamed(name).into(),
+            _ => self.mismatch(name),
+        }
     }
 
     #[inline]
@@ -177,6 +186,11 @@ impl<'a, 's> Ser<'a, 's> {
             }
         }
     }
+}
+
+/// How many items there are, where that is known.
+fn exactly(hint: (usize, Option<usize>)) -> Option<usize> {
+    hint.1.filter(|high| *high == hint.0)
 }
 
 #[cold]
@@ -270,7 +284,7 @@ impl<'a, 's> Serializer for Ser<'a, 's> {
     type SerializeTupleStruct = Compound<'a, 's>;
     type SerializeTupleVariant = Refused;
     type SerializeMap = Entries<'a, 's>;
-    type SerializeStruct = Compound<'a, 's>;
+    type SerializeStruct = Fields<'a, 's>;
     type SerializeStructVariant = Refused;
 
     fn serialize_bool(self, value: bool) -> Result<bool, EncodeError> {
@@ -421,29 +435,10 @@ impl<'a, 's> Serializer for Ser<'a, 's> {
         Err(EncodeErrorKind::VariantWithData { name, variant }.into())
     }
 
-    fn serialize_seq(mut self, len: Option<usize>) -> Result<Compound<'a, 's>, EncodeError> {
-        if self.id == Id::INTERFACE {
-            let at = self.open_interface("[]interface {}", &LIST)?;
-            return Ok(Compound::Items(
-                Items::new(self.st, Id::INTERFACE, len).closing(at),
-            ));
-        }
-        let (elem, array) = match (self.id, self.st.types.get(self.id)) {
-            (Id::BYTES | Id::STRING, _) => (BYTE, None),
-            (_, Some(Type::Slice { elem, .. })) => (*elem, None),
-            (_, Some(Type::Array { elem, len, .. })) => (*elem, Some(*len as usize)),
-            _ => return Err(self.mismatch("a sequence")),
-        };
-        let start = self.st.out.len();
-        // An array is written even when its elements are zeros; an empty slice is left out.
-        if !self.begin(array.is_none() && len == Some(0)) {
-            return Ok(Compound::Items(Items::left_out(self.st, elem)));
-        }
-        let droppable = (array.is_none() && matches!(self.slot, Slot::Field(_))).then_some(start);
-        let items = Items::new(self.st, elem, array.or(len));
-        Ok(Compound::Items(
-            items.droppable(droppable).strict(array.is_some()),
-        ))
+    fn serialize_seq(self, len: Option<usize>) -> Result<Compound<'a, 's>, EncodeError> {
+        let mut items = Items::new(self.st);
+        items.open_list(self.id, self.slot, len)?;
+        Ok(Compound::Items(items))
     }
 
     /// As serde has it, except that bytes are gathered in blocks.
@@ -453,25 +448,21 @@ impl<'a, 's> Serializer for Ser<'a, 's> {
         I: IntoIterator<Item: Serialize>,
     {
         let items = items.into_iter();
-        let len = match items.size_hint() {
-            (low, Some(high)) if low == high => Some(low),
-            _ => None,
-        };
-        let bytewise = matches!(self.id, Id::BYTES | Id::STRING);
-        let mut seq = self.serialize_seq(len)?;
-        if bytewise {
-            seq.extend_bytes(items)?;
+        let mut list = Items::new(self.st);
+        list.open_list(self.id, self.slot, exactly(items.size_hint()))?;
+        if matches!(self.id, Id::BYTES | Id::STRING) {
+            list.bytes(items)?;
         } else {
             for item in items {
-                seq.element(&item)?;
+                list.element(&item)?;
             }
         }
-        seq.close()
+        list.close()
     }
 
     fn serialize_tuple(self, len: usize) -> Result<Compound<'a, 's>, EncodeError> {
         match self.st.types.get(self.id) {
-            Some(Type::Struct(_)) => self.serialize_struct("a tuple", len),
+            Some(Type::Struct(_)) => Ok(Compound::Fields(self.serialize_struct("a tuple", len)?)),
             _ => self.serialize_seq(Some(len)),
         }
     }
@@ -482,7 +473,7 @@ impl<'a, 's> Serializer for Ser<'a, 's> {
         len: usize,
     ) -> Result<Compound<'a, 's>, EncodeError> {
         match self.st.types.get(self.id) {
-            Some(Type::Struct(_)) => self.serialize_struct(name, len),
+            Some(Type::Struct(_)) => Ok(Compound::Fields(self.serialize_struct(name, len)?)),
             _ => self.serialize_seq(Some(len)),
         }
     }
@@ -498,34 +489,40 @@ impl<'a, 's> Serializer for Ser<'a, 's> {
     }
 
     fn serialize_map(mut self, len: Option<usize>) -> Result<Entries<'a, 's>, EncodeError> {
-        if self.id == Id::INTERFACE {
-            let at = self.open_interface("map[string]interface {}", &DICTIONARY)?;
-            let items = Items::new(self.st, Id::INTERFACE, len).closing(at);
-            return Ok(Entries::Map(MapSer {
-                items,
-                key: Id::STRING,
-            }));
+        // A struct with a flattened field, whose type was given and not learned.
+        if let Some(Type::Struct(ty)) = self.st.types.get(self.id) {
+            self.begin(false);
+            let fields = Fields::new(self.st, ty);
+            return Ok(Entries::Struct(NamedFields { fields, index: 0 }));
         }
-        let (key, elem) = match self.st.types.get(self.id) {
-            Some(Type::Map { key, elem, .. }) => (key, elem),
-            // A struct with a flattened field, whose type was given and not learned.
-            Some(Type::Struct(ty)) => {
-                self.begin(false);
-                let fields = Fields::new(self.st, ty);
-                return Ok(Entries::Struct(NamedFields { fields, index: 0 }));
+        let mut items = Items::new(self.st);
+        items.open_map(self.id, self.slot, len)?;
+        Ok(Entries::Map(items))
+    }
+
+    /// As serde has it, except that entries go where they belong at once.
+    #[inline]
+    fn collect_map<K, V, I>(self, entries: I) -> Result<bool, EncodeError>
+    where
+        K: Serialize,
+        V: Serialize,
+        I: IntoIterator<Item = (K, V)>,
+    {
+        let entries = entries.into_iter();
+        let len = exactly(entries.size_hint());
+        if self.st.types.is_struct(self.id) {
+            let mut map = self.serialize_map(len)?;
+            for (key, value) in entries {
+                map.serialize_entry(&key, &value)?;
             }
-            _ => return Err(self.mismatch("a map")),
-        };
-        let (key, elem) = (*key, *elem);
-        let start = self.st.out.len();
-        // Go leaves out nil maps and sends empty ones; there is no nil here, and an empty map is as good as none.
-        let items = if self.begin(len == Some(0)) {
-            let droppable = matches!(self.slot, Slot::Field(_)).then_some(start);
-            Items::new(self.st, elem, len).droppable(droppable)
-        } else {
-            Items::left_out(self.st, elem)
-        };
-        Ok(Entries::Map(MapSer { items, key }))
+            return map.end();
+        }
+        let mut map = Items::new(self.st);
+        map.open_map(self.id, self.slot, len)?;
+        for (key, value) in entries {
+            map.serialize_entry(&key, &value)?;
+        }
+        map.close()
     }
 
     #[inline]
@@ -533,15 +530,12 @@ impl<'a, 's> Serializer for Ser<'a, 's> {
         mut self,
         name: &'static str,
         _: usize,
-    ) -> Result<Compound<'a, 's>, EncodeError> {
-        match self.st.types.get(self.id) {
-            Some(Type::Struct(ty)) => {
-                self.begin(false);
-                Ok(Compound::Fields(Fields::new(self.st, ty)))
-            }
-            _ if self.id == Id::INTERFACE => Err(EncodeErrorKind::Unnamed(name).into()),
-            _ => Err(self.mismatch(name)),
-        }
+    ) -> Result<Fields<'a, 's>, EncodeError> {
+        let Some(Type::Struct(ty)) = self.st.types.get(self.id) else {
+            return Err(self.no_struct(name));
+        };
+        self.begin(false);
+        Ok(Fields::new(self.st, ty))
     }
 
     fn serialize_struct_variant(

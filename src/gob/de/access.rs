@@ -8,8 +8,8 @@ use serde::de::{self, DeserializeSeed, IntoDeserializer};
 
 use super::parts::Byte;
 use super::zero::Zero;
-use super::{Cx, De};
-use crate::gob::decode::DecodeError;
+use super::{Cx, De, Parts};
+use crate::gob::decode::{DecodeError, DecodeErrorKind};
 use crate::gob::types::{Id, StructType};
 use crate::gob::walk;
 use crate::gob::wire::{Cursor, float};
@@ -19,9 +19,39 @@ pub(super) struct SeqAccess<'a, 't, 'de> {
     pub(super) cx: &'a mut Cx<'t, 'de>,
     pub(super) elem: Id,
     pub(super) left: usize,
+    /// Whether the visitor must take all of them.
+    pub(super) exact: bool,
     /// For how many elements room may be made ahead of reading them.
     pub(super) room: usize,
     pub(super) index: usize,
+}
+
+impl Parts for SeqAccess<'_, '_, '_> {
+    #[inline]
+    fn finish(&mut self) -> Result<(), DecodeError> {
+        if self.left > 0 {
+            self.skip_rest()?;
+        }
+        self.cx.depth -= 1;
+        Ok(())
+    }
+}
+
+impl SeqAccess<'_, '_, '_> {
+    #[inline(never)]
+    fn skip_rest(&mut self) -> Result<(), DecodeError> {
+        if self.exact {
+            return Err(DecodeErrorKind::ArrayLength {
+                count: (self.index + self.left) as u64,
+                len: self.index as u64,
+            }
+            .into());
+        }
+        for _ in 0..self.left {
+            self.cx.skip(self.elem)?;
+        }
+        Ok(())
+    }
 }
 
 impl<'de> de::SeqAccess<'de> for SeqAccess<'_, '_, 'de> {
@@ -135,6 +165,18 @@ pub(super) struct MapAccess<'a, 't, 'de> {
     pub(super) label: usize,
 }
 
+impl Parts for MapAccess<'_, '_, '_> {
+    #[inline]
+    fn finish(&mut self) -> Result<(), DecodeError> {
+        for _ in 0..self.left {
+            self.cx.skip(self.key)?;
+            self.cx.skip(self.elem)?;
+        }
+        self.cx.depth -= 1;
+        Ok(())
+    }
+}
+
 impl MapAccess<'_, '_, '_> {
     #[cold]
     fn at_value(&self, err: DecodeError) -> DecodeError {
@@ -244,12 +286,15 @@ impl<'a, 't, 'de> TupleAccess<'a, 't, 'de> {
         self.present = walk::field(&mut self.cx.cursor, &mut self.delta, self.ty.fields.len())?;
         Ok(())
     }
+}
 
-    pub(super) fn finish(mut self) -> Result<(), DecodeError> {
+impl Parts for TupleAccess<'_, '_, '_> {
+    fn finish(&mut self) -> Result<(), DecodeError> {
         while let Some(index) = self.present {
             self.cx.skip(self.ty.fields[index].id)?;
             self.advance()?;
         }
+        self.cx.depth -= 1;
         Ok(())
     }
 }

@@ -5,8 +5,7 @@ use std::cell::Cell;
 use serde::de::{Deserializer, IntoDeserializer, Visitor};
 
 use super::access::{Bytewise, Floats};
-use super::fields::MapAsStruct;
-use super::{De, alone, bulk, dynamic, out_of_range};
+use super::{De, alone, bulk, dynamic, out_of_range, utf8};
 use crate::gob::any;
 use crate::gob::decode::{DecodeError, DecodeErrorKind};
 use crate::gob::types::{Id, OpaqueKind, Type};
@@ -95,16 +94,14 @@ impl<'de> Deserializer<'de> for De<'_, '_, 'de> {
     }
 
     #[inline]
-    fn deserialize_str<V: Visitor<'de>>(mut self, visitor: V) -> Result<V::Value, DecodeError> {
-        if self.id == Id::INTERFACE {
-            return self.concrete("a string", |de| de.deserialize_str(visitor));
+    fn deserialize_str<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, DecodeError> {
+        if self.id != Id::STRING {
+            return self.other_str(visitor);
         }
-        match self.text()? {
-            Some(text) => visitor.visit_borrowed_str(text),
-            None => Err(self.mismatch("a string")),
-        }
+        visitor.visit_borrowed_str(utf8(self.cx.cursor.bytes()?)?)
     }
 
+    #[inline]
     fn deserialize_string<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, DecodeError> {
         self.deserialize_str(visitor)
     }
@@ -255,18 +252,7 @@ impl<'de> Deserializer<'de> for De<'_, '_, 'de> {
                 key: Id::STRING,
                 elem,
                 ..
-            }) => {
-                self.cx.enter()?;
-                let left = self.cx.cursor.count()?;
-                let mut access = MapAsStruct::new::<V>(&mut *self.cx, *elem, left, fields);
-                let value = match visitor.visit_map(&mut access) {
-                    Ok(value) => value,
-                    Err(err) => return Err(access.explain(err)),
-                };
-                access.finish()?;
-                self.cx.depth -= 1;
-                Ok(value)
-            }
+            }) => self.visit_map_as_struct(*elem, fields, visitor),
             _ if self.id == Id::INTERFACE => {
                 self.concrete(name, |de| de.deserialize_struct(name, fields, visitor))
             }

@@ -12,7 +12,7 @@ use serde::forward_to_deserialize_any;
 
 use super::fields::{Rest, Sent, key_first, value_first};
 use super::zero::Zero;
-use super::{Cx, De};
+use super::{Cx, De, Parts};
 use crate::gob::decode::{DecodeError, DecodeErrorKind};
 use crate::gob::types::{Field, StructType};
 use crate::gob::walk;
@@ -65,19 +65,6 @@ impl<'a, 't, 'de> Entries<'a, 't, 'de> {
         Ok(())
     }
 
-    /// Skips what the visitor did not ask for.
-    pub(super) fn finish(mut self) -> Result<(), DecodeError> {
-        while let Some(index) = self.present {
-            self.cx.skip(self.ty.fields[index].id)?;
-            self.advance()?;
-        }
-        Ok(())
-    }
-
-    pub(super) fn explain(&self, err: DecodeError) -> DecodeError {
-        self.rest.explain(err)
-    }
-
     fn next_zero<K: DeserializeSeed<'de>>(
         &mut self,
         seed: K,
@@ -105,6 +92,21 @@ impl<'a, 't, 'de> Entries<'a, 't, 'de> {
         self.rest.handed(&field.name, &key);
         self.turn = Turn::Zero(field);
         Ok(Some(key))
+    }
+}
+
+impl Parts for Entries<'_, '_, '_> {
+    fn explain(&self, err: DecodeError) -> DecodeError {
+        self.rest.explain(err)
+    }
+
+    fn finish(&mut self) -> Result<(), DecodeError> {
+        while let Some(index) = self.present {
+            self.cx.skip(self.ty.fields[index].id)?;
+            self.advance()?;
+        }
+        self.cx.depth -= 1;
+        Ok(())
     }
 }
 

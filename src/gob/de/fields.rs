@@ -1,8 +1,6 @@
 //! How visitors reach the fields of structs, and the zeros of those that were left out.
 
 use std::any::TypeId;
-use std::iter::Enumerate;
-use std::slice::Iter;
 use std::sync::Arc;
 
 use serde::de::{self, DeserializeSeed, Visitor};
@@ -10,7 +8,7 @@ use serde::de::{self, DeserializeSeed, Visitor};
 use super::lessons::{self, Lessons};
 use super::parts::Key;
 use super::zero::Zero;
-use super::{Cx, De};
+use super::{Cx, De, Parts};
 use crate::gob::decode::{DecodeError, DecodeErrorKind};
 use crate::gob::types::{Field, Id, StructType, Types};
 use crate::gob::walk;
@@ -20,7 +18,8 @@ const MAX_REFUSED: usize = 1000;
 
 /// The zeros that a struct still gets when its sender has no more fields for it.
 pub(super) struct Rest {
-    fields: Enumerate<Iter<'static, &'static str>>,
+    /// The number of the first field that was not looked at yet.
+    next: usize,
     /// All names that the struct has, aliases included.
     own: &'static [&'static str],
     visitor: fn() -> TypeId,
@@ -30,10 +29,11 @@ pub(super) struct Rest {
 }
 
 impl Rest {
+    #[inline]
     pub(super) fn new<'de, V: Visitor<'de>>(fields: &'static [&'static str]) -> Self {
         let visitor = typeid::of::<V>;
         Self {
-            fields: fields.iter().enumerate(),
+            next: 0,
             own: fields,
             visitor,
             lessons: lessons::about(visitor),
@@ -54,9 +54,18 @@ impl Rest {
         group.is_none_or(|group| !self.seen.contains(group))
     }
 
+    /// The next of the receiver's own fields, and its number.
+    #[inline]
+    fn next_own(&mut self) -> Option<(usize, &'static str)> {
+        let index = self.next;
+        let name = self.own.get(index)?;
+        self.next += 1;
+        Some((index, name))
+    }
+
     fn next(&mut self, sent: impl Fn(usize) -> bool) -> Option<&'static str> {
         loop {
-            let (index, name) = self.fields.next()?;
+            let (index, name) = self.next_own()?;
             if !sent(index) && self.takes_zero(name) {
                 return Some(name);
             }
@@ -210,12 +219,16 @@ impl Sent {
     }
 }
 
-/// What the key just handed out belongs to.
+/// Whose turn it is.
 #[derive(Clone, Copy)]
 enum Turn<'t> {
-    None,
+    /// The key of a field that was sent, or what ends the struct.
+    Key,
+    /// The value of a field that was sent.
     Sent(&'t Field),
-    /// The receiver's field of this number.
+    /// The key of a field that was left out.
+    LeftOut,
+    /// The zero for the receiver's field of this number.
     Zero(usize),
 }
 
@@ -225,53 +238,56 @@ pub(super) struct StructAccess<'a, 't, 'de> {
     ty: &'t StructType,
     /// For [`walk::field`]: one more than the number of the last field that was read.
     delta: u64,
-    /// The field whose value comes next in the bytes; [`NO_FIELD`] at the end.
-    present: usize,
     sent: Sent,
     turn: Turn<'t>,
     rest: Rest,
 }
 
-/// No struct has so many.
-const NO_FIELD: usize = usize::MAX;
-
 impl<'a, 't, 'de> StructAccess<'a, 't, 'de> {
+    /// Reads nothing yet: a result of this size would be copied.
+    #[inline]
     pub(super) fn new<V: Visitor<'de>>(
         cx: &'a mut Cx<'t, 'de>,
         ty: &'t StructType,
         fields: &'static [&'static str],
-    ) -> Result<Self, DecodeError> {
-        let mut access = Self {
+    ) -> Self {
+        Self {
             cx,
             ty,
             delta: 0,
-            present: NO_FIELD,
             sent: Sent::default(),
-            turn: Turn::None,
+            turn: Turn::Key,
             rest: Rest::new::<V>(fields),
-        };
-        access.advance()?;
-        Ok(access)
+        }
     }
 
+    /// The next field that was sent.
     #[inline]
-    fn advance(&mut self) -> Result<(), DecodeError> {
-        let present = walk::field(&mut self.cx.cursor, &mut self.delta, self.ty.fields.len())?;
-        self.present = present.unwrap_or(NO_FIELD);
-        Ok(())
+    fn advance(&mut self) -> Result<Option<&'t Field>, DecodeError> {
+        let fields = &self.ty.fields;
+        Ok(
+            walk::field(&mut self.cx.cursor, &mut self.delta, fields.len())?.map(|place| {
+                self.sent.add(place);
+                &fields[place]
+            }),
+        )
     }
 
-    /// Skips what the visitor did not ask for.
-    pub(super) fn finish(mut self) -> Result<(), DecodeError> {
-        while let Some(field) = self.ty.fields.get(self.present) {
+    #[inline(never)]
+    fn skip_sent(&mut self) -> Result<(), DecodeError> {
+        if let Turn::Sent(field) = self.turn {
             self.cx.skip(field.id)?;
-            self.advance()?;
+        }
+        while let Some(field) = self.advance()? {
+            self.cx.skip(field.id)?;
         }
         Ok(())
     }
 
-    pub(super) fn explain(&self, err: DecodeError) -> DecodeError {
-        self.rest.explain(err)
+    /// Whether nothing is left out, where that is easily told.
+    #[inline]
+    fn is_whole(&self) -> bool {
+        self.ty.begins_with(self.rest.own) && self.sent.has_all(self.rest.own.len())
     }
 
     /// The key of a field that was left out, or that the sender does not have. What was sent is usual, and inlined.
@@ -284,11 +300,8 @@ impl<'a, 't, 'de> StructAccess<'a, 't, 'de> {
             return Err(value_first());
         }
         let alike = self.ty.begins_with(self.rest.own);
-        if alike && self.sent.has_all(self.rest.own.len()) {
-            return Ok(None);
-        }
         loop {
-            let Some((index, name)) = self.rest.fields.next() else {
+            let Some((index, name)) = self.rest.next_own() else {
                 return Ok(None);
             };
             let sent = match alike {
@@ -333,6 +346,21 @@ pub(super) fn key_first() -> DecodeError {
     de::Error::custom("a value was asked for without its key")
 }
 
+impl Parts for StructAccess<'_, '_, '_> {
+    fn explain(&self, err: DecodeError) -> DecodeError {
+        self.rest.explain(err)
+    }
+
+    #[inline]
+    fn finish(&mut self) -> Result<(), DecodeError> {
+        if let Turn::Key | Turn::Sent(_) = self.turn {
+            self.skip_sent()?;
+        }
+        self.cx.depth -= 1;
+        Ok(())
+    }
+}
+
 impl<'de> de::MapAccess<'de> for StructAccess<'_, '_, 'de> {
     type Error = DecodeError;
 
@@ -341,38 +369,40 @@ impl<'de> de::MapAccess<'de> for StructAccess<'_, '_, 'de> {
         &mut self,
         seed: K,
     ) -> Result<Option<K::Value>, DecodeError> {
-        match (self.ty.fields.get(self.present), self.turn) {
-            (Some(field), Turn::None) => {
+        if let Turn::Key = self.turn {
+            if let Some(field) = self.advance()? {
                 self.turn = Turn::Sent(field);
-                self.rest.key(&field.name, seed).map(Some)
+                return self.rest.key(&field.name, seed).map(Some);
             }
-            _ => self.next_left_out(seed),
+            self.turn = Turn::LeftOut;
+            if self.is_whole() {
+                return Ok(None);
+            }
         }
+        self.next_left_out(seed)
     }
 
+    /// The field after this one is read with its key: so the value goes from here to where the visitor wants it.
     #[inline]
     fn next_value_seed<V: DeserializeSeed<'de>>(
         &mut self,
         seed: V,
     ) -> Result<V::Value, DecodeError> {
-        match std::mem::replace(&mut self.turn, Turn::None) {
+        match self.turn {
             Turn::Sent(field) => {
-                let de = De {
+                self.turn = Turn::Key;
+                seed.deserialize(De {
                     cx: &mut *self.cx,
                     id: field.id,
                     alone: false,
-                };
-                match seed.deserialize(de) {
-                    Ok(value) => {
-                        self.sent.add(self.present);
-                        self.advance()?;
-                        Ok(value)
-                    }
-                    Err(err) => Err(err.within(&field.name)),
-                }
+                })
+                .map_err(|err| err.within(&field.name))
             }
-            Turn::Zero(index) => self.zero(seed, index),
-            Turn::None => Err(key_first()),
+            Turn::Zero(index) => {
+                self.turn = Turn::LeftOut;
+                self.zero(seed, index)
+            }
+            Turn::Key | Turn::LeftOut => Err(key_first()),
         }
     }
 }
@@ -410,17 +440,20 @@ impl<'a, 't, 'de> MapAsStruct<'a, 't, 'de> {
             turn: EntryTurn::None,
         }
     }
+}
 
-    pub(super) fn finish(self) -> Result<(), DecodeError> {
+impl Parts for MapAsStruct<'_, '_, '_> {
+    fn explain(&self, err: DecodeError) -> DecodeError {
+        self.rest.explain(err)
+    }
+
+    fn finish(&mut self) -> Result<(), DecodeError> {
         for _ in 0..self.left {
             self.cx.cursor.bytes()?;
             self.cx.skip(self.elem)?;
         }
+        self.cx.depth -= 1;
         Ok(())
-    }
-
-    pub(super) fn explain(&self, err: DecodeError) -> DecodeError {
-        self.rest.explain(err)
     }
 }
 

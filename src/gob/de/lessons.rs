@@ -46,6 +46,11 @@ pub(super) fn about(visitor: fn() -> TypeId) -> Option<Arc<Lessons>> {
     if mask == 0 || mask & bit(visitor()) == 0 {
         return None;
     }
+    recall(visitor)
+}
+
+#[inline(never)]
+fn recall(visitor: fn() -> TypeId) -> Option<Arc<Lessons>> {
     ALL.read()
         .unwrap_or_else(PoisonError::into_inner)
         .as_ref()?

@@ -4,79 +4,132 @@ use bytes::BytesMut;
 use serde::ser::{self, Impossible, Serialize};
 
 use super::bytewise::gather;
-use super::{Ser, Slot, State};
+use super::{BYTE, DICTIONARY, LIST, Ser, Slot, State};
 use crate::gob::encode::{EncodeError, EncodeErrorKind, Signal};
-use crate::gob::types::{Id, StructType};
+use crate::gob::types::{Id, StructType, Type};
 use crate::gob::wire::{close_length, put_byte, put_uint, uint_len};
 
 /// What enum variants with data would be.
 pub(crate) type Refused = Impossible<bool, EncodeError>;
 
-/// Elements behind a count.
+/// Elements, or keys and elements, behind a count.
 pub(crate) struct Items<'a, 's> {
     st: &'a mut State<'s>,
+    /// The type of the keys, in a map.
+    key: Id,
     elem: Id,
     /// The count that was written, and where.
     declared: usize,
     at: usize,
     count: usize,
-    /// Whether another count than declared is an error.
-    strict: bool,
-    /// Where the field begins, which is cut off again should there be no elements.
-    droppable: Option<usize>,
-    /// A field of no elements, of which nothing was written.
-    left_out: bool,
-    /// Where the length goes of the interface value that this is.
-    closing: Option<usize>,
+    place: Place,
+}
+
+/// Where the items are, which says what is to do behind the last.
+#[derive(Clone, Copy)]
+enum Place {
+    /// In a list or a map, or alone.
+    Plain,
+    /// In a field that begins there, and is cut off again should there be no items.
+    Field(usize),
+    /// In a field of which nothing was written, since there are to be no items.
+    LeftOut,
+    /// In an array: another count than declared is an error.
+    Array,
+    /// In an interface value, whose length goes there.
+    Interface(usize),
 }
 
 impl<'a, 's> Items<'a, 's> {
-    pub(super) fn new(st: &'a mut State<'s>, elem: Id, len: Option<usize>) -> Self {
-        let declared = len.unwrap_or(0);
-        let at = st.out.len();
-        put_uint(st.out, declared as u64);
+    /// To be opened as a list or a map. Not in one step: a result of this size would be copied.
+    #[inline]
+    pub(super) fn new(st: &'a mut State<'s>) -> Self {
         Self {
             st,
-            elem,
-            declared,
-            at,
-            count: 0,
-            strict: false,
-            droppable: None,
-            left_out: false,
-            closing: None,
-        }
-    }
-
-    pub(super) fn left_out(st: &'a mut State<'s>, elem: Id) -> Self {
-        let at = st.out.len();
-        let (strict, left_out) = (true, true);
-        let (droppable, closing) = (None, None);
-        Self {
-            st,
-            elem,
+            key: Id::STRING,
+            elem: Id::INTERFACE,
             declared: 0,
-            at,
+            at: 0,
             count: 0,
-            strict,
-            droppable,
-            left_out,
-            closing,
+            place: Place::Plain,
         }
     }
 
-    pub(super) fn strict(self, strict: bool) -> Self {
-        Self { strict, ..self }
+    pub(super) fn open_list(
+        &mut self,
+        id: Id,
+        slot: Slot,
+        len: Option<usize>,
+    ) -> Result<(), EncodeError> {
+        let (types, start) = (self.st.types, self.st.out.len());
+        let mut ser = self.ser(id, slot);
+        if id == Id::INTERFACE {
+            let at = ser.open_interface("[]interface {}", &LIST)?;
+            self.declare(Place::Interface(at), len);
+            return Ok(());
+        }
+        let (elem, array) = match (id, types.get(id)) {
+            (Id::BYTES | Id::STRING, _) => (BYTE, None),
+            (_, Some(Type::Slice { elem, .. })) => (*elem, None),
+            (_, Some(Type::Array { elem, len, .. })) => (*elem, Some(*len as usize)),
+            _ => return Err(ser.mismatch("a sequence")),
+        };
+        // An array is written even when its elements are zeros; an empty slice is left out.
+        let written = ser.begin(array.is_none() && len == Some(0));
+        let place = match (slot, array) {
+            _ if !written => Place::LeftOut,
+            (_, Some(_)) => Place::Array,
+            (Slot::Field(_), None) => Place::Field(start),
+            _ => Place::Plain,
+        };
+        self.elem = elem;
+        self.declare(place, array.or(len));
+        Ok(())
     }
 
-    pub(super) fn droppable(self, droppable: Option<usize>) -> Self {
-        Self { droppable, ..self }
+    pub(super) fn open_map(
+        &mut self,
+        id: Id,
+        slot: Slot,
+        len: Option<usize>,
+    ) -> Result<(), EncodeError> {
+        let (types, start) = (self.st.types, self.st.out.len());
+        let mut ser = self.ser(id, slot);
+        if id == Id::INTERFACE {
+            let at = ser.open_interface("map[string]interface {}", &DICTIONARY)?;
+            self.declare(Place::Interface(at), len);
+            return Ok(());
+        }
+        let Some(Type::Map { key, elem, .. }) = types.get(id) else {
+            return Err(ser.mismatch("a map"));
+        };
+        // Go leaves out nil maps and sends empty ones; there is no nil here, and an empty map is as good as none.
+        let written = ser.begin(len == Some(0));
+        let place = match slot {
+            _ if !written => Place::LeftOut,
+            Slot::Field(_) => Place::Field(start),
+            _ => Place::Plain,
+        };
+        (self.key, self.elem) = (*key, *elem);
+        self.declare(place, len);
+        Ok(())
     }
 
-    pub(super) fn closing(self, at: usize) -> Self {
-        Self {
-            closing: Some(at),
-            ..self
+    fn ser(&mut self, id: Id, slot: Slot) -> Ser<'_, 's> {
+        Ser {
+            st: &mut *self.st,
+            id,
+            slot,
+        }
+    }
+
+    /// Writes the count, as far as it is known.
+    fn declare(&mut self, place: Place, len: Option<usize>) {
+        self.place = place;
+        if !matches!(place, Place::LeftOut) {
+            self.declared = len.unwrap_or(0);
+            self.at = self.st.out.len();
+            put_uint(self.st.out, self.declared as u64);
         }
     }
 
@@ -106,35 +159,56 @@ impl<'a, 's> Items<'a, 's> {
         };
         gather::<N, _, _, _>(items, self, put, |list, item| {
             // Says what is wrong with it, unless it is a byte after all.
-            list.push(list.elem, &item)?;
-            list.count += 1;
-            Ok(())
+            list.element(&item)
         })
     }
 
-    fn end(self) -> Result<bool, EncodeError> {
+    #[inline]
+    pub(super) fn element<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), EncodeError> {
+        self.push(self.elem, value)?;
+        self.count += 1;
+        Ok(())
+    }
+
+    /// Nothing is behind the count but bytes.
+    #[inline]
+    pub(super) fn bytes<I: Iterator<Item: Serialize>>(
+        &mut self,
+        items: I,
+    ) -> Result<(), EncodeError> {
+        // Clearing a block costs time as well.
+        match self.declared < 4096 {
+            true => self.extend_bytes::<128, _>(items),
+            false => self.extend_bytes::<16384, _>(items),
+        }
+    }
+
+    /// By reference: to give the items away would copy them.
+    pub(super) fn close(&mut self) -> Result<bool, EncodeError> {
         if self.count != self.declared {
-            if self.strict {
-                let (expected, found) = (self.declared, self.count);
-                return Err(EncodeErrorKind::Length { expected, found }.into());
-            }
-            replace_uint(
-                self.st.out,
-                self.at,
-                self.declared as u64,
-                self.count as u64,
-            );
+            self.correct_count()?;
         }
-        if let Some(at) = self.closing {
-            close_length(self.st.out, at, 1);
-        }
-        match self.droppable {
-            Some(start) if self.count == 0 => {
+        match self.place {
+            Place::Plain | Place::Array => {}
+            Place::LeftOut => return Ok(false),
+            Place::Field(start) if self.count == 0 => {
                 self.st.out.truncate(start);
-                Ok(false)
+                return Ok(false);
             }
-            _ => Ok(!self.left_out),
+            Place::Field(_) => {}
+            Place::Interface(at) => drop(close_length(self.st.out, at, 1)),
         }
+        Ok(true)
+    }
+
+    #[inline(never)]
+    fn correct_count(&mut self) -> Result<(), EncodeError> {
+        let (expected, found) = (self.declared, self.count);
+        if let Place::Array | Place::LeftOut = self.place {
+            return Err(EncodeErrorKind::Length { expected, found }.into());
+        }
+        replace_uint(self.st.out, self.at, expected as u64, found as u64);
+        Ok(())
     }
 }
 
@@ -159,21 +233,29 @@ pub(crate) struct Fields<'a, 's> {
     pub(super) next: usize,
     /// One more than the last field written.
     last: usize,
-    /// Fields written in any order, without their numbers: (index, start, end). Only when they are being put in order.
-    pieces: Vec<(usize, usize, usize)>,
+    /// Where the fields begin, and the pieces of them: only when they are being put in order.
     start: usize,
+    first: usize,
+}
+
+/// A field that was written in any order, without its number.
+pub(crate) struct Piece {
+    index: usize,
+    start: usize,
+    end: usize,
 }
 
 impl<'a, 's> Fields<'a, 's> {
+    #[inline]
     pub(super) fn new(st: &'a mut State<'s>, ty: &'s StructType) -> Self {
-        let start = st.out.len();
+        let (start, first) = (st.out.len(), st.pieces.len());
         Self {
             st,
             ty,
             next: 0,
             last: 0,
-            pieces: Vec::new(),
             start,
+            first,
         }
     }
 
@@ -211,53 +293,63 @@ impl<'a, 's> Fields<'a, 's> {
             return Err(Signal::FieldOrder.into());
         }
         let field = &self.ty.fields[index];
-        let start = self.st.out.len();
+        let (start, count) = (self.st.out.len(), self.st.pieces.len());
         // A placeholder of one byte for the number.
         let ser = Ser {
             st: &mut *self.st,
             id: field.id,
             slot: Slot::Field(1),
         };
-        if value
-            .serialize(ser)
-            .map_err(|err| err.within(&*field.name))?
-        {
-            self.pieces.push((index, start + 1, self.st.out.len()));
+        let result = value.serialize(ser);
+        // A struct within that failed leaves pieces behind, and not everybody heeds an error.
+        self.st.pieces.truncate(count);
+        if result.map_err(|err| err.within(&*field.name))? {
+            let end = self.st.out.len();
+            self.st.pieces.push(Piece {
+                index,
+                start: start + 1,
+                end,
+            });
         }
         self.next = index + 1;
         Ok(())
     }
 
     #[inline]
-    pub(super) fn end(mut self) -> Result<bool, EncodeError> {
-        if !self.pieces.is_empty() {
-            self.put_in_order()?;
+    pub(super) fn close(self) -> Result<bool, EncodeError> {
+        if self.st.reorder {
+            put_in_order(self.st, self.ty, self.start, self.first)?;
         }
         put_byte(self.st.out, 0);
         Ok(true)
     }
-
-    #[cold]
-    fn put_in_order(&mut self) -> Result<(), EncodeError> {
-        self.pieces.sort_by_key(|piece| piece.0);
-        let scattered = self.st.out.split_off(self.start);
-        let mut last = 0;
-        for &(index, start, end) in &self.pieces {
-            if index + 1 == last {
-                let name = &self.ty.fields[index].name;
-                return Err(EncodeErrorKind::Custom(format!("field `{name}` given twice")).into());
-            }
-            put_uint(self.st.out, (index + 1 - last) as u64);
-            self.st
-                .out
-                .extend_from_slice(&scattered[start - self.start..end - self.start]);
-            last = index + 1;
-        }
-        Ok(())
-    }
 }
 
-/// A sequence, a struct, or a tuple, which is either.
+/// Not by reference to the fields, which would have to be copied for that.
+#[cold]
+fn put_in_order(
+    st: &mut State<'_>,
+    ty: &StructType,
+    start: usize,
+    first: usize,
+) -> Result<(), EncodeError> {
+    st.pieces[first..].sort_by_key(|piece| piece.index);
+    let scattered = st.out.split_off(start);
+    let mut last = 0;
+    for piece in st.pieces.drain(first..) {
+        if piece.index + 1 == last {
+            let name = &ty.fields[piece.index].name;
+            return Err(EncodeErrorKind::Custom(format!("field `{name}` given twice")).into());
+        }
+        put_uint(st.out, (piece.index + 1 - last) as u64);
+        st.out
+            .extend_from_slice(&scattered[piece.start - start..piece.end - start]);
+        last = piece.index + 1;
+    }
+    Ok(())
+}
+
+/// A sequence or a tuple, which can be a struct.
 pub(crate) enum Compound<'a, 's> {
     Items(Items<'a, 's>),
     Fields(Fields<'a, 's>),
@@ -265,13 +357,9 @@ pub(crate) enum Compound<'a, 's> {
 
 impl Compound<'_, '_> {
     #[inline]
-    pub(super) fn element<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), EncodeError> {
+    fn element<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), EncodeError> {
         match self {
-            Self::Items(items) => {
-                items.push(items.elem, value)?;
-                items.count += 1;
-                Ok(())
-            }
+            Self::Items(items) => items.element(value),
             // Tuples are numbered as they come.
             Self::Fields(fields) if fields.next < fields.ty.fields.len() => {
                 fields.push(fields.next, value)
@@ -287,23 +375,10 @@ impl Compound<'_, '_> {
         }
     }
 
-    #[inline]
-    pub(super) fn extend_bytes<I: Iterator<Item: Serialize>>(
-        &mut self,
-        items: I,
-    ) -> Result<(), EncodeError> {
+    fn close(self) -> Result<bool, EncodeError> {
         match self {
-            // Clearing a block costs time as well.
-            Self::Items(list) if list.declared < 4096 => list.extend_bytes::<128, _>(items),
-            Self::Items(list) => list.extend_bytes::<16384, _>(items),
-            Self::Fields(_) => Ok(()),
-        }
-    }
-
-    pub(super) fn close(self) -> Result<bool, EncodeError> {
-        match self {
-            Self::Items(items) => items.end(),
-            Self::Fields(fields) => fields.end(),
+            Self::Items(mut items) => items.close(),
+            Self::Fields(fields) => fields.close(),
         }
     }
 }
@@ -350,7 +425,7 @@ impl ser::SerializeTupleStruct for Compound<'_, '_> {
     }
 }
 
-impl ser::SerializeStruct for Compound<'_, '_> {
+impl ser::SerializeStruct for Fields<'_, '_> {
     type Ok = bool;
     type Error = EncodeError;
 
@@ -360,46 +435,39 @@ impl ser::SerializeStruct for Compound<'_, '_> {
         key: &'static str,
         value: &T,
     ) -> Result<(), EncodeError> {
-        let Self::Fields(fields) = self else {
-            return self.element(value);
-        };
-        let all = &fields.ty.fields;
-        let index = match all.get(fields.next) {
-            Some(field) if &*field.name == key => fields.next,
+        let all = &self.ty.fields;
+        let index = match all.get(self.next) {
+            Some(field) if &*field.name == key => self.next,
             _ => all
                 .iter()
                 .position(|field| &*field.name == key)
                 .ok_or(EncodeErrorKind::UnknownField(key))?,
         };
-        fields.push(index, value)
+        self.push(index, value)
     }
 
+    #[inline]
     fn end(self) -> Result<bool, EncodeError> {
         self.close()
     }
 }
 
-/// Keys and elements behind a count.
-pub(crate) struct MapSer<'a, 's> {
-    pub(super) items: Items<'a, 's>,
-    pub(super) key: Id,
-}
-
-impl ser::SerializeMap for MapSer<'_, '_> {
+impl ser::SerializeMap for Items<'_, '_> {
     type Ok = bool;
     type Error = EncodeError;
 
+    #[inline]
     fn serialize_key<T: Serialize + ?Sized>(&mut self, key: &T) -> Result<(), EncodeError> {
-        self.items.push(self.key, key)
+        self.push(self.key, key)
     }
 
+    #[inline]
     fn serialize_value<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), EncodeError> {
-        self.items.push(self.items.elem, value)?;
-        self.items.count += 1;
-        Ok(())
+        self.element(value)
     }
 
-    fn end(self) -> Result<bool, EncodeError> {
-        self.items.end()
+    #[inline]
+    fn end(mut self) -> Result<bool, EncodeError> {
+        self.close()
     }
 }

@@ -258,6 +258,7 @@ impl Dynamic<'_, '_> {
             types,
             interner: &mut *self.st.interner,
             reorder: false,
+            pieces: Vec::new(),
         };
         let mut inner = Dynamic {
             st: &mut state,

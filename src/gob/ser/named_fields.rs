@@ -2,7 +2,7 @@
 
 use serde::ser::{self, Serialize};
 
-use super::compound::{Fields, MapSer};
+use super::compound::{Fields, Items};
 use super::{Ser, Slot};
 use crate::gob::encode::{EncodeError, EncodeErrorKind};
 use crate::gob::types::Id;
@@ -10,7 +10,7 @@ use crate::gob::wire::Cursor;
 
 /// What serde's maps are on the wire.
 pub(crate) enum Entries<'a, 's> {
-    Map(MapSer<'a, 's>),
+    Map(Items<'a, 's>),
     Struct(NamedFields<'a, 's>),
 }
 
@@ -71,8 +71,8 @@ impl ser::SerializeMap for Entries<'_, '_> {
 
     fn end(self) -> Result<bool, EncodeError> {
         match self {
-            Self::Map(map) => map.end(),
-            Self::Struct(fields) => fields.fields.end(),
+            Self::Map(mut map) => map.close(),
+            Self::Struct(fields) => fields.fields.close(),
         }
     }
 }
