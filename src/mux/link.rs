@@ -48,7 +48,7 @@ const HIGH_WATER: usize = 128 * 1024;
 /// task: its number, its confirmation, a call, a reply. This many turns are left to them before the
 /// frame that opens or accepts the stream goes out, which would else be a system call of its own and
 /// wake the peer for nothing.
-const TURNS: u8 = 3;
+const TURNS: u8 = 2;
 
 /// How many waiting writers are told of room at once.
 const TOLD: usize = 4;
