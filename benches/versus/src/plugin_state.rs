@@ -16,7 +16,7 @@ pub struct PluginState(Arc<Inner>);
 
 #[derive(Default)]
 struct Inner {
-    users: RwLock<Vec<User>>,
+    users: RwLock<Vec<Arc<User>>>,
     waiting: AtomicU64,
     released: Notify,
     held: Mutex<Vec<Box<dyn Any + Send>>>,
@@ -51,7 +51,8 @@ impl PluginState {
 
     pub fn on_load(&self, args: OnLoadArgs) -> Result<OnLoadReply, String> {
         let text = fs::read(&args.file).map_err(|error| format!("{}: {error}", args.file))?;
-        let users: Vec<User> = serde_json::from_slice(&text).map_err(|error| error.to_string())?;
+        let users: Vec<Arc<User>> =
+            serde_json::from_slice(&text).map_err(|error| error.to_string())?;
         let count = users.len() as i64;
         *self.0.users.write().expect("no poison") = users;
         Ok(OnLoadReply { count })
@@ -80,6 +81,13 @@ impl PluginState {
     }
 
     pub fn find_user(&self, args: FindArgs) -> FindReply {
+        let found = self.found_users(args).users;
+        FindReply {
+            users: found.iter().map(|user| User::clone(user)).collect(),
+        }
+    }
+
+    pub fn found_users(&self, args: FindArgs) -> FoundUsers {
         let users = self.0.users.read().expect("no poison");
         let matching = users.iter().filter(|user| {
             user.username.contains(&args.query)
@@ -87,7 +95,7 @@ impl PluginState {
                 || user.mail.contains(&args.query)
                 || user.id.opaque_id.contains(&args.query)
         });
-        FindReply {
+        FoundUsers {
             users: matching.cloned().collect(),
         }
     }
@@ -95,6 +103,6 @@ impl PluginState {
     fn find_one(&self, is: impl Fn(&User) -> bool) -> Result<User, String> {
         let users = self.0.users.read().expect("no poison");
         let user = users.iter().find(|user| is(user));
-        Ok(user.ok_or("no such user")?.clone())
+        Ok(User::clone(user.ok_or("no such user")?))
     }
 }

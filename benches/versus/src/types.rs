@@ -2,6 +2,7 @@
 //! matches fields by name, so the names are those of `go/bench/types.go`.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use gobwire::Gob;
 use serde::{Deserialize, Serialize};
@@ -96,4 +97,12 @@ pub struct FindArgs {
 #[serde(rename_all = "PascalCase")]
 pub struct FindReply {
     pub users: Vec<User>,
+}
+
+/// The same as its plugin has it: the users that it keeps, as Go's reply shares the strings of its
+/// users with them. For peers whose types need not be the same on both sides.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct FoundUsers {
+    pub users: Vec<Arc<User>>,
 }

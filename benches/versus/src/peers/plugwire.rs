@@ -218,7 +218,7 @@ fn service(state: &PluginState, broker: MuxBroker) -> Service {
         .method("GetUserByClaim", method!(state, get_user_by_claim))
         .method("GetUserGroups", method!(state, get_user_groups))
         .method("FindUser", move |args: FindArgs| {
-            let reply = finds.find_user(args);
+            let reply = finds.found_users(args);
             async move { Ok::<_, Error>(reply) }
         })
 }
