@@ -432,6 +432,26 @@ async fn a_peer_is_asked_only_after_a_whole_interval_of_silence() {
     assert_eq!(start.elapsed().as_secs(), 70);
 }
 
+#[tokio::test(start_paused = true)]
+async fn a_peer_may_be_asked_more_often() {
+    let config = Config::default()
+        .keep_alive(Some(Duration::from_millis(100)))
+        .keep_alive_timeout(Duration::from_millis(50));
+    let (mut raw, server) = Raw::server(config);
+    let start = tokio::time::Instant::now();
+    for number in 0..20u8 {
+        let mut ping = [0; 12];
+        raw.0.read_exact(&mut ping).await.unwrap();
+        assert_eq!(ping, [0, 2, 0, SYN as u8, 0, 0, 0, 0, 0, 0, 0, number]);
+        ping[3] = ACK as u8;
+        raw.0.write_all(&ping).await.unwrap();
+    }
+    // Each answer is seen at the end of its 50 ms, and looked for again 100 ms later.
+    assert!(start.elapsed() < Duration::from_secs(4));
+    let reason = server.closed().await;
+    assert!(matches!(reason, SessionError::KeepAliveTimeout));
+}
+
 #[tokio::test]
 async fn bytes_that_are_no_frames_end_the_session_with_a_reason() {
     let (mut raw, server) = Raw::server(Config::default());

@@ -103,3 +103,147 @@ fn none_written(written: Poll<io::Result<usize>>) -> Poll<io::Result<usize>> {
         written => written,
     }
 }
+
+#[cfg(all(test, unix, any(feature = "host", feature = "plugin")))]
+mod tests {
+    use std::time::Duration;
+
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    use tokio::time::timeout;
+
+    use super::*;
+    use crate::mux::{Config, Session, Stream};
+
+    const DEADLINE: Duration = Duration::from_secs(60);
+    const BYTES: usize = 3 << 20;
+
+    fn sessions() -> (Session, Session) {
+        let (here, there) = tokio::net::UnixStream::pair().unwrap();
+        let quiet = |stream| QuietUnixStream::new(stream).unwrap();
+        (
+            Session::client(quiet(here), Config::default()),
+            Session::server(quiet(there), Config::default()),
+        )
+    }
+
+    /// Numbers that look random and are always the same.
+    struct Numbers(u64);
+
+    impl Numbers {
+        /// Spread evenly over the orders of magnitude from 1 to 2^18.
+        fn size(&mut self) -> usize {
+            for shift in [13, 7, 17] {
+                self.0 ^= if shift == 7 {
+                    self.0 >> shift
+                } else {
+                    self.0 << shift
+                };
+            }
+            let most = 1 << (self.0 % 19);
+            1 + (self.0 >> 8) as usize % most
+        }
+    }
+
+    fn byte(seed: u64, at: usize) -> u8 {
+        (at.wrapping_mul(31).wrapping_add(at >> 12) as u64 ^ seed) as u8
+    }
+
+    async fn send(stream: &mut (impl AsyncWrite + Unpin), seed: u64) {
+        let mut sizes = Numbers(seed);
+        let mut sent = 0;
+        while sent < BYTES {
+            let end = BYTES.min(sent + sizes.size());
+            let block: Vec<u8> = (sent..end).map(|at| byte(seed, at)).collect();
+            stream.write_all(&block).await.unwrap();
+            sent = end;
+        }
+        stream.shutdown().await.unwrap();
+    }
+
+    async fn receive(stream: &mut (impl AsyncRead + Unpin), seed: u64) {
+        let mut sizes = Numbers(!seed);
+        let mut received = 0;
+        let mut buffer = vec![0; 1 << 18];
+        loop {
+            let size = sizes.size();
+            let n = stream.read(&mut buffer[..size]).await.unwrap();
+            if n == 0 {
+                break;
+            }
+            for (at, got) in buffer[..n].iter().enumerate() {
+                assert_eq!(
+                    *got,
+                    byte(seed, received + at),
+                    "byte {} of {seed}",
+                    received + at
+                );
+            }
+            received += n;
+        }
+        assert_eq!(received, BYTES);
+    }
+
+    async fn talk(stream: Stream, here: u64, there: u64) {
+        let (mut read, mut write) = tokio::io::split(stream);
+        tokio::join!(send(&mut write, here), receive(&mut read, there));
+    }
+
+    #[tokio::test]
+    async fn the_socket_of_plugins_is_known() {
+        let (here, _there) = tokio::net::UnixStream::pair().unwrap();
+        assert!(matches!(
+            Io::new(QuietUnixStream::new(here).unwrap()),
+            Io::Unix(_)
+        ));
+        let (here, _there) = tokio::net::UnixStream::pair().unwrap();
+        assert!(matches!(Io::new(here), Io::Other(_)));
+    }
+
+    /// Frames of all sizes, read with buffers of all sizes, on several streams and both ways at
+    /// once.
+    async fn all_arrives() {
+        let (client, server) = sessions();
+        let mut talks = tokio::task::JoinSet::new();
+        for number in 1..=4 {
+            let (opened, accepted) = tokio::join!(client.open(), server.accept());
+            talks.spawn(talk(opened.unwrap(), number, number << 32));
+            talks.spawn(talk(accepted.unwrap(), number << 32, number));
+        }
+        timeout(DEADLINE, talks.join_all()).await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn what_is_sent_arrives_on_one_thread() {
+        all_arrives().await;
+    }
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 3)]
+    async fn what_is_sent_arrives_on_several_threads() {
+        all_arrives().await;
+    }
+
+    /// The driver takes over from a reader who was told of a large frame and does not come.
+    #[tokio::test]
+    async fn a_reader_who_went_away_holds_nobody_up() {
+        let (client, server) = sessions();
+        let (opened, accepted) = tokio::join!(client.open(), server.accept());
+        let (mut bulk, mut reader) = (opened.unwrap(), accepted.unwrap());
+        let (opened, accepted) = tokio::join!(client.open(), server.accept());
+        let (mut call, mut callee) = (opened.unwrap(), accepted.unwrap());
+        let mut buffer = vec![0; 64 * 1024];
+        // Leaves its waker with the stream, and is no more.
+        let waiting = timeout(Duration::ZERO, reader.read(&mut buffer)).await;
+        assert!(waiting.is_err());
+        bulk.write_all(&vec![7; 200 * 1024]).await.unwrap();
+        call.write_all(b"hello").await.unwrap();
+        let mut text = [0; 5];
+        timeout(DEADLINE, callee.read_exact(&mut text))
+            .await
+            .unwrap()
+            .unwrap();
+        assert_eq!(&text, b"hello");
+        let mut received = vec![0; 200 * 1024];
+        reader.read_exact(&mut received).await.unwrap();
+        assert!(received.iter().all(|byte| *byte == 7));
+    }
+}

@@ -34,6 +34,7 @@ mod session;
 mod shared;
 mod state;
 mod stream;
+mod wakes;
 
 pub use config::Config;
 pub use session::{OpenError, Session, SessionError};

@@ -4,6 +4,9 @@
 /// little however much once went through it.
 const KEEP: usize = 4 * 1024;
 
+/// A buffer up to this size is kept for the next stream in need.
+const SPARE: usize = 256 * 1024;
+
 /// Bytes in the order of their arrival. The space behind them stays initialised when they are read,
 /// so that it is zeroed once and not for every read from the socket.
 #[derive(Debug, Default)]
@@ -71,7 +74,7 @@ impl Received {
     /// Throws everything away.
     pub(super) fn release(&mut self, spare: &mut Vec<u8>) {
         let space = std::mem::take(self).space;
-        if space.len() > spare.len() {
+        if space.len() > spare.len() && space.len() <= SPARE {
             *spare = space;
         }
     }

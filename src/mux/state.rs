@@ -1,19 +1,23 @@
 //! The rules of a session, without its connection: what frames do to streams, and which frames
 //! streams give rise to.
 
+mod entry;
+mod incoming;
+
 use std::collections::{BTreeSet, HashMap, VecDeque};
-use std::io;
 use std::sync::Arc;
-use std::task::{Context, Poll, Waker};
+use std::task::{Context, Poll};
 
 use tokio::io::ReadBuf;
 use tokio::sync::Semaphore;
 use tokio::time::Instant;
 
+pub(super) use self::entry::CutOff;
+use self::entry::{Entry, Peer};
 use super::Config;
 use super::frame::{ACK, FIN, HEADER, Header, Kind, RST, SYN};
-use super::received::Received;
 use super::session::{OpenError, SessionError};
+use super::wakes::{Wakes, set_waker};
 use crate::instant;
 
 /// How much of a stream a side may send before the other has read any of it. The protocol's.
@@ -28,14 +32,6 @@ const WIDE_STREAMS: usize = 64;
 
 /// How many streams may wait for the peer's ACK, as in Go, where it is the accept backlog of both.
 pub(super) const UNACKNOWLEDGED: usize = 256;
-
-/// Of the largest emptied buffer that is kept for the next stream in need.
-const SPARE: usize = WINDOW as usize;
-
-/// Why a peer says that it goes.
-const GO_AWAY_NORMAL: u32 = 0;
-const GO_AWAY_PROTOCOL_ERROR: u32 = 1;
-const GO_AWAY_INTERNAL_ERROR: u32 = 2;
 
 pub(super) struct State {
     config: Config,
@@ -82,73 +78,6 @@ pub(super) enum Next {
     Skip {
         left: u32,
     },
-}
-
-/// One stream.
-struct Entry {
-    received: Received,
-    /// How much more the peer may send.
-    receive_window: u32,
-    /// How much was read that the peer was not told of.
-    consumed: u32,
-    /// Whether the reader's last buffer was a large one.
-    straight: bool,
-    /// Whether the window is a wide one.
-    wide: bool,
-    /// How much more may be sent.
-    send_window: u32,
-    reader: Option<Waker>,
-    writer: Option<Waker>,
-    peer: Peer,
-    /// Whether FIN was sent.
-    finished: bool,
-    /// Whether the stream was opened here and holds a permit until the peer acknowledges it.
-    unacknowledged: bool,
-    /// Set once the stream was dropped: when the peer is told so by a reset.
-    dropped: Option<Instant>,
-    /// The driver's turn in which something large was sent last.
-    sent: u64,
-}
-
-/// What the peer last said of its side of a stream.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Peer {
-    /// It may still write.
-    Open,
-    /// It wrote everything it wanted to.
-    Finished,
-    /// It gave the stream up.
-    Reset,
-}
-
-/// Tasks to be woken as soon as the session is unlocked.
-#[derive(Default)]
-pub(super) struct Wakes {
-    first: Option<Waker>,
-    more: Vec<Waker>,
-}
-
-impl Wakes {
-    pub(super) fn add(&mut self, waker: Option<Waker>) {
-        match self.first {
-            None => self.first = waker,
-            Some(_) => self.more.extend(waker),
-        }
-    }
-
-    pub(super) fn wake(self) {
-        self.first
-            .into_iter()
-            .chain(self.more)
-            .for_each(Waker::wake);
-    }
-}
-
-/// Why nothing can be read or written.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum CutOff {
-    Reset,
-    SessionEnded,
 }
 
 impl State {
@@ -276,8 +205,10 @@ impl State {
         }
         self.acknowledge(&mut entry);
         self.wide -= usize::from(entry.wide);
-        if self.spare.len() > SPARE {
-            self.spare = Vec::new();
+        if let Next::Body { stream, left, .. } = self.next
+            && stream == id
+        {
+            self.next = Next::Skip { left };
         }
     }
 
@@ -333,246 +264,6 @@ impl State {
         }
     }
 
-    // Frames come in.
-
-    pub(super) fn next(&self) -> Next {
-        self.next
-    }
-
-    /// Takes the peer's next bytes, cut anywhere.
-    pub(super) fn receive(&mut self, mut bytes: &[u8]) -> Result<(), SessionError> {
-        while !bytes.is_empty() {
-            match self.next {
-                Next::Header => {
-                    let n = bytes.len().min(HEADER - self.header_have);
-                    self.header[self.header_have..][..n].copy_from_slice(&bytes[..n]);
-                    self.header_have += n;
-                    bytes = &bytes[n..];
-                    if self.header_have == HEADER {
-                        self.header_have = 0;
-                        let header = Header::decode(self.header)
-                            .map_err(|error| SessionError::Protocol(error.to_string()))?;
-                        self.take_header(header)?;
-                    }
-                }
-                Next::Body { stream, left, .. } => {
-                    let n = bytes.len().min(left as usize);
-                    if let Some(entry) = self.streams.get_mut(&stream) {
-                        entry.received.extend(&bytes[..n], &mut self.spare);
-                    }
-                    self.body_arrived(n);
-                    bytes = &bytes[n..];
-                }
-                Next::Skip { left } => {
-                    let n = bytes.len().min(left as usize);
-                    self.skipped(n);
-                    bytes = &bytes[n..];
-                }
-            }
-        }
-        Ok(())
-    }
-
-    fn take_header(&mut self, header: Header) -> Result<(), SessionError> {
-        match header.kind {
-            Kind::Ping if header.has(SYN) => self.queue(Kind::Ping, ACK, 0, header.length),
-            // Any byte is a sign of life.
-            Kind::Ping => {}
-            Kind::GoAway => match header.length {
-                GO_AWAY_NORMAL => self.gone_away = true,
-                GO_AWAY_PROTOCOL_ERROR => {
-                    let text = "it says that it was told something that is no yamux";
-                    return Err(SessionError::Protocol(text.to_owned()));
-                }
-                GO_AWAY_INTERNAL_ERROR => {
-                    let text = "it says that it went wrong";
-                    return Err(SessionError::Protocol(text.to_owned()));
-                }
-                code => {
-                    let text = format!("it goes away with the unknown code {code}");
-                    return Err(SessionError::Protocol(text));
-                }
-            },
-            Kind::Data | Kind::WindowUpdate => self.take_stream_frame(header)?,
-        }
-        Ok(())
-    }
-
-    fn take_stream_frame(&mut self, header: Header) -> Result<(), SessionError> {
-        let id = header.stream;
-        let body = match header.kind {
-            Kind::Data => header.length,
-            _ => 0,
-        };
-        self.next = match body {
-            0 => Next::Header,
-            left => Next::Skip { left },
-        };
-        if header.has(SYN) {
-            self.take_syn(id)?;
-        }
-        // Go, too, ignores what comes for a stream that is no more.
-        let Some(entry) = self.streams.get_mut(&id) else {
-            return Ok(());
-        };
-        if header.has(ACK) && std::mem::take(&mut entry.unacknowledged) {
-            self.openable.add_permits(1);
-        }
-        if header.has(RST) {
-            self.take_reset(id);
-            return Ok(());
-        }
-        if header.kind == Kind::WindowUpdate {
-            let Some(window) = entry.send_window.checked_add(header.length) else {
-                return Err(self.breach(format!("its window for stream {id} exceeds 4 GiB")));
-            };
-            entry.send_window = window;
-            if header.length > 0 {
-                self.wakes.add(entry.writer.take());
-            }
-        } else if body > entry.receive_window {
-            let window = entry.receive_window;
-            return Err(self.breach(format!(
-                "it sent {body} bytes on stream {id}, of which it may send {window}"
-            )));
-        } else if body > 0 {
-            entry.receive_window -= body;
-            if entry.dropped.is_some() {
-                if self.unwanted.last() != Some(&id) {
-                    self.unwanted.push(id);
-                }
-            } else {
-                self.next = Next::Body {
-                    stream: id,
-                    left: body,
-                    finish: header.has(FIN),
-                };
-                return Ok(());
-            }
-        }
-        if header.has(FIN) {
-            self.take_finish(id);
-        }
-        Ok(())
-    }
-
-    /// The peer opens a stream. One that is too many is refused and does not come to be.
-    fn take_syn(&mut self, id: u32) -> Result<(), SessionError> {
-        if id == 0 || id % 2 == self.next_id % 2 {
-            return Err(self.breach(format!("it opened stream {id}, which is not its to open")));
-        }
-        if self.streams.contains_key(&id) {
-            return Err(self.breach(format!("it opened stream {id} twice")));
-        }
-        if self.streams.len() >= self.config.max_streams {
-            tracing::warn!(stream = id, "too many streams, resetting a new one");
-            self.queue(Kind::WindowUpdate, RST, id, 0);
-        } else if self.accepting.len() >= self.config.accept_backlog {
-            tracing::warn!(stream = id, "backlog exceeded, resetting a new stream");
-            self.queue(Kind::WindowUpdate, RST, id, 0);
-        } else {
-            self.streams.insert(id, Entry::new(false));
-            self.accepting.push_back(id);
-            self.arrived.add_permits(1);
-            self.fresh = true;
-        }
-        Ok(())
-    }
-
-    fn take_finish(&mut self, id: u32) {
-        let Some(entry) = self.streams.get_mut(&id) else {
-            return;
-        };
-        if entry.peer == Peer::Open {
-            entry.peer = Peer::Finished;
-            self.wakes.add(entry.reader.take());
-        }
-        if entry.dropped.is_some() {
-            self.remove(id);
-        }
-    }
-
-    fn take_reset(&mut self, id: u32) {
-        let Some(entry) = self.streams.get_mut(&id) else {
-            return;
-        };
-        entry.peer = Peer::Reset;
-        self.wakes.add(entry.reader.take());
-        self.wakes.add(entry.writer.take());
-        if std::mem::take(&mut entry.unacknowledged) {
-            self.openable.add_permits(1);
-        }
-        if entry.dropped.is_some() {
-            self.remove(id);
-        }
-    }
-
-    /// The peer broke the rules, of which it is told as in Go.
-    fn breach(&mut self, text: String) -> SessionError {
-        self.queue(Kind::GoAway, 0, 0, GO_AWAY_PROTOCOL_ERROR);
-        SessionError::Protocol(text)
-    }
-
-    /// Where the next `n` bytes of the body that comes are to be put. They count once they have
-    /// [arrived](Self::body_arrived).
-    pub(super) fn body_room(&mut self, n: usize) -> Option<&mut [u8]> {
-        match self.next {
-            Next::Body { stream, .. } => {
-                let entry = self.streams.get_mut(&stream)?;
-                Some(entry.received.room(n, &mut self.spare))
-            }
-            Next::Header | Next::Skip { .. } => None,
-        }
-    }
-
-    /// So much of a body got into its [room](Self::body_room).
-    pub(super) fn body_filled(&mut self, n: usize) {
-        if let Next::Body { stream, .. } = self.next
-            && let Some(entry) = self.streams.get_mut(&stream)
-        {
-            entry.received.filled(n);
-        }
-        self.body_arrived(n);
-    }
-
-    /// So much of a body has arrived, wherever it was put.
-    fn body_arrived(&mut self, n: usize) {
-        let Next::Body {
-            stream,
-            left,
-            finish,
-        } = self.next
-        else {
-            return;
-        };
-        if let Some(entry) = self.streams.get_mut(&stream) {
-            self.wakes.add(entry.reader.take());
-        }
-        let left = left - n as u32;
-        if left > 0 {
-            self.next = Next::Body {
-                stream,
-                left,
-                finish,
-            };
-            return;
-        }
-        self.next = Next::Header;
-        if finish {
-            self.take_finish(stream);
-        }
-    }
-
-    /// So much was read and thrown away.
-    fn skipped(&mut self, n: usize) {
-        if let Next::Skip { left } = self.next {
-            self.next = match left - n as u32 {
-                0 => Next::Header,
-                left => Next::Skip { left },
-            };
-        }
-    }
-
     // Streams are used.
 
     /// Moves what has arrived into `buffer`, which its owner is to give again, if it is large, to be
@@ -589,10 +280,7 @@ impl State {
         };
         entry.straight = straight;
         if !entry.received.is_empty() {
-            let n = entry.received.len().min(buffer.remaining());
-            buffer.put_slice(&entry.received.bytes()[..n]);
-            entry.received.consume(n, &mut self.spare);
-            self.consumed(id, n);
+            self.read(id, buffer);
             return Poll::Ready(Ok(()));
         }
         match entry.peer {
@@ -603,6 +291,19 @@ impl State {
                 set_waker(&mut entry.reader, cx);
                 Poll::Pending
             }
+        }
+    }
+
+    /// Moves what has arrived into `buffer`, as far as there is room.
+    pub(super) fn read(&mut self, id: u32, buffer: &mut ReadBuf<'_>) {
+        let Some(entry) = self.streams.get_mut(&id) else {
+            return;
+        };
+        let n = entry.received.len().min(buffer.remaining());
+        if n > 0 {
+            buffer.put_slice(&entry.received.bytes()[..n]);
+            entry.received.consume(n, &mut self.spare);
+            self.consumed(id, n);
         }
     }
 
@@ -693,46 +394,4 @@ pub(super) fn data_header(stream: u32, n: usize) -> [u8; HEADER] {
         length: n as u32,
     };
     header.encode()
-}
-
-pub(super) fn set_waker(place: &mut Option<Waker>, cx: &mut Context<'_>) {
-    match place {
-        Some(waker) => waker.clone_from(cx.waker()),
-        None => *place = Some(cx.waker().clone()),
-    }
-}
-
-impl Entry {
-    fn new(opened_here: bool) -> Self {
-        Entry {
-            received: Received::default(),
-            receive_window: WINDOW,
-            consumed: 0,
-            straight: false,
-            wide: false,
-            send_window: WINDOW,
-            reader: None,
-            writer: None,
-            peer: Peer::Open,
-            finished: false,
-            unacknowledged: opened_here,
-            dropped: None,
-            sent: 0,
-        }
-    }
-}
-
-impl CutOff {
-    pub(super) fn error(self) -> io::Error {
-        match self {
-            CutOff::Reset => io::Error::new(
-                io::ErrorKind::ConnectionReset,
-                "the stream was reset by the peer",
-            ),
-            CutOff::SessionEnded => io::Error::new(
-                io::ErrorKind::ConnectionAborted,
-                "the stream's session is closed",
-            ),
-        }
-    }
 }

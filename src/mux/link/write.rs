@@ -1,0 +1,252 @@
+//! Frames go out.
+
+use std::io::{self, IoSlice};
+use std::task::{Context, Poll, ready};
+
+use tokio::sync::oneshot;
+
+use super::{HIGH_WATER, LARGE, Link};
+use crate::mux::frame::HEADER;
+use crate::mux::session::SessionError;
+use crate::mux::state::{CutOff, data_header};
+
+/// The longest frame sent, in bytes.
+pub(super) const FRAME: usize = 64 * 1024;
+
+/// How many waiting writers are told of room at once.
+const TOLD: usize = 4;
+
+impl Link {
+    pub(super) fn unwritten(&self) -> usize {
+        self.state.out.len() - self.written
+    }
+
+    /// Has the driver write what has gathered.
+    pub(in crate::mux) fn flush_soon(&mut self) {
+        if !std::mem::replace(&mut self.due, true) {
+            self.wake_driver();
+        }
+    }
+
+    /// Writes what has gathered, or has the driver do it when it is about to run anyway, so that one
+    /// write carries what several streams have to say.
+    pub(in crate::mux) fn flush_now(&mut self) {
+        if self.unwritten() == 0 || self.blocked {
+            return;
+        }
+        if self.state.fresh || std::mem::replace(&mut self.flushed, true) {
+            self.flush_soon();
+        } else {
+            self.flush();
+        }
+    }
+
+    /// Writes until nothing is left or the connection takes no more.
+    pub(super) fn flush(&mut self) {
+        let Some(io) = &mut self.io else {
+            return;
+        };
+        let mut cx = Context::from_waker(&self.io_waker);
+        while self.written < self.state.out.len() {
+            match io.poll_write(&mut cx, &self.state.out[self.written..]) {
+                Poll::Ready(Ok(n)) => {
+                    self.written += n;
+                    self.total_written += n as u64;
+                }
+                Poll::Ready(Err(error)) => return self.fail(error),
+                Poll::Pending => {
+                    self.blocked = true;
+                    return self.forget_written();
+                }
+            }
+        }
+        self.flush_connection();
+    }
+
+    /// Frames may go on to come for as long as the connection is behind: what it has taken must not
+    /// pile up before them.
+    fn forget_written(&mut self) {
+        if self.written >= HIGH_WATER {
+            self.state.out.drain(..self.written);
+            self.written = 0;
+        }
+    }
+
+    /// What follows when everything was written: connections that buffer, such as TLS, hold bytes
+    /// back until they are told.
+    fn flush_connection(&mut self) {
+        let Some(io) = &mut self.io else {
+            return;
+        };
+        self.state.out.clear();
+        self.state.out.shrink_to(HIGH_WATER);
+        self.written = 0;
+        self.state.fresh = false;
+        self.fresh_turns = 0;
+        let mut cx = Context::from_waker(&self.io_waker);
+        let flushed = io.poll_flush(&mut cx);
+        self.unflushed = flushed.is_pending();
+        match flushed {
+            Poll::Ready(Ok(())) => {
+                let total = self.total_written;
+                for (_, reply) in self.flushing.extract_if(.., |(end, _)| *end <= total) {
+                    let _ = reply.send(());
+                }
+            }
+            Poll::Ready(Err(error)) => self.fail(error),
+            Poll::Pending => self.blocked = true,
+        }
+    }
+
+    /// The connection takes nothing more.
+    fn fail(&mut self, error: io::Error) {
+        self.broken = Some(SessionError::from_io(error));
+        self.state.out.clear();
+        self.written = 0;
+        self.unflushed = false;
+        self.wake_driver();
+    }
+
+    /// Tells `reply` when everything that was sent before is with the operating system.
+    pub(in crate::mux) fn when_flushed(&mut self, reply: oneshot::Sender<()>) {
+        if self.state.ended.is_some() {
+            return;
+        }
+        let end = self.total_written + self.unwritten() as u64;
+        self.flushing.push((end, reply));
+        self.due = true;
+        self.wake_driver();
+    }
+
+    /// Sends a frame with the beginning of `data`, as much as the peer and the connection have room
+    /// for.
+    pub(in crate::mux) fn poll_send(
+        &mut self,
+        id: u32,
+        data: &[u8],
+        cx: &mut Context<'_>,
+    ) -> Poll<io::Result<usize>> {
+        let window = ready!(self.state.poll_window(id, data.len(), cx));
+        let n = window.map_err(CutOff::error)?.min(FRAME);
+        let vectored = self.io.as_ref().is_some_and(|io| io.is_write_vectored());
+        let sent = match n >= LARGE && vectored {
+            true => self.send_large(id, &data[..n]),
+            false => self.send_small(id, &data[..n]),
+        };
+        if self.broken.is_some() {
+            return Poll::Ready(Err(CutOff::SessionEnded.error()));
+        }
+        if sent {
+            return Poll::Ready(Ok(n));
+        }
+        let since = self.state.last_sent(id);
+        self.waiting.insert((since, id), cx.waker().clone());
+        if !self.blocked {
+            self.wake_driver();
+        }
+        Poll::Pending
+    }
+
+    /// Whether the stream has to let others send first.
+    fn must_wait(&self, id: u32) -> bool {
+        self.blocked || self.contended && self.state.last_sent(id) == self.turn
+    }
+
+    /// A frame comes to be, and goes out or waits to do so.
+    fn data_sent(&mut self, id: u32, n: usize) {
+        self.waiting.remove(&(self.state.last_sent(id), id));
+        self.state.data_sent(id, n, self.turn);
+    }
+
+    /// Has a frame gather with others. False when there is no room.
+    fn send_small(&mut self, id: u32, data: &[u8]) -> bool {
+        if self.unwritten() + data.len() > HIGH_WATER {
+            if self.must_wait(id) {
+                return false;
+            }
+            self.flush();
+            if self.unwritten() + data.len() > HIGH_WATER {
+                return false;
+            }
+        }
+        self.data_sent(id, data.len());
+        self.state
+            .out
+            .extend_from_slice(&data_header(id, data.len()));
+        self.state.out.extend_from_slice(data);
+        self.flush_soon();
+        true
+    }
+
+    /// Writes a frame straight from its writer's buffer, behind what has gathered. False when the
+    /// connection did not take even its beginning, so that there is no such frame yet.
+    fn send_large(&mut self, id: u32, data: &[u8]) -> bool {
+        if self.must_wait(id) {
+            return false;
+        }
+        let Some(io) = &mut self.io else {
+            return false;
+        };
+        let header = data_header(id, data.len());
+        let gathered = self.state.out.len() - self.written;
+        let slices = [
+            IoSlice::new(&self.state.out[self.written..]),
+            IoSlice::new(&header),
+            IoSlice::new(data),
+        ];
+        // An empty slice is left out: not everybody skips it.
+        let slices = &slices[usize::from(gathered == 0)..];
+        let mut cx = Context::from_waker(&self.io_waker);
+        let written = match io.poll_write_vectored(&mut cx, slices) {
+            Poll::Ready(written) => written,
+            Poll::Pending => {
+                self.blocked = true;
+                return false;
+            }
+        };
+        let n = match written {
+            Ok(n) => n,
+            Err(error) => {
+                self.fail(error);
+                return false;
+            }
+        };
+        self.total_written += n as u64;
+        if n <= gathered {
+            self.written += n;
+            self.forget_written();
+            return false;
+        }
+        self.data_sent(id, data.len());
+        let n = n - gathered;
+        if n == HEADER + data.len() {
+            self.flush_connection();
+            return true;
+        }
+        self.state.out.clear();
+        self.written = 0;
+        self.state.out.extend_from_slice(&header[n.min(HEADER)..]);
+        self.state
+            .out
+            .extend_from_slice(&data[n.saturating_sub(HEADER)..]);
+        self.flush_soon();
+        true
+    }
+
+    /// Tells some of those who wait that there is room.
+    pub(super) fn tell_writers(&mut self) {
+        self.contended = self.waiting.len() > 1;
+        if self.blocked {
+            return;
+        }
+        for _ in 0..TOLD {
+            match self.waiting.pop_first() {
+                Some((_, waker)) => self.state.wakes.add(Some(waker)),
+                None => return,
+            }
+        }
+        if !self.waiting.is_empty() {
+            self.wake_driver();
+        }
+    }
+}
