@@ -24,7 +24,6 @@ const PATIENCE: Duration = Duration::from_secs(20);
 
 const NOTHING: Duration = Duration::ZERO;
 
-
 fn impatient() -> ConnectionConfig {
     ConnectionConfig::default().control_timeout(NOTHING)
 }

@@ -3,11 +3,11 @@
 //! Whoever has something to say says it here, without a task in between: small frames gather, and go
 //! out together when somebody flushes or, at the latest, when the driver runs; a large one goes
 //! from its writer's buffer to the connection in one vectored write. The driver reads, in pieces
-//! that hold many small frames; the body of a large one is left to whoever reads the stream, for
-//! one turn, to be read straight into his buffer.
+//! that hold many small frames; where large ones come for somebody who waits with a large buffer,
+//! he is given the reading (a `Lease`), so that they get straight to where they are wanted.
 //!
-//! All waiting is the driver's: whoever finds the connection not ready leaves the driver's waker
-//! with it, and his own with the stream or in `waiting`.
+//! All waiting is the driver's: whoever finds the connection not ready leaves `readiness` with it,
+//! which wakes the driver, and his own waker with the stream or in `waiting`.
 
 mod read;
 mod write;
@@ -34,9 +34,9 @@ const LARGE: usize = 8 * 1024;
 const HIGH_WATER: usize = 128 * 1024;
 
 /// Whoever gets a fresh stream usually writes to it at once, be it after a few hops from task to
-/// task: its number, its confirmation, a call, a reply. This many turns are left to them before the
-/// frame that opens or accepts the stream goes out, which would else be a system call of its own and
-/// wake the peer for nothing.
+/// task: its number, its confirmation, a call, a reply. Whoever ends one often goes on with the next.
+/// This many turns are left to them before the frame that opens, accepts or ends the stream goes
+/// out, which would else be a system call of its own and wake the peer for nothing.
 const TURNS: u8 = 2;
 
 pub(super) struct Link {

@@ -53,7 +53,7 @@ pub(super) struct State {
     unwanted: Vec<u32>,
     /// Frames for the peer.
     pub(super) out: Vec<u8>,
-    /// Whether streams came to be that nothing was flushed of since.
+    /// Whether streams came to be or ended that nothing was flushed of since.
     pub(super) fresh: bool,
     /// How many streams have a wide window.
     wide: usize,
