@@ -1,15 +1,12 @@
 //! What a session holds is bounded by what is on its way, not by what once was.
 
-#[path = "mux_common/within.rs"]
-mod within;
-
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
 
+use super::within::within;
 use plugwire::mux::{Config, Session};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::task::JoinSet;
-use within::within;
 
 /// Keeps the size of the largest block that the thread asked for.
 struct Largest;

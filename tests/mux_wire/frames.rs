@@ -1,18 +1,15 @@
 //! What a session makes of frames that no session of ours would send. Where the specification is
 //! silent, `hashicorp/yamux` v0.1.2 is the model.
 
-#[path = "mux_common/raw.rs"]
-mod raw;
-#[path = "mux_common/within.rs"]
-mod within;
-
 use std::io::ErrorKind;
 use std::time::Duration;
 
+use super::raw::{
+    ACK, DATA, FIN, Frame, GO_AWAY, PING, RST, Raw, SYN, WINDOW, WINDOW_UPDATE, encode,
+};
+use super::within::within;
 use plugwire::mux::{Config, OpenError, Session, SessionError, Stream};
-use raw::{ACK, DATA, FIN, Frame, GO_AWAY, PING, RST, Raw, SYN, WINDOW, WINDOW_UPDATE, encode};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use within::within;
 
 /// Larger than anything that a test sends before the session reads.
 const ROOM: usize = 1 << 20;

@@ -3,7 +3,7 @@
 use plugwire::mux::{Config, Session};
 use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream};
 
-use crate::within::within;
+use super::within::within;
 
 pub const DATA: u8 = 0;
 pub const WINDOW_UPDATE: u8 = 1;

@@ -1,0 +1,7 @@
+//! Sessions on the wire: what they do with bytes, connections and peers of all kinds.
+
+mod ends;
+mod frames;
+mod memory;
+mod raw;
+mod within;
