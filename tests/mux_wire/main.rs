@@ -1,7 +1,9 @@
 //! Sessions on the wire: what they do with bytes, connections and peers of all kinds.
 
+mod bulk;
 mod ends;
 mod frames;
 mod memory;
 mod raw;
+mod rng;
 mod within;
