@@ -6,4 +6,5 @@ mod frames;
 mod memory;
 mod raw;
 mod rng;
+mod turns;
 mod within;
