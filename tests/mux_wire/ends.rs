@@ -5,13 +5,14 @@ use std::pin::Pin;
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
-use super::raw::{DATA, FIN, Raw, SYN, WINDOW, WINDOW_UPDATE, encode};
-use super::within::within;
 use plugwire::mux::{Config, OpenError, Session, SessionError};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadBuf};
 use tokio::runtime::Runtime;
 use tokio::task::JoinSet;
 use tokio::time::Instant;
+
+use super::raw::{DATA, FIN, Raw, SYN, WINDOW, WINDOW_UPDATE, encode};
+use super::within::within;
 
 /// A plugin that writes its last output and exits, while its host writes to it.
 #[tokio::test]

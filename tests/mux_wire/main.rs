@@ -4,6 +4,7 @@ mod bulk;
 mod ends;
 mod frames;
 mod memory;
+mod peer;
 mod raw;
 mod rng;
 mod turns;

@@ -3,10 +3,11 @@
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
 
-use super::within::within;
 use plugwire::mux::{Config, Session};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::task::JoinSet;
+
+use super::within::within;
 
 /// Keeps the size of the largest block that the thread asked for.
 struct Largest;
