@@ -4,12 +4,12 @@
 use std::io::ErrorKind;
 use std::time::Duration;
 
-    ACK, DATA, FIN, Frame, GO_AWAY, PING, RST, Raw, SYN, WINDOW, WINDOW_UPDATE, encode,
-};
 use plugwire::mux::{Config, OpenError, Session, SessionError, Stream};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use super::raw::{
+    ACK, DATA, FIN, Frame, GO_AWAY, PING, RST, Raw, SYN, WINDOW, WINDOW_UPDATE, encode,
+};
 use super::within::within;
 
 /// Larger than anything that a test sends before the session reads.

@@ -5,7 +5,6 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream};
 
 use super::within::within;
 
-
 pub const DATA: u8 = 0;
 pub const WINDOW_UPDATE: u8 = 1;
 pub const PING: u8 = 2;

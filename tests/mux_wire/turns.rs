@@ -480,3 +480,69 @@ async fn whoever_asked_last_is_woken() {
         into = within(reader).await.unwrap();
     }
 }
+
+/// As many streams each way as `streams`, on which blocks of `size` bytes go both ways at once,
+/// `total` bytes on each.
+async fn both_ways(room: usize, streams: usize, size: usize, total: usize) {
+    let (here, there) = tokio::io::duplex(room);
+    let client = Session::client(here, config());
+    let server = Session::server(there, config());
+    let mut tasks = JoinSet::new();
+    for _ in 0..streams {
+        let (opened, accepted) = connected(&client, &server).await;
+        for stream in [opened, accepted] {
+            let (mut read, mut write) = tokio::io::split(stream);
+            tasks.spawn(async move {
+                let block = vec![1; size];
+                for _ in 0..total / size {
+                    write.write_all(&block).await.unwrap();
+                    write.flush().await.unwrap();
+                }
+                write.shutdown().await.unwrap();
+            });
+            tasks.spawn(async move {
+                let mut received = Vec::new();
+                read.read_to_end(&mut received).await.unwrap();
+                assert_eq!(received.len(), total / size * size);
+            });
+        }
+    }
+    while let Some(done) = within(tasks.join_next()).await {
+        done.unwrap();
+    }
+}
+
+/// Neither side may stop reading because the other does not read.
+#[tokio::test(start_paused = true)]
+async fn two_sides_that_both_have_much_to_say_do_not_wait_for_each_other() {
+    for (size, total) in [(1, 4000), (10, 40_000), (1000, 400_000), (5000, 400_000)] {
+        both_ways(4096, 8, size, total).await;
+    }
+}
+
+/// Writes until there is no more room, flushes, and again. Says how much that was.
+fn fill(stream: &mut Stream) -> usize {
+    let mut written = 0;
+    for _ in 0..2 {
+        while let Some(n) = stream.write(b"x").now_or_never() {
+            written += n.unwrap();
+        }
+        stream.flush().now_or_never().unwrap().unwrap();
+    }
+    written
+}
+
+#[tokio::test(start_paused = true)]
+async fn two_sides_whose_queues_are_full_go_on() {
+    let (here, there) = tokio::io::duplex(100);
+    let client = Session::client(here, config());
+    let server = Session::server(there, config());
+    let (mut opened, mut accepted) = connected(&client, &server).await;
+    opened.write_all(b"settled").await.unwrap();
+    within(accepted.read_exact(&mut [0; 7])).await.unwrap();
+    let (there, here) = (fill(&mut opened), fill(&mut accepted));
+    within(accepted.read_exact(&mut vec![0; there]))
+        .await
+        .unwrap();
+    within(opened.read_exact(&mut vec![0; here])).await.unwrap();
+}
