@@ -400,9 +400,8 @@ async fn frames_may_arrive_in_any_pieces() {
         let mut two = within(session.accept()).await.unwrap();
         let (mut text, mut threes) = (String::new(), Vec::new());
         let reading =
-            async { tokio::join!(one.read_to_string(&mut text), two.read_to_end(&mut threes)) };
-        let (first, second) = within(reading).await;
-        (first.unwrap(), second.unwrap());
+            async { tokio::try_join!(one.read_to_string(&mut text), two.read_to_end(&mut threes)) };
+        within(reading).await.unwrap();
         assert_eq!(text, "hello world");
         assert!(threes == [3; 9_000]);
         drop(within(writing).await.unwrap());
@@ -509,8 +508,8 @@ async fn taken(raw: &mut Raw, mut frames: impl FnMut() -> Vec<u8>) -> usize {
 async fn answers_to_pings_do_not_pile_up() {
     let (mut raw, session) = Raw::client(config(), 4096);
     let taken = taken(&mut raw, || encode(PING, SYN, 0, 1).repeat(100)).await;
-    // What the connection holds, both ways, and a little more than what may wait for it.
-    assert!(taken < 256 * 1024, "{taken}");
+    // Little more than what the connection holds and what may wait for it.
+    assert!(taken < 512 * 1024, "{taken}");
     assert!(!session.is_closed());
     // All of them are answered once the peer reads.
     let mut answers = vec![0; taken / 12 * 12];
@@ -529,7 +528,7 @@ async fn refusals_of_streams_do_not_pile_up() {
         frames
     };
     let taken = taken(&mut raw, &mut syns).await;
-    assert!(taken < 256 * 1024, "{taken}");
+    assert!(taken < 512 * 1024, "{taken}");
     assert!(!session.is_closed());
     let _ = raw.receive().await;
 }
