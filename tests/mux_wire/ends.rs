@@ -119,8 +119,8 @@ async fn reason(session: &Session) -> String {
 async fn whoever_waits_is_told_of_the_end() {
     let (mut raw, session) = Raw::server(Config::default(), 64 * 1024);
     let mut tasks = JoinSet::new();
-    // Full: nobody reads. Then the window is used up.
-    for _ in 0..4 {
+    // Nobody reads: some wait for windows, and more than a few for room.
+    for _ in 0..12 {
         let mut stream = within(session.open()).await.unwrap();
         tasks.spawn(async move { stream.write_all(&vec![1; 1 << 20]).await });
         let mut stream = within(session.open()).await.unwrap();
