@@ -16,12 +16,7 @@ use super::shared::Shared;
 use crate::instant;
 
 /// Runs a session until it ends, and leaves the reason in `end`.
-pub(super) async fn run(
-    shared: Arc<Shared>,
-    config: Config,
-    end: watch::Sender<Option<SessionError>>,
-) {
-    let session = Ending(shared);
+pub(super) async fn run(session: Ending, config: Config, end: watch::Sender<Option<SessionError>>) {
     let mut clock = Clock::new(&config);
     let mut closing = false;
     let reason = poll_fn(|cx| {
@@ -60,8 +55,8 @@ async fn close(shared: &Shared, timeout: Duration) -> SessionError {
     SessionError::Closed
 }
 
-/// Ends the session with its driver, be it that the runtime drops it.
-struct Ending(Arc<Shared>);
+/// Ends the session with its driver, be it that the runtime drops it before it ever ran.
+pub(super) struct Ending(pub(super) Arc<Shared>);
 
 impl Drop for Ending {
     fn drop(&mut self) {

@@ -29,8 +29,8 @@ use super::wakes::Wakes;
 /// From here on a frame is large: worth a system call of its own.
 const LARGE: usize = 8 * 1024;
 
-/// Above this many bytes that wait for the connection, writers wait too, and nothing is read that
-/// may need an answer.
+/// Above this many bytes that wait for the connection, writers wait too. Above this many bytes of
+/// answers nothing is read that may need another.
 const HIGH_WATER: usize = 128 * 1024;
 
 /// Whoever gets a fresh stream usually writes to it at once, be it after a few hops from task to
@@ -38,6 +38,13 @@ const HIGH_WATER: usize = 128 * 1024;
 /// This many turns are left to them before the frame that opens, accepts or ends the stream goes
 /// out, which would else be a system call of its own and wake the peer for nothing.
 const TURNS: u8 = 2;
+
+/// The connection takes nothing more. What the peer had sent before is still read.
+struct Broken {
+    reason: SessionError,
+    /// How much had been received when there seemed to be nothing more.
+    received: Option<u64>,
+}
 
 pub(super) struct Link {
     /// `None` once the session is over.
@@ -57,8 +64,7 @@ pub(super) struct Link {
     written: usize,
     /// All that the connection has taken.
     total_written: u64,
-    /// Why the connection takes nothing more. What the peer had sent before is still read.
-    broken: Option<SessionError>,
+    broken: Option<Broken>,
     /// Whether the connection may hold bytes back until it is flushed.
     unflushed: bool,
     /// Whether the connection took no more, and will wake the driver when it does.
@@ -74,8 +80,6 @@ pub(super) struct Link {
     /// Those with a frame that the connection has no room for, by the turn in which they last sent
     /// one and their stream: who waits longest goes first.
     waiting: BTreeMap<(u64, u32), Waker>,
-    /// Whether several writers waited at the driver's last run.
-    contended: bool,
     /// Whom to tell when the connection has taken so much.
     flushing: Vec<(u64, oneshot::Sender<()>)>,
 
@@ -110,7 +114,6 @@ impl Link {
             fresh_turns: 0,
             turn: 0,
             waiting: BTreeMap::new(),
-            contended: false,
             flushing: Vec::new(),
             driver: Waker::noop().clone(),
             io_waker: readiness.clone().into(),
@@ -168,20 +171,37 @@ impl Link {
         if self.readiness.take() {
             self.blocked = false;
         }
+        if self.closing {
+            // There is little time, and nobody minds it.
+            self.lease = None;
+        }
         let taken = self.take_input();
         self.state.reset_unwanted();
         match taken {
             Ok(input) => {
                 self.flush_in_turn();
-                if input == Input::Empty
-                    && let Some(reason) = self.broken.take()
-                {
-                    self.end(reason);
+                if input == Input::Empty {
+                    self.end_if_broken();
                 }
             }
             Err(reason) => self.end(reason),
         }
         self.tell_writers();
+    }
+
+    /// Ends a session whose connection takes nothing more and has nothing more: not before that was
+    /// seen in two turns, since something may have come while the first one wrote, and since it may
+    /// be the runtime that lets nobody read more in one turn.
+    fn end_if_broken(&mut self) {
+        if let Some(broken) = &mut self.broken {
+            if broken.received == Some(self.received) {
+                let reason = broken.reason.clone();
+                self.end(reason);
+            } else {
+                broken.received = Some(self.received);
+                self.wake_driver();
+            }
+        }
     }
 
     /// Writes what has gathered, but not before those who have fresh streams had their turns.

@@ -57,9 +57,10 @@ impl Received {
             self.space.copy_within(self.start..self.end, 0);
             self.end -= self.start;
             self.start = 0;
-            let needed = self.end + n;
-            if needed > self.space.len() {
-                let size = needed.max(2 * self.end);
+            // Twice as much as there is: else every small arrival in a full buffer would have all
+            // of it moved.
+            let size = (self.end + n).max(2 * self.end);
+            if size > self.space.len() {
                 self.space.resize(size, 0);
             }
         }
@@ -77,5 +78,39 @@ impl Received {
         if space.len() > spare.len() && space.len() <= SPARE {
             *spare = space;
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_buffer_that_stays_full_keeps_its_order_and_its_size() {
+        const FULL: usize = 64 * 1024;
+        let (mut received, mut spare) = (Received::default(), Vec::new());
+        let byte = |at: usize| (at * 31 + (at >> 8)) as u8;
+        for at in 0..FULL {
+            received.extend(&[byte(at)], &mut spare);
+        }
+        for at in 0..10 * FULL {
+            assert_eq!(received.bytes()[0], byte(at));
+            received.consume(1, &mut spare);
+            received.extend(&[byte(at + FULL)], &mut spare);
+            assert_eq!(received.len(), FULL);
+        }
+        assert!(received.space.len() <= 4 * FULL);
+    }
+
+    #[test]
+    fn a_large_buffer_is_left_to_the_next_stream() {
+        let (mut one, mut other) = (Received::default(), Received::default());
+        let mut spare = Vec::new();
+        one.extend(&[1; 100_000], &mut spare);
+        one.consume(100_000, &mut spare);
+        assert_eq!((one.space.len(), spare.len()), (0, 100_000));
+        other.extend(&[2; 50_000], &mut spare);
+        assert_eq!((other.space.len(), spare.len()), (100_000, 0));
+        assert!(other.bytes().iter().all(|byte| *byte == 2));
     }
 }

@@ -135,7 +135,7 @@ impl Session {
     ///
     /// # Panics
     ///
-    /// Outside a tokio runtime: the session runs as a task of its own.
+    /// Outside a tokio runtime: the session runs as a task of its own, which needs tokio's timers.
     pub fn client<T>(io: T, config: Config) -> Session
     where
         T: AsyncRead + AsyncWrite + Send + Unpin + 'static,
@@ -147,7 +147,7 @@ impl Session {
     ///
     /// # Panics
     ///
-    /// Outside a tokio runtime: the session runs as a task of its own.
+    /// Outside a tokio runtime: the session runs as a task of its own, which needs tokio's timers.
     pub fn server<T>(io: T, config: Config) -> Session
     where
         T: AsyncRead + AsyncWrite + Send + Unpin + 'static,
@@ -164,7 +164,8 @@ impl Session {
         let (arrived, openable) = (link.state.arrived.clone(), link.state.openable.clone());
         let shared = Arc::new(Shared::new(link));
         let (end, ended) = watch::channel(None);
-        tokio::spawn(driver::run(shared.clone(), config, end));
+        let ending = driver::Ending(shared.clone());
+        tokio::spawn(driver::run(ending, config, end));
         Session {
             handle: Arc::new(Handle {
                 shared,

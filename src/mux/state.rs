@@ -53,6 +53,9 @@ pub(super) struct State {
     unwanted: Vec<u32>,
     /// Frames for the peer.
     pub(super) out: Vec<u8>,
+    /// How many bytes of `out` are answers to what was read. Nobody answers these, so that two sides
+    /// that stop reading for them do not wait for each other.
+    pub(super) answers: usize,
     /// Whether streams came to be or ended that nothing was flushed of since.
     pub(super) fresh: bool,
     /// How many streams have a wide window.
@@ -95,6 +98,7 @@ impl State {
             lingering: BTreeSet::new(),
             unwanted: Vec::new(),
             out: Vec::new(),
+            answers: 0,
             fresh: false,
             wide: 0,
             gone_away: false,
@@ -112,6 +116,11 @@ impl State {
             length,
         };
         self.out.extend_from_slice(&header.encode());
+    }
+
+    fn answer(&mut self, kind: Kind, flags: u16, stream: u32, length: u32) {
+        self.queue(kind, flags, stream, length);
+        self.answers += HEADER;
     }
 
     /// Asks the peer for a sign of life.
@@ -219,7 +228,7 @@ impl State {
     }
 
     fn reset(&mut self, id: u32) {
-        self.queue(Kind::WindowUpdate, RST, id, 0);
+        self.answer(Kind::WindowUpdate, RST, id, 0);
         self.remove(id);
     }
 

@@ -57,11 +57,11 @@ impl Link {
         }
         for _ in 0..READS {
             // Answers that the peer does not read must not pile up.
-            if self.unwritten() > HIGH_WATER {
+            if self.state.answers > HIGH_WATER {
                 if !self.blocked {
                     self.flush();
                 }
-                if self.unwritten() > HIGH_WATER {
+                if self.state.answers > HIGH_WATER {
                     return Ok(Input::Left);
                 }
             }
@@ -72,6 +72,7 @@ impl Link {
                 _ => None,
             };
             if let Some(stream) = bulk
+                && !self.closing
                 && self.state.wake_reader(stream)
             {
                 self.bulk = bulk;
@@ -159,7 +160,7 @@ impl Link {
         id: u32,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<Result<(), SessionError>> {
-        while self.unwritten() <= HIGH_WATER && self.bulk == Some(id) {
+        while self.state.answers <= HIGH_WATER && self.bulk == Some(id) {
             match self.state.next() {
                 Next::Body { stream, left, .. } if stream == id => {
                     let n = buffer.remaining().min(left as usize);

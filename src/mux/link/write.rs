@@ -5,7 +5,7 @@ use std::task::{Context, Poll, ready};
 
 use tokio::sync::oneshot;
 
-use super::{HIGH_WATER, LARGE, Link};
+use super::{Broken, HIGH_WATER, LARGE, Link};
 use crate::mux::frame::HEADER;
 use crate::mux::session::SessionError;
 use crate::mux::state::{CutOff, data_header};
@@ -43,15 +43,15 @@ impl Link {
 
     /// Writes until nothing is left or the connection takes no more.
     pub(super) fn flush(&mut self) {
-        let Some(io) = &mut self.io else {
-            return;
-        };
-        let mut cx = Context::from_waker(&self.io_waker);
         while self.written < self.state.out.len() {
+            let Some(io) = &mut self.io else {
+                return;
+            };
+            let mut cx = Context::from_waker(&self.io_waker);
             match io.poll_write(&mut cx, &self.state.out[self.written..]) {
                 Poll::Ready(Ok(n)) => {
                     self.written += n;
-                    self.total_written += n as u64;
+                    self.note_written(n);
                 }
                 Poll::Ready(Err(error)) => return self.fail(error),
                 Poll::Pending => {
@@ -61,6 +61,11 @@ impl Link {
             }
         }
         self.flush_connection();
+    }
+
+    fn note_written(&mut self, n: usize) {
+        self.total_written += n as u64;
+        self.state.answers = self.state.answers.saturating_sub(n);
     }
 
     /// Frames may go on to come for as long as the connection is behind: what it has taken must not
@@ -100,8 +105,12 @@ impl Link {
 
     /// The connection takes nothing more.
     fn fail(&mut self, error: io::Error) {
-        self.broken = Some(SessionError::from_io(error));
+        self.broken.get_or_insert(Broken {
+            reason: SessionError::from_io(error),
+            received: None,
+        });
         self.state.out.clear();
+        self.state.answers = 0;
         self.written = 0;
         self.unflushed = false;
         self.wake_driver();
@@ -147,11 +156,6 @@ impl Link {
         Poll::Pending
     }
 
-    /// Whether the stream has to let others send first.
-    fn must_wait(&self, id: u32) -> bool {
-        self.blocked || self.contended && self.state.last_sent(id) == self.turn
-    }
-
     /// A frame comes to be, and goes out or waits to do so.
     fn data_sent(&mut self, id: u32, n: usize) {
         self.waiting.remove(&(self.state.last_sent(id), id));
@@ -161,10 +165,9 @@ impl Link {
     /// Has a frame gather with others. False when there is no room.
     fn send_small(&mut self, id: u32, data: &[u8]) -> bool {
         if self.unwritten() + data.len() > HIGH_WATER {
-            if self.must_wait(id) {
-                return false;
+            if !self.blocked {
+                self.flush();
             }
-            self.flush();
             if self.unwritten() + data.len() > HIGH_WATER {
                 return false;
             }
@@ -181,7 +184,7 @@ impl Link {
     /// Writes a frame straight from its writer's buffer, behind what has gathered. False when the
     /// connection did not take even its beginning, so that there is no such frame yet.
     fn send_large(&mut self, id: u32, data: &[u8]) -> bool {
-        if self.must_wait(id) {
+        if self.blocked {
             return false;
         }
         let Some(io) = &mut self.io else {
@@ -211,7 +214,7 @@ impl Link {
                 return false;
             }
         };
-        self.total_written += n as u64;
+        self.note_written(n);
         if n <= gathered {
             self.written += n;
             self.forget_written();
@@ -235,7 +238,6 @@ impl Link {
 
     /// Tells some of those who wait that there is room.
     pub(super) fn tell_writers(&mut self) {
-        self.contended = self.waiting.len() > 1;
         if self.blocked {
             return;
         }

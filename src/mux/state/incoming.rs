@@ -51,7 +51,7 @@ impl State {
 
     fn take_header(&mut self, header: Header) -> Result<(), SessionError> {
         match header.kind {
-            Kind::Ping if header.has(SYN) => self.queue(Kind::Ping, ACK, 0, header.length),
+            Kind::Ping if header.has(SYN) => self.answer(Kind::Ping, ACK, 0, header.length),
             // Any byte is a sign of life.
             Kind::Ping => {}
             Kind::GoAway => match header.length {
@@ -142,10 +142,10 @@ impl State {
         }
         if self.streams.len() >= self.config.max_streams {
             tracing::warn!(stream = id, "too many streams, resetting a new one");
-            self.queue(Kind::WindowUpdate, RST, id, 0);
+            self.answer(Kind::WindowUpdate, RST, id, 0);
         } else if self.accepting.len() >= self.config.accept_backlog {
             tracing::warn!(stream = id, "backlog exceeded, resetting a new stream");
-            self.queue(Kind::WindowUpdate, RST, id, 0);
+            self.answer(Kind::WindowUpdate, RST, id, 0);
         } else {
             self.streams.insert(id, Entry::new(false));
             self.accepting.push_back(id);
