@@ -168,7 +168,10 @@ impl Peer {
     pub fn open(&mut self, body: Option<usize>, flags: u16) {
         let id = self.next_id;
         self.next_id += 2;
-        self.streams.insert(id, Told::new(false));
+        let mut told = Told::new(false);
+        // Unless something was said of it before it was there.
+        told.proper = !self.streams.contains_key(&id);
+        self.streams.insert(id, told);
         match body {
             Some(n) => self.data(id, n, flags | SYN),
             None => self.update(id, 0, flags | SYN),
