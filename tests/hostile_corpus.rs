@@ -6,6 +6,9 @@ mod targets;
 use std::fs;
 use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::mpsc;
+use std::thread;
+use std::time::Duration;
 
 /// The inputs of one target, by file name.
 fn inputs(kind: &str, target: &str) -> Vec<(String, Vec<u8>)> {
@@ -30,6 +33,24 @@ fn inputs(kind: &str, target: &str) -> Vec<(String, Vec<u8>)> {
 
 static PANICS: AtomicUsize = AtomicUsize::new(0);
 
+/// Far longer than any input takes, be the machine busy and nothing optimized.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// False when the target is still at it after a long time: its deadlines are in virtual time, which does not pass in a
+/// loop without end.
+fn ends(target: fn(&[u8]), input: Vec<u8>) -> bool {
+    let (end, ended) = mpsc::channel();
+    thread::spawn(move || {
+        target(&input);
+        let _ = end.send(());
+    });
+    // A panic is counted elsewhere.
+    !matches!(
+        ended.recv_timeout(PATIENCE),
+        Err(mpsc::RecvTimeoutError::Timeout)
+    )
+}
+
 /// One test for all, since the hook that counts panics is the process's: a panic in a task is no failure of the test
 /// that spawned it.
 #[test]
@@ -45,7 +66,7 @@ fn every_input_of_the_fuzz_targets_is_harmless() {
         for (file, input) in corpus.into_iter().chain(inputs("crashes", name)) {
             // A panic does not say which input it came from.
             eprintln!("{name}/{file}");
-            target(&input);
+            assert!(ends(target, input), "{name}/{file}: no end");
             assert_eq!(
                 PANICS.load(Ordering::SeqCst),
                 0,

@@ -5,6 +5,7 @@ mod gob;
 mod handshake;
 mod hclog;
 mod messages;
+mod mux;
 mod roundtrip;
 mod session;
 mod source;
@@ -15,8 +16,9 @@ pub use gob::{gob_dynamic, gob_skip, gob_stream, gob_typed};
 pub use handshake::handshake_line;
 pub use hclog::hclog_line;
 pub use messages::{messages_gob, messages_msgpack};
+pub use mux::mux_frames;
 pub use roundtrip::gob_roundtrip;
-pub use session::{broker_preface, client_connection, mux_frames, server_connection};
+pub use session::{broker_preface, client_connection, server_connection};
 
 /// A target's name, which is also that of its corpus, and its body.
 pub type Target = (&'static str, fn(&[u8]));
