@@ -80,6 +80,8 @@ pub(super) struct Link {
     /// Those with a frame that the connection has no room for, by the turn in which they last sent
     /// one and their stream: who waits longest goes first.
     waiting: BTreeMap<(u64, u32), Waker>,
+    /// Whether several writers waited at the driver's last run.
+    contended: bool,
     /// Whom to tell when the connection has taken so much.
     flushing: Vec<(u64, oneshot::Sender<()>)>,
 
@@ -114,6 +116,7 @@ impl Link {
             fresh_turns: 0,
             turn: 0,
             waiting: BTreeMap::new(),
+            contended: false,
             flushing: Vec::new(),
             driver: Waker::noop().clone(),
             io_waker: readiness.clone().into(),

@@ -297,6 +297,7 @@ impl State {
             Peer::Reset => Poll::Ready(Err(CutOff::Reset)),
             Peer::Open if self.ended.is_some() => Poll::Ready(Err(CutOff::SessionEnded)),
             Peer::Open => {
+                entry.prompt = true;
                 set_waker(&mut entry.reader, cx);
                 Poll::Pending
             }
@@ -370,6 +371,13 @@ impl State {
         Poll::Ready(Ok(wanted.min(entry.send_window as usize)))
     }
 
+    /// Somebody waits to write, to whom a reset is news.
+    pub(super) fn wait_to_write(&mut self, id: u32, cx: &mut Context<'_>) {
+        if let Some(entry) = self.streams.get_mut(&id) {
+            set_waker(&mut entry.writer, cx);
+        }
+    }
+
     /// A data frame of `n` bytes is sent, in the driver's `turn`.
     pub(super) fn data_sent(&mut self, id: u32, n: usize, turn: u64) {
         if let Some(entry) = self.streams.get_mut(&id) {
@@ -383,15 +391,25 @@ impl State {
         self.streams.get(&id).map_or(0, |entry| entry.sent)
     }
 
-    /// Wakes whoever waits for large frames of this stream with a large buffer. False if nobody does.
-    pub(super) fn wake_reader(&mut self, id: u32) -> bool {
-        let reader = match self.streams.get_mut(&id) {
-            Some(entry) if entry.straight => entry.reader.take(),
-            _ => None,
+    /// Whether somebody reads this stream with large buffers, and waits or has something to read
+    /// before he does. Who waits is woken.
+    pub(super) fn call_reader(&mut self, id: u32) -> bool {
+        let Some(entry) = self.streams.get_mut(&id) else {
+            return false;
         };
-        let waits = reader.is_some();
-        self.wakes.add(reader);
-        waits
+        let here = entry.reader.is_some() || !entry.received.is_empty();
+        if !entry.straight || !entry.prompt || !here {
+            return false;
+        }
+        self.wakes.add(entry.reader.take());
+        true
+    }
+
+    /// The reader of this stream was called and did not come: he has to be found waiting first.
+    pub(super) fn reader_missing(&mut self, id: u32) {
+        if let Some(entry) = self.streams.get_mut(&id) {
+            entry.prompt = false;
+        }
     }
 }
 

@@ -73,7 +73,7 @@ impl Link {
             };
             if let Some(stream) = bulk
                 && !self.closing
-                && self.state.wake_reader(stream)
+                && self.state.call_reader(stream)
             {
                 self.bulk = bulk;
                 self.lease = Some(Lease {
@@ -148,7 +148,10 @@ impl Link {
                 lease.received = self.received;
                 lease.until = now + LEASE;
             }
-            Some(_) => self.end_lease(true),
+            Some(lease) => {
+                self.state.reader_missing(lease.stream);
+                self.end_lease(true);
+            }
             None => {}
         }
     }

@@ -113,12 +113,13 @@ impl Link {
         self.state.answers = 0;
         self.written = 0;
         self.unflushed = false;
+        self.flushing.clear();
         self.wake_driver();
     }
 
     /// Tells `reply` when everything that was sent before is with the operating system.
     pub(in crate::mux) fn when_flushed(&mut self, reply: oneshot::Sender<()>) {
-        if self.state.ended.is_some() {
+        if self.state.ended.is_some() || self.broken.is_some() {
             return;
         }
         let end = self.total_written + self.unwritten() as u64;
@@ -150,10 +151,17 @@ impl Link {
         }
         let since = self.state.last_sent(id);
         self.waiting.insert((since, id), cx.waker().clone());
+        self.state.wait_to_write(id, cx);
         if !self.blocked {
             self.wake_driver();
         }
         Poll::Pending
+    }
+
+    /// Whether the stream has to wait, be it for others who wait: those who are told of room would
+    /// find that the first of them has used it up.
+    fn must_wait(&self, id: u32) -> bool {
+        self.blocked || self.contended && self.state.last_sent(id) == self.turn
     }
 
     /// A frame comes to be, and goes out or waits to do so.
@@ -165,9 +173,10 @@ impl Link {
     /// Has a frame gather with others. False when there is no room.
     fn send_small(&mut self, id: u32, data: &[u8]) -> bool {
         if self.unwritten() + data.len() > HIGH_WATER {
-            if !self.blocked {
-                self.flush();
+            if self.must_wait(id) {
+                return false;
             }
+            self.flush();
             if self.unwritten() + data.len() > HIGH_WATER {
                 return false;
             }
@@ -184,7 +193,7 @@ impl Link {
     /// Writes a frame straight from its writer's buffer, behind what has gathered. False when the
     /// connection did not take even its beginning, so that there is no such frame yet.
     fn send_large(&mut self, id: u32, data: &[u8]) -> bool {
-        if self.blocked {
+        if self.must_wait(id) {
             return false;
         }
         let Some(io) = &mut self.io else {
@@ -238,6 +247,7 @@ impl Link {
 
     /// Tells some of those who wait that there is room.
     pub(super) fn tell_writers(&mut self) {
+        self.contended = self.waiting.len() > 1;
         if self.blocked {
             return;
         }

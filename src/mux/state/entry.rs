@@ -17,6 +17,8 @@ pub(super) struct Entry {
     pub(super) consumed: u32,
     /// Whether the reader's last buffer was a large one.
     pub(super) straight: bool,
+    /// Whether the reader came when he was called last, or waits.
+    pub(super) prompt: bool,
     /// Whether the window is a wide one.
     pub(super) wide: bool,
     /// How much more may be sent.
@@ -59,6 +61,7 @@ impl Entry {
             receive_window: WINDOW,
             consumed: 0,
             straight: false,
+            prompt: true,
             wide: false,
             send_window: WINDOW,
             reader: None,

@@ -102,10 +102,11 @@ impl State {
             let Some(window) = entry.send_window.checked_add(header.length) else {
                 return Err(self.breach(format!("its window for stream {id} exceeds 4 GiB")));
             };
-            entry.send_window = window;
-            if header.length > 0 {
+            // Whoever waits with a window waits for the connection.
+            if entry.send_window == 0 && window > 0 {
                 self.wakes.add(entry.writer.take());
             }
+            entry.send_window = window;
         } else if body > entry.receive_window {
             let window = entry.receive_window;
             return Err(self.breach(format!(
