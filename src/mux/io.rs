@@ -63,7 +63,10 @@ impl Io {
         match self {
             #[cfg(all(unix, any(feature = "host", feature = "plugin")))]
             Io::Unix(unix) => unix.poll_read_both(cx, first, second),
-            Io::Other(_) => self.poll_read(cx, first),
+            Io::Other(_) => {
+                let _ = second;
+                self.poll_read(cx, first)
+            }
         }
     }
 

@@ -8,7 +8,7 @@
 //! | --- | --- |
 //! | opening and accepting a stream each send an empty window update, with SYN and ACK; a stream without ACK for 75 s ends a Go session | [`Session::open`], [`Session::accept`] |
 //! | 256 streams at most wait for their ACK | [`Session::open`] waits |
-//! | one frame may carry the whole window of 256 KiB; half of it read is told to the peer | `state` |
+//! | one frame may carry the whole window of 256 KiB; when half of it was read the peer is told, as Go does with a larger `MaxStreamWindowSize`: up to 64 streams get a window of 1 MiB then | `state` |
 //! | a stream too many is reset, the session goes on | `state` |
 //! | dropping a stream ends it with FIN, not RST | `state`: it lingers until the peer is done |
 //! | a stream that is no more takes no notice of frames | `state` |
