@@ -440,7 +440,8 @@ impl Play {
             );
             assert!(said, "it ended with {reason:?}");
         }
-        assert!(matches!(once(session.open()).await, Poll::Ready(Err(_))));
+        // Not at the first poll: the runtime may have no turn left for it.
+        assert!(within(session.open()).await.is_err());
         self.over();
     }
 
