@@ -212,18 +212,12 @@ impl State {
         if let Some(deadline) = entry.dropped {
             self.lingering.remove(&(deadline, id));
         }
-        self.acknowledge(&mut entry);
+        entry.acknowledge(&self.openable);
         self.wide -= usize::from(entry.wide);
         if let Next::Body { stream, left, .. } = self.next
             && stream == id
         {
             self.next = Next::Skip { left };
-        }
-    }
-
-    fn acknowledge(&self, entry: &mut Entry) {
-        if std::mem::take(&mut entry.unacknowledged) {
-            self.openable.add_permits(1);
         }
     }
 

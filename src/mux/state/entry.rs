@@ -3,6 +3,7 @@
 use std::io;
 use std::task::Waker;
 
+use tokio::sync::Semaphore;
 use tokio::time::Instant;
 
 use super::WINDOW;
@@ -71,6 +72,13 @@ impl Entry {
             unacknowledged: opened_here,
             dropped: None,
             sent: 0,
+        }
+    }
+
+    /// Gives back the permit of a stream that was opened here, the first time.
+    pub(super) fn acknowledge(&mut self, openable: &Semaphore) {
+        if std::mem::take(&mut self.unacknowledged) {
+            openable.add_permits(1);
         }
     }
 }

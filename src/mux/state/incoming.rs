@@ -91,8 +91,8 @@ impl State {
         let Some(entry) = self.streams.get_mut(&id) else {
             return Ok(());
         };
-        if header.has(ACK) && std::mem::take(&mut entry.unacknowledged) {
-            self.openable.add_permits(1);
+        if header.has(ACK) {
+            entry.acknowledge(&self.openable);
         }
         if header.has(RST) {
             self.take_reset(id);
@@ -176,9 +176,7 @@ impl State {
         entry.peer = Peer::Reset;
         self.wakes.add(entry.reader.take());
         self.wakes.add(entry.writer.take());
-        if std::mem::take(&mut entry.unacknowledged) {
-            self.openable.add_permits(1);
-        }
+        entry.acknowledge(&self.openable);
         if entry.dropped.is_some() {
             self.remove(id);
         }
