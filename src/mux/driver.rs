@@ -6,10 +6,12 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
+use tokio::runtime::{Handle, RuntimeFlavor};
 use tokio::sync::watch;
 use tokio::time::{Instant, Sleep};
 
 use super::Config;
+use super::busy_poll::BusyPoll;
 use super::link::Link;
 use super::session::SessionError;
 use super::shared::Shared;
@@ -18,12 +20,18 @@ use crate::instant;
 /// Runs a session until it ends, and leaves the reason in `end`.
 pub(super) async fn run(session: Ending, config: Config, end: watch::Sender<Option<SessionError>>) {
     let mut clock = Clock::new(&config);
+    let mut busy = BusyPoll::new(config.busy_poll);
+    // Where `block_on` has a thread of its own, that has to be woken, and needs a core.
+    let several_threads = Handle::current().runtime_flavor() != RuntimeFlavor::CurrentThread;
     let mut closing = false;
     let reason = poll_fn(|cx| {
         session.0.with(|link| {
             link.drive(cx);
             clock.poll(link, cx);
             closing = link.closing;
+            if link.is_conversing() && !(several_threads && link.is_used_outside()) {
+                busy.poll(link.received(), cx);
+            }
             match &link.state.ended {
                 Some(reason) => Poll::Ready(Some(reason.clone())),
                 None if closing => Poll::Ready(None),

@@ -46,6 +46,9 @@ struct Broken {
     received: Option<u64>,
 }
 
+/// So many messages of tasks are not looked at after one of a thread that runs no tasks.
+const OUTSIDE: u8 = 16;
+
 pub(super) struct Link {
     /// `None` once the session is over.
     io: Option<Io>,
@@ -82,6 +85,10 @@ pub(super) struct Link {
     waiting: BTreeMap<(u64, u32), Waker>,
     /// Whether several writers waited at the driver's last run.
     contended: bool,
+    /// Whether the frame sent last was a large one.
+    sent_large: bool,
+    /// Above zero when lately somebody sent from outside of any task.
+    outside: u8,
     /// Whom to tell when the connection has taken so much.
     flushing: Vec<(u64, oneshot::Sender<()>)>,
 
@@ -117,6 +124,8 @@ impl Link {
             turn: 0,
             waiting: BTreeMap::new(),
             contended: false,
+            sent_large: false,
+            outside: 0,
             flushing: Vec::new(),
             driver: Waker::noop().clone(),
             io_waker: readiness.clone().into(),
@@ -128,6 +137,16 @@ impl Link {
 
     pub(super) fn received(&self) -> u64 {
         self.received
+    }
+
+    /// Whether small messages come and go. Where large ones do, both sides are busy with these.
+    pub(super) fn is_conversing(&self) -> bool {
+        self.lease.is_none() && self.bulk.is_none() && !self.sent_large
+    }
+
+    /// Whether somebody outside of any task, in `block_on`, sends and waits for answers.
+    pub(super) fn is_used_outside(&self) -> bool {
+        self.outside > 0
     }
 
     /// Ends the session; a reason that it ended for before stays.

@@ -23,6 +23,7 @@
 //!
 //! [yamux specification]: https://github.com/hashicorp/yamux/blob/master/spec.md
 
+mod busy_poll;
 mod config;
 mod driver;
 mod frame;

@@ -5,7 +5,7 @@ use std::task::{Context, Poll, ready};
 
 use tokio::sync::oneshot;
 
-use super::{Broken, HIGH_WATER, LARGE, Link};
+use super::{Broken, HIGH_WATER, LARGE, Link, OUTSIDE};
 use crate::mux::frame::HEADER;
 use crate::mux::session::SessionError;
 use crate::mux::state::{CutOff, data_header};
@@ -182,6 +182,11 @@ impl Link {
             }
         }
         self.data_sent(id, data.len());
+        self.sent_large = false;
+        self.outside = match tokio::task::try_id() {
+            Some(_) => self.outside.saturating_sub(1),
+            None => OUTSIDE,
+        };
         self.state
             .out
             .extend_from_slice(&data_header(id, data.len()));
@@ -230,6 +235,7 @@ impl Link {
             return false;
         }
         self.data_sent(id, data.len());
+        self.sent_large = true;
         let n = n - gathered;
         if n == HEADER + data.len() {
             self.flush_connection();

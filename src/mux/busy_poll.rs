@@ -1,0 +1,144 @@
+//! Staying awake for what comes next.
+
+use std::pin::pin;
+use std::sync::OnceLock;
+use std::task::Context;
+use std::time::{Duration, Instant};
+
+/// Keeps the thread that the driver runs on from sleeping while the peer is quick.
+///
+/// Putting a core to sleep and waking it takes longer than most calls do. So a driver that finds
+/// nothing more goes on to ask for some time, once in each turn of the runtime: all other tasks run in
+/// between. That is worth it where something does come soon, which is taken for granted until it
+/// does not, and then again once it does.
+pub(super) struct BusyPoll {
+    /// How soon is soon.
+    limit: Duration,
+    /// How much had been received when that was last looked at.
+    received: u64,
+    /// Since when there has been nothing to do.
+    idle: Option<Instant>,
+    /// Whether what arrived last had been waited for no longer than the limit.
+    quick: bool,
+}
+
+impl BusyPoll {
+    pub(super) fn new(limit: Duration) -> Self {
+        BusyPoll {
+            limit,
+            received: 0,
+            idle: None,
+            quick: false,
+        }
+    }
+
+    /// Has the driver run again soon, if that is worth it. `received` is all that has arrived.
+    pub(super) fn poll(&mut self, received: u64, cx: &mut Context<'_>) {
+        if self.limit.is_zero() || !several_cores() {
+            return;
+        }
+        if self.stays_awake(received, Instant::now()) {
+            // Of all ways to be woken this one comes last: the runtime looks at its other tasks, its
+            // timers and its connections before.
+            let _ = pin!(tokio::task::yield_now()).poll(cx);
+        }
+    }
+
+    fn stays_awake(&mut self, received: u64, now: Instant) -> bool {
+        if received != self.received {
+            self.received = received;
+            self.quick = self
+                .idle
+                .is_none_or(|idle| now.saturating_duration_since(idle) < self.limit);
+            // What arrived is worked on first. In the turn after that, this side is idle.
+            self.idle = None;
+            return true;
+        }
+        let idle = *self.idle.get_or_insert(now);
+        self.quick && now.saturating_duration_since(idle) < self.limit
+    }
+}
+
+/// With a single core to run on, the peer cannot do anything before this side sleeps.
+fn several_cores() -> bool {
+    static SEVERAL: OnceLock<bool> = OnceLock::new();
+    *SEVERAL.get_or_init(|| std::thread::available_parallelism().is_ok_and(|cores| cores.get() > 1))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LIMIT: Duration = Duration::from_micros(100);
+
+    struct Driver {
+        busy: BusyPoll,
+        received: u64,
+        now: Instant,
+    }
+
+    impl Driver {
+        fn new(limit: Duration) -> Self {
+            Driver {
+                busy: BusyPoll::new(limit),
+                received: 0,
+                now: Instant::now(),
+            }
+        }
+
+        /// Something arrives after so many microseconds.
+        fn arrival(&mut self, after: u64) -> bool {
+            self.received += 1;
+            self.turn(after)
+        }
+
+        /// The driver runs after so many microseconds.
+        fn turn(&mut self, after: u64) -> bool {
+            self.now += Duration::from_micros(after);
+            self.busy.stays_awake(self.received, self.now)
+        }
+    }
+
+    #[test]
+    fn it_stays_awake_for_the_limit() {
+        let mut driver = Driver::new(LIMIT);
+        assert!(driver.arrival(0));
+        assert!(driver.turn(1));
+        assert!(driver.turn(99));
+        assert!(!driver.turn(1));
+    }
+
+    #[test]
+    fn after_a_slow_arrival_it_sleeps_until_there_was_a_quick_one() {
+        let mut driver = Driver::new(LIMIT);
+        driver.arrival(0);
+        driver.turn(1);
+        for _ in 0..3 {
+            // It is awake once more, to see when it is idle.
+            assert!(driver.arrival(100));
+            assert!(!driver.turn(1));
+        }
+        driver.arrival(99);
+        assert!(driver.turn(1));
+    }
+
+    #[test]
+    fn what_this_side_takes_is_not_waited_for() {
+        let mut driver = Driver::new(LIMIT);
+        driver.arrival(0);
+        for _ in 0..3 {
+            // Busy with what arrived for a millisecond.
+            assert!(driver.turn(1000));
+            assert!(driver.turn(50));
+            assert!(driver.arrival(40));
+        }
+    }
+
+    #[test]
+    fn the_limit_may_be_of_any_length() {
+        let mut driver = Driver::new(Duration::MAX);
+        driver.arrival(0);
+        assert!(driver.turn(1));
+        assert!(driver.turn(u64::MAX >> 20));
+    }
+}
