@@ -5,6 +5,10 @@ use std::sync::OnceLock;
 use std::task::Context;
 use std::time::{Duration, Instant};
 
+/// How often something arrives while a plugin is started and dispensed: that is over soon, and both sides
+/// have better things to do.
+const BEGINNING: u8 = 16;
+
 /// Keeps the thread that the driver runs on from sleeping while the peer is quick.
 ///
 /// Putting a core to sleep and waking it takes longer than most calls do. So a driver that finds
@@ -14,6 +18,8 @@ use std::time::{Duration, Instant};
 pub(super) struct BusyPoll {
     /// How soon is soon.
     limit: Duration,
+    /// How many arrivals are left of the session's beginning.
+    beginning: u8,
     /// How much had been received when that was last looked at.
     received: u64,
     /// Since when there has been nothing to do.
@@ -26,6 +32,7 @@ impl BusyPoll {
     pub(super) fn new(limit: Duration) -> Self {
         BusyPoll {
             limit,
+            beginning: BEGINNING,
             received: 0,
             idle: None,
             quick: false,
@@ -34,7 +41,7 @@ impl BusyPoll {
 
     /// Has the driver run again soon, if that is worth it. `received` is all that has arrived.
     pub(super) fn poll(&mut self, received: u64, cx: &mut Context<'_>) {
-        if self.limit.is_zero() || !several_cores() {
+        if self.limit.is_zero() || self.begins(received) || !several_cores() {
             return;
         }
         if self.stays_awake(received, Instant::now()) {
@@ -42,6 +49,14 @@ impl BusyPoll {
             // timers and its connections before.
             let _ = pin!(tokio::task::yield_now()).poll(cx);
         }
+    }
+
+    fn begins(&mut self, received: u64) -> bool {
+        if self.beginning > 0 && received != self.received {
+            self.received = received;
+            self.beginning -= 1;
+        }
+        self.beginning > 0
     }
 
     fn stays_awake(&mut self, received: u64, now: Instant) -> bool {
@@ -120,6 +135,15 @@ mod tests {
         }
         driver.arrival(99);
         assert!(driver.turn(1));
+    }
+
+    #[test]
+    fn the_beginning_is_left_alone() {
+        let mut busy = BusyPoll::new(LIMIT);
+        let begins: Vec<_> = (1..=20).map(|received| busy.begins(received)).collect();
+        assert_eq!(begins, [[true; 15].as_slice(), &[false; 5]].concat());
+        let mut silent = BusyPoll::new(LIMIT);
+        assert!((0..20).all(|_| silent.begins(1)));
     }
 
     #[test]
