@@ -61,6 +61,7 @@ fn attempt<'de, T: Deserialize<'de>>(
         max_depth,
         unclaimed: data.len(),
         spare: Spare::default(),
+        alone_at: 0,
         names: IdMap::default(),
     };
     alone(&mut cx, id, T::deserialize)
@@ -88,6 +89,8 @@ pub(super) struct Cx<'t, 'de> {
     /// needs more than it has bytes; without this every level of nesting could claim all that are left.
     unclaimed: usize,
     spare: Spare,
+    /// Where the last value began that stood alone. Its parts all begin further on.
+    alone_at: usize,
     /// What types are called where their values become interface values.
     names: IdMap<u32, Arc<str>>,
 }
@@ -139,19 +142,14 @@ fn alone<'a, 't, 'de, R>(
     if !cx.types.is_struct(id) {
         walk::singleton(&mut cx.cursor)?;
     }
-    read(De {
-        cx,
-        id,
-        alone: true,
-    })
+    cx.alone_at = cx.cursor.pos;
+    read(De { cx, id })
 }
 
-/// One value of the type `id`, at the cursor.
+/// One value of the type `id`, at the cursor. Two words, which are passed on in registers, value for value.
 pub(super) struct De<'a, 't, 'de> {
     cx: &'a mut Cx<'t, 'de>,
     id: Id,
-    /// Go checks that structs share a field only where a value stands alone.
-    alone: bool,
 }
 
 impl<'a, 't, 'de> De<'a, 't, 'de> {
@@ -169,6 +167,12 @@ impl<'a, 't, 'de> De<'a, 't, 'de> {
     fn defined(&self) -> Option<&'t Type> {
         let types: &'t Types = self.cx.types;
         types.get(self.id)
+    }
+
+    /// Go checks that structs share a field only where a value stands alone.
+    #[inline]
+    fn is_alone(&self) -> bool {
+        self.cx.cursor.pos == self.cx.alone_at
     }
 
     /// Reads the concrete value of an interface value, which must not be nil.
@@ -319,7 +323,7 @@ impl<'a, 't, 'de> De<'a, 't, 'de> {
         name: &'static str,
         fields: &[&str],
     ) -> Result<(), DecodeError> {
-        match self.alone {
+        match self.is_alone() {
             true => self.check_shared_alone(ty, name, fields),
             false => Ok(()),
         }
@@ -357,7 +361,7 @@ impl<'a, 't, 'de> De<'a, 't, 'de> {
         match self.defined() {
             Some(Type::Struct(ty)) => {
                 let shares = |index| ty.place(index, &tuple_field(index)).is_some();
-                if self.alone && len > 0 && !ty.fields.is_empty() && !(0..len).any(shares) {
+                if self.is_alone() && len > 0 && !ty.fields.is_empty() && !(0..len).any(shares) {
                     let received = self.cx.types.brief(self.id);
                     return Err(DecodeErrorKind::NoFieldsMatched {
                         expected: name,

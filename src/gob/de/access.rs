@@ -71,7 +71,6 @@ impl<'de> de::SeqAccess<'de> for SeqAccess<'_, '_, 'de> {
         seed.deserialize(De {
             cx: &mut *self.cx,
             id: self.elem,
-            alone: false,
         })
         .map(Some)
         .map_err(|err| at(err, index))
@@ -208,7 +207,6 @@ impl<'de> de::MapAccess<'de> for MapAccess<'_, '_, 'de> {
         seed.deserialize(De {
             cx: &mut *self.cx,
             id: self.key,
-            alone: false,
         })
         .map(Some)
         .map_err(|err| err.within("[key]"))
@@ -221,7 +219,6 @@ impl<'de> de::MapAccess<'de> for MapAccess<'_, '_, 'de> {
         seed.deserialize(De {
             cx: &mut *self.cx,
             id: self.elem,
-            alone: false,
         })
         .map_err(|err| self.at_value(err))
     }
@@ -318,7 +315,6 @@ impl<'de> de::SeqAccess<'de> for TupleAccess<'_, '_, 'de> {
                     let value = seed.deserialize(De {
                         cx: &mut *self.cx,
                         id,
-                        alone: false,
                     });
                     self.cx.cursor.pos = end;
                     value
@@ -330,7 +326,6 @@ impl<'de> de::SeqAccess<'de> for TupleAccess<'_, '_, 'de> {
             let value = seed.deserialize(De {
                 cx: &mut *self.cx,
                 id,
-                alone: false,
             });
             if value.is_ok() {
                 self.advance()?;

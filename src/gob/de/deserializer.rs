@@ -160,12 +160,8 @@ impl<'de> Deserializer<'de> for De<'_, '_, 'de> {
         }
         // Counted, so that a type which contains itself and nothing else is an error.
         self.cx.enter()?;
-        let De { cx, id, alone } = self;
-        let value = visitor.visit_newtype_struct(De {
-            cx: &mut *cx,
-            id,
-            alone,
-        })?;
+        let De { cx, id } = self;
+        let value = visitor.visit_newtype_struct(De { cx: &mut *cx, id })?;
         cx.depth -= 1;
         Ok(value)
     }

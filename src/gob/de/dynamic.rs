@@ -237,9 +237,5 @@ fn room(cx: &mut Cx<'_, '_>, count: usize) -> usize {
 }
 
 fn part(cx: &mut Cx<'_, '_>, id: Id) -> Result<Value, DecodeError> {
-    value(De {
-        cx,
-        id,
-        alone: false,
-    })
+    value(De { cx, id })
 }

@@ -139,7 +139,6 @@ impl<'de> de::MapAccess<'de> for Entries<'_, '_, 'de> {
                     .deserialize(De {
                         cx: &mut *self.cx,
                         id: field.id,
-                        alone: false,
                     })
                     .map_err(|err| err.within(&field.name))?;
                 if let Some(place) = self.present {

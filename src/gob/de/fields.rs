@@ -394,7 +394,6 @@ impl<'de> de::MapAccess<'de> for StructAccess<'_, '_, 'de> {
                 seed.deserialize(De {
                     cx: &mut *self.cx,
                     id: field.id,
-                    alone: false,
                 })
                 .map_err(|err| err.within(&field.name))
             }
@@ -493,7 +492,6 @@ impl<'de> de::MapAccess<'de> for MapAsStruct<'_, '_, 'de> {
                 .deserialize(De {
                     cx: &mut *self.cx,
                     id: self.elem,
-                    alone: false,
                 })
                 .map_err(|err| err.within(name)),
             EntryTurn::Zero(name) => {
