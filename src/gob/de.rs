@@ -18,7 +18,7 @@ use serde::Deserialize;
 use serde::de::{Deserializer, Visitor};
 
 pub(crate) use self::access::tuple_field;
-use self::access::{MapAccess, SeqAccess, TupleAccess};
+use self::access::{Floats, MapAccess, SeqAccess, TupleAccess};
 use self::entries::{Entries, Spare};
 use self::fields::{MapAsStruct, StructAccess};
 pub(crate) use self::lessons::group;
@@ -97,6 +97,7 @@ pub(super) struct Cx<'t, 'de> {
 
 impl<'t, 'de> Cx<'t, 'de> {
     /// For how many of `count` elements room may be made at once.
+    #[inline]
     fn claim(&mut self, count: usize) -> usize {
         let claimed = count.min(self.unclaimed);
         self.unclaimed -= claimed;
@@ -154,7 +155,7 @@ pub(super) struct De<'a, 't, 'de> {
 
 impl<'a, 't, 'de> De<'a, 't, 'de> {
     #[cold]
-    fn mismatch(&self, expected: &'static str) -> DecodeError {
+    fn mismatch(self, expected: &'static str) -> DecodeError {
         DecodeErrorKind::Mismatch {
             expected,
             received: self.cx.types.brief(self.id),
@@ -175,8 +176,20 @@ impl<'a, 't, 'de> De<'a, 't, 'de> {
         self.cx.cursor.pos == self.cx.alone_at
     }
 
-    /// Reads the concrete value of an interface value, which must not be nil.
+    /// Reads a value whose type is not the one that `read` is for: the concrete value of an interface value may have it.
     #[inline(never)]
+    fn elsewhere<R>(
+        self,
+        expected: &'static str,
+        read: impl for<'b> FnOnce(De<'b, 't, 'de>) -> Result<R, DecodeError>,
+    ) -> Result<R, DecodeError> {
+        match self.id {
+            Id::INTERFACE => self.concrete(expected, read),
+            _ => Err(self.mismatch(expected)),
+        }
+    }
+
+    /// Reads the concrete value of an interface value, which must not be nil.
     fn concrete<R>(
         self,
         expected: &'static str,
@@ -239,6 +252,25 @@ impl<'a, 't, 'de> De<'a, 't, 'de> {
         }
     }
 
+    /// A sequence from a value that is no slice. Not inlined, so that slices can be.
+    #[inline(never)]
+    fn other_seq<V: Visitor<'de>>(mut self, visitor: V) -> Result<V::Value, DecodeError> {
+        if self.id == Id::COMPLEX {
+            return visitor.visit_seq(Floats::read(&mut self.cx.cursor)?);
+        }
+        if let Some(bytes) = self.counted()? {
+            return bulk::visit_seq(bytes, visitor);
+        }
+        match self.defined() {
+            Some(Type::Array { elem, len, .. }) => {
+                let count = walk::array_len(&mut self.cx.cursor, *len)?;
+                self.visit_seq(*elem, count, false, visitor)
+            }
+            _ => self.elsewhere("a sequence", |de| de.deserialize_seq(visitor)),
+        }
+    }
+
+    #[inline]
     fn visit_seq<V: Visitor<'de>>(
         self,
         elem: Id,
@@ -259,6 +291,7 @@ impl<'a, 't, 'de> De<'a, 't, 'de> {
         visit(access, |access| visitor.visit_seq(access))
     }
 
+    #[inline]
     fn visit_map<V: Visitor<'de>>(
         self,
         key: Id,

@@ -213,10 +213,18 @@ impl<'de> Cursor<'de> {
     /// Counted bytes.
     #[inline]
     pub(crate) fn bytes(&mut self) -> Result<&'de [u8], DecodeError> {
-        let count = self.count()?;
-        let bytes = &self.data[self.pos..self.pos + count];
-        self.pos += count;
-        Ok(bytes)
+        let count = self.uint()?;
+        let end = self
+            .pos
+            .wrapping_add(usize::try_from(count).unwrap_or(usize::MAX));
+        // One check for both, as an end that wrapped around is before the start.
+        match self.data.get(self.pos..end) {
+            Some(bytes) => {
+                self.pos = end;
+                Ok(bytes)
+            }
+            None => Err(self.count_too_big(count)),
+        }
     }
 }
 

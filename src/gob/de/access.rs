@@ -195,6 +195,7 @@ impl MapAccess<'_, '_, '_> {
 impl<'de> de::MapAccess<'de> for MapAccess<'_, '_, 'de> {
     type Error = DecodeError;
 
+    #[inline]
     fn next_key_seed<K: DeserializeSeed<'de>>(
         &mut self,
         seed: K,
@@ -212,6 +213,7 @@ impl<'de> de::MapAccess<'de> for MapAccess<'_, '_, 'de> {
         .map_err(|err| err.within("[key]"))
     }
 
+    #[inline]
     fn next_value_seed<V: DeserializeSeed<'de>>(
         &mut self,
         seed: V,

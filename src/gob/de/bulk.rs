@@ -1,17 +1,44 @@
-//! Byte strings for `Vec<u8>`, copied as a whole.
+//! Byte strings that are asked for as sequences: for `Vec<u8>` copied as a whole.
 //!
 //! serde fills a `Vec` element by element, and has no way to say that the elements are there in one piece. But which
 //! type the visitor of `Vec<u8>` is can be found out, and the value of that visitor is a `Vec<u8>`.
 
 use std::any::TypeId;
+use std::cell::Cell;
 use std::fmt;
 use std::sync::LazyLock;
 
 use serde::de::{self, Deserialize, Deserializer, Visitor};
 use serde::forward_to_deserialize_any;
 
+use super::access::Bytewise;
+use crate::gob::decode::{DecodeError, DecodeErrorKind};
+
+/// Gives bytes to a visitor that wants a sequence, and must take all of them.
+pub(super) fn visit_seq<'de, V: Visitor<'de>>(
+    bytes: &'de [u8],
+    visitor: V,
+) -> Result<V::Value, DecodeError> {
+    if let Some(value) = copy::<V>(bytes) {
+        return Ok(value);
+    }
+    let left = Cell::new(0);
+    let value = visitor.visit_seq(Bytewise {
+        bytes: bytes.iter(),
+        left: &left,
+    })?;
+    match left.get() {
+        0 => Ok(value),
+        rest => Err(DecodeErrorKind::ArrayLength {
+            count: bytes.len() as u64,
+            len: (bytes.len() - rest) as u64,
+        }
+        .into()),
+    }
+}
+
 /// The visitor's value, when it is serde's own visitor of `Vec<u8>`. Others may do with the bytes what they like.
-pub(super) fn copy<'de, V: Visitor<'de>>(bytes: &[u8]) -> Option<V::Value> {
+fn copy<'de, V: Visitor<'de>>(bytes: &[u8]) -> Option<V::Value> {
     static OF_VEC: LazyLock<Option<TypeId>> = LazyLock::new(|| {
         Vec::<u8>::deserialize(Ask)
             .err()

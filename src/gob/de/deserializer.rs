@@ -1,15 +1,11 @@
 //! What each kind of Rust type takes.
 
-use std::cell::Cell;
-
 use serde::de::{Deserializer, IntoDeserializer, Visitor};
 
-use super::access::{Bytewise, Floats};
-use super::{De, alone, bulk, dynamic, out_of_range, utf8};
+use super::{De, alone, dynamic, out_of_range, utf8};
 use crate::gob::any;
 use crate::gob::decode::{DecodeError, DecodeErrorKind};
 use crate::gob::types::{Id, OpaqueKind, Type};
-use crate::gob::walk;
 use crate::gob::wire::float;
 
 /// Signed integers accept only Go's signed integers, unsigned only unsigned, as in Go.
@@ -17,16 +13,13 @@ macro_rules! integers {
     ($($method:ident $visit:ident $ty:ident $id:ident $read:ident;)*) => {$(
         #[inline]
         fn $method<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, DecodeError> {
-            match self.id {
-                Id::$id => {
-                    let value = self.cx.cursor.$read()?;
-                    match $ty::try_from(value) {
-                        Ok(value) => visitor.$visit(value),
-                        Err(_) => Err(out_of_range(value, stringify!($ty))),
-                    }
-                }
-                Id::INTERFACE => self.concrete(stringify!($ty), |de| de.$method(visitor)),
-                _ => Err(self.mismatch(stringify!($ty))),
+            if self.id != Id::$id {
+                return self.elsewhere(stringify!($ty), |de| de.$method(visitor));
+            }
+            let value = self.cx.cursor.$read()?;
+            match $ty::try_from(value) {
+                Ok(value) => visitor.$visit(value),
+                Err(_) => Err(out_of_range(value, stringify!($ty))),
             }
         }
     )*};
@@ -48,48 +41,42 @@ impl<'de> Deserializer<'de> for De<'_, '_, 'de> {
         deserialize_u128 visit_u128 u128 UINT uint;
     }
 
+    #[inline]
     fn deserialize_bool<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, DecodeError> {
-        match self.id {
-            Id::BOOL => visitor.visit_bool(self.cx.cursor.uint()? != 0),
-            Id::INTERFACE => self.concrete("bool", |de| de.deserialize_bool(visitor)),
-            _ => Err(self.mismatch("bool")),
+        if self.id != Id::BOOL {
+            return self.elsewhere("bool", |de| de.deserialize_bool(visitor));
         }
+        visitor.visit_bool(self.cx.cursor.uint()? != 0)
     }
 
     fn deserialize_f32<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, DecodeError> {
-        match self.id {
-            Id::FLOAT => {
-                let value = float(self.cx.cursor.uint()?);
-                // Infinities and NaN have their like in 32 bits, and underflow is no error.
-                if value.is_finite() && value.abs() > f64::from(f32::MAX) {
-                    return Err(out_of_range(value, "f32"));
-                }
-                visitor.visit_f32(value as f32)
-            }
-            Id::INTERFACE => self.concrete("f32", |de| de.deserialize_f32(visitor)),
-            _ => Err(self.mismatch("f32")),
+        if self.id != Id::FLOAT {
+            return self.elsewhere("f32", |de| de.deserialize_f32(visitor));
         }
+        let value = float(self.cx.cursor.uint()?);
+        // Infinities and NaN have their like in 32 bits, and underflow is no error.
+        if value.is_finite() && value.abs() > f64::from(f32::MAX) {
+            return Err(out_of_range(value, "f32"));
+        }
+        visitor.visit_f32(value as f32)
     }
 
+    #[inline]
     fn deserialize_f64<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, DecodeError> {
-        match self.id {
-            Id::FLOAT => visitor.visit_f64(float(self.cx.cursor.uint()?)),
-            Id::INTERFACE => self.concrete("f64", |de| de.deserialize_f64(visitor)),
-            _ => Err(self.mismatch("f64")),
+        if self.id != Id::FLOAT {
+            return self.elsewhere("f64", |de| de.deserialize_f64(visitor));
         }
+        visitor.visit_f64(float(self.cx.cursor.uint()?))
     }
 
     fn deserialize_char<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, DecodeError> {
-        match self.id {
-            Id::INT => {
-                let value = self.cx.cursor.int()?;
-                match u32::try_from(value).ok().and_then(char::from_u32) {
-                    Some(value) => visitor.visit_char(value),
-                    None => Err(out_of_range(value, "char")),
-                }
-            }
-            Id::INTERFACE => self.concrete("char", |de| de.deserialize_char(visitor)),
-            _ => Err(self.mismatch("char")),
+        if self.id != Id::INT {
+            return self.elsewhere("char", |de| de.deserialize_char(visitor));
+        }
+        let value = self.cx.cursor.int()?;
+        match u32::try_from(value).ok().and_then(char::from_u32) {
+            Some(value) => visitor.visit_char(value),
+            None => Err(out_of_range(value, "char")),
         }
     }
 
@@ -166,41 +153,13 @@ impl<'de> Deserializer<'de> for De<'_, '_, 'de> {
         Ok(value)
     }
 
-    fn deserialize_seq<V: Visitor<'de>>(mut self, visitor: V) -> Result<V::Value, DecodeError> {
-        match self.id {
-            Id::INTERFACE => return self.concrete("a sequence", |de| de.deserialize_seq(visitor)),
-            Id::COMPLEX => return visitor.visit_seq(Floats::read(&mut self.cx.cursor)?),
-            _ => {}
-        }
-        if let Some(bytes) = self.counted()? {
-            if let Some(value) = bulk::copy::<V>(bytes) {
-                return Ok(value);
-            }
-            let left = Cell::new(0);
-            let value = visitor.visit_seq(Bytewise {
-                bytes: bytes.iter(),
-                left: &left,
-            })?;
-            return match left.get() {
-                0 => Ok(value),
-                rest => Err(DecodeErrorKind::ArrayLength {
-                    count: bytes.len() as u64,
-                    len: (bytes.len() - rest) as u64,
-                }
-                .into()),
-            };
-        }
-        match self.defined() {
-            Some(Type::Slice { elem, .. }) => {
-                let count = self.cx.cursor.count()?;
-                self.visit_seq(*elem, count, false, visitor)
-            }
-            Some(Type::Array { elem, len, .. }) => {
-                let count = walk::array_len(&mut self.cx.cursor, *len)?;
-                self.visit_seq(*elem, count, false, visitor)
-            }
-            _ => Err(self.mismatch("a sequence")),
-        }
+    #[inline]
+    fn deserialize_seq<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, DecodeError> {
+        let Some(Type::Slice { elem }) = self.defined() else {
+            return self.other_seq(visitor);
+        };
+        let count = self.cx.cursor.count()?;
+        self.visit_seq(*elem, count, false, visitor)
     }
 
     fn deserialize_tuple<V: Visitor<'de>>(
@@ -225,10 +184,7 @@ impl<'de> Deserializer<'de> for De<'_, '_, 'de> {
             Some(Type::Map { key, elem, .. }) => self.visit_map(*key, *elem, visitor),
             // A struct with a flattened field, or a map of whatever the sender's struct has.
             Some(Type::Struct(ty)) => self.visit_entries(ty, visitor),
-            _ if self.id == Id::INTERFACE => {
-                self.concrete("a map", |de| de.deserialize_map(visitor))
-            }
-            _ => Err(self.mismatch("a map")),
+            _ => self.elsewhere("a map", |de| de.deserialize_map(visitor)),
         }
     }
 
@@ -249,10 +205,7 @@ impl<'de> Deserializer<'de> for De<'_, '_, 'de> {
                 elem,
                 ..
             }) => self.visit_map_as_struct(*elem, fields, visitor),
-            _ if self.id == Id::INTERFACE => {
-                self.concrete(name, |de| de.deserialize_struct(name, fields, visitor))
-            }
-            _ => Err(self.mismatch(name)),
+            _ => self.elsewhere(name, |de| de.deserialize_struct(name, fields, visitor)),
         }
     }
 
