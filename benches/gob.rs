@@ -50,9 +50,17 @@ fn rows(wanted: impl Fn(&str) -> bool) -> Vec<Row> {
     }
     if wanted("clone") {
         let users = values::users();
+        // What lies above the place of the clones: else the heap would end there, and glibc would give it back to the
+        // system each time, page for page. The other rows have something there, too.
+        let place = users.clone();
+        let above = users.clone();
+        drop(place);
         rows.push((
             "clone/users".into(),
-            Box::new(move || drop(black_box(black_box(&users).clone()))),
+            Box::new(move || {
+                drop(black_box(black_box(&users).clone()));
+                black_box(&above);
+            }),
         ));
     }
     if wanted("memcpy") {
