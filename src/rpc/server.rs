@@ -69,6 +69,7 @@ impl Server {
             inbox: Inbox::new(read, config),
             running: JoinSet::new(),
             slow: false,
+            last: None,
         };
         let received = poll_fn(|cx| connection.poll_receive(cx)).await;
         if received.is_ok() {
@@ -94,6 +95,15 @@ struct Connection {
     running: JoinSet<()>,
     /// Whether calls on this task are timed, since the last turn took longer than it should.
     slow: bool,
+    /// What was called last, and mostly is called next.
+    last: Option<Called>,
+}
+
+/// A method, and the name it was called by.
+#[derive(Clone)]
+struct Called {
+    name: Arc<str>,
+    method: Arc<Method>,
 }
 
 impl Drop for Connection {
@@ -141,29 +151,61 @@ impl Connection {
 
     fn start(&mut self, request: Message, cx: &mut Context<'_>) -> Result<(), DecodeError> {
         let header: Request<'_> = request.header.decode()?;
-        let responder = Responder {
-            outbox: self.outbox.clone(),
-            method: header.service_method.to_owned(),
-            seq: header.seq,
-            answered: false,
-        };
-        match find(&self.services, header.service_method) {
-            Ok(method) => {
+        let seq = header.seq;
+        match self.find(header.service_method) {
+            Ok(Called { name, method }) => {
+                let responder = self.responder(name, seq);
                 let mut call = FirstPoll {
                     call: method.run(request.body, responder),
-                    method: Some(method.clone()),
+                    method: Some(method),
                 };
-                if method.is_quick() && call.ends_at_once(self.slow, cx) {
+                if let Some(method) = &call.method
+                    && method.is_quick()
+                    && call.ends_at_once(self.slow, cx)
+                {
                     return Ok(());
                 }
                 self.running.spawn(call);
             }
             Err(text) => {
+                let responder = self.responder(header.service_method.into(), seq);
                 self.running
                     .spawn(async move { responder.fail(&text).await });
             }
         }
         Ok(())
+    }
+
+    /// The method of a name such as `Plugin.Greet`, or what the caller is told, in Go's words.
+    fn find(&mut self, name: &str) -> Result<Called, String> {
+        if let Some(last) = &self.last
+            && *last.name == *name
+        {
+            return Ok(last.clone());
+        }
+        let Some((service, method)) = name.rsplit_once('.') else {
+            return Err(format!("rpc: service/method request ill-formed: {name}"));
+        };
+        let Some(service) = self.services.get(service) else {
+            return Err(format!("rpc: can't find service {name}"));
+        };
+        let Some(method) = service.get(method) else {
+            return Err(format!("rpc: can't find method {name}"));
+        };
+        let called = Called {
+            name: name.into(),
+            method: method.clone(),
+        };
+        Ok(self.last.insert(called).clone())
+    }
+
+    fn responder(&self, method: Arc<str>, seq: u64) -> Responder {
+        Responder {
+            outbox: self.outbox.clone(),
+            method,
+            seq,
+            answered: false,
+        }
     }
 
     /// Waits for the running calls and sends their replies.
@@ -217,23 +259,10 @@ impl Future for FirstPoll {
     }
 }
 
-/// The method of a name such as `Plugin.Greet`, or what the caller is told, in Go's words.
-fn find<'a>(services: &'a HashMap<String, Service>, name: &str) -> Result<&'a Arc<Method>, String> {
-    let Some((service, method)) = name.rsplit_once('.') else {
-        return Err(format!("rpc: service/method request ill-formed: {name}"));
-    };
-    let Some(service) = services.get(service) else {
-        return Err(format!("rpc: can't find service {name}"));
-    };
-    service
-        .get(method)
-        .ok_or_else(|| format!("rpc: can't find method {name}"))
-}
-
 /// Answers one call, exactly once: a method that panics answers by dropping it.
 pub(super) struct Responder {
     outbox: Arc<Outbox>,
-    method: String,
+    method: Arc<str>,
     seq: u64,
     answered: bool,
 }
