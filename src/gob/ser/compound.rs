@@ -179,7 +179,7 @@ impl<'a, 's> Items<'a, 's> {
         // Clearing a block costs time as well.
         match self.declared < 4096 {
             true => self.extend_bytes::<128, _>(items),
-            false => self.extend_bytes::<16384, _>(items),
+            false => self.extend_bytes::<8192, _>(items),
         }
     }
 
