@@ -5,6 +5,7 @@
 
 use std::fmt;
 
+use bytes::BytesMut;
 use serde::ser::{self, Impossible, Serialize, Serializer};
 
 /// Not a `u8`. Whoever gets this asks again with the serializer that has more to say.
@@ -25,36 +26,31 @@ impl ser::Error for NotByte {
     }
 }
 
-/// Calls back with blocks of the bytes that the items are, and with items that are no bytes.
+/// Appends the bytes that the items are, `room` at most. Returns how many there were, and an item that is no byte,
+/// where there was one.
 ///
-/// `N` bytes are gathered before they are written.
+/// They are written where they belong, in room that is cleared before: that is less than to copy them once more.
 #[inline]
-pub(super) fn gather<const N: usize, S, I: Iterator<Item: Serialize>, E>(
-    mut items: I,
-    state: &mut S,
-    put: impl Fn(&mut S, &[u8]),
-    odd: impl Fn(&mut S, I::Item) -> Result<(), E>,
-) -> Result<(), E> {
-    let mut block = [0; N];
-    loop {
-        let (mut taken, mut last) = (0, None);
-        for (slot, item) in block.iter_mut().zip(&mut items) {
-            match item.serialize(ByteSer) {
-                Ok(byte) => *slot = byte,
-                Err(NotByte) => {
-                    last = Some(item);
-                    break;
-                }
+pub(super) fn append<I: Iterator<Item: Serialize>>(
+    items: &mut I,
+    out: &mut BytesMut,
+    room: usize,
+) -> (usize, Option<I::Item>) {
+    let start = out.len();
+    out.resize(start + room, 0);
+    let (mut taken, mut odd) = (0, None);
+    for (slot, item) in out[start..].iter_mut().zip(items) {
+        match item.serialize(ByteSer) {
+            Ok(byte) => *slot = byte,
+            Err(NotByte) => {
+                odd = Some(item);
+                break;
             }
-            taken += 1;
         }
-        put(state, &block[..taken]);
-        match last {
-            Some(item) => odd(state, item)?,
-            None if taken < N => return Ok(()),
-            None => {}
-        }
+        taken += 1;
     }
+    out.truncate(start + taken);
+    (taken, odd)
 }
 
 /// Takes a `u8` and nothing else.

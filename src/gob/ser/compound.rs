@@ -3,11 +3,14 @@
 use bytes::BytesMut;
 use serde::ser::{self, Impossible, Serialize};
 
-use super::bytewise::gather;
+use super::bytewise::append;
 use super::{BYTE, DICTIONARY, LIST, Ser, Slot, State};
 use crate::gob::encode::{EncodeError, EncodeErrorKind, Signal};
 use crate::gob::types::{Id, StructType, Type};
 use crate::gob::wire::{close_length, put_byte, put_uint, uint_len};
+
+/// So many bytes of a list are written at once: few enough to be in the nearest cache when they are.
+const BLOCK: usize = 8192;
 
 /// What enum variants with data would be.
 pub(crate) type Refused = Impossible<bool, EncodeError>;
@@ -145,24 +148,6 @@ impl<'a, 's> Items<'a, 's> {
             .map_err(|err| at(err, self.count))
     }
 
-    /// Writes the bytes that the items are, as far as they are bytes.
-    ///
-    /// Not inlined: the block must not be on the stack of every value that this one is in.
-    #[inline(never)]
-    fn extend_bytes<const N: usize, I: Iterator<Item: Serialize>>(
-        &mut self,
-        items: I,
-    ) -> Result<(), EncodeError> {
-        let put = |list: &mut Self, bytes: &[u8]| {
-            list.st.out.extend_from_slice(bytes);
-            list.count += bytes.len();
-        };
-        gather::<N, _, _, _>(items, self, put, |list, item| {
-            // Says what is wrong with it, unless it is a byte after all.
-            list.element(&item)
-        })
-    }
-
     #[inline]
     pub(super) fn element<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), EncodeError> {
         self.push(self.elem, value)?;
@@ -171,15 +156,20 @@ impl<'a, 's> Items<'a, 's> {
     }
 
     /// Nothing is behind the count but bytes.
-    #[inline]
     pub(super) fn bytes<I: Iterator<Item: Serialize>>(
         &mut self,
-        items: I,
+        mut items: I,
     ) -> Result<(), EncodeError> {
-        // Clearing a block costs time as well.
-        match self.declared < 4096 {
-            true => self.extend_bytes::<128, _>(items),
-            false => self.extend_bytes::<8192, _>(items),
+        loop {
+            let room = self.declared.saturating_sub(self.count).clamp(1, BLOCK);
+            let (taken, odd) = append(&mut items, self.st.out, room);
+            self.count += taken;
+            match odd {
+                // Says what is wrong with it, unless it is a byte after all.
+                Some(item) => self.element(&item)?,
+                None if taken < room => return Ok(()),
+                None => {}
+            }
         }
     }
 
