@@ -91,10 +91,11 @@ impl Config {
     /// How long the session's task keeps a thread of the runtime from sleeping after something has
     /// arrived. Default 100 µs; zero lets it sleep at once.
     ///
-    /// Waking a core that sleeps takes longer than most calls. So while what the peer sends follows
-    /// each other within this time, the task asks for more in each turn of the runtime, in which all
-    /// other tasks run, too. When nothing came within this time the thread sleeps, and goes on to do
-    /// so until several arrivals in a row were as quick. With one core to run on it always does.
+    /// Waking a core that sleeps takes longer than most calls. So while what the peer sends is waited
+    /// for no longer than this, the task asks for more in each turn of the runtime, in which all
+    /// other tasks run, too. After a longer wait the thread sleeps at once, until something came as
+    /// quickly again. So it does while a session begins, where large frames come and go, with one core
+    /// to run on, and where calls come from the `block_on` of a multi-threaded runtime.
     pub fn busy_poll(mut self, limit: Duration) -> Self {
         self.busy_poll = limit;
         self
