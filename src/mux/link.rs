@@ -46,7 +46,8 @@ struct Broken {
     received: Option<u64>,
 }
 
-/// So many messages of tasks are not looked at after one of a thread that runs no tasks.
+/// After a message from outside of any task so many of tasks have to follow, for the session to count
+/// as used by tasks alone.
 const OUTSIDE: u8 = 16;
 
 pub(super) struct Link {
