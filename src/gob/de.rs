@@ -6,8 +6,10 @@ mod deserializer;
 mod dynamic;
 mod entries;
 mod fields;
+mod in_order;
 mod lessons;
 mod parts;
+mod string;
 mod zero;
 
 use std::sync::Arc;
@@ -21,6 +23,7 @@ pub(crate) use self::access::tuple_field;
 use self::access::{Floats, MapAccess, SeqAccess, TupleAccess};
 use self::entries::{Entries, Spare};
 use self::fields::{MapAsStruct, StructAccess};
+use self::in_order::InOrder;
 pub(crate) use self::lessons::group;
 use super::decode::{DecodeError, DecodeErrorKind};
 use super::types::{Id, IdMap, OpaqueKind, StructType, Type, Types};
@@ -319,6 +322,11 @@ impl<'a, 't, 'de> De<'a, 't, 'de> {
         visitor: V,
     ) -> Result<V::Value, DecodeError> {
         self.cx.enter()?;
+        let of_visitor = typeid::of::<V>;
+        if ty.in_order() == Some(Some(of_visitor())) && lessons::about(of_visitor).is_none() {
+            let access = InOrder::new(self.cx, ty, of_visitor);
+            return visit(access, |access| visitor.visit_seq(access));
+        }
         let access = StructAccess::new::<V>(self.cx, ty, fields);
         visit(access, |access| visitor.visit_map(access))
     }
@@ -460,12 +468,19 @@ fn visit<P: Parts, R>(
 /// its last letter, everything would be read three times.
 #[inline]
 fn utf8(bytes: &[u8]) -> Result<&str, DecodeError> {
-    if bytes.len() <= 256
-        && let Ok(text) = AsciiStr::from_ascii(bytes)
-    {
-        return Ok(text.as_str());
+    match short_ascii(bytes) {
+        Some(text) => Ok(text),
+        None => any_utf8(bytes),
     }
-    any_utf8(bytes)
+}
+
+/// Not inlined, so that what makes strings is small.
+#[inline(never)]
+fn short_ascii(bytes: &[u8]) -> Option<&str> {
+    if bytes.len() > 256 {
+        return None;
+    }
+    AsciiStr::from_ascii(bytes).ok().map(AsciiStr::as_str)
 }
 
 #[inline(never)]

@@ -1,5 +1,6 @@
 //! Types as the wire knows them, and tables of them.
 
+use std::any::TypeId;
 use std::collections::HashMap;
 use std::hash::{BuildHasherDefault, Hasher};
 use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
@@ -56,6 +57,8 @@ pub(crate) struct StructType {
     by_name: OnceLock<Box<[u32]>>,
     /// A receiver's list of fields with which this one begins: the first that was met.
     begins_with: OnceLock<&'static [&'static str]>,
+    /// A visitor that takes just these fields in order, or that the first one met is none.
+    in_order: OnceLock<Option<TypeId>>,
 }
 
 #[derive(Clone, Debug)]
@@ -74,6 +77,7 @@ impl StructType {
             fields: fields.into(),
             by_name: OnceLock::new(),
             begins_with: OnceLock::new(),
+            in_order: OnceLock::new(),
         }
     }
 
@@ -95,6 +99,17 @@ impl StructType {
                 .zip(names)
                 .all(|(field, name)| *field.name == **name);
         begins && self.begins_with.set(names).is_ok()
+    }
+
+    /// The visitor that takes just these fields in order; None while there was no value to tell by.
+    #[inline]
+    pub(crate) fn in_order(&self) -> Option<Option<TypeId>> {
+        self.in_order.get().copied()
+    }
+
+    pub(crate) fn set_in_order(&self, visitor: Option<TypeId>) {
+        // Whoever was first stays.
+        let _ = self.in_order.set(visitor);
     }
 
     /// The place of a field, which is looked for at `guess` first: both sides mostly list their fields in one order.

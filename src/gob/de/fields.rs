@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use serde::de::{self, DeserializeSeed, Visitor};
 
+use super::in_order::is_derived;
 use super::lessons::{self, Lessons};
 use super::parts::Key;
 use super::zero::Zero;
@@ -26,6 +27,8 @@ pub(super) struct Rest {
     lessons: Option<Arc<Lessons>>,
     /// The groups of the names that were handed out, for structs with aliases.
     seen: Vec<u64>,
+    /// Whether this value shows if the struct has aliases.
+    probing: bool,
 }
 
 impl Rest {
@@ -38,6 +41,7 @@ impl Rest {
             visitor,
             lessons: lessons::about(visitor),
             seen: Vec::new(),
+            probing: false,
         }
     }
 
@@ -86,7 +90,7 @@ impl Rest {
     /// Notes that a field's name was handed out.
     #[inline]
     pub(super) fn handed<K>(&mut self, name: &str, key: &K) {
-        if self.lessons.is_some() {
+        if self.lessons.is_some() || self.probing {
             self.note(name, key);
         }
     }
@@ -94,6 +98,9 @@ impl Rest {
     /// Where a name leads to matters to structs with aliases.
     #[cold]
     fn note<K>(&mut self, name: &str, key: &K) {
+        if self.probing {
+            self.seen.push(lessons::group(key));
+        }
         if let Some(known) = self
             .lessons
             .as_ref()
@@ -121,28 +128,7 @@ impl Rest {
         zero: Zero<'_>,
     ) -> Result<V::Value, DecodeError> {
         seed.deserialize(zero)
-            .map_err(|err| self.refuses_zero(err, name))
-    }
-
-    #[cold]
-    fn refuses_zero(&self, mut err: DecodeError, name: &str) -> DecodeError {
-        if !*err.taught() {
-            if !matches!(
-                err.kind(),
-                DecodeErrorKind::NoZeroValue(_) | DecodeErrorKind::TooDeep { .. }
-            ) {
-                err.set_kind(DecodeErrorKind::NoZeroValue(err.kind().to_string()));
-            }
-            let said = err.kind().clone();
-            *err.taught() = lessons::teach(self.visitor, |lessons| {
-                let DecodeErrorKind::NoZeroValue(said) = said else {
-                    return false;
-                };
-                lessons.refused.len() < MAX_REFUSED
-                    && lessons.refused.insert(name.to_owned(), said).is_none()
-            });
-        }
-        err.within(name)
+            .map_err(|err| refuses_zero(self.visitor, err, name))
     }
 
     /// Learns from an error of the struct itself, or says what lies behind it.
@@ -177,6 +163,32 @@ impl Rest {
             _ => err,
         }
     }
+}
+
+/// Learns from a field that does not take a zero.
+#[cold]
+pub(super) fn refuses_zero(
+    visitor: fn() -> TypeId,
+    mut err: DecodeError,
+    name: &str,
+) -> DecodeError {
+    if !*err.taught() {
+        if !matches!(
+            err.kind(),
+            DecodeErrorKind::NoZeroValue(_) | DecodeErrorKind::TooDeep { .. }
+        ) {
+            err.set_kind(DecodeErrorKind::NoZeroValue(err.kind().to_string()));
+        }
+        let said = err.kind().clone();
+        *err.taught() = lessons::teach(visitor, |lessons| {
+            let DecodeErrorKind::NoZeroValue(said) = said else {
+                return false;
+            };
+            lessons.refused.len() < MAX_REFUSED
+                && lessons.refused.insert(name.to_owned(), said).is_none()
+        });
+    }
+    err.within(name)
 }
 
 /// Which of the sender's fields were sent, by their places: as much as their bytes, however many there are.
@@ -251,14 +263,41 @@ impl<'a, 't, 'de> StructAccess<'a, 't, 'de> {
         ty: &'t StructType,
         fields: &'static [&'static str],
     ) -> Self {
+        let mut rest = Rest::new::<V>(fields);
+        if ty.in_order().is_none() {
+            rest.probing = Self::may_be_in_order::<V>(ty, &rest);
+        }
         Self {
             cx,
             ty,
             delta: 0,
             sent: Sent::default(),
             turn: Turn::Key,
-            rest: Rest::new::<V>(fields),
+            rest,
         }
+    }
+
+    /// Whether the visitor may turn out to be one for [`InOrder`](super::in_order::InOrder).
+    #[cold]
+    fn may_be_in_order<V>(ty: &StructType, rest: &Rest) -> bool {
+        let may = rest.lessons.is_none()
+            && ty.fields.len() == rest.own.len()
+            && ty.begins_with(rest.own)
+            && is_derived(std::any::type_name::<V>());
+        if !may {
+            ty.set_in_order(None);
+        }
+        may
+    }
+
+    /// Settles what the visitor turned out to be.
+    #[cold]
+    fn probed(&self) {
+        let mut groups = self.rest.seen.clone();
+        groups.sort_unstable();
+        groups.dedup();
+        let all = groups.len() == self.rest.own.len();
+        self.ty.set_in_order(all.then(self.rest.visitor));
     }
 
     /// The next field that was sent.
@@ -355,6 +394,9 @@ impl Parts for StructAccess<'_, '_, '_> {
     fn finish(&mut self) -> Result<(), DecodeError> {
         if let Turn::Key | Turn::Sent(_) = self.turn {
             self.skip_sent()?;
+        }
+        if self.rest.probing {
+            self.probed();
         }
         self.cx.depth -= 1;
         Ok(())

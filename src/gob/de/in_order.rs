@@ -1,0 +1,225 @@
+//! The fields of a struct for a visitor that takes them one after the other, without their names.
+//!
+//! Where both sides have the same fields in the same order, names say nothing new, and a visitor that takes a sequence
+//! needs no place for each field until it has them all. But serde does not promise that a visitor takes a sequence as it
+//! lists its fields: one written by hand may take another order, or no sequence at all, and where a field has aliases, they
+//! are listed as if they were fields. So this is for the visitors of derived structs only, once one value was read by names
+//! and each name was seen to be a field of its own (`StructAccess`).
+
+use std::any::TypeId;
+
+use serde::de::{self, DeserializeSeed};
+
+use super::fields::refuses_zero;
+use super::zero::Zero;
+use super::{Cx, De, Parts, string};
+use crate::gob::decode::DecodeError;
+use crate::gob::types::StructType;
+use crate::gob::walk;
+
+/// Whether the name of a visitor's type is one that `serde_derive` gives to what it writes.
+///
+/// That has been `path::_::<impl Deserialize for Type>::deserialize::__Visitor` all along. Should it change, structs are
+/// read by names.
+pub(super) fn is_derived(visitor: &str) -> bool {
+    let Some((path, implementation)) = visitor.split_once("::_::<impl ") else {
+        return false;
+    };
+    let Some((_, parameters)) = implementation.rsplit_once(">::deserialize::__Visitor") else {
+        return false;
+    };
+    // Another type that has a derived visitor as its parameter begins otherwise.
+    !path.contains('<')
+        && (parameters.is_empty() || parameters.starts_with('<') && parameters.ends_with('>'))
+}
+
+/// In place of a field's number when no more come.
+const ENDED: u64 = u64::MAX;
+
+/// Fields of a struct, in order: those that were sent, and zeros for the others.
+pub(super) struct InOrder<'a, 't, 'de> {
+    cx: &'a mut Cx<'t, 'de>,
+    ty: &'t StructType,
+    /// For [`walk::field`]: one more than the number of the last field whose number was read.
+    delta: u64,
+    /// The number of the field that is asked for next.
+    next: usize,
+    visitor: fn() -> TypeId,
+}
+
+impl<'a, 't, 'de> InOrder<'a, 't, 'de> {
+    #[inline]
+    pub(super) fn new(
+        cx: &'a mut Cx<'t, 'de>,
+        ty: &'t StructType,
+        visitor: fn() -> TypeId,
+    ) -> Self {
+        Self {
+            cx,
+            ty,
+            delta: 0,
+            next: 0,
+            visitor,
+        }
+    }
+
+    /// Reads the number of the next field that was sent.
+    #[inline]
+    fn advance(&mut self) -> Result<(), DecodeError> {
+        let fields = self.ty.fields.len();
+        if walk::field(&mut self.cx.cursor, &mut self.delta, fields)?.is_none() {
+            self.delta = ENDED;
+        }
+        Ok(())
+    }
+
+    #[inline(never)]
+    fn zero<T: DeserializeSeed<'de>>(
+        &self,
+        seed: T,
+        index: usize,
+    ) -> Result<Option<T::Value>, DecodeError> {
+        let field = &self.ty.fields[index];
+        let left = self.cx.max_depth - self.cx.depth;
+        seed.deserialize(Zero::new(self.cx.types, Some(field.id), left))
+            .map(Some)
+            .map_err(|err| refuses_zero(self.visitor, err, &field.name))
+    }
+
+    /// Skips what was sent and not asked for.
+    #[inline(never)]
+    fn skip_sent(&mut self) -> Result<(), DecodeError> {
+        let mut taken = self.next as u64;
+        while self.delta != ENDED {
+            if self.delta > taken {
+                let field = &self.ty.fields[self.delta as usize - 1];
+                self.cx.skip(field.id)?;
+                taken = self.delta;
+            }
+            self.advance()?;
+        }
+        Ok(())
+    }
+}
+
+impl Parts for InOrder<'_, '_, '_> {
+    #[inline]
+    fn finish(&mut self) -> Result<(), DecodeError> {
+        match self.delta == self.ty.fields.len() as u64 {
+            true => self.advance()?,
+            false => self.skip_sent()?,
+        }
+        self.cx.depth -= 1;
+        Ok(())
+    }
+}
+
+impl<'de> de::SeqAccess<'de> for InOrder<'_, '_, 'de> {
+    type Error = DecodeError;
+
+    /// The number of a field is read when it is asked for, not behind the value before it: so the value goes from here to
+    /// where the visitor wants it.
+    #[inline]
+    fn next_element_seed<T: DeserializeSeed<'de>>(
+        &mut self,
+        seed: T,
+    ) -> Result<Option<T::Value>, DecodeError> {
+        let index = self.next;
+        let Some(field) = self.ty.fields.get(index) else {
+            return Ok(None);
+        };
+        if self.delta == index as u64 {
+            self.advance()?;
+        }
+        self.next = index + 1;
+        if self.delta != self.next as u64 {
+            return self.zero(seed, index);
+        }
+        if string::is_plain::<T>(field.id) {
+            return string::next::<T>(&mut self.cx.cursor).map_err(|err| err.within(&field.name));
+        }
+        seed.deserialize(De {
+            cx: &mut *self.cx,
+            id: field.id,
+        })
+        .map(Some)
+        .map_err(|err| err.within(&field.name))
+    }
+
+    #[inline]
+    fn size_hint(&self) -> Option<usize> {
+        Some(self.ty.fields.len() - self.next)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use serde::{Deserialize, Serialize};
+
+    use super::super::from_value;
+    use super::*;
+    use crate::gob::types::{Field, Id, Type, Types};
+
+    #[derive(Debug, PartialEq, Serialize, Deserialize)]
+    struct Pair<T> {
+        a: T,
+        b: i64,
+    }
+
+    #[derive(Debug, Deserialize)]
+    struct Aliased {
+        #[serde(alias = "b")]
+        #[expect(dead_code, reason = "it is only decoded")]
+        a: i64,
+    }
+
+    /// Whether structs of two fields are read in order after one was read as `T`.
+    fn in_order<T: for<'de> Deserialize<'de>>(value: &[u8]) -> bool {
+        let fields = ["a", "b"].map(|name| Field {
+            name: name.into(),
+            id: Id::INT,
+        });
+        let (types, id) = (Arc::new(Types::default()), Id(65));
+        types.insert(
+            id,
+            Type::Struct(Box::new(StructType::new("Pair".into(), fields))),
+        );
+        let Some(Type::Struct(ty)) = types.get(id) else {
+            panic!("it was inserted")
+        };
+        assert_eq!(ty.in_order(), None);
+        from_value::<T>(&types, id, value, None, 10).unwrap();
+        ty.in_order().unwrap().is_some()
+    }
+
+    #[test]
+    fn derived_structs_are_read_in_order_after_the_first_value() {
+        // Were this to fail with another release of serde, only speed would be lost.
+        assert!(in_order::<Pair<i64>>(&[1, 2, 1, 4, 0]));
+        assert!(in_order::<Pair<i32>>(&[2, 4, 0]));
+        assert!(in_order::<Pair<Option<i64>>>(&[0]));
+        assert!(!in_order::<Aliased>(&[1, 2, 0]));
+        assert!(!in_order::<Aliased>(&[2, 2, 0]));
+    }
+
+    #[test]
+    fn the_names_of_derived_visitors_are_known() {
+        let derived =
+            "a::_::<impl serde_core::de::Deserialize for a::User>::deserialize::__Visitor";
+        assert!(is_derived(derived));
+        assert!(is_derived(&format!("{derived}<alloc::string::String>")));
+        assert!(is_derived(&format!("{derived}<'_>")));
+        for other in [
+            "a::Visitor".to_owned(),
+            "a::__Visitor".to_owned(),
+            format!("b::Wrap<{derived}>"),
+            format!("{derived}Two"),
+            derived.replace("__Visitor", "Fields"),
+            derived.replace("::_::", "::"),
+        ] {
+            assert!(!is_derived(&other), "{other}");
+        }
+    }
+}
