@@ -1,4 +1,4 @@
-//! Structs whose visitor takes the fields in order, after the first value showed that it can: they must come out as if each
+//! Structs whose visitor takes the fields in order, after the first ones showed that it can: they must come out as if each
 //! field was found by its name.
 
 use std::collections::BTreeMap;
@@ -102,7 +102,7 @@ fn every_field_may_be_left_out() {
 
 #[test]
 fn what_was_cut_off_or_flipped_fails_the_same_way() {
-    let rows: Vec<Row> = [4, 5, 3].map(row).into();
+    let rows: Vec<Row> = [4, 5, 3, 6].map(row).into();
     let mut bytes = gob::to_vec(&rows).unwrap();
     for end in 0..bytes.len() {
         both(&bytes[..end]).unwrap_err();

@@ -59,6 +59,8 @@ pub(crate) struct StructType {
     begins_with: OnceLock<&'static [&'static str]>,
     /// A visitor that takes just these fields in order, or that the first one met is none.
     in_order: OnceLock<Option<TypeId>>,
+    /// Set once a value was met.
+    met: OnceLock<()>,
 }
 
 #[derive(Clone, Debug)]
@@ -78,6 +80,7 @@ impl StructType {
             by_name: OnceLock::new(),
             begins_with: OnceLock::new(),
             in_order: OnceLock::new(),
+            met: OnceLock::new(),
         }
     }
 
@@ -99,6 +102,12 @@ impl StructType {
                 .zip(names)
                 .all(|(field, name)| *field.name == **name);
         begins && self.begins_with.set(names).is_ok()
+    }
+
+    /// Whether a visitor that takes these fields in order is worth looking for. Not for a value that may be the only one.
+    #[inline]
+    pub(crate) fn asks_for_order(&self) -> bool {
+        self.in_order.get().is_none() && self.met.set(()).is_err()
     }
 
     /// The visitor that takes just these fields in order; None while there was no value to tell by.

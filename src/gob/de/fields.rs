@@ -264,7 +264,7 @@ impl<'a, 't, 'de> StructAccess<'a, 't, 'de> {
         fields: &'static [&'static str],
     ) -> Self {
         let mut rest = Rest::new::<V>(fields);
-        if ty.in_order().is_none() {
+        if ty.asks_for_order() {
             rest.probing = Self::may_be_in_order::<V>(ty, &rest);
         }
         Self {

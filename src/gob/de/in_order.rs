@@ -3,8 +3,8 @@
 //! Where both sides have the same fields in the same order, names say nothing new, and a visitor that takes a sequence
 //! needs no place for each field until it has them all. But serde does not promise that a visitor takes a sequence as it
 //! lists its fields: one written by hand may take another order, or no sequence at all, and where a field has aliases, they
-//! are listed as if they were fields. So this is for the visitors of derived structs only, once one value was read by names
-//! and each name was seen to be a field of its own (`StructAccess`).
+//! are listed as if they were fields. So this is for the visitors of derived structs only, once a value was read by names
+//! of which each was seen to be a field of its own (`StructAccess`). That is the second one: there may be no other.
 
 use std::any::TypeId;
 
@@ -175,7 +175,7 @@ mod tests {
         a: i64,
     }
 
-    /// Whether structs of two fields are read in order after one was read as `T`.
+    /// Whether structs of two fields are read in order after two were read as `T`.
     fn in_order<T: for<'de> Deserialize<'de>>(value: &[u8]) -> bool {
         let fields = ["a", "b"].map(|name| Field {
             name: name.into(),
@@ -189,13 +189,14 @@ mod tests {
         let Some(Type::Struct(ty)) = types.get(id) else {
             panic!("it was inserted")
         };
-        assert_eq!(ty.in_order(), None);
-        from_value::<T>(&types, id, value, None, 10).unwrap();
+        for _ in 0..2 {
+            from_value::<T>(&types, id, value, None, 10).unwrap();
+        }
         ty.in_order().unwrap().is_some()
     }
 
     #[test]
-    fn derived_structs_are_read_in_order_after_the_first_value() {
+    fn derived_structs_are_read_in_order_after_two_values() {
         // Were this to fail with another release of serde, only speed would be lost.
         assert!(in_order::<Pair<i64>>(&[1, 2, 1, 4, 0]));
         assert!(in_order::<Pair<i32>>(&[2, 4, 0]));
