@@ -46,6 +46,10 @@ pub trait Peer: Clone + Send + Sync + 'static {
     fn echo_typed(&self, _text: &str) -> impl Future<Output = Result<()>> + Send {
         lacks()
     }
+    /// What that one is compared with: on the same connection, with a string of its own as well.
+    fn echo_by_hand(&self, _text: &str) -> impl Future<Output = Result<()>> + Send {
+        lacks()
+    }
     fn echo_user(&self, _user: &User) -> impl Future<Output = Result<User>> + Send {
         lacks()
     }

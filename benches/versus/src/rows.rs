@@ -111,6 +111,7 @@ pub async fn run<P: Peer>(rows: Arc<Rows<P>>, line: String) -> Result<Measured> 
     match row {
         "launch" => launch::<P>(&rows.setup, limit).await,
         "call-string" => repeat!(limit, peer.echo(TEXT).await?),
+        "call-by-hand" => repeat!(limit, peer.echo_by_hand(TEXT).await?),
         "call-typed" => repeat!(limit, peer.echo_typed(TEXT).await?),
         "call-user" => repeat!(limit, {
             let reply = peer.echo_user(&rows.user).await?;

@@ -1,11 +1,12 @@
 """The rounds: for each row all contenders in turn, so that what else the machine does hits all."""
 
+import statistics
 import sys
 from collections import defaultdict
 
 from .contenders import ONE, TWO
 from .host import Failed, Host, Lacks
-from .rows import HELD, MEMORY, SIDES, Cell
+from .rows import BESIDE, HELD, MEMORY, RATIO, SIDES, TURN, TURNS, Cell
 
 # After so many failures a contender is not asked again for a row.
 PATIENCE = 2
@@ -52,9 +53,7 @@ class Measuring:
                 if contender not in hosts:
                     hosts[contender] = self.start(contender, mode)
                 host = hosts[contender]
-                before = host.cpu()
-                answer = host.ask(row.ask, row.n, row.millis, row.file)
-                spent = host.cpu() - before
+                found = self.by_turns(mode, row, contender, host, number) if row.by_turns else [self.asked(row, host)]
             except Lacks:
                 cell.errors = ["–"] * PATIENCE
             except Failed as failed:
@@ -63,10 +62,29 @@ class Measuring:
                 if contender in hosts:
                     hosts.pop(contender).kill()
             else:
-                if number:
-                    cell.values.append(row.value(answer))
-                    if row.cpu_counts:
-                        self.cell(mode, f"cpu-{row.key}", contender).values.append(row.cpu(answer, spent))
+                for suffix, (value, cpu) in zip(("", BESIDE), found):
+                    if number:
+                        self.cell(mode, row.key + suffix, contender).values.append(value)
+                        if row.cpu_counts:
+                            self.cell(mode, f"cpu-{row.key}{suffix}", contender).values.append(cpu)
+
+    def asked(self, row, host, ask=None, millis=None):
+        """The figure of one row, and its processor time."""
+        before = host.cpu()
+        answer = host.ask(ask or row.ask, row.n, millis or row.millis, row.file)
+        return row.value(answer), row.cpu(answer, host.cpu() - before)
+
+    def by_turns(self, mode, row, contender, host, number):
+        """The medians of a row and of what it takes turns with. How each turn stands to its neighbour is kept, too."""
+        pairs = []
+        for turn in range(TURNS):
+            pair = [(0, row.ask), (1, row.by_turns)]
+            found = {way: self.asked(row, host, ask, TURN) for way, ask in (pair if turn % 2 else pair[::-1])}
+            pairs.append((found[0], found[1]))
+        if number:
+            ratios = [ours[0] / beside[0] for ours, beside in pairs]
+            self.cell(mode, row.key + RATIO, contender).values.extend(ratios)
+        return [tuple(map(statistics.median, zip(*way))) for way in zip(*pairs)]
 
     def memory(self):
         """Each in fresh processes: allocators keep what they have had."""

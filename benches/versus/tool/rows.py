@@ -28,6 +28,8 @@ class Row:
     file: str = ""
     # Whether the two processes spend their time on nothing but what is counted.
     cpu_counts: bool = True
+    # What it takes turns with in each round: what differs by little has to be compared in the same moments.
+    by_turns: str = ""
 
     def value(self, answer):
         seconds = answer["ns"] / 1e9
@@ -55,7 +57,13 @@ def rows(gibibyte):
     return [
         Row("launch", "launch to first reply", "launch", who=everyone, cpu_counts=False),
         Row("call-string", "call with a string", "call-string", who=everyone, everywhere=True),
-        Row("call-typed", "the same by a typed client", "call-typed", who=frozenset({"rr"}), everywhere=True),
+        Row(
+            "call-typed",
+            "the same by a typed client",
+            "call-typed",
+            who=frozenset({"rr"}),
+            by_turns="call-by-hand",
+        ),
         Row("call-user", "call with a User", "call-user", everywhere=True),
         Row("callers-8", "8 callers", "callers", 8, "rate"),
         Row("callers-64", "64 callers", "callers", 64, "rate", everywhere=True),
@@ -77,6 +85,15 @@ MEMORY = {
     "memory-call": ("memory per pending call", "hold-calls", frozenset(CALLERS)),
 }
 SIDES = ["host", "plugin"]
+
+
+# How often a row and what it takes turns with are asked in a round, and for how many milliseconds.
+#
+# The median of many short turns says more than that of few long ones which take as long: on two cores the placement of
+# threads changes the time of a call by half, every few milliseconds.
+TURNS, TURN = 400, 2
+# Behind the row's key: the figures of what it took turns with, and how each turn stood to its neighbour.
+BESIDE, RATIO = "-beside", "-ratio"
 
 
 @dataclass

@@ -32,6 +32,13 @@ pub struct Host {
     typed: Arc<OnceCell<Remote<dyn Bench>>>,
 }
 
+impl Host {
+    async fn typed(&self) -> Result<&Remote<dyn Bench>> {
+        let dispense = || self.client.dispense::<dyn Bench>("bench");
+        Ok(self.typed.get_or_try_init(dispense).await?)
+    }
+}
+
 impl Peer for Host {
     async fn launch(setup: &Setup) -> Result<Self> {
         let mut command = Command::new(&setup.plugin);
@@ -59,9 +66,14 @@ impl Peer for Host {
     }
 
     async fn echo_typed(&self, text: &str) -> Result<()> {
-        let dispense = || self.client.dispense::<dyn Bench>("bench");
-        let typed = self.typed.get_or_try_init(dispense).await?;
+        let typed = self.typed().await?;
         same(&typed.echo(text.to_owned()).await?, text)
+    }
+
+    async fn echo_by_hand(&self, text: &str) -> Result<()> {
+        let client = Remote::rpc_client(self.typed().await?);
+        let reply: String = client.call("Plugin.Echo", &text.to_owned()).await?;
+        same(&reply, text)
     }
 
     async fn echo_user(&self, user: &User) -> Result<User> {
