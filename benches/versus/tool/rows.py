@@ -72,7 +72,7 @@ def rows(gibibyte):
         Row("callback", "fresh callback, one call", "callback", who=streamers),
         Row("reader", "1 GiB through a reader", "reader", gibibyte, "bandwidth", streamers | frozenset(FLOORS)),
         Row("writer", "1 GiB through a writer", "writer", gibibyte, "bandwidth", streamers | frozenset(FLOORS)),
-        Row("streams-64", "64 streams at once", "streams-64", gibibyte // 256, "bandwidth", streamers | {"tokio"}),
+        Row("streams-64", "64 streams at once", "streams-64", gibibyte // 64, "bandwidth", streamers | {"tokio"}),
         Row("idle", "1 busy beside 1,000 idle", "idle", 1000, cpu_counts=False),
         *reva,
     ]
