@@ -105,7 +105,8 @@ impl<'a, 't, 'de> InOrder<'a, 't, 'de> {
 impl Parts for InOrder<'_, '_, '_> {
     #[inline]
     fn finish(&mut self) -> Result<(), DecodeError> {
-        match self.delta == self.ty.fields.len() as u64 {
+        let taken = self.next as u64;
+        match self.next == self.ty.fields.len() && self.delta == taken {
             true => self.advance()?,
             false => self.skip_sent()?,
         }
