@@ -192,6 +192,36 @@ impl<'a, 't, 'de> De<'a, 't, 'de> {
         }
     }
 
+    /// Gives a visitor what the bits of a number stand for.
+    #[inline]
+    fn number<R>(
+        self,
+        id: Id,
+        expected: &'static str,
+        visit: impl FnOnce(u64) -> Result<R, DecodeError>,
+    ) -> Result<R, DecodeError> {
+        if self.id == id
+            && let Some(bits) = self.cx.cursor.near_uint()
+        {
+            return visit(bits);
+        }
+        self.other_number(id, expected, visit)
+    }
+
+    /// Not inlined, so that usual numbers can be.
+    #[inline(never)]
+    fn other_number<R>(
+        self,
+        id: Id,
+        expected: &'static str,
+        visit: impl FnOnce(u64) -> Result<R, DecodeError>,
+    ) -> Result<R, DecodeError> {
+        if self.id == id {
+            return visit(self.cx.cursor.uint()?);
+        }
+        self.elsewhere(expected, |de| de.number(id, expected, visit))
+    }
+
     /// Reads the concrete value of an interface value, which must not be nil.
     fn concrete<R>(
         self,
@@ -315,20 +345,52 @@ impl<'a, 't, 'de> De<'a, 't, 'de> {
         visit(access, |access| visitor.visit_map(access))
     }
 
+    #[inline]
     fn visit_struct<V: Visitor<'de>>(
         self,
         ty: &'t StructType,
         fields: &'static [&'static str],
         visitor: V,
     ) -> Result<V::Value, DecodeError> {
-        self.cx.enter()?;
         let of_visitor = typeid::of::<V>;
-        if ty.in_order() == Some(Some(of_visitor())) && lessons::about(of_visitor).is_none() {
+        if ty.in_order() == Some(of_visitor()) && lessons::about(of_visitor).is_none() {
+            self.cx.enter()?;
             let access = InOrder::new(self.cx, ty, of_visitor);
             return visit(access, |access| visitor.visit_seq(access));
         }
+        self.visit_by_names(ty, fields, visitor)
+    }
+
+    /// Not inlined, so that structs whose fields come in order have less on the stack.
+    #[inline(never)]
+    fn visit_by_names<V: Visitor<'de>>(
+        self,
+        ty: &'t StructType,
+        fields: &'static [&'static str],
+        visitor: V,
+    ) -> Result<V::Value, DecodeError> {
+        self.cx.enter()?;
         let access = StructAccess::new::<V>(self.cx, ty, fields);
         visit(access, |access| visitor.visit_map(access))
+    }
+
+    /// A struct from a value that is none.
+    #[inline(never)]
+    fn other_struct<V: Visitor<'de>>(
+        self,
+        name: &'static str,
+        fields: &'static [&'static str],
+        visitor: V,
+    ) -> Result<V::Value, DecodeError> {
+        match self.defined() {
+            // Arguments that Go packed into a map[string]interface{}.
+            Some(Type::Map {
+                key: Id::STRING,
+                elem,
+                ..
+            }) => self.visit_map_as_struct(*elem, fields, visitor),
+            _ => self.elsewhere(name, |de| de.deserialize_struct(name, fields, visitor)),
+        }
     }
 
     /// A map for a receiver that is a struct. Not inlined, so that structs have less on the stack.

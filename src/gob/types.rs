@@ -110,10 +110,10 @@ impl StructType {
         self.in_order.get().is_none() && self.met.set(()).is_err()
     }
 
-    /// The visitor that takes just these fields in order; None while there was no value to tell by.
+    /// The visitor that takes just these fields in order, if one is known.
     #[inline]
-    pub(crate) fn in_order(&self) -> Option<Option<TypeId>> {
-        self.in_order.get().copied()
+    pub(crate) fn in_order(&self) -> Option<TypeId> {
+        self.in_order.get().copied().flatten()
     }
 
     pub(crate) fn set_in_order(&self, visitor: Option<TypeId>) {

@@ -218,10 +218,10 @@ pub(crate) fn field(
     if delta == 0 {
         return Ok(None);
     }
-    *next = next
-        .checked_add(delta)
-        .filter(|&next| next <= fields as u64)
-        .ok_or(DecodeErrorKind::BadFieldNumber)?;
+    match next.checked_add(delta) {
+        Some(number) if number <= fields as u64 => *next = number,
+        _ => return Err(DecodeErrorKind::BadFieldNumber.into()),
+    }
     Ok(Some(*next as usize - 1))
 }
 

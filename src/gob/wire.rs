@@ -156,6 +156,16 @@ impl<'de> Cursor<'de> {
         self.data.len() - self.pos
     }
 
+    /// Whether the next byte is this one, which is then taken.
+    #[inline]
+    pub(crate) fn take(&mut self, byte: u8) -> bool {
+        if self.data.get(self.pos) != Some(&byte) {
+            return false;
+        }
+        self.pos += 1;
+        true
+    }
+
     #[inline]
     pub(crate) fn uint(&mut self) -> Result<u64, DecodeError> {
         match self.data.get(self.pos) {
@@ -167,20 +177,29 @@ impl<'de> Cursor<'de> {
         }
     }
 
+    /// An integer that is not among the last bytes that arrived, which is told without a loop.
+    #[inline]
+    pub(crate) fn near_uint(&mut self) -> Option<u64> {
+        let &[first, ref bytes @ ..] = self.data.get(self.pos..)?.first_chunk::<9>()?;
+        if first <= 0x7f {
+            self.pos += 1;
+            return Some(u64::from(first));
+        }
+        // Whatever the length is: eight bytes at once, of which the surplus is shifted out.
+        let count = u32::from(first.wrapping_neg());
+        if count > 8 {
+            return None;
+        }
+        self.pos += 1 + count as usize;
+        Some(u64::from_be_bytes(*bytes) >> (64 - 8 * count))
+    }
+
     #[inline(never)]
     fn long_uint(&mut self) -> Result<u64, DecodeError> {
-        // Far from the end, whatever the length is: eight bytes at once, of which the surplus is shifted out.
-        let rest = self.data.get(self.pos..).unwrap_or_default();
-        if let Some((&first, rest)) = rest.split_first()
-            && let Some(&bytes) = rest.first_chunk::<8>()
-        {
-            let count = u32::from(first.wrapping_neg());
-            if (1..=8).contains(&count) {
-                self.pos += 1 + count as usize;
-                return Ok(u64::from_be_bytes(bytes) >> (64 - 8 * count));
-            }
+        if let Some(value) = self.near_uint() {
+            return Ok(value);
         }
-        match read_uint(&self.data[self.pos..])? {
+        match read_uint(self.data.get(self.pos..).unwrap_or_default())? {
             Some((value, len)) => {
                 self.pos += len;
                 Ok(value)
@@ -297,6 +316,17 @@ mod tests {
                     (first, second)
                 );
                 assert_eq!(cursor.remaining(), behind);
+
+                let mut cursor = Cursor::new(&two);
+                let near = |cursor: &mut Cursor| match cursor.near_uint() {
+                    Some(value) => value,
+                    None => {
+                        assert!(cursor.remaining() < 9);
+                        cursor.uint().unwrap()
+                    }
+                };
+                assert_eq!((near(&mut cursor), near(&mut cursor)), (first, second));
+                assert_eq!(cursor.remaining(), behind);
             }
         }
     }
@@ -321,5 +351,8 @@ mod tests {
     fn nine_byte_integers_are_refused() {
         assert!(read_uint(&[0xf7, 1, 2, 3, 4, 5, 6, 7, 8, 9]).is_err());
         assert!(read_uint(&[0xf8, 1]).unwrap().is_none());
+        let mut cursor = Cursor::new(&[0xf7, 1, 2, 3, 4, 5, 6, 7, 8, 9]);
+        assert_eq!(cursor.near_uint(), None);
+        assert!(cursor.uint().is_err());
     }
 }

@@ -8,7 +8,7 @@ use serde::de::{self, DeserializeSeed, IntoDeserializer};
 
 use super::parts::Byte;
 use super::zero::Zero;
-use super::{Cx, De, Parts};
+use super::{Cx, De, Parts, string};
 use crate::gob::decode::{DecodeError, DecodeErrorKind};
 use crate::gob::types::{Id, StructType};
 use crate::gob::walk;
@@ -68,6 +68,9 @@ impl<'de> de::SeqAccess<'de> for SeqAccess<'_, '_, 'de> {
         self.left -= 1;
         let index = self.index;
         self.index += 1;
+        if string::is_plain::<T>(self.elem) {
+            return string::next::<T>(&mut self.cx.cursor, |err| at(err, index));
+        }
         seed.deserialize(De {
             cx: &mut *self.cx,
             id: self.elem,
@@ -205,6 +208,9 @@ impl<'de> de::MapAccess<'de> for MapAccess<'_, '_, 'de> {
         }
         self.left -= 1;
         self.label = self.cx.cursor.pos;
+        if string::is_plain::<K>(self.key) {
+            return string::next::<K>(&mut self.cx.cursor, |err| err.within("[key]"));
+        }
         seed.deserialize(De {
             cx: &mut *self.cx,
             id: self.key,

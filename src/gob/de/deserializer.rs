@@ -6,21 +6,20 @@ use super::{De, alone, dynamic, out_of_range, utf8};
 use crate::gob::any;
 use crate::gob::decode::{DecodeError, DecodeErrorKind};
 use crate::gob::types::{Id, OpaqueKind, Type};
-use crate::gob::wire::float;
+use crate::gob::wire::{float, unzigzag};
 
 /// Signed integers accept only Go's signed integers, unsigned only unsigned, as in Go.
 macro_rules! integers {
-    ($($method:ident $visit:ident $ty:ident $id:ident $read:ident;)*) => {$(
+    ($($method:ident $visit:ident $ty:ident $id:ident $value:path;)*) => {$(
         #[inline]
         fn $method<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, DecodeError> {
-            if self.id != Id::$id {
-                return self.elsewhere(stringify!($ty), |de| de.$method(visitor));
-            }
-            let value = self.cx.cursor.$read()?;
-            match $ty::try_from(value) {
-                Ok(value) => visitor.$visit(value),
-                Err(_) => Err(out_of_range(value, stringify!($ty))),
-            }
+            self.number(Id::$id, stringify!($ty), |bits| {
+                let value = $value(bits);
+                match $ty::try_from(value) {
+                    Ok(value) => visitor.$visit(value),
+                    Err(_) => Err(out_of_range(value, stringify!($ty))),
+                }
+            })
         }
     )*};
 }
@@ -29,55 +28,47 @@ impl<'de> Deserializer<'de> for De<'_, '_, 'de> {
     type Error = DecodeError;
 
     integers! {
-        deserialize_i8 visit_i8 i8 INT int;
-        deserialize_i16 visit_i16 i16 INT int;
-        deserialize_i32 visit_i32 i32 INT int;
-        deserialize_i64 visit_i64 i64 INT int;
-        deserialize_i128 visit_i128 i128 INT int;
-        deserialize_u8 visit_u8 u8 UINT uint;
-        deserialize_u16 visit_u16 u16 UINT uint;
-        deserialize_u32 visit_u32 u32 UINT uint;
-        deserialize_u64 visit_u64 u64 UINT uint;
-        deserialize_u128 visit_u128 u128 UINT uint;
+        deserialize_i8 visit_i8 i8 INT unzigzag;
+        deserialize_i16 visit_i16 i16 INT unzigzag;
+        deserialize_i32 visit_i32 i32 INT unzigzag;
+        deserialize_i64 visit_i64 i64 INT unzigzag;
+        deserialize_i128 visit_i128 i128 INT unzigzag;
+        deserialize_u8 visit_u8 u8 UINT u64::from;
+        deserialize_u16 visit_u16 u16 UINT u64::from;
+        deserialize_u32 visit_u32 u32 UINT u64::from;
+        deserialize_u64 visit_u64 u64 UINT u64::from;
+        deserialize_u128 visit_u128 u128 UINT u64::from;
     }
 
     #[inline]
     fn deserialize_bool<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, DecodeError> {
-        if self.id != Id::BOOL {
-            return self.elsewhere("bool", |de| de.deserialize_bool(visitor));
-        }
-        visitor.visit_bool(self.cx.cursor.uint()? != 0)
+        self.number(Id::BOOL, "bool", |bits| visitor.visit_bool(bits != 0))
     }
 
     fn deserialize_f32<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, DecodeError> {
-        if self.id != Id::FLOAT {
-            return self.elsewhere("f32", |de| de.deserialize_f32(visitor));
-        }
-        let value = float(self.cx.cursor.uint()?);
-        // Infinities and NaN have their like in 32 bits, and underflow is no error.
-        if value.is_finite() && value.abs() > f64::from(f32::MAX) {
-            return Err(out_of_range(value, "f32"));
-        }
-        visitor.visit_f32(value as f32)
+        self.number(Id::FLOAT, "f32", |bits| {
+            let value = float(bits);
+            // Infinities and NaN have their like in 32 bits, and underflow is no error.
+            if value.is_finite() && value.abs() > f64::from(f32::MAX) {
+                return Err(out_of_range(value, "f32"));
+            }
+            visitor.visit_f32(value as f32)
+        })
     }
 
     #[inline]
     fn deserialize_f64<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, DecodeError> {
-        if self.id != Id::FLOAT {
-            return self.elsewhere("f64", |de| de.deserialize_f64(visitor));
-        }
-        visitor.visit_f64(float(self.cx.cursor.uint()?))
+        self.number(Id::FLOAT, "f64", |bits| visitor.visit_f64(float(bits)))
     }
 
     fn deserialize_char<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, DecodeError> {
-        if self.id != Id::INT {
-            return self.elsewhere("char", |de| de.deserialize_char(visitor));
-        }
-        let value = self.cx.cursor.int()?;
-        match u32::try_from(value).ok().and_then(char::from_u32) {
-            Some(value) => visitor.visit_char(value),
-            None => Err(out_of_range(value, "char")),
-        }
+        self.number(Id::INT, "char", |bits| {
+            let value = unzigzag(bits);
+            match u32::try_from(value).ok().and_then(char::from_u32) {
+                Some(value) => visitor.visit_char(value),
+                None => Err(out_of_range(value, "char")),
+            }
+        })
     }
 
     #[inline]
@@ -199,13 +190,7 @@ impl<'de> Deserializer<'de> for De<'_, '_, 'de> {
                 self.check_shared(ty, name, fields)?;
                 self.visit_struct(ty, fields, visitor)
             }
-            // Arguments that Go packed into a map[string]interface{}.
-            Some(Type::Map {
-                key: Id::STRING,
-                elem,
-                ..
-            }) => self.visit_map_as_struct(*elem, fields, visitor),
-            _ => self.elsewhere(name, |de| de.deserialize_struct(name, fields, visitor)),
+            _ => self.other_struct(name, fields, visitor),
         }
     }
 

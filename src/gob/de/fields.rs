@@ -292,8 +292,8 @@ impl<'a, 't, 'de> StructAccess<'a, 't, 'de> {
 
     /// Settles what the visitor turned out to be.
     #[cold]
-    fn probed(&self) {
-        let mut groups = self.rest.seen.clone();
+    fn probed(&mut self) {
+        let groups = &mut self.rest.seen;
         groups.sort_unstable();
         groups.dedup();
         let all = groups.len() == self.rest.own.len();

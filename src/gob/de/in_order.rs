@@ -7,14 +7,15 @@
 //! of which each was seen to be a field of its own (`StructAccess`). That is the second one: there may be no other.
 
 use std::any::TypeId;
+use std::marker::PhantomData;
 
-use serde::de::{self, DeserializeSeed};
+use serde::de::{self, Deserialize, DeserializeSeed};
 
 use super::fields::refuses_zero;
 use super::zero::Zero;
 use super::{Cx, De, Parts, string};
 use crate::gob::decode::DecodeError;
-use crate::gob::types::StructType;
+use crate::gob::types::{Field, StructType};
 use crate::gob::walk;
 
 /// Whether the name of a visitor's type is one that `serde_derive` gives to what it writes.
@@ -33,18 +34,23 @@ pub(super) fn is_derived(visitor: &str) -> bool {
         && (parameters.is_empty() || parameters.starts_with('<') && parameters.ends_with('>'))
 }
 
-/// In place of a field's number when no more come.
-const ENDED: u64 = u64::MAX;
-
 /// Fields of a struct, in order: those that were sent, and zeros for the others.
 pub(super) struct InOrder<'a, 't, 'de> {
     cx: &'a mut Cx<'t, 'de>,
     ty: &'t StructType,
-    /// For [`walk::field`]: one more than the number of the last field whose number was read.
-    delta: u64,
     /// The number of the field that is asked for next.
     next: usize,
+    ahead: Ahead,
     visitor: fn() -> TypeId,
+}
+
+/// What was read of the fields that are still to be asked for.
+#[derive(Clone, Copy, PartialEq)]
+enum Ahead {
+    Nothing,
+    /// The number of the next field that was sent.
+    Field(usize),
+    End,
 }
 
 impl<'a, 't, 'de> InOrder<'a, 't, 'de> {
@@ -57,87 +63,56 @@ impl<'a, 't, 'de> InOrder<'a, 't, 'de> {
         Self {
             cx,
             ty,
-            delta: 0,
             next: 0,
+            ahead: Ahead::Nothing,
             visitor,
         }
     }
 
-    /// Reads the number of the next field that was sent.
+    /// Takes the number of the field that is asked for, if it comes next, as it mostly does.
     #[inline]
-    fn advance(&mut self) -> Result<(), DecodeError> {
-        let fields = self.ty.fields.len();
-        if walk::field(&mut self.cx.cursor, &mut self.delta, fields)?.is_none() {
-            self.delta = ENDED;
-        }
-        Ok(())
+    fn take_number(&mut self) -> bool {
+        self.ahead == Ahead::Nothing && self.cx.cursor.take(1)
     }
 
+    /// The field that is asked for, when something was left out. Not inlined, so that the usual can be.
     #[inline(never)]
-    fn zero<T: DeserializeSeed<'de>>(
-        &self,
+    fn after_gap<T: DeserializeSeed<'de>>(
+        &mut self,
         seed: T,
-        index: usize,
+        field: &'t Field,
     ) -> Result<Option<T::Value>, DecodeError> {
-        let field = &self.ty.fields[index];
+        if self.ahead == Ahead::Nothing {
+            self.advance()?;
+        }
+        let index = self.next;
+        self.next += 1;
+        if self.ahead == Ahead::Field(index) {
+            self.ahead = Ahead::Nothing;
+            return self.value(seed, field);
+        }
         let left = self.cx.max_depth - self.cx.depth;
         seed.deserialize(Zero::new(self.cx.types, Some(field.id), left))
             .map(Some)
             .map_err(|err| refuses_zero(self.visitor, err, &field.name))
     }
 
-    /// Skips what was sent and not asked for.
     #[inline(never)]
-    fn skip_sent(&mut self) -> Result<(), DecodeError> {
-        let mut taken = self.next as u64;
-        while self.delta != ENDED {
-            if self.delta > taken {
-                let field = &self.ty.fields[self.delta as usize - 1];
-                self.cx.skip(field.id)?;
-                taken = self.delta;
-            }
-            self.advance()?;
-        }
+    fn advance(&mut self) -> Result<(), DecodeError> {
+        let mut delta = self.next as u64;
+        let found = walk::field(&mut self.cx.cursor, &mut delta, self.ty.fields.len())?;
+        self.ahead = found.map_or(Ahead::End, Ahead::Field);
         Ok(())
     }
-}
 
-impl Parts for InOrder<'_, '_, '_> {
-    #[inline]
-    fn finish(&mut self) -> Result<(), DecodeError> {
-        let taken = self.next as u64;
-        match self.next == self.ty.fields.len() && self.delta == taken {
-            true => self.advance()?,
-            false => self.skip_sent()?,
-        }
-        self.cx.depth -= 1;
-        Ok(())
-    }
-}
-
-impl<'de> de::SeqAccess<'de> for InOrder<'_, '_, 'de> {
-    type Error = DecodeError;
-
-    /// The number of a field is read when it is asked for, not behind the value before it: so the value goes from here to
-    /// where the visitor wants it.
-    #[inline]
-    fn next_element_seed<T: DeserializeSeed<'de>>(
+    #[inline(always)]
+    fn value<T: DeserializeSeed<'de>>(
         &mut self,
         seed: T,
+        field: &'t Field,
     ) -> Result<Option<T::Value>, DecodeError> {
-        let index = self.next;
-        let Some(field) = self.ty.fields.get(index) else {
-            return Ok(None);
-        };
-        if self.delta == index as u64 {
-            self.advance()?;
-        }
-        self.next = index + 1;
-        if self.delta != self.next as u64 {
-            return self.zero(seed, index);
-        }
         if string::is_plain::<T>(field.id) {
-            return string::next::<T>(&mut self.cx.cursor).map_err(|err| err.within(&field.name));
+            return self.string::<T>(field);
         }
         seed.deserialize(De {
             cx: &mut *self.cx,
@@ -145,6 +120,70 @@ impl<'de> de::SeqAccess<'de> for InOrder<'_, '_, 'de> {
         })
         .map(Some)
         .map_err(|err| err.within(&field.name))
+    }
+
+    /// Not inlined, as it is large, and a struct may have many strings.
+    #[inline(never)]
+    fn string<T: DeserializeSeed<'de>>(
+        &mut self,
+        field: &Field,
+    ) -> Result<Option<T::Value>, DecodeError> {
+        string::next::<T>(&mut self.cx.cursor, |err| err.within(&field.name))
+    }
+
+    /// Skips what was sent and not asked for.
+    #[inline(never)]
+    fn skip_sent(&mut self) -> Result<(), DecodeError> {
+        loop {
+            match self.ahead {
+                Ahead::Nothing => self.advance()?,
+                Ahead::Field(index) => {
+                    self.cx.skip(self.ty.fields[index].id)?;
+                    self.next = index + 1;
+                    self.ahead = Ahead::Nothing;
+                }
+                Ahead::End => return Ok(()),
+            }
+        }
+    }
+}
+
+impl Parts for InOrder<'_, '_, '_> {
+    #[inline]
+    fn finish(&mut self) -> Result<(), DecodeError> {
+        if self.ahead != Ahead::Nothing || !self.cx.cursor.take(0) {
+            self.skip_sent()?;
+        }
+        self.cx.depth -= 1;
+        Ok(())
+    }
+}
+
+/// For the reference, which is what visitors get: by way of serde's own implementation for references, each field would be
+/// a call or two that leave its value in memory.
+impl<'de> de::SeqAccess<'de> for &mut InOrder<'_, '_, 'de> {
+    type Error = DecodeError;
+
+    #[inline(always)]
+    fn next_element<T: Deserialize<'de>>(&mut self) -> Result<Option<T>, DecodeError> {
+        self.next_element_seed(PhantomData)
+    }
+
+    /// The number of a field is read when it is asked for, not behind the value before it: so the value goes from here to
+    /// where the visitor wants it.
+    #[inline(always)]
+    fn next_element_seed<T: DeserializeSeed<'de>>(
+        &mut self,
+        seed: T,
+    ) -> Result<Option<T::Value>, DecodeError> {
+        let Some(field) = self.ty.fields.get(self.next) else {
+            return Ok(None);
+        };
+        if !self.take_number() {
+            return self.after_gap(seed, field);
+        }
+        self.next += 1;
+        self.value(seed, field)
     }
 
     #[inline]
@@ -161,7 +200,7 @@ mod tests {
 
     use super::super::from_value;
     use super::*;
-    use crate::gob::types::{Field, Id, Type, Types};
+    use crate::gob::types::{Id, Type, Types};
 
     #[derive(Debug, PartialEq, Serialize, Deserialize)]
     struct Pair<T> {
@@ -193,7 +232,7 @@ mod tests {
         for _ in 0..2 {
             from_value::<T>(&types, id, value, None, 10).unwrap();
         }
-        ty.in_order().unwrap().is_some()
+        ty.in_order().is_some()
     }
 
     #[test]
