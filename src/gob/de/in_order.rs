@@ -215,8 +215,8 @@ mod tests {
         a: i64,
     }
 
-    /// Whether structs of two fields are read in order after two were read as `T`.
-    fn in_order<T: for<'de> Deserialize<'de>>(value: &[u8]) -> bool {
+    /// A type with two fields.
+    fn pair() -> (Arc<Types>, Id) {
         let fields = ["a", "b"].map(|name| Field {
             name: name.into(),
             id: Id::INT,
@@ -226,6 +226,12 @@ mod tests {
             id,
             Type::Struct(Box::new(StructType::new("Pair".into(), fields))),
         );
+        (types, id)
+    }
+
+    /// Whether structs of two fields are read in order after two were read as `T`.
+    fn in_order<T: for<'de> Deserialize<'de>>(value: &[u8]) -> bool {
+        let (types, id) = pair();
         let Some(Type::Struct(ty)) = types.get(id) else {
             panic!("it was inserted")
         };
@@ -243,6 +249,36 @@ mod tests {
         assert!(in_order::<Pair<Option<i64>>>(&[0]));
         assert!(!in_order::<Aliased>(&[1, 2, 0]));
         assert!(!in_order::<Aliased>(&[2, 2, 0]));
+    }
+
+    #[test]
+    fn numbers_that_are_longer_than_need_be_are_numbers() {
+        // Go takes them, too.
+        let (types, id) = pair();
+        for long in [
+            &[0xff, 1, 0xff, 2, 0xff, 1, 0xfe, 0, 4, 0xff, 0][..],
+            &[1, 2, 0xff, 1, 4, 0],
+            &[1, 2, 1, 4, 0xfe, 0, 0],
+            &[1, 2, 1, 4, 0],
+        ] {
+            // Twice by names, then in order.
+            for _ in 0..3 {
+                let value: Pair<i64> = from_value(&types, id, long, None, 10).unwrap();
+                assert_eq!(value, Pair { a: 1, b: 2 });
+            }
+        }
+        for gap in [&[2, 4, 0][..], &[0xff, 2, 4, 0]] {
+            let value: Pair<i64> = from_value(&types, id, gap, None, 10).unwrap();
+            assert_eq!(value, Pair { a: 0, b: 2 });
+        }
+        for wrong in [
+            &[1, 2, 1, 4, 1, 6, 0][..],
+            &[3, 2, 0],
+            &[1, 2, 2, 4, 0],
+            &[1, 2, 1, 4],
+        ] {
+            from_value::<Pair<i64>>(&types, id, wrong, None, 10).unwrap_err();
+        }
     }
 
     #[test]
