@@ -8,6 +8,7 @@
 
 use std::any::TypeId;
 use std::marker::PhantomData;
+use std::slice::Iter;
 
 use serde::de::{self, Deserialize, DeserializeSeed};
 
@@ -38,19 +39,12 @@ pub(super) fn is_derived(visitor: &str) -> bool {
 pub(super) struct InOrder<'a, 't, 'de> {
     cx: &'a mut Cx<'t, 'de>,
     ty: &'t StructType,
-    /// The number of the field that is asked for next.
-    next: usize,
-    ahead: Ahead,
+    /// The fields that are still to be asked for.
+    left: Iter<'t, Field>,
+    /// How many of them were left out before the next one that was sent, once that one's number was read: all of them, where
+    /// none was sent any more.
+    gap: Option<usize>,
     visitor: fn() -> TypeId,
-}
-
-/// What was read of the fields that are still to be asked for.
-#[derive(Clone, Copy, PartialEq)]
-enum Ahead {
-    Nothing,
-    /// The number of the next field that was sent.
-    Field(usize),
-    End,
 }
 
 impl<'a, 't, 'de> InOrder<'a, 't, 'de> {
@@ -63,46 +57,54 @@ impl<'a, 't, 'de> InOrder<'a, 't, 'de> {
         Self {
             cx,
             ty,
-            next: 0,
-            ahead: Ahead::Nothing,
+            left: ty.fields.iter(),
+            gap: None,
             visitor,
         }
     }
 
-    /// Takes the number of the field that is asked for, if it comes next, as it mostly does.
+    /// Whether the field that is asked for was sent, and comes next, as it mostly does.
     #[inline]
     fn take_number(&mut self) -> bool {
-        self.ahead == Ahead::Nothing && self.cx.cursor.take(1)
+        match self.gap {
+            None => self.cx.cursor.take(1),
+            Some(0) => {
+                self.gap = None;
+                true
+            }
+            Some(_) => false,
+        }
     }
 
-    /// The field that is asked for, when something was left out. Not inlined, so that the usual can be.
+    /// The field that is asked for, the last but those that are left, when something was left out. Not inlined, so that the
+    /// usual can be.
     #[inline(never)]
     fn after_gap<T: DeserializeSeed<'de>>(
         &mut self,
         seed: T,
         field: &'t Field,
     ) -> Result<Option<T::Value>, DecodeError> {
-        if self.ahead == Ahead::Nothing {
-            self.advance()?;
-        }
-        let index = self.next;
-        self.next += 1;
-        if self.ahead == Ahead::Field(index) {
-            self.ahead = Ahead::Nothing;
+        let gap = match self.gap {
+            Some(gap) => gap,
+            None => self.read_gap(self.left.len() + 1)?,
+        };
+        let Some(gap) = gap.checked_sub(1) else {
             return self.value(seed, field);
-        }
+        };
+        self.gap = Some(gap);
         let left = self.cx.max_depth - self.cx.depth;
         seed.deserialize(Zero::new(self.cx.types, Some(field.id), left))
             .map(Some)
             .map_err(|err| refuses_zero(self.visitor, err, &field.name))
     }
 
-    #[inline(never)]
-    fn advance(&mut self) -> Result<(), DecodeError> {
-        let mut delta = self.next as u64;
-        let found = walk::field(&mut self.cx.cursor, &mut delta, self.ty.fields.len())?;
-        self.ahead = found.map_or(Ahead::End, Ahead::Field);
-        Ok(())
+    /// How many of so many last fields were left out before the next one that was sent.
+    fn read_gap(&mut self, left: usize) -> Result<usize, DecodeError> {
+        let count = self.ty.fields.len();
+        let next = count - left;
+        let mut delta = next as u64;
+        let found = walk::field(&mut self.cx.cursor, &mut delta, count)?;
+        Ok(found.unwrap_or(count) - next)
     }
 
     #[inline(always)]
@@ -135,14 +137,13 @@ impl<'a, 't, 'de> InOrder<'a, 't, 'de> {
     #[inline(never)]
     fn skip_sent(&mut self) -> Result<(), DecodeError> {
         loop {
-            match self.ahead {
-                Ahead::Nothing => self.advance()?,
-                Ahead::Field(index) => {
-                    self.cx.skip(self.ty.fields[index].id)?;
-                    self.next = index + 1;
-                    self.ahead = Ahead::Nothing;
-                }
-                Ahead::End => return Ok(()),
+            let gap = match self.gap.take() {
+                Some(gap) => gap,
+                None => self.read_gap(self.left.len())?,
+            };
+            match self.left.nth(gap) {
+                Some(field) => self.cx.skip(field.id)?,
+                None => return Ok(()),
             }
         }
     }
@@ -151,7 +152,7 @@ impl<'a, 't, 'de> InOrder<'a, 't, 'de> {
 impl Parts for InOrder<'_, '_, '_> {
     #[inline]
     fn finish(&mut self) -> Result<(), DecodeError> {
-        if self.ahead != Ahead::Nothing || !self.cx.cursor.take(0) {
+        if self.gap.is_some() || !self.cx.cursor.take(0) {
             self.skip_sent()?;
         }
         self.cx.depth -= 1;
@@ -176,19 +177,18 @@ impl<'de> de::SeqAccess<'de> for &mut InOrder<'_, '_, 'de> {
         &mut self,
         seed: T,
     ) -> Result<Option<T::Value>, DecodeError> {
-        let Some(field) = self.ty.fields.get(self.next) else {
+        let Some(field) = self.left.next() else {
             return Ok(None);
         };
         if !self.take_number() {
             return self.after_gap(seed, field);
         }
-        self.next += 1;
         self.value(seed, field)
     }
 
     #[inline]
     fn size_hint(&self) -> Option<usize> {
-        Some(self.ty.fields.len() - self.next)
+        Some(self.left.len())
     }
 }
 
