@@ -11,6 +11,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 
 use super::runner::AttachedRunner;
 use super::socket::SocketFile;
+use crate::ask::ask;
 use crate::private_dir::PrivateDir;
 
 /// The handle that decides over a process: asked or dropped, it has the process killed, unless it
@@ -95,10 +96,7 @@ impl Process {
 
     /// From when this returns on, the process outlives this handle and the runtime.
     pub(super) async fn keep(&self) {
-        let (kept, done) = oneshot::channel();
-        if self.orders.send(Order::Keep(kept)).is_ok() {
-            let _ = done.await;
-        }
+        ask(&self.orders, Order::Keep).await;
     }
 
     /// Hands over the socket that the plugin listens on, to be removed when it leaves it behind.

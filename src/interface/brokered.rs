@@ -8,6 +8,7 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::task::AbortHandle;
 
 use super::{BoxFuture, Error, Interface, Remote};
+use crate::ask::ask;
 use crate::broker::{DialError, MuxBroker};
 use crate::mux::Stream;
 use crate::rpc::Server;
@@ -204,13 +205,9 @@ impl Lease {
     /// Waits until all that the peer has sent so far has been handled, and a failure noted that the
     /// peer may have met.
     pub(super) async fn drained(&self) {
-        let Some(drains) = &self.drains else {
-            return;
-        };
-        let (answer, answered) = oneshot::channel();
-        if drains.send(answer).is_ok() {
-            // An error means that it is over, and so handled.
-            let _ = answered.await;
+        // When it is over, it is handled.
+        if let Some(drains) = &self.drains {
+            ask(drains, |answer| answer).await;
         }
     }
 

@@ -14,6 +14,7 @@ use tokio::sync::{mpsc, oneshot};
 
 use super::Tee;
 use super::backlog::Backlog;
+use crate::ask::ask;
 
 /// More than a fresh pipe holds on any system. Reading this much gets all that was in it at first,
 /// even while others go on writing.
@@ -113,10 +114,7 @@ impl Capture {
     pub(super) async fn collect_now(&self) {
         flush_rust_stdout().await;
         for collector in &self.collectors {
-            let (done, collected) = oneshot::channel();
-            if collector.send(done).is_ok() {
-                let _ = collected.await;
-            }
+            ask(collector, |done| done).await;
         }
     }
 
