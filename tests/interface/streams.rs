@@ -303,17 +303,17 @@ async fn the_failure_of_a_lent_stream_is_the_call_s() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_call_returns_however_close_to_the_end_of_its_writer() {
     let (_pair, streams) = streams(Plugin::default()).await;
-    for _ in 0..calls() {
+    for _ in 0..rounds() {
         let written = streams.write_some(21, Writer::new(tokio::io::sink()), false);
         within(written).await.unwrap();
     }
 }
 
-/// How often to try what goes wrong by chance only: `PLUGWIRE_CALLS` times, or as often as there is time for with each
+/// How often to try what goes wrong by chance only: `PLUGWIRE_ROUNDS` times, or as often as there is time for with each
 /// change.
-fn calls() -> usize {
-    match std::env::var("PLUGWIRE_CALLS") {
-        Ok(calls) => calls.parse().expect("PLUGWIRE_CALLS is a number"),
+fn rounds() -> usize {
+    match std::env::var("PLUGWIRE_ROUNDS") {
+        Ok(rounds) => rounds.parse().expect("PLUGWIRE_ROUNDS is a number"),
         Err(_) => 5_000,
     }
 }

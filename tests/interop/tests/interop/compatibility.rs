@@ -94,6 +94,7 @@ const ROWS: &[Row] = &[
         what: "traits: readers and writers, interfaces returned and kept",
         cases: &[
             "readers_and_writers_as_arguments_and_result",
+            "rounds_of_readers_writers_and_callbacks",
             "a_returned_interface",
             "a_kept_interface_lives_until_the_plugin_lets_go",
         ],

@@ -127,6 +127,7 @@ cases! {
     shape_cases::a_map_of_arguments_and_an_interface_as_reply,
     shape_cases::a_helper_that_the_plugin_calls,
     shape_cases::readers_and_writers_as_arguments_and_result,
+    shape_cases::rounds_of_readers_writers_and_callbacks,
     shape_cases::a_returned_interface,
     shape_cases::a_kept_interface_lives_until_the_plugin_lets_go,
     shape_cases::a_service_of_another_name,

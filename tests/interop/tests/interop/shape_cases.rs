@@ -118,6 +118,43 @@ pub async fn readers_and_writers_as_arguments_and_result(peer: Peer) {
     client.kill().await;
 }
 
+/// What each call opens and ends beside its reply, over and over, from two tasks: for what goes wrong by chance only.
+/// `PLUGWIRE_ROUNDS` of them, or as many as there is time for with each change.
+pub async fn rounds_of_readers_writers_and_callbacks(peer: Peer) {
+    let rounds = match std::env::var("PLUGWIRE_ROUNDS") {
+        Ok(rounds) => rounds.parse().expect("PLUGWIRE_ROUNDS is a number"),
+        Err(_) => 200,
+    };
+    let (client, counter) = counter(peer).await;
+    let one = rounds_of(rounds, "one", &counter);
+    let other = tokio::spawn({
+        let counter = counter.clone();
+        async move { rounds_of(rounds, "other", &counter).await }
+    });
+    one.await;
+    other.await.unwrap();
+    client.kill().await;
+}
+
+async fn rounds_of(rounds: i64, key: &str, counter: &Remote<dyn Counter>) {
+    for round in 1..=rounds {
+        let text = vec![b'x'; 10 * round as usize % 100_000];
+        let data = Reader::new(std::io::Cursor::new(text.clone()));
+        let imported = within(counter.import(format!("{key}.text"), data)).await;
+        assert_eq!(imported.unwrap(), text.len() as u64);
+        let adder = Arc::new(Adder::default());
+        within(counter.put(key.into(), 1, adder)).await.unwrap();
+        let written = within(counter.export(Writer::new(tokio::io::sink()))).await;
+        written.unwrap();
+        let mut opened = within(counter.open(key.into())).await.unwrap();
+        let mut digits = String::new();
+        within(opened.read_to_string(&mut digits)).await.unwrap();
+        assert_eq!(digits, round.to_string());
+        let watch = within(counter.watch(key.into())).await.unwrap();
+        assert_eq!(within(watch.next()).await.unwrap(), round);
+    }
+}
+
 pub async fn a_returned_interface(peer: Peer) {
     let (client, counter) = counter(peer).await;
     let watch = within(counter.watch("a".into())).await.unwrap();
