@@ -172,7 +172,8 @@ impl Client {
         self.running.reattach.clone()
     }
 
-    /// Ends the connection and leaves the plugin running, for a host that reattaches to it.
+    /// Ends the connection and leaves the plugin running, for a host that reattaches to it. Its log is
+    /// still read by this one, for as long as the runtime is there.
     ///
     /// A plugin that was not started [detached] ends by itself when this process does, if it is made
     /// with this crate; one in Go goes on until it next writes to its log.
@@ -181,6 +182,8 @@ impl Client {
     pub async fn detach(self) -> ReattachConfig {
         self.running.process.keep().await;
         self.running.rpc.close().await;
+        // A plugin takes the end of its pipes for the end of its host.
+        self.running.tasks.pipes.lock().await.detach_all();
         self.running.reattach.clone()
     }
 

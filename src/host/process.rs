@@ -126,7 +126,15 @@ impl Exit {
         (*self.0.borrow()).and_then(|ended| ended.status)
     }
 
-    /// Waits for the process to end and be reaped, and for the socket it left to be removed.
+    /// Waits for the process to end. For ever, where it was let go.
+    pub(super) async fn ended(&self) {
+        let mut exit = self.0.clone();
+        if exit.wait_for(Option::is_some).await.is_err() {
+            std::future::pending().await
+        }
+    }
+
+    /// Waits for the process to end and be reaped, and for the socket it left to be removed, or for it to be let go.
     pub(super) async fn wait(&self) -> Option<ExitStatus> {
         // The sender is gone without a word when the process was let go or the runtime shuts down.
         let mut exit = self.0.clone();

@@ -4,11 +4,14 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use plugwire::handshake::Address;
-use plugwire::host::{Client, ClientConfig, PluginCommand, ReattachConfig, ReattachError};
+use plugwire::host::{
+    Client, ClientConfig, LogRecord, PluginCommand, ReattachConfig, ReattachError,
+};
 use plugwire_interop::{HANDSHAKE, KIT};
 use rustix::process::{Pid, Signal, kill_process};
 use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::process::Child;
+use tokio::sync::mpsc;
 
 use crate::go;
 use crate::peer::{Peer, is_running, within};
@@ -93,6 +96,27 @@ pub async fn a_detached_plugin_outlives_its_client(peer: Peer) {
     assert_eq!(greeting(&client).await, peer.greeting());
     within(client.kill()).await;
     ended(config.pid.unwrap()).await;
+}
+
+/// One that was not started to outlive anybody, and has its pipes to this process.
+pub async fn a_plugin_that_was_let_go_lives_with_its_host(peer: Peer) {
+    let (logged, mut records) = mpsc::unbounded_channel();
+    let config = peer.config().on_log(move |record: &LogRecord| {
+        let _ = logged.send(record.message.clone());
+    });
+    let client = within(Client::launch(config)).await.unwrap();
+    let config = within(client.detach()).await;
+    for message in ["first", "second"] {
+        let client = reattach(&config).await.unwrap();
+        let kit = within(client.dispense_client(KIT)).await.unwrap();
+        let _: i64 = within(kit.call("Plugin.Log", message)).await.unwrap();
+        while within(records.recv()).await.expect("its log is read") != message {}
+    }
+    let client = reattach(&config).await.unwrap();
+    within(client.kill()).await;
+    ended(config.pid.unwrap()).await;
+    // The reading ends with the pipes.
+    while within(records.recv()).await.is_some() {}
 }
 
 pub async fn a_plugin_gone_meanwhile_is_not_found(peer: Peer) {
