@@ -33,18 +33,10 @@ impl PrivateDir {
     pub(crate) fn path(&self) -> &Path {
         &self.0
     }
-
-    /// Leaves the directory where it is.
-    pub(crate) fn keep(mut self) {
-        self.0 = PathBuf::new();
-    }
 }
 
 impl Drop for PrivateDir {
     fn drop(&mut self) {
-        if self.0.as_os_str().is_empty() {
-            return;
-        }
         if let Err(error) = std::fs::remove_dir_all(&self.0)
             && error.kind() != io::ErrorKind::NotFound
         {
@@ -86,9 +78,7 @@ mod tests {
         let path = one.path().to_owned();
         drop(one);
         assert!(!path.exists());
-        let path = other.path().to_owned();
-        other.keep();
-        assert!(path.exists());
+        assert!(other.path().exists());
     }
 
     #[cfg(unix)]

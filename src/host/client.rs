@@ -172,8 +172,8 @@ impl Client {
         self.running.reattach.clone()
     }
 
-    /// Ends the connection and leaves the plugin running, for a host that reattaches to it. Its log is
-    /// still read by this one, for as long as the runtime is there.
+    /// Ends the connection and leaves the plugin running, for a host that reattaches to it. For as long as
+    /// the runtime is there, this one goes on to read its log, and removes what it leaves behind at its end.
     ///
     /// A plugin that was not started [detached] ends by itself when this process does, if it is made
     /// with this crate; one in Go goes on until it next writes to its log.

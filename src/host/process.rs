@@ -4,6 +4,7 @@
 //! belong to someone else by now, or a question of who waits. Everyone else holds a [`Process`] or
 //! an [`Exit`].
 
+use std::mem::ManuallyDrop;
 use std::process::ExitStatus;
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -61,12 +62,12 @@ impl Process {
         Self::start(plugin, true)
     }
 
-    fn start(plugin: Box<dyn AttachedRunner>, kept: bool) -> Self {
+    fn start(plugin: Box<dyn AttachedRunner>, adopted: bool) -> Self {
         let (pid, id) = (plugin.pid().unwrap_or_default(), plugin.id());
         let (ended, exit) = watch::channel(None);
         let (orders, ordered) = mpsc::unbounded_channel();
         let leftovers = Arc::default();
-        tokio::spawn(own(plugin, kept, ordered, Arc::clone(&leftovers), ended));
+        tokio::spawn(own(plugin, adopted, ordered, Arc::clone(&leftovers), ended));
         Self {
             pid,
             id,
@@ -126,35 +127,28 @@ impl Exit {
         (*self.0.borrow()).and_then(|ended| ended.status)
     }
 
-    /// Waits for the process to end. For ever, where it was let go.
-    pub(super) async fn ended(&self) {
-        let mut exit = self.0.clone();
-        if exit.wait_for(Option::is_some).await.is_err() {
-            std::future::pending().await
-        }
-    }
-
-    /// Waits for the process to end and be reaped, and for the socket it left to be removed, or for it to be let go.
+    /// Waits for the process to end and be reaped, and for the socket it left to be removed.
     pub(super) async fn wait(&self) -> Option<ExitStatus> {
-        // The sender is gone without a word when the process was let go or the runtime shuts down.
+        // The sender is gone without a word when somebody else's process was let go, or the runtime shuts down.
         let mut exit = self.0.clone();
         let ended = exit.wait_for(Option::is_some).await.ok()?;
         (*ended).and_then(|ended| ended.status)
     }
 }
 
-/// Holds the process until it has exited of itself or been killed, and cleans up behind it.
+/// Holds the process until it has exited of itself or been killed, and cleans up behind it. Somebody else's process is let
+/// go with its handle; one that was started here and is kept is seen to its end.
 async fn own(
     mut plugin: Box<dyn AttachedRunner>,
-    mut kept: bool,
+    adopted: bool,
     mut ordered: mpsc::UnboundedReceiver<Order>,
     leftovers: Arc<Mutex<Leftovers>>,
     ended: watch::Sender<Option<Ended>>,
 ) {
-    let take = || {
-        let mut leftovers = leftovers.lock().unwrap_or_else(PoisonError::into_inner);
-        std::mem::take(&mut *leftovers)
-    };
+    let leftovers = || leftovers.lock().unwrap_or_else(PoisonError::into_inner);
+    let mut kept = adopted;
+    // A process that outlives the runtime, and this task, goes on to need its directory.
+    let mut spared: Option<ManuallyDrop<PrivateDir>> = None;
     let waited = loop {
         let order = tokio::select! {
             // Looking at the exit first keeps the status of a process that ended on its own.
@@ -166,14 +160,11 @@ async fn own(
             Some(Order::Keep(done)) => {
                 plugin.detach();
                 kept = true;
+                spared = spared.or(leftovers().directory.take().map(ManuallyDrop::new));
                 let _ = done.send(());
             }
-            None if kept => {
-                if let Some(directory) = take().directory {
-                    directory.keep();
-                }
-                return;
-            }
+            None if adopted => return,
+            None if kept => break plugin.wait().await,
             Some(Order::Kill) | None => {
                 if let Err(error) = plugin.kill().await {
                     tracing::debug!(id = plugin.id(), %error, "error killing plugin");
@@ -185,12 +176,64 @@ async fn own(
     if let Err(error) = &waited {
         tracing::error!(id = plugin.id(), %error, "cannot tell how the plugin exited");
     }
-    let Leftovers { socket, directory } = take();
+    let Leftovers { socket, directory } = std::mem::take(&mut *leftovers());
     if let Some(socket) = socket {
         socket.remove_abandoned().await;
     }
-    drop(directory);
+    drop((directory, spared.map(ManuallyDrop::into_inner)));
     ended.send_replace(Some(Ended {
         status: waited.ok().flatten(),
     }));
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io;
+
+    use futures::future::BoxFuture;
+
+    use super::*;
+
+    /// A process that never ends.
+    struct Endless;
+
+    impl AttachedRunner for Endless {
+        fn id(&self) -> String {
+            "endless".to_owned()
+        }
+
+        fn pid(&self) -> Option<u32> {
+            None
+        }
+
+        fn wait(&mut self) -> BoxFuture<'_, io::Result<Option<ExitStatus>>> {
+            Box::pin(std::future::pending())
+        }
+
+        fn kill(&mut self) -> BoxFuture<'_, io::Result<()>> {
+            Box::pin(std::future::ready(Ok(())))
+        }
+    }
+
+    /// Whether a process still has its directory after its runtime has ended.
+    fn has_directory(keep: bool) -> bool {
+        let base = tempfile::tempdir().unwrap();
+        let directory = PrivateDir::create_in(base.path()).unwrap();
+        let path = directory.path().to_owned();
+        let runtime = tokio::runtime::Builder::new_current_thread().build();
+        runtime.unwrap().block_on(async {
+            let process = Process::own(Box::new(Endless));
+            process.owns_directory(directory);
+            if keep {
+                process.keep().await;
+            }
+        });
+        path.exists()
+    }
+
+    #[test]
+    fn a_directory_outlives_the_runtime_with_its_process() {
+        assert!(has_directory(true));
+        assert!(!has_directory(false));
+    }
 }

@@ -239,6 +239,7 @@ const ROWS: &[Row] = &[
             "a_plugin_outlives_its_host_and_is_taken_over",
             "a_detached_plugin_outlives_its_client",
             "a_plugin_that_was_let_go_lives_with_its_host",
+            "what_a_plugin_that_was_let_go_leaves_behind_is_removed",
         ],
         go_host: &[],
         others: &[],

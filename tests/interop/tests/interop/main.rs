@@ -105,6 +105,7 @@ cases! {
     reattach_cases::a_plugin_outlives_its_host_and_is_taken_over,
     reattach_cases::a_detached_plugin_outlives_its_client,
     reattach_cases::a_plugin_that_was_let_go_lives_with_its_host,
+    reattach_cases::what_a_plugin_that_was_let_go_leaves_behind_is_removed,
     reattach_cases::a_plugin_gone_meanwhile_is_not_found,
     reattach_cases::a_stranger_with_the_plugins_number_is_left_alone,
     reattach_cases::a_plugin_in_test_mode_is_not_killed,

@@ -50,6 +50,15 @@ async fn ended(pid: u32) {
     .await;
 }
 
+async fn removed(path: &Path) {
+    within(async {
+        while path.exists() {
+            tokio::task::yield_now().await;
+        }
+    })
+    .await;
+}
+
 /// A program, its first line of output read as a configuration.
 async fn printing(program: &mut tokio::process::Command) -> (Child, ReattachConfig) {
     let mut child = program
@@ -115,8 +124,18 @@ pub async fn a_plugin_that_was_let_go_lives_with_its_host(peer: Peer) {
     let client = reattach(&config).await.unwrap();
     within(client.kill()).await;
     ended(config.pid.unwrap()).await;
-    // The reading ends with the pipes.
+    // The reading ends with the pipes, and the directory that this host made for the socket goes.
     while within(records.recv()).await.is_some() {}
+    removed(socket(&config).parent().unwrap()).await;
+}
+
+pub async fn what_a_plugin_that_was_let_go_leaves_behind_is_removed(peer: Peer) {
+    let config = within(peer.launch().await.detach()).await;
+    assert!(socket(&config).exists());
+    let pid = Pid::from_raw(config.pid.unwrap() as i32).unwrap();
+    kill_process(pid, Signal::KILL).unwrap();
+    ended(config.pid.unwrap()).await;
+    removed(socket(&config).parent().unwrap()).await;
 }
 
 pub async fn a_plugin_gone_meanwhile_is_not_found(peer: Peer) {
