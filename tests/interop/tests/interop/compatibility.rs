@@ -178,6 +178,7 @@ const ROWS: &[Row] = &[
             "kill_leaves_no_process_and_no_socket",
             "a_plugin_that_ignores_quit_is_killed",
             "dropping_the_client_ends_the_process",
+            "rounds_of_ends",
         ],
         go_host: &["kill", "kill_ignoring_quit"],
         others: &[],

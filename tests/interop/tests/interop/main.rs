@@ -10,6 +10,7 @@ mod call_cases;
 mod certificate_cases;
 mod compatibility;
 mod defaults;
+mod ending_cases;
 mod examples;
 mod go;
 mod go_host;
@@ -93,6 +94,7 @@ cases! {
     lifecycle_cases::version_mismatch,
     lifecycle_cases::wrong_cookie,
     lifecycle_cases::a_plugin_that_dies_fails_every_pending_call,
+    ending_cases::rounds_of_ends,
     launch_cases::an_executable_with_the_right_checksum_is_started,
     launch_cases::an_executable_with_a_wrong_checksum_is_not,
     launch_cases::an_executable_replaced_after_its_check_is_not_started,
