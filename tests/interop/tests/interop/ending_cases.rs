@@ -7,20 +7,16 @@ use plugwire::host::{Client, ClientConfig, UnixSocketConfig};
 use plugwire::{Reader, Remote, Result, Writer};
 use plugwire_interop::shapes::{self, AddHelper, Counter};
 use rustix::process::{Pid, Signal, kill_process};
-use tokio::task::JoinSet;
+use tokio::task::{JoinHandle, JoinSet};
 
 use crate::go;
-use crate::peer::{Peer, within};
+use crate::peer::{Peer, rounds, within};
 
 const ENDS: usize = 8;
 
-/// From three tasks at once, `PLUGWIRE_ROUNDS` times, or as often as there is time for with each change. Nothing may hang, and
-/// no plugin may leave anything behind.
+/// From three tasks at once. Nothing may hang, and no plugin may leave anything behind.
 pub async fn rounds_of_ends(peer: Peer) {
-    let rounds = match std::env::var("PLUGWIRE_ROUNDS") {
-        Ok(rounds) => rounds.parse().expect("PLUGWIRE_ROUNDS is a number"),
-        Err(_) => 2 * ENDS,
-    };
+    let rounds = rounds(2 * ENDS);
     let directory = tempfile::tempdir().unwrap();
     let mut tasks = JoinSet::new();
     for task in 0..3 {
@@ -51,10 +47,10 @@ pub async fn rounds_of_ends(peer: Peer) {
 
 async fn end(client: Client, way: usize) {
     if way == 0 {
-        let killer = Killer::start(client.pid());
+        let killer = kill_meanwhile(&client);
         let config = within(client.detach()).await;
         let _ = within(Client::reattach(config)).await;
-        return killer.join().await;
+        return killer.await.unwrap();
     }
     if way == 1 {
         let config = within(client.detach()).await;
@@ -79,11 +75,11 @@ async fn end(client: Client, way: usize) {
             within(async { while put(&counter).await.is_ok() {} }).await;
         }
         5 => {
-            let killer = Killer::start(client.pid());
+            let killer = kill_meanwhile(&client);
             within(async { while put(&counter).await.is_ok() {} }).await;
             within(client.wait()).await;
             within(client.kill()).await;
-            killer.join().await;
+            killer.await.unwrap();
         }
         6 => {
             let exported = counter.export(Writer::new(tokio::io::sink()));
@@ -111,18 +107,8 @@ impl AddHelper for Adder {
     }
 }
 
-/// A thread that kills a plugin while something else goes on.
-struct Killer(tokio::task::JoinHandle<()>);
-
-impl Killer {
-    fn start(pid: u32) -> Self {
-        let pid = Pid::from_raw(pid as i32).unwrap();
-        Self(tokio::task::spawn_blocking(move || {
-            kill_process(pid, Signal::KILL).unwrap();
-        }))
-    }
-
-    async fn join(self) {
-        self.0.await.unwrap();
-    }
+/// Has a thread kill the plugin while something else goes on.
+fn kill_meanwhile(client: &Client) -> JoinHandle<()> {
+    let pid = Pid::from_raw(client.pid() as i32).unwrap();
+    tokio::task::spawn_blocking(move || kill_process(pid, Signal::KILL).unwrap())
 }

@@ -13,6 +13,15 @@ use crate::go;
 /// No test waits longer than this for anything that should happen soon.
 pub const DEADLINE: Duration = Duration::from_secs(60);
 
+/// How often to try what goes wrong by chance only: `PLUGWIRE_ROUNDS` times, or as often as there is time for with each
+/// change.
+pub fn rounds(usual: usize) -> usize {
+    match std::env::var("PLUGWIRE_ROUNDS") {
+        Ok(rounds) => rounds.parse().expect("PLUGWIRE_ROUNDS is a number"),
+        Err(_) => usual,
+    }
+}
+
 pub async fn within<F: Future>(future: F) -> F::Output {
     tokio::time::timeout(DEADLINE, future)
         .await

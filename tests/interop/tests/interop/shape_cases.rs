@@ -11,7 +11,7 @@ use tokio::io::AsyncReadExt;
 use tokio::sync::{Mutex, oneshot};
 
 use crate::go;
-use crate::peer::{Peer, within};
+use crate::peer::{Peer, rounds, within};
 
 async fn launch(peer: Peer) -> Client {
     let command = match peer.is_rust() {
@@ -119,12 +119,8 @@ pub async fn readers_and_writers_as_arguments_and_result(peer: Peer) {
 }
 
 /// What each call opens and ends beside its reply, over and over, from two tasks: for what goes wrong by chance only.
-/// `PLUGWIRE_ROUNDS` of them, or as many as there is time for with each change.
 pub async fn rounds_of_readers_writers_and_callbacks(peer: Peer) {
-    let rounds = match std::env::var("PLUGWIRE_ROUNDS") {
-        Ok(rounds) => rounds.parse().expect("PLUGWIRE_ROUNDS is a number"),
-        Err(_) => 200,
-    };
+    let rounds = rounds(200);
     let (client, counter) = counter(peer).await;
     let one = rounds_of(rounds, "one", &counter);
     let other = tokio::spawn({
@@ -136,9 +132,9 @@ pub async fn rounds_of_readers_writers_and_callbacks(peer: Peer) {
     client.kill().await;
 }
 
-async fn rounds_of(rounds: i64, key: &str, counter: &Remote<dyn Counter>) {
+async fn rounds_of(rounds: usize, key: &str, counter: &Remote<dyn Counter>) {
     for round in 1..=rounds {
-        let text = vec![b'x'; 10 * round as usize % 100_000];
+        let text = vec![b'x'; 10 * round % 100_000];
         let data = Reader::new(std::io::Cursor::new(text.clone()));
         let imported = within(counter.import(format!("{key}.text"), data)).await;
         assert_eq!(imported.unwrap(), text.len() as u64);
@@ -151,7 +147,7 @@ async fn rounds_of(rounds: i64, key: &str, counter: &Remote<dyn Counter>) {
         within(opened.read_to_string(&mut digits)).await.unwrap();
         assert_eq!(digits, round.to_string());
         let watch = within(counter.watch(key.into())).await.unwrap();
-        assert_eq!(within(watch.next()).await.unwrap(), round);
+        assert_eq!(within(watch.next()).await.unwrap(), round as i64);
     }
 }
 
