@@ -101,6 +101,7 @@ const ROWS: &[Row] = &[
         go_host: &[],
         others: &[
             ("shape_host::shape_streams", GO_HOST),
+            ("shape_host::rounds_of_streams", GO_HOST),
             ("shape_host::shape_returned_interface", GO_HOST),
             ("shape_host::shape_kept_interface", GO_HOST),
         ],
@@ -181,7 +182,7 @@ const ROWS: &[Row] = &[
             "rounds_of_ends",
         ],
         go_host: &["kill", "kill_ignoring_quit"],
-        others: &[],
+        others: &[("shape_host::rounds_of_ends", GO_HOST)],
     },
     Row {
         what: "the plugin dies with calls pending",

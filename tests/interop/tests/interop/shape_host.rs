@@ -6,22 +6,26 @@ use tokio::process::Command;
 
 use crate::go;
 use crate::go_host::passes;
+use crate::peer::rounds;
 
 macro_rules! shape_host_cases {
     ($($name:ident),* $(,)?) => {
         $(
             #[tokio::test]
             async fn $name() {
-                if go::present() {
-                    let case = stringify!($name);
-                    let mut host = Command::new(go::program("shapehost"));
-                    let plugin = env!("CARGO_BIN_EXE_shape-plugin");
-                    host.args(["-plugin", plugin, "-case", case]);
-                    passes(host, case, Duration::from_secs(90)).await;
-                }
+                run(stringify!($name), Duration::from_secs(90)).await;
             }
         )*
     };
+}
+
+async fn run(case: &str, limit: Duration) {
+    if go::present() {
+        let mut host = Command::new(go::program("shapehost"));
+        let plugin = env!("CARGO_BIN_EXE_shape-plugin");
+        host.args(["-plugin", plugin, "-case", case]);
+        passes(host, case, limit).await;
+    }
 }
 
 shape_host_cases! {
@@ -33,4 +37,19 @@ shape_host_cases! {
     shape_kept_interface,
     shape_other_service,
     shape_letters_and_empty,
+}
+
+/// No round of these takes longer than a minute: the host says so itself, and where it waits.
+fn limit_of_rounds() -> Duration {
+    Duration::from_secs(90) + Duration::from_millis(500) * rounds(0) as u32
+}
+
+#[tokio::test]
+async fn rounds_of_streams() {
+    run("rounds_of_streams", limit_of_rounds()).await;
+}
+
+#[tokio::test]
+async fn rounds_of_ends() {
+    run("rounds_of_ends", limit_of_rounds()).await;
 }

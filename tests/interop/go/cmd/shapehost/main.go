@@ -11,13 +11,9 @@ import (
 	"flag"
 	"fmt"
 	"os"
-	"os/exec"
 	"time"
 
-	"github.com/hashicorp/go-hclog"
 	"github.com/hashicorp/go-plugin"
-
-	"plugwire.test/interop/internal/shapes"
 )
 
 type outcome struct {
@@ -37,6 +33,12 @@ var cases = map[string]func(plugin.ClientProtocol) error{
 	"shape_letters_and_empty":  lettersAndEmpty,
 }
 
+// manyPlugins are cases that launch their plugins themselves.
+var manyPlugins = map[string]func(path string) error{
+	"rounds_of_streams": roundsOfStreams,
+	"rounds_of_ends":    roundsOfEnds,
+}
+
 func main() {
 	path := flag.String("plugin", "", "the plugin's `path`")
 	name := flag.String("case", "", "the case to run")
@@ -52,16 +54,14 @@ func main() {
 }
 
 func run(path, name string) error {
+	if c, ok := manyPlugins[name]; ok {
+		return c(path)
+	}
 	c, ok := cases[name]
 	if !ok {
 		return fmt.Errorf("unknown case %q", name)
 	}
-	client := plugin.NewClient(&plugin.ClientConfig{
-		HandshakeConfig: shapes.Handshake,
-		Plugins:         shapes.Plugins(),
-		Cmd:             exec.Command(path),
-		Logger:          hclog.NewNullLogger(),
-	})
+	client := launch(path).client
 	defer client.Kill()
 	session, err := client.Client()
 	if err != nil {
