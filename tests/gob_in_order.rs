@@ -43,6 +43,18 @@ twice! {
     tags: Vec<String>,
     limits: BTreeMap<String, i64>,
     data: Vec<u8>,
+    tiny: i8,
+    small: i16,
+    medium: i32,
+    large: isize,
+    byte: u8,
+    port: u16,
+    mask: u32,
+    size: usize,
+    single: f32,
+    letter: char,
+    huge: i128,
+    indoors: bool,
     children: Vec<Row>,
 }
 
@@ -54,6 +66,10 @@ struct Place {
 }
 
 fn row(id: u64) -> Row {
+    let some = |nth: u64, number: i64| match id.is_multiple_of(nth) {
+        true => 0,
+        false => number,
+    };
     Row {
         id,
         name: "é".repeat(id as usize % 5),
@@ -65,6 +81,19 @@ fn row(id: u64) -> Row {
         tags: vec!["a".to_owned(); id as usize % 4],
         limits: (0..id as i64 % 3).map(|n| (n.to_string(), n)).collect(),
         data: vec![7; id as usize % 2],
+        // Of one byte, or of more, and all of them left out now and then.
+        tiny: some(2, 100) as i8,
+        small: some(3, -30_000) as i16,
+        medium: some(4, 3) as i32,
+        large: some(5, 1 << 40) as isize,
+        byte: some(2, 200) as u8,
+        port: some(3, 8080) as u16,
+        mask: some(4, 0xffff_ffff) as u32,
+        size: some(5, 7) as usize,
+        single: some(3, 1) as f32 / 3.0,
+        letter: if id.is_multiple_of(4) { '\0' } else { 'é' },
+        huge: some(3, i64::MIN).into(),
+        indoors: id % 2 == 1,
         children: match id {
             0..4 => (0..id).map(row).collect(),
             _ => Vec::new(),

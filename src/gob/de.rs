@@ -8,6 +8,7 @@ mod entries;
 mod fields;
 mod in_order;
 mod lessons;
+mod number;
 mod parts;
 mod string;
 mod zero;
@@ -316,10 +317,10 @@ impl<'a, 't, 'de> De<'a, 't, 'de> {
         let access = SeqAccess {
             cx: self.cx,
             elem,
+            count: left,
             left,
             exact,
             room,
-            index: 0,
         };
         visit(access, |access| visitor.visit_seq(access))
     }

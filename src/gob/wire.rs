@@ -178,7 +178,7 @@ impl<'de> Cursor<'de> {
     }
 
     /// An integer that is not among the last bytes that arrived, which is told without a loop.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn near_uint(&mut self) -> Option<u64> {
         let &[first, ref bytes @ ..] = self.data.get(self.pos..)?.first_chunk::<9>()?;
         if first <= 0x7f {

@@ -18,12 +18,13 @@ use crate::gob::wire::{Cursor, float};
 pub(super) struct SeqAccess<'a, 't, 'de> {
     pub(super) cx: &'a mut Cx<'t, 'de>,
     pub(super) elem: Id,
+    pub(super) count: usize,
+    /// How many of them are still to be asked for.
     pub(super) left: usize,
     /// Whether the visitor must take all of them.
     pub(super) exact: bool,
     /// For how many elements room may be made ahead of reading them.
     pub(super) room: usize,
-    pub(super) index: usize,
 }
 
 impl Parts for SeqAccess<'_, '_, '_> {
@@ -42,8 +43,8 @@ impl SeqAccess<'_, '_, '_> {
     fn skip_rest(&mut self) -> Result<(), DecodeError> {
         if self.exact {
             return Err(DecodeErrorKind::ArrayLength {
-                count: (self.index + self.left) as u64,
-                len: self.index as u64,
+                count: self.count as u64,
+                len: (self.count - self.left) as u64,
             }
             .into());
         }
@@ -66,10 +67,9 @@ impl<'de> de::SeqAccess<'de> for SeqAccess<'_, '_, 'de> {
             return Ok(None);
         }
         self.left -= 1;
-        let index = self.index;
-        self.index += 1;
+        let index = self.count - self.left - 1;
         if string::is_plain::<T>(self.elem) {
-            return string::next::<T>(&mut self.cx.cursor, |err| at(err, index));
+            return string::next::<T, false>(&mut self.cx.cursor, |err| at(err, index));
         }
         seed.deserialize(De {
             cx: &mut *self.cx,
@@ -209,7 +209,7 @@ impl<'de> de::MapAccess<'de> for MapAccess<'_, '_, 'de> {
         self.left -= 1;
         self.label = self.cx.cursor.pos;
         if string::is_plain::<K>(self.key) {
-            return string::next::<K>(&mut self.cx.cursor, |err| err.within("[key]"));
+            return string::next::<K, false>(&mut self.cx.cursor, |err| err.within("[key]"));
         }
         seed.deserialize(De {
             cx: &mut *self.cx,

@@ -2,6 +2,7 @@
 
 use serde::de::{Deserializer, IntoDeserializer, Visitor};
 
+use super::number::single;
 use super::{De, alone, dynamic, out_of_range, utf8};
 use crate::gob::any;
 use crate::gob::decode::{DecodeError, DecodeErrorKind};
@@ -48,11 +49,10 @@ impl<'de> Deserializer<'de> for De<'_, '_, 'de> {
     fn deserialize_f32<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, DecodeError> {
         self.number(Id::FLOAT, "f32", |bits| {
             let value = float(bits);
-            // Infinities and NaN have their like in 32 bits, and underflow is no error.
-            if value.is_finite() && value.abs() > f64::from(f32::MAX) {
-                return Err(out_of_range(value, "f32"));
+            match single(value) {
+                Some(value) => visitor.visit_f32(value),
+                None => Err(out_of_range(value, "f32")),
             }
-            visitor.visit_f32(value as f32)
         })
     }
 

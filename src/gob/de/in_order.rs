@@ -14,10 +14,11 @@ use serde::de::{self, Deserialize, DeserializeSeed};
 
 use super::fields::refuses_zero;
 use super::zero::Zero;
-use super::{Cx, De, Parts, string};
+use super::{Cx, De, Parts, number, string};
 use crate::gob::decode::DecodeError;
 use crate::gob::types::{Field, StructType};
 use crate::gob::walk;
+use crate::gob::wire::Cursor;
 
 /// Whether the name of a visitor's type is one that `serde_derive` gives to what it writes.
 ///
@@ -38,122 +39,174 @@ pub(super) fn is_derived(visitor: &str) -> bool {
 /// Fields of a struct, in order: those that were sent, and zeros for the others.
 pub(super) struct InOrder<'a, 't, 'de> {
     cx: &'a mut Cx<'t, 'de>,
+    /// Where the next field is. Not the context's own cursor, so that it is in a register: each field waits for it.
+    pos: usize,
     ty: &'t StructType,
     /// The fields that are still to be asked for.
     left: Iter<'t, Field>,
-    /// How many of them were left out before the next one that was sent, once that one's number was read: all of them, where
-    /// none was sent any more.
-    gap: Option<usize>,
+    /// Once a number was read that is not the next one: one more than how many of the fields that are left were left out
+    /// before the one that was sent. All of them, where none was sent any more. Till then, `pos` is [`AWAY`].
+    gap: usize,
+    /// Where the field is that has that number.
+    behind_gap: usize,
     visitor: fn() -> TypeId,
 }
 
 impl<'a, 't, 'de> InOrder<'a, 't, 'de> {
-    #[inline]
+    #[inline(always)]
     pub(super) fn new(
         cx: &'a mut Cx<'t, 'de>,
         ty: &'t StructType,
         visitor: fn() -> TypeId,
     ) -> Self {
         Self {
+            pos: cx.cursor.pos,
             cx,
             ty,
             left: ty.fields.iter(),
-            gap: None,
+            gap: 0,
+            behind_gap: 0,
             visitor,
         }
     }
 
-    /// Whether the field that is asked for was sent, and comes next, as it mostly does.
-    #[inline]
-    fn take_number(&mut self) -> bool {
-        match self.gap {
-            None => self.cx.cursor.take(1),
-            Some(0) => {
-                self.gap = None;
-                true
-            }
-            Some(_) => false,
+    #[inline(always)]
+    fn cursor(&self) -> Cursor<'de> {
+        Cursor {
+            data: self.cx.cursor.data,
+            pos: self.pos,
         }
     }
 
-    /// The field that is asked for, the last but those that are left, when something was left out. Not inlined, so that the
-    /// usual can be.
-    #[inline(never)]
-    fn after_gap<T: DeserializeSeed<'de>>(
-        &mut self,
-        seed: T,
-        field: &'t Field,
-    ) -> Result<Option<T::Value>, DecodeError> {
-        let gap = match self.gap {
-            Some(gap) => gap,
-            None => self.read_gap(self.left.len() + 1)?,
-        };
-        let Some(gap) = gap.checked_sub(1) else {
-            return self.value(seed, field);
-        };
-        self.gap = Some(gap);
-        let left = self.cx.max_depth - self.cx.depth;
-        seed.deserialize(Zero::new(self.cx.types, Some(field.id), left))
-            .map(Some)
-            .map_err(|err| refuses_zero(self.visitor, err, &field.name))
+    /// Whether the field that is asked for was sent, and directly follows the one before it, as it mostly does.
+    #[inline(always)]
+    fn take_number(&mut self) -> bool {
+        let mut cursor = self.cursor();
+        let taken = cursor.take(1);
+        if taken {
+            self.pos = cursor.pos;
+        }
+        taken
     }
 
-    /// How many of so many last fields were left out before the next one that was sent.
-    fn read_gap(&mut self, left: usize) -> Result<usize, DecodeError> {
-        let count = self.ty.fields.len();
-        let next = count - left;
-        let mut delta = next as u64;
-        let found = walk::field(&mut self.cx.cursor, &mut delta, count)?;
-        Ok(found.unwrap_or(count) - next)
+    /// Whether the field that is asked for was left out, where it does not directly follow the one before it.
+    #[inline(always)]
+    fn is_left_out(&mut self) -> Result<bool, DecodeError> {
+        if self.pos != AWAY {
+            let mut cursor = self.cursor();
+            self.gap = read_gap(&mut cursor, self.left.len() + 1, self.ty)?;
+            self.behind_gap = cursor.pos;
+            self.pos = AWAY;
+        }
+        self.gap -= 1;
+        if self.gap == 0 {
+            self.pos = self.behind_gap;
+        }
+        Ok(self.gap != 0)
+    }
+
+    /// For what reads at the context's cursor: tells it the place, and is told it again.
+    #[inline(always)]
+    fn lend_place(&mut self) {
+        self.cx.cursor.pos = self.pos;
     }
 
     #[inline(always)]
-    fn value<T: DeserializeSeed<'de>>(
-        &mut self,
-        seed: T,
-        field: &'t Field,
-    ) -> Result<Option<T::Value>, DecodeError> {
-        if string::is_plain::<T>(field.id) {
-            return self.string::<T>(field);
-        }
-        seed.deserialize(De {
-            cx: &mut *self.cx,
-            id: field.id,
-        })
-        .map(Some)
-        .map_err(|err| err.within(&field.name))
-    }
-
-    /// Not inlined, as it is large, and a struct may have many strings.
-    #[inline(never)]
-    fn string<T: DeserializeSeed<'de>>(
-        &mut self,
-        field: &Field,
-    ) -> Result<Option<T::Value>, DecodeError> {
-        string::next::<T>(&mut self.cx.cursor, |err| err.within(&field.name))
-    }
-
-    /// Skips what was sent and not asked for.
-    #[inline(never)]
-    fn skip_sent(&mut self) -> Result<(), DecodeError> {
-        loop {
-            let gap = match self.gap.take() {
-                Some(gap) => gap,
-                None => self.read_gap(self.left.len())?,
-            };
-            match self.left.nth(gap) {
-                Some(field) => self.cx.skip(field.id)?,
-                None => return Ok(()),
-            }
-        }
+    fn take_place(&mut self) {
+        self.pos = self.cx.cursor.pos;
     }
 }
 
+/// A position with nothing behind it, which looks like the end of what arrived.
+const AWAY: usize = usize::MAX;
+
+/// One more than how many of the last fields were left out before the next one that was sent.
+#[inline(never)]
+fn read_gap(cursor: &mut Cursor<'_>, left: usize, ty: &StructType) -> Result<usize, DecodeError> {
+    let count = ty.fields.len();
+    let next = count - left;
+    let mut delta = next as u64;
+    let found = walk::field(cursor, &mut delta, count)?;
+    Ok(found.unwrap_or(count) - next + 1)
+}
+
+/// Skips what was sent and not asked for.
+#[inline(never)]
+fn skip_sent<'t>(
+    cx: &mut Cx<'t, '_>,
+    mut left: Iter<'t, Field>,
+    mut gap: usize,
+    ty: &StructType,
+) -> Result<(), DecodeError> {
+    loop {
+        if gap == 0 {
+            gap = read_gap(&mut cx.cursor, left.len(), ty)?;
+        }
+        match left.nth(gap - 1) {
+            Some(field) => cx.skip(field.id)?,
+            None => return Ok(()),
+        }
+        gap = 0;
+    }
+}
+
+/// A field that was left out.
+#[inline(never)]
+fn zero<'t, 'de, T: DeserializeSeed<'de>>(
+    cx: &Cx<'t, 'de>,
+    seed: T,
+    field: &'t Field,
+    visitor: fn() -> TypeId,
+) -> Result<T::Value, DecodeError> {
+    let left = cx.max_depth - cx.depth;
+    seed.deserialize(Zero::new(cx.types, Some(field.id), left))
+        .map_err(|err| refuses_zero(visitor, err, &field.name))
+}
+
+/// A field that was sent.
+#[inline(always)]
+fn value<'t, 'de, T: DeserializeSeed<'de>>(
+    cx: &mut Cx<'t, 'de>,
+    seed: T,
+    field: &'t Field,
+) -> Result<T::Value, DecodeError> {
+    seed.deserialize(De { cx, id: field.id })
+        .map_err(|err| err.within(&field.name))
+}
+
+/// As [`value`], for what is rare.
+#[inline(never)]
+fn value_apart<'t, 'de, T: DeserializeSeed<'de>>(
+    cx: &mut Cx<'t, 'de>,
+    seed: T,
+    field: &'t Field,
+) -> Result<T::Value, DecodeError> {
+    value(cx, seed, field)
+}
+
+/// Not inlined, as it is large, and a struct may have many strings.
+#[inline(never)]
+fn text<'de, T: DeserializeSeed<'de>>(
+    cursor: &mut Cursor<'de>,
+    field: &Field,
+) -> Result<Option<T::Value>, DecodeError> {
+    string::next::<T, true>(cursor, |err| err.within(&field.name))
+}
+
 impl Parts for InOrder<'_, '_, '_> {
-    #[inline]
+    #[inline(always)]
     fn finish(&mut self) -> Result<(), DecodeError> {
-        if self.gap.is_some() || !self.cx.cursor.take(0) {
-            self.skip_sent()?;
+        let mut cursor = self.cursor();
+        if cursor.take(0) {
+            self.cx.cursor.pos = cursor.pos;
+        } else {
+            let (left, ty) = (self.left.clone(), self.ty);
+            let (pos, gap) = match self.pos {
+                AWAY => (self.behind_gap, self.gap),
+                pos => (pos, 0),
+            };
+            self.cx.cursor.pos = pos;
+            skip_sent(self.cx, left, gap, ty)?;
         }
         self.cx.depth -= 1;
         Ok(())
@@ -180,10 +233,29 @@ impl<'de> de::SeqAccess<'de> for &mut InOrder<'_, '_, 'de> {
         let Some(field) = self.left.next() else {
             return Ok(None);
         };
-        if !self.take_number() {
-            return self.after_gap(seed, field);
+        if !self.take_number() && self.is_left_out()? {
+            if let Some(zero) = number::zero::<T>() {
+                return Ok(Some(zero));
+            }
+            return zero(self.cx, seed, field, self.visitor).map(Some);
         }
-        self.value(seed, field)
+        if number::is_plain::<T>() {
+            let mut cursor = self.cursor();
+            if let Some(number) = number::near::<T>(&mut cursor, field.id) {
+                self.pos = cursor.pos;
+                return Ok(Some(number));
+            }
+        }
+        self.lend_place();
+        let value = if string::is_plain::<T>(field.id) {
+            text::<T>(&mut self.cx.cursor, field)
+        } else if number::is_plain::<T>() {
+            value_apart(self.cx, seed, field).map(Some)
+        } else {
+            value(self.cx, seed, field).map(Some)
+        };
+        self.take_place();
+        value
     }
 
     #[inline]

@@ -8,12 +8,10 @@
 //! What is copied are characters of the crate `ascii`, of seven bits each, which no one has to check again; where a byte
 //! had eight, the copy is thrown away.
 
-use std::any::TypeId;
-use std::marker::PhantomData;
-
 use ascii::{AsciiChar, AsciiString};
 use serde::de::DeserializeSeed;
 
+use super::number::is_for;
 use super::utf8;
 use crate::gob::decode::DecodeError;
 use crate::gob::types::Id;
@@ -22,15 +20,15 @@ use crate::gob::wire::Cursor;
 /// Whether a value of this type, for this seed, is one for [`next`].
 #[inline]
 pub(super) fn is_plain<'de, T: DeserializeSeed<'de>>(id: Id) -> bool {
-    id == Id::STRING && typeid::of::<T>() == TypeId::of::<PhantomData<String>>()
+    is_for::<T, String>() && id == Id::STRING
 }
 
 /// What the seed `PhantomData<String>` makes of the text at the cursor. Never None for it.
 ///
-/// Inlined together with all that short texts need: as a result of any function that is called, the string would be
-/// copied on at once.
+/// Inlined together with all that short texts need, and long ones where so wished: as a result of any function that is
+/// called, the string would be copied on at once.
 #[inline(always)]
-pub(super) fn next<'de, T: DeserializeSeed<'de>>(
+pub(super) fn next<'de, T: DeserializeSeed<'de>, const LONG: bool>(
     cursor: &mut Cursor<'de>,
     explain: impl FnOnce(DecodeError) -> DecodeError,
 ) -> Result<Option<T::Value>, DecodeError> {
@@ -38,7 +36,11 @@ pub(super) fn next<'de, T: DeserializeSeed<'de>>(
     if let Ok(value) = castaway::cast!(&mut value, &mut Option<String>) {
         *value = short(cursor);
         if value.is_none() {
-            match long(cursor) {
+            let text = match LONG {
+                true => long(cursor),
+                false => long_apart(cursor),
+            };
+            match text {
                 Ok(text) => *value = Some(text),
                 Err(err) => return Err(explain(err)),
             }
@@ -59,21 +61,23 @@ fn short(cursor: &mut Cursor<'_>) -> Option<String> {
     let (&len, behind) = cursor.data.get(cursor.pos..)?.split_first()?;
     let len = usize::from(len);
     let words = behind.as_chunks().0;
-    let text = match len {
-        0 => String::new(),
-        1..=8 => of_words::<1>(words, len)?,
-        9..=16 => of_words::<2>(words, len)?,
-        17..=24 => of_words::<3>(words, len)?,
-        25..=32 => of_words::<4>(words, len)?,
-        _ => return None,
-    };
-    cursor.pos += 1 + len;
-    Some(text)
+    let pos = &mut cursor.pos;
+    match len {
+        0 => {
+            *pos += 1;
+            Some(String::new())
+        }
+        1..=8 => of_words::<1>(words, len, pos),
+        9..=16 => of_words::<2>(words, len, pos),
+        17..=24 => of_words::<3>(words, len, pos),
+        25..=32 => of_words::<4>(words, len, pos),
+        _ => None,
+    }
 }
 
 /// As [`ascii`], for so many words: without a loop, and without asking again whether there is room.
 #[inline(always)]
-fn of_words<const WORDS: usize>(words: &[Word], len: usize) -> Option<String> {
+fn of_words<const WORDS: usize>(words: &[Word], len: usize, pos: &mut usize) -> Option<String> {
     let words = words.first_chunk::<WORDS>()?;
     let (last, others) = words.split_last()?;
     let bits = others.iter().fold(last_bits(*last, len), |bits, word| {
@@ -82,6 +86,7 @@ fn of_words<const WORDS: usize>(words: &[Word], len: usize) -> Option<String> {
     if bits & BEYOND_ASCII != 0 {
         return None;
     }
+    *pos += 1 + len;
     let mut text = Vec::with_capacity(WORDS * 8);
     for word in words {
         text.extend_from_slice(&seven_bits(*word));
@@ -90,8 +95,21 @@ fn of_words<const WORDS: usize>(words: &[Word], len: usize) -> Option<String> {
     Some(AsciiString::from(text).into())
 }
 
+/// For who has not the room. What it changes is a copy, so that the compiler knows that nothing changes the caller's.
+#[inline(always)]
+fn long_apart(cursor: &mut Cursor<'_>) -> Result<String, DecodeError> {
+    #[inline(never)]
+    fn apart(cursor: &mut Cursor<'_>) -> Result<String, DecodeError> {
+        long(cursor)
+    }
+    let mut copy = cursor.clone();
+    let text = apart(&mut copy);
+    cursor.pos = copy.pos;
+    text
+}
+
 /// Any text at the cursor.
-#[inline(never)]
+#[inline(always)]
 fn long(cursor: &mut Cursor<'_>) -> Result<String, DecodeError> {
     let bytes = cursor.bytes()?;
     let behind = &cursor.data[cursor.pos - bytes.len()..];
@@ -143,13 +161,15 @@ fn seven_bits(word: Word) -> [AsciiChar; 8] {
 
 #[cfg(test)]
 mod tests {
+    use std::marker::PhantomData;
+
     use super::*;
     use crate::gob::wire::put_bytes;
     use bytes::BytesMut;
 
     fn read(data: &[u8]) -> (Result<String, String>, usize) {
         let mut cursor = Cursor::new(data);
-        let text = next::<PhantomData<String>>(&mut cursor, |err| err.within("it"));
+        let text = next::<PhantomData<String>, true>(&mut cursor, |err| err.within("it"));
         let text = text.map(|text| text.expect("a string"));
         (text.map_err(|err| err.to_string()), cursor.pos)
     }
