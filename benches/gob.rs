@@ -42,6 +42,9 @@ fn rows(wanted: impl Fn(&str) -> bool) -> Vec<Row> {
     if wanted("users") {
         add(&mut rows, "users", values::users());
     }
+    if wanted("samples") {
+        add(&mut rows, "samples", values::samples());
+    }
     if wanted("bytes") {
         add(&mut rows, "bytes", ByteBuf::from(values::bytes()));
     }
@@ -104,6 +107,7 @@ fn sizes() {
     }
     size("user", &values::user(42));
     size("users", &values::users());
+    size("samples", &values::samples());
     size("bytes", &values::bytes());
 }
 

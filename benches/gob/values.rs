@@ -51,6 +51,42 @@ pub fn users() -> Vec<User> {
     (0..1000).map(user).collect()
 }
 
+/// Nothing but numbers, of which some are mostly zero.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct Sample {
+    pub time: i64,
+    pub station: u64,
+    pub sequence: u64,
+    pub temperature: f64,
+    pub pressure: f64,
+    pub humidity: f64,
+    pub wind: i64,
+    pub gusts: i64,
+    pub rain: i64,
+    pub errors: i64,
+    pub voltage: f64,
+    pub valid: bool,
+}
+
+pub fn samples() -> Vec<Sample> {
+    let sample = |n: i64| Sample {
+        time: 1_700_000_000 + 60 * n,
+        station: n as u64 % 12,
+        sequence: n as u64,
+        temperature: 18.0 + n as f64 / 256.0,
+        pressure: 1013.25,
+        humidity: 0.5 + n as f64 / 4096.0,
+        wind: n % 30,
+        gusts: 3 + n % 60,
+        rain: if n % 10 == 0 { 4 } else { 0 },
+        errors: if n % 100 == 0 { 1 } else { 0 },
+        voltage: 12.5,
+        valid: n % 5 != 0,
+    };
+    (0..1000).map(sample).collect()
+}
+
 /// 1 MiB in which no byte is like the one before it.
 pub fn bytes() -> Vec<u8> {
     (0..1u32 << 20)

@@ -8,16 +8,17 @@ import (
 	"testing"
 )
 
-func BenchmarkUser(b *testing.B)  { rows(b, user(42)) }
-func BenchmarkUsers(b *testing.B) { rows(b, users()) }
-func BenchmarkBytes(b *testing.B) { rows(b, allBytes()) }
+func BenchmarkUser(b *testing.B)    { rows(b, user(42)) }
+func BenchmarkUsers(b *testing.B)   { rows(b, users()) }
+func BenchmarkSamples(b *testing.B) { rows(b, samples()) }
+func BenchmarkBytes(b *testing.B)   { rows(b, allBytes()) }
 
 // TestSizes prints the length of each message, which must be what Rust prints.
 func TestSizes(t *testing.T) {
 	for _, row := range []struct {
 		name  string
 		value any
-	}{{"user", user(42)}, {"users", users()}, {"bytes", allBytes()}} {
+	}{{"user", user(42)}, {"users", users()}, {"samples", samples()}, {"bytes", allBytes()}} {
 		_, next := messages(t, row.value)
 		fmt.Println("size", row.name, len(next))
 	}

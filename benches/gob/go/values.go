@@ -47,6 +47,48 @@ func users() []User {
 	return list
 }
 
+// Sample is nothing but numbers, of which some are mostly zero.
+type Sample struct {
+	Time        int64
+	Station     uint64
+	Sequence    uint64
+	Temperature float64
+	Pressure    float64
+	Humidity    float64
+	Wind        int64
+	Gusts       int64
+	Rain        int64
+	Errors      int64
+	Voltage     float64
+	Valid       bool
+}
+
+func samples() []Sample {
+	var list []Sample
+	for n := range int64(1000) {
+		s := Sample{
+			Time:        1_700_000_000 + 60*n,
+			Station:     uint64(n) % 12,
+			Sequence:    uint64(n),
+			Temperature: 18 + float64(n)/256,
+			Pressure:    1013.25,
+			Humidity:    0.5 + float64(n)/4096,
+			Wind:        n % 30,
+			Gusts:       3 + n%60,
+			Voltage:     12.5,
+			Valid:       n%5 != 0,
+		}
+		if n%10 == 0 {
+			s.Rain = 4
+		}
+		if n%100 == 0 {
+			s.Errors = 1
+		}
+		list = append(list, s)
+	}
+	return list
+}
+
 func allBytes() []byte {
 	data := make([]byte, 1<<20)
 	for i := range data {

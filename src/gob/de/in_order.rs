@@ -44,10 +44,11 @@ pub(super) struct InOrder<'a, 't, 'de> {
     ty: &'t StructType,
     /// The fields that are still to be asked for.
     left: Iter<'t, Field>,
-    /// Once a number was read that is not the next one: one more than how many of the fields that are left were left out
-    /// before the one that was sent. All of them, where none was sent any more. Till then, `pos` is [`AWAY`].
+    /// Where a field's number was read before that field is asked for: one more than how many of those that are left were left
+    /// out before it. All of them, where none was sent any more. Meanwhile `pos` is [`AWAY`], so that what is usual has one
+    /// thing to look at.
     gap: usize,
-    /// Where the field is that has that number.
+    /// Where that field's value is.
     behind_gap: usize,
     visitor: fn() -> TypeId,
 }
