@@ -120,7 +120,7 @@ fn read_field(cursor: &mut Cursor<'_>) -> Result<Field, DecodeError> {
     let name: Arc<str> = name
         .filter(|name: &Arc<str>| !name.is_empty())
         .ok_or_else(|| malformed("a struct field without a name"))?;
-    Ok(Field { name, id: id(ty)? })
+    Ok(Field::new(name, id(ty)?))
 }
 
 fn read_opaque(cursor: &mut Cursor<'_>, kind: OpaqueKind) -> Result<Type, DecodeError> {

@@ -63,10 +63,46 @@ pub(crate) struct StructType {
     met: OnceLock<()>,
 }
 
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub(crate) struct Field {
     pub(crate) name: Arc<str>,
     pub(crate) id: Id,
+    /// Where the name is that a sender was first seen to call this field by, or 0.
+    called: AtomicUsize,
+}
+
+impl Field {
+    pub(crate) fn new(name: impl Into<Arc<str>>, id: Id) -> Self {
+        Self {
+            name: name.into(),
+            id,
+            called: AtomicUsize::new(0),
+        }
+    }
+
+    /// Whether this is the field's name. As static names stay what they are, one that was right before is told by where it
+    /// is: to read it takes a tenth of the time that a struct of numbers takes.
+    #[inline]
+    pub(crate) fn is_called(&self, name: &'static str) -> bool {
+        self.name.len() == name.len()
+            && (self.called.load(Ordering::Relaxed) == name.as_ptr().addr() || self.meet(name))
+    }
+
+    /// Not inlined, so that the usual can be.
+    #[inline(never)]
+    fn meet(&self, name: &'static str) -> bool {
+        let same = *self.name == *name;
+        if same && self.called.load(Ordering::Relaxed) == 0 {
+            self.called.store(name.as_ptr().addr(), Ordering::Relaxed);
+        }
+        same
+    }
+}
+
+impl Clone for Field {
+    fn clone(&self) -> Self {
+        Self::new(self.name.clone(), self.id)
+    }
 }
 
 impl StructType {
@@ -504,13 +540,33 @@ mod tests {
     }
 
     #[test]
+    fn a_name_is_the_same_wherever_it_is() {
+        let field = Field::new("Name", Id::INT);
+        // Two of them begin at the same place.
+        let longer: &'static str = String::from("Names").leak();
+        let elsewhere: &'static str = String::from("Name").leak();
+        let (here, other) = (&longer[..4], "Mane");
+        for _ in 0..2 {
+            for (name, same) in [
+                (other, false),
+                (here, true),
+                (elsewhere, true),
+                (longer, false),
+                (&longer[..3], false),
+                (&longer[1..], false),
+                ("", false),
+            ] {
+                assert_eq!(field.is_called(name), same, "{name}");
+                assert_eq!(field.clone().is_called(name), same, "{name}");
+            }
+        }
+    }
+
+    #[test]
     fn descriptions_of_types_within_types_stay_short() {
         let types = Types::default();
         for id in 64..74 {
-            let fields = (0..50).map(|_| Field {
-                name: "F".into(),
-                id: Id(id + 1),
-            });
+            let fields = (0..50).map(|_| Field::new("F", Id(id + 1)));
             let ty = StructType::new("".into(), fields.collect::<Vec<_>>());
             types.insert(Id(id), Type::Struct(ty.into()));
         }

@@ -290,10 +290,7 @@ mod tests {
 
     /// A type with two fields.
     fn pair() -> (Arc<Types>, Id) {
-        let fields = ["a", "b"].map(|name| Field {
-            name: name.into(),
-            id: Id::INT,
-        });
+        let fields = ["a", "b"].map(|name| Field::new(name, Id::INT));
         let (types, id) = (Arc::new(Types::default()), Id(65));
         types.insert(
             id,

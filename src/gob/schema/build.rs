@@ -109,10 +109,9 @@ impl Schema {
         fields: impl IntoIterator<Item = (N, Self)>,
     ) -> Self {
         let types = Types::default();
-        let fields = fields.into_iter().map(|(name, field)| Field {
-            name: name.into().into(),
-            id: import(&types, &field),
-        });
+        let fields = fields
+            .into_iter()
+            .map(|(name, field)| Field::new(name.into(), import(&types, &field)));
         let ty = StructType::new(name.into(), fields.collect::<Vec<_>>());
         let root = add(&types, Type::Struct(ty.into()));
         Self::new(types, root)

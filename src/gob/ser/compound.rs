@@ -427,7 +427,7 @@ impl ser::SerializeStruct for Fields<'_, '_> {
     ) -> Result<(), EncodeError> {
         let all = &self.ty.fields;
         let index = match all.get(self.next) {
-            Some(field) if &*field.name == key => self.next,
+            Some(field) if field.is_called(key) => self.next,
             _ => all
                 .iter()
                 .position(|field| &*field.name == key)

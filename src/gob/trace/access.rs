@@ -116,10 +116,7 @@ impl MapAccess<'static> for Fields<'_, '_> {
         let value = seed
             .deserialize(TraceDe::new(self.t, &mut out))
             .map_err(|err| err.within(self.current))?;
-        self.found.push(Field {
-            name: self.current.into(),
-            id: out.id,
-        });
+        self.found.push(Field::new(self.current, out.id));
         Ok(value)
     }
 }

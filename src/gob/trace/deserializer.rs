@@ -164,10 +164,7 @@ impl<'a, 'p> TraceDe<'a, 'p> {
                 }
             } else {
                 let fields = seen.iter().enumerate();
-                let fields = fields.map(|(i, seen)| Field {
-                    name: tuple_field(i).into(),
-                    id: seen.id,
-                });
+                let fields = fields.map(|(i, seen)| Field::new(tuple_field(i), seen.id));
                 Type::Struct(StructType::new(name.into(), fields.collect::<Vec<_>>()).into())
             };
             t.close(key, place, Slot::Type(ty), place);
