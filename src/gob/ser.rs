@@ -1,17 +1,19 @@
 //! The serde serializer: a value, led by the description of its type.
 
+mod bare;
 mod basic;
-mod bytewise;
 mod compound;
 mod handed;
 mod named_fields;
+mod plain;
 
-use std::fmt::Display;
+use std::fmt::{self, Display, Write};
 use std::sync::{Arc, LazyLock};
 
 use bytes::BytesMut;
 use serde::ser::{self, Serialize, SerializeMap, Serializer};
 
+use self::bare::Bare;
 use self::compound::{Compound, Fields, Items, Piece, Refused};
 use self::named_fields::{Entries, NamedFields};
 use super::any::{self, Any, Hand};
@@ -265,9 +267,21 @@ pub(super) fn put_basic(out: &mut BytesMut, value: &Any) -> Id {
     }
 }
 
-/// Whether `S` is this module's serializer, whatever its lifetimes.
+/// Appends what a value prints, as a string. What it printed before it failed stays there.
+pub(super) fn put_display<T: Display + ?Sized>(out: &mut BytesMut, value: &T) -> fmt::Result {
+    let at = out.len();
+    put_byte(out, 0);
+    write!(out, "{value}")?;
+    close_length(out, at, 1);
+    Ok(())
+}
+
+/// Whether `S` is a serializer of this module, whatever its lifetimes.
 pub(super) fn is_interface_serializer<S>() -> bool {
-    typeid::of::<S>() == typeid::of::<Ser<'static, 'static>>()
+    let serializer = typeid::of::<S>();
+    // The second one takes nothing of the kind, and has the first one asked.
+    serializer == typeid::of::<Ser<'static, 'static>>()
+        || serializer == typeid::of::<Bare<'static>>()
 }
 
 /// Gives a value to this module's serializer, behind serde's back.
@@ -450,13 +464,7 @@ impl<'a, 's> Serializer for Ser<'a, 's> {
         let items = items.into_iter();
         let mut list = Items::new(self.st);
         list.open_list(self.id, self.slot, exactly(items.size_hint()))?;
-        if matches!(self.id, Id::BYTES | Id::STRING) {
-            list.bytes(items)?;
-        } else {
-            for item in items {
-                list.element(&item)?;
-            }
-        }
+        list.elements(items)?;
         list.close()
     }
 

@@ -23,11 +23,8 @@ pub(crate) fn put_uint(out: &mut BytesMut, value: u64) {
 /// Not inlined, so that the short ones can be.
 #[inline(never)]
 fn put_long_uint(out: &mut BytesMut, value: u64) {
-    let (buf, len) = long_uint(value);
-    // Copying all nine and cutting off the rest is faster than copying a few.
-    let end = out.len() + len;
-    out.extend_from_slice(&buf);
-    out.truncate(end);
+    let (bytes, len) = long_uint(value);
+    put_front(out, bytes, len);
 }
 
 /// Appends two unsigned integers: one step where both are short, as a field's number and a length mostly are.
@@ -42,28 +39,57 @@ pub(crate) fn put_two(out: &mut BytesMut, first: u64, second: u64) {
 
 #[inline(never)]
 fn put_long_two(out: &mut BytesMut, first: u64, second: u64) {
-    if first > 0x7f || second <= 0x7f {
-        put_uint(out, first);
-        put_uint(out, second);
-        return;
+    put_any_two(out, first, second);
+}
+
+/// The same for what is as often long, in one place.
+#[inline]
+pub(crate) fn put_any_two(out: &mut BytesMut, first: u64, second: u64) {
+    if first > 0x7f {
+        put_long_uint(out, first);
+        return put_uint(out, second);
     }
-    let (long, len) = long_uint(second);
-    let mut buf = [first as u8; 10];
-    buf[1..].copy_from_slice(&long);
-    let end = out.len() + 1 + len;
-    out.extend_from_slice(&buf);
+    let (bytes, len) = match second <= 0x7f {
+        true => (u128::from(second), 1),
+        false => long_uint(second),
+    };
+    put_front(out, bytes << 8 | u128::from(first), len + 1);
+}
+
+/// Appends the lowest bytes. To copy all of them and to cut off the rest is faster than to copy a few.
+#[inline]
+fn put_front(out: &mut BytesMut, bytes: u128, len: usize) {
+    let end = out.len() + len;
+    out.extend_from_slice(&bytes.to_le_bytes());
     out.truncate(end);
 }
 
-/// The count and the significant bytes, at the front.
+/// An unsigned integer takes at most so many bytes.
+pub(crate) const MAX_UINT: usize = 9;
+
+/// What [`put_uint`] appends, and how much of this it is.
 #[inline]
-fn long_uint(value: u64) -> ([u8; 9], usize) {
+pub(crate) fn uint_bytes(value: u64) -> ([u8; MAX_UINT], usize) {
+    let (bytes, len) = match value <= 0x7f {
+        true => (u128::from(value), 1),
+        false => long_uint(value),
+    };
+    let [bytes @ .., _, _, _, _, _, _, _] = bytes.to_le_bytes();
+    (bytes, len)
+}
+
+/// The count and the significant bytes, the first one lowest, and how many they are. In one number and not in an array:
+/// what is put together in memory has to arrive there before it can be copied on in larger pieces.
+#[inline]
+fn long_uint(value: u64) -> (u128, usize) {
     let skip = value.leading_zeros() / 8;
-    let mut buf = [0; 9];
     // The count is sent as its negation, as a signed byte: 0xFF is one byte, 0xF8 is eight.
-    buf[0] = (skip as u8).wrapping_sub(8);
-    buf[1..].copy_from_slice(&(value << (skip * 8)).to_be_bytes());
-    (buf, 9 - skip as usize)
+    let count = (skip as u8).wrapping_sub(8);
+    let bytes = (value << (skip * 8)).swap_bytes();
+    (
+        u128::from(bytes) << 8 | u128::from(count),
+        9 - skip as usize,
+    )
 }
 
 /// Appends a signed integer: bit 0 says whether the other bits are complemented.
@@ -101,8 +127,36 @@ pub(crate) fn float(bits: u64) -> f64 {
 /// Appends a length and the bytes.
 #[inline]
 pub(crate) fn put_bytes(out: &mut BytesMut, value: &[u8]) {
-    put_uint(out, value.len() as u64);
-    out.extend_from_slice(value);
+    // Most texts are short, and a call to copy them takes longer than the copy.
+    let written = match value.len() {
+        4..8 => put_halves::<4, 8>(out, value),
+        8..16 => put_halves::<8, 16>(out, value),
+        16..32 => put_halves::<16, 32>(out, value),
+        _ => false,
+    };
+    if !written {
+        put_uint(out, value.len() as u64);
+        out.extend_from_slice(value);
+    }
+}
+
+/// Appends a length and at least `HALF` bytes, but fewer than `WHOLE`, twice the half: the first and the last ones,
+/// which overlap.
+#[inline(always)]
+fn put_halves<const HALF: usize, const WHOLE: usize>(out: &mut BytesMut, value: &[u8]) -> bool {
+    let (start, len) = (out.len(), value.len());
+    let (Some(first), Some(last)) = (value.first_chunk::<HALF>(), value.last_chunk::<HALF>())
+    else {
+        return false;
+    };
+    out.extend_from_slice(&[0; WHOLE]);
+    if let Some(place) = out[start..].first_chunk_mut::<WHOLE>() {
+        place[0] = len as u8;
+        place[1..=HALF].copy_from_slice(first);
+        place[1 + len - HALF..][..HALF].copy_from_slice(last);
+    }
+    out.truncate(start + 1 + len);
+    true
 }
 
 /// How many bytes [`put_uint`] writes.
@@ -133,8 +187,8 @@ pub(crate) fn close_length(out: &mut BytesMut, at: usize, guess: usize) -> usize
     if len <= 0x7f {
         out[at] = len as u8;
     } else {
-        let (buf, width) = long_uint(len as u64);
-        out[at..at + width].copy_from_slice(&buf[..width]);
+        let (bytes, width) = long_uint(len as u64);
+        out[at..at + width].copy_from_slice(&bytes.to_le_bytes()[..width]);
     }
     need
 }

@@ -173,6 +173,10 @@ fn collections(visit: &mut impl Visit) {
     series::<Vec<Complex>>(visit, "c128_list", Exactly);
     series::<Vec<bool>>(visit, "bool_list", Exactly);
     series::<Vec<f64>>(visit, "float_list", Exactly);
+    series::<Vec<f32>>(visit, "f32_list", Exactly);
+    series::<[f64; 3]>(visit, "float_array", Exactly);
+    series::<Vec<i64>>(visit, "i64_list", Exactly);
+    series::<Vec<u64>>(visit, "u64_list", Exactly);
     series::<Vec<u16>>(visit, "u16_list", Exactly);
     series::<Vec<i8>>(visit, "i8_list", Exactly);
     series::<Vec<i32>>(visit, "rune_list", Exactly);
@@ -187,6 +191,7 @@ fn collections(visit: &mut impl Visit) {
     series::<[Point; 2]>(visit, "point_array", Equivalent);
     series::<[bool; 3]>(visit, "bool_array", Exactly);
     series::<BTreeMap<bool, String>>(visit, "map_bool", Exactly);
+    series::<BTreeMap<String, f64>>(visit, "map_floats", Exactly);
     series::<BTreeMap<u8, String>>(visit, "map_u8", Exactly);
     series::<BTreeMap<String, Vec<i64>>>(visit, "map_lists", Exactly);
     series::<BTreeMap<String, Vec<u8>>>(visit, "map_octets", Exactly);

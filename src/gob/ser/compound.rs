@@ -3,14 +3,16 @@
 use bytes::BytesMut;
 use serde::ser::{self, Impossible, Serialize};
 
-use super::bytewise::append;
-use super::{BYTE, DICTIONARY, LIST, Ser, Slot, State};
+use super::{BYTE, DICTIONARY, LIST, Ser, Slot, State, bare, plain};
 use crate::gob::encode::{EncodeError, EncodeErrorKind, Signal};
 use crate::gob::types::{Id, StructType, Type};
 use crate::gob::wire::{close_length, put_byte, put_uint, uint_len};
 
 /// So many bytes of a list are written at once: few enough to be in the nearest cache when they are.
-const BLOCK: usize = 8192;
+const BYTES: usize = 8192;
+
+/// So many numbers of a list are written at once, for the same reason.
+const NUMBERS: usize = 128;
 
 /// What enum variants with data would be.
 pub(crate) type Refused = Impossible<bool, EncodeError>;
@@ -138,6 +140,15 @@ impl<'a, 's> Items<'a, 's> {
 
     #[inline]
     fn push<T: Serialize + ?Sized>(&mut self, id: Id, value: &T) -> Result<(), EncodeError> {
+        if bare::put(self.st.out, id, value) {
+            return Ok(());
+        }
+        self.push_any(id, value)
+    }
+
+    /// What [`bare::put`] has no way to write.
+    #[inline]
+    fn push_any<T: Serialize + ?Sized>(&mut self, id: Id, value: &T) -> Result<(), EncodeError> {
         value
             .serialize(Ser {
                 st: &mut *self.st,
@@ -155,18 +166,54 @@ impl<'a, 's> Items<'a, 's> {
         Ok(())
     }
 
-    /// Nothing is behind the count but bytes.
-    pub(super) fn bytes<I: Iterator<Item: Serialize>>(
+    #[inline]
+    pub(super) fn elements<I: Iterator<Item: Serialize>>(
+        &mut self,
+        items: I,
+    ) -> Result<(), EncodeError> {
+        match self.elem {
+            BYTE => self.blocks(items, BYTES, bare::put_block_of_bytes),
+            id @ (Id::BOOL | Id::INT | Id::UINT | Id::FLOAT) => {
+                self.blocks(items, NUMBERS, |items, out, room| {
+                    bare::put_block_of_numbers(items, out, room, id)
+                })
+            }
+            // With the type known beforehand, the loop need not ask for it.
+            Id::STRING => {
+                for item in items {
+                    self.push(Id::STRING, &item)?;
+                    self.count += 1;
+                }
+                Ok(())
+            }
+            _ => {
+                for item in items {
+                    self.element(&item)?;
+                }
+                Ok(())
+            }
+        }
+    }
+
+    /// Writes numbers, so many at once.
+    #[inline]
+    fn blocks<I: Iterator<Item: Serialize>>(
         &mut self,
         mut items: I,
+        mut most: usize,
+        put_block: impl Fn(&mut I, &mut BytesMut, usize) -> (usize, Option<I::Item>),
     ) -> Result<(), EncodeError> {
         loop {
-            let room = self.declared.saturating_sub(self.count).clamp(1, BLOCK);
-            let (taken, odd) = append(&mut items, self.st.out, room);
+            let room = self.declared.saturating_sub(self.count).clamp(1, most);
+            let (taken, odd) = put_block(&mut items, self.st.out, room);
             self.count += taken;
             match odd {
-                // Says what is wrong with it, unless it is a byte after all.
-                Some(item) => self.element(&item)?,
+                // Says what is wrong with it, unless it is right after all. The next ones will not be others.
+                Some(item) => {
+                    self.push_any(self.elem, &item)?;
+                    self.count += 1;
+                    most = 1;
+                }
                 None if taken < room => return Ok(()),
                 None => {}
             }
@@ -222,7 +269,7 @@ pub(crate) struct Fields<'a, 's> {
     /// The field expected next: Serialize and Deserialize nearly always agree on the order.
     pub(super) next: usize,
     /// One more than the last field written.
-    last: usize,
+    pub(super) last: usize,
     /// Where the fields begin, and the pieces of them: only when they are being put in order.
     start: usize,
     first: usize,
@@ -247,6 +294,33 @@ impl<'a, 's> Fields<'a, 's> {
             start,
             first,
         }
+    }
+
+    #[inline]
+    fn field<T: Serialize + ?Sized>(
+        &mut self,
+        key: &'static str,
+        value: &T,
+    ) -> Result<(), EncodeError> {
+        let all = &self.ty.fields;
+        let index = match all.get(self.next) {
+            Some(field) if field.is_called(key) => self.next,
+            _ => all
+                .iter()
+                .position(|field| &*field.name == key)
+                .ok_or(EncodeErrorKind::UnknownField(key))?,
+        };
+        self.push(index, value)
+    }
+
+    /// One function for all fields of a type, for what is not usual.
+    #[cold]
+    fn field_apart<T: Serialize + ?Sized>(
+        &mut self,
+        key: &'static str,
+        value: &T,
+    ) -> Result<(), EncodeError> {
+        self.field(key, value)
     }
 
     #[inline]
@@ -425,15 +499,19 @@ impl ser::SerializeStruct for Fields<'_, '_> {
         key: &'static str,
         value: &T,
     ) -> Result<(), EncodeError> {
-        let all = &self.ty.fields;
-        let index = match all.get(self.next) {
-            Some(field) if field.is_called(key) => self.next,
-            _ => all
-                .iter()
-                .position(|field| &*field.name == key)
-                .ok_or(EncodeErrorKind::UnknownField(key))?,
-        };
-        self.push(index, value)
+        if let Some(number) = plain::number(value) {
+            return match self.number(key, number) {
+                true => Ok(()),
+                false => self.field_apart(key, value),
+            };
+        }
+        if let Some(text) = plain::text(value) {
+            return match self.text(key, text) {
+                true => Ok(()),
+                false => self.field_apart(key, value),
+            };
+        }
+        self.field(key, value)
     }
 
     #[inline]

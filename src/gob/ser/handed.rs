@@ -1,12 +1,12 @@
 //! Values that came past serde: interface values, complex numbers, and values with nothing known about them.
 
-use std::fmt::{Display, Write};
+use std::fmt::Display;
 use std::sync::Arc;
 
 use bytes::BytesMut;
 use serde::Serializer;
 
-use super::{DICTIONARY, LIST, Ser, Slot, State};
+use super::{DICTIONARY, LIST, Ser, Slot, State, put_display};
 use crate::gob::any::{self, Any, Hand};
 use crate::gob::encode::{EncodeError, EncodeErrorKind};
 use crate::gob::types::{Id, StructType, Type, Types};
@@ -43,14 +43,12 @@ impl Ser<'_, '_> {
         let start = self.st.out.len();
         self.begin(false);
         let at = self.st.out.len();
-        put_byte(self.st.out, 0);
-        write!(self.st.out, "{value}")
+        put_display(self.st.out, value)
             .map_err(|_| EncodeErrorKind::Custom("a value that cannot be printed".into()))?;
         if self.st.out.len() == at + 1 && matches!(self.slot, Slot::Field(_)) {
             self.st.out.truncate(start);
             return Ok(false);
         }
-        close_length(self.st.out, at, 1);
         Ok(true)
     }
 

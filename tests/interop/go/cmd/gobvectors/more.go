@@ -20,6 +20,22 @@ func series[T any](name string, values ...T) []testCase {
 	return cases
 }
 
+// numbered has every number from the first to the last, times itself.
+func numbered(first, last int64) (list []int64) {
+	for n := first; n <= last; n++ {
+		list = append(list, n*n)
+	}
+	return list
+}
+
+// texts has one of each length from the first to the last.
+func texts(first, last int) (list []string) {
+	for n := first; n <= last; n++ {
+		list = append(list, strings.Repeat("abcdefghijklmnopqrstuvwxyz", 5)[:n])
+	}
+	return list
+}
+
 type Bytes []byte
 
 type BytesEverywhere struct {
@@ -214,11 +230,17 @@ func more() []testCase {
 		series("c128_list", []complex128{}, []complex128{1i, 0}),
 
 		series("bool_list", []bool{}, []bool{true, false, true}),
-		series("float_list", []float64{0, 1.5, -1}),
+		series("float_list", []float64{0, 1.5, -1}, []float64{0, math.Copysign(0, -1), math.Pi, math.MaxFloat64,
+			math.SmallestNonzeroFloat64}),
+		series("f32_list", []float32{0, float32(math.Copysign(0, -1)), 0.1, math.MaxFloat32}),
+		series("float_array", [3]float64{math.Copysign(0, -1), 0, 0.1}),
+		series("i64_list", []int64{0, -1, 63, 64, -64, -65, 1 << 31, math.MaxInt64, math.MinInt64}, numbered(0, 300)),
+		series("u64_list", []uint64{0, 127, 128, 255, 256, 1 << 32, 1 << 56, math.MaxUint64}),
 		series("u16_list", []uint16{0, 65535}),
 		series("i8_list", []int8{-128, 0, 127}),
 		series("rune_list", []rune{}, []rune("añ世🦀\x00")),
-		series("text_list", []string{""}, []string{"", ""}, []string{"a", strings.Repeat("b", 200)}),
+		series("text_list", []string{""}, []string{"", ""}, []string{"a", strings.Repeat("b", 200)},
+			texts(0, 40), texts(126, 129)),
 		series("lists3", [][][]int{}, [][][]int{{}, {{}}, {{1}, {2, 3}}}),
 		series("octet_lists", [][]byte{}, [][]byte{{}, {1}}),
 		series("point_lists", [][]Point{{{1, 2}}, {}}),
@@ -229,6 +251,7 @@ func more() []testCase {
 		series("bool_array", [3]bool{true, false, true}),
 
 		series("map_bool", map[bool]string{true: "yes"}, map[bool]string{false: ""}),
+		series("map_floats", map[string]float64{"minus nothing": math.Copysign(0, -1)}),
 		series("map_u8", map[uint8]string{0: "zero"}, map[uint8]string{255: "max"}),
 		series("map_lists", map[string][]int{"a": {}}, map[string][]int{"": {1, 2}}),
 		series("map_octets", map[string][]byte{"a": {1, 2}}, map[string][]byte{"": {}}),
