@@ -45,6 +45,12 @@ fn rows(wanted: impl Fn(&str) -> bool) -> Vec<Row> {
     if wanted("samples") {
         add(&mut rows, "samples", values::samples());
     }
+    if wanted("numbers") {
+        add(&mut rows, "numbers", values::numbers());
+    }
+    if wanted("texts") {
+        add(&mut rows, "texts", values::texts());
+    }
     if wanted("bytes") {
         add(&mut rows, "bytes", ByteBuf::from(values::bytes()));
     }
@@ -108,6 +114,8 @@ fn sizes() {
     size("user", &values::user(42));
     size("users", &values::users());
     size("samples", &values::samples());
+    size("numbers", &values::numbers());
+    size("texts", &values::texts());
     size("bytes", &values::bytes());
 }
 

@@ -87,6 +87,17 @@ pub fn samples() -> Vec<Sample> {
     (0..1000).map(sample).collect()
 }
 
+pub fn numbers() -> Vec<f64> {
+    (0..10_000).map(|n| f64::from(n) / 8.0).collect()
+}
+
+/// Of 3 to 26 letters.
+pub fn texts() -> Vec<String> {
+    let letters = "abcdefghijklmnopqrstuvwxyz";
+    let text = |n: usize| letters[..3 + 7 * n % 24].to_owned();
+    (0..10_000).map(text).collect()
+}
+
 /// 1 MiB in which no byte is like the one before it.
 pub fn bytes() -> Vec<u8> {
     (0..1u32 << 20)

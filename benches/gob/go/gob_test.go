@@ -11,6 +11,8 @@ import (
 func BenchmarkUser(b *testing.B)    { rows(b, user(42)) }
 func BenchmarkUsers(b *testing.B)   { rows(b, users()) }
 func BenchmarkSamples(b *testing.B) { rows(b, samples()) }
+func BenchmarkNumbers(b *testing.B) { rows(b, numbers()) }
+func BenchmarkTexts(b *testing.B)   { rows(b, texts()) }
 func BenchmarkBytes(b *testing.B)   { rows(b, allBytes()) }
 
 // TestSizes prints the length of each message, which must be what Rust prints.
@@ -18,7 +20,8 @@ func TestSizes(t *testing.T) {
 	for _, row := range []struct {
 		name  string
 		value any
-	}{{"user", user(42)}, {"users", users()}, {"samples", samples()}, {"bytes", allBytes()}} {
+	}{{"user", user(42)}, {"users", users()}, {"samples", samples()}, {"numbers", numbers()},
+		{"texts", texts()}, {"bytes", allBytes()}} {
 		_, next := messages(t, row.value)
 		fmt.Println("size", row.name, len(next))
 	}

@@ -89,6 +89,22 @@ func samples() []Sample {
 	return list
 }
 
+func numbers() []float64 {
+	var list []float64
+	for n := range 10_000 {
+		list = append(list, float64(n)/8)
+	}
+	return list
+}
+
+func texts() []string {
+	var list []string
+	for n := range 10_000 {
+		list = append(list, "abcdefghijklmnopqrstuvwxyz"[:3+7*n%24])
+	}
+	return list
+}
+
 func allBytes() []byte {
 	data := make([]byte, 1<<20)
 	for i := range data {
