@@ -76,8 +76,18 @@ impl<T: Serialize> Serialize for Elementwise<'_, T> {
     }
 }
 
-/// As a field, alone and behind others that are left out.
+/// As a field, as it is or as an option.
 fn same_field<T>(values: &[T])
+where
+    T: Clone + fmt::Debug + PartialEq + Default + Serialize + for<'de> Deserialize<'de>,
+{
+    same_fields(values);
+    let options: Vec<_> = values.iter().cloned().map(Some).collect();
+    same_fields(&options);
+}
+
+/// Alone and behind others that are left out.
+fn same_fields<T>(values: &[T])
 where
     T: Clone + fmt::Debug + PartialEq + Default + Serialize + for<'de> Deserialize<'de>,
 {

@@ -25,13 +25,16 @@ impl Number {
 
 macro_rules! plain {
     ($($ty:ident $id:ident $bits:expr;)*) => {
-        /// The value, when its type is a plain number.
+        /// The value, when its type is a plain number, or an option of one. None is a zero: both are left out.
         #[inline(always)]
         pub(super) fn number<T: ?Sized>(value: &T) -> Option<Number> {
             $(
+                let bits: fn($ty) -> u64 = $bits;
                 if let Ok(value) = castaway::cast!(value, &$ty) {
-                    let bits: fn($ty) -> u64 = $bits;
                     return Some(Number { id: Id::$id, bits: bits(*value) });
+                }
+                if let Ok(value) = castaway::cast!(value, &Option<$ty>) {
+                    return Some(Number { id: Id::$id, bits: value.map_or(0, bits) });
                 }
             )*
             None
@@ -64,10 +67,14 @@ fn float(value: f64) -> u64 {
     }
 }
 
-/// The value, when it is a string.
+/// The value, when its type is that of strings, or an option of one. None is an empty one: both are left out.
 #[inline(always)]
 pub(super) fn text<T: ?Sized>(value: &T) -> Option<&str> {
-    castaway::cast!(value, &String).ok().map(String::as_str)
+    if let Ok(value) = castaway::cast!(value, &String) {
+        return Some(value);
+    }
+    let value = castaway::cast!(value, &Option<String>).ok()?;
+    Some(value.as_deref().unwrap_or_default())
 }
 
 impl Fields<'_, '_> {
