@@ -46,14 +46,19 @@ fn put_long_two(out: &mut BytesMut, first: u64, second: u64) {
 #[inline]
 pub(crate) fn put_any_two(out: &mut BytesMut, first: u64, second: u64) {
     if first > 0x7f {
-        put_long_uint(out, first);
-        return put_uint(out, second);
+        return put_apart(out, first, second);
     }
     let (bytes, len) = match second <= 0x7f {
         true => (u128::from(second), 1),
         false => long_uint(second),
     };
     put_front(out, bytes << 8 | u128::from(first), len + 1);
+}
+
+#[cold]
+fn put_apart(out: &mut BytesMut, first: u64, second: u64) {
+    put_uint(out, first);
+    put_uint(out, second);
 }
 
 /// Appends the lowest bytes. To copy all of them and to cut off the rest is faster than to copy a few.
