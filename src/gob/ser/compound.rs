@@ -499,19 +499,15 @@ impl ser::SerializeStruct for Fields<'_, '_> {
         key: &'static str,
         value: &T,
     ) -> Result<(), EncodeError> {
-        if let Some(number) = plain::number(value) {
-            return match self.number(key, number) {
-                true => Ok(()),
-                false => self.field_apart(key, value),
-            };
+        let written = match (plain::number(value), plain::text(value)) {
+            (Some(number), _) => self.number(key, number),
+            (_, Some(text)) => self.text(key, text),
+            _ => return self.field(key, value),
+        };
+        match written {
+            true => Ok(()),
+            false => self.field_apart(key, value),
         }
-        if let Some(text) = plain::text(value) {
-            return match self.text(key, text) {
-                true => Ok(()),
-                false => self.field_apart(key, value),
-            };
-        }
-        self.field(key, value)
     }
 
     #[inline]

@@ -5,7 +5,7 @@
 
 use super::BYTE;
 use super::compound::Fields;
-use crate::gob::types::Id;
+use crate::gob::types::{Field, Id};
 use crate::gob::wire::{float_bits, put_any_two, put_two, zigzag};
 
 /// A value that is one number on the wire: bits that are zero exactly when the value is.
@@ -77,15 +77,22 @@ pub(super) fn text<T: ?Sized>(value: &T) -> Option<&str> {
     Some(value.as_deref().unwrap_or_default())
 }
 
-impl Fields<'_, '_> {
+impl<'s> Fields<'_, 's> {
+    /// The field that is expected next, when it has this name and can be written where it stands.
+    #[inline(always)]
+    fn expected(&self, key: &'static str) -> Option<&'s Field> {
+        let field = self.ty.fields.get(self.next)?;
+        (field.is_called(key) && !self.st.reorder).then_some(field)
+    }
+
     /// Writes the field that is expected next, when it is the one with this name and of the number's type.
     #[inline(never)]
     pub(super) fn number(&mut self, key: &'static str, number: Number) -> bool {
-        let next = self.next;
-        match self.ty.fields.get(next) {
-            Some(field) if field.is_called(key) && field.id == number.id && !self.st.reorder => {}
+        match self.expected(key) {
+            Some(field) if field.id == number.id => {}
             _ => return false,
         }
+        let next = self.next;
         self.next = next + 1;
         if number.bits != 0 {
             put_any_two(self.st.out, (next + 1 - self.last) as u64, number.bits);
@@ -97,14 +104,11 @@ impl Fields<'_, '_> {
     /// The same for a string.
     #[inline(never)]
     pub(super) fn text(&mut self, key: &'static str, text: &str) -> bool {
-        let next = self.next;
-        match self.ty.fields.get(next) {
-            Some(field)
-                if field.is_called(key)
-                    && matches!(field.id, Id::STRING | Id::BYTES)
-                    && !self.st.reorder => {}
+        match self.expected(key) {
+            Some(field) if matches!(field.id, Id::STRING | Id::BYTES) => {}
             _ => return false,
         }
+        let next = self.next;
         self.next = next + 1;
         if !text.is_empty() {
             put_two(
