@@ -9,10 +9,10 @@ use std::fmt;
 use bytes::BytesMut;
 use serde::ser::{self, Impossible, Serialize, Serializer};
 
-use super::plain::Number;
+use super::plain::{self, Number};
 use super::{BYTE, put_display};
 use crate::gob::types::Id;
-use crate::gob::wire::{MAX_UINT, float_bits, put_bytes, put_uint, uint_bytes, zigzag};
+use crate::gob::wire::{MAX_UINT, float_bits, put_bytes, put_uint, uint_bytes};
 
 /// Not what was wanted. Whoever gets this asks again with the serializer that has more to say.
 #[derive(Debug)]
@@ -123,11 +123,10 @@ const STRING: Number = Number {
 };
 
 macro_rules! take {
-    ($($method:ident $ty:ty, $id:ident, $bits:expr;)*) => {$(
+    ($($method:ident($ty:ty);)*) => {$(
         #[inline]
         fn $method(self, value: $ty) -> Result<Number, NotBare> {
-            let bits: fn($ty) -> u64 = $bits;
-            Ok(Number { id: Id::$id, bits: bits(value) })
+            plain::number(&value).ok_or(NotBare)
         }
     )*};
 }
@@ -170,17 +169,29 @@ impl Serializer for Bare<'_> {
     }
 
     take! {
-        serialize_bool bool, BOOL, u64::from;
-        serialize_i8 i8, INT, |value| zigzag(value.into());
-        serialize_i16 i16, INT, |value| zigzag(value.into());
-        serialize_i32 i32, INT, |value| zigzag(value.into());
-        serialize_i64 i64, INT, zigzag;
-        serialize_u16 u16, UINT, u64::from;
-        serialize_u32 u32, UINT, u64::from;
-        serialize_u64 u64, UINT, |value| value;
-        serialize_f32 f32, FLOAT, |value| float_bits(value.into());
-        serialize_f64 f64, FLOAT, float_bits;
-        serialize_char char, INT, |value| zigzag(u32::from(value).into());
+        serialize_bool(bool);
+        serialize_i8(i8);
+        serialize_i16(i16);
+        serialize_i32(i32);
+        serialize_i64(i64);
+        serialize_u16(u16);
+        serialize_u32(u32);
+        serialize_u64(u64);
+        serialize_char(char);
+    }
+
+    #[inline]
+    fn serialize_f32(self, value: f32) -> Result<Number, NotBare> {
+        self.serialize_f64(value.into())
+    }
+
+    /// Unlike in a field, where it is left out, a zero keeps its sign.
+    #[inline]
+    fn serialize_f64(self, value: f64) -> Result<Number, NotBare> {
+        Ok(Number {
+            id: Id::FLOAT,
+            bits: float_bits(value),
+        })
     }
 
     refuse! {

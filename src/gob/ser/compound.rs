@@ -186,9 +186,10 @@ impl<'a, 's> Items<'a, 's> {
                 }
                 Ok(())
             }
-            _ => {
+            elem => {
                 for item in items {
-                    self.element(&item)?;
+                    self.push_any(elem, &item)?;
+                    self.count += 1;
                 }
                 Ok(())
             }

@@ -54,6 +54,7 @@ plain! {
     u32 UINT u64::from;
     u64 UINT |value| value;
     usize UINT |value| value as u64;
+    char INT |value| zigzag(u32::from(value).into());
     f32 FLOAT |value| float(value.into());
     f64 FLOAT float;
 }
