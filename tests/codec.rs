@@ -80,6 +80,38 @@ fn bytes_that_come_one_by_one_give_the_same_messages() {
     }
 }
 
+/// MessagePack says nowhere how long a message is, so its end is looked for; but not from the front with each piece.
+#[test]
+fn what_has_been_looked_at_is_not_looked_at_again() {
+    /// Begins no value: an error for whoever reads it.
+    const RESERVED: u8 = 0xc1;
+    /// The marker and the length of what comes next are read in one step.
+    const STEP: usize = 5;
+
+    let bytes = three(Codec::MsgPack);
+    let mut hidden = 0;
+    for cut in 0..bytes.len() {
+        let mut decoder = MessageDecoder::new(Codec::MsgPack);
+        let mut buffer = BytesMut::from(&bytes[..cut]);
+        let mut messages = Vec::new();
+        while let Some(message) = decoder.decode(&mut buffer).unwrap() {
+            messages.push(message);
+        }
+        let arrived = buffer.clone();
+        let seen = buffer.len().saturating_sub(STEP);
+        buffer[..seen].fill(RESERVED);
+        hidden += seen;
+        assert!(decoder.decode(&mut buffer).unwrap().is_none(), "{cut}");
+        buffer[..seen].copy_from_slice(&arrived[..seen]);
+        buffer.extend_from_slice(&bytes[cut..]);
+        while let Some(message) = decoder.decode(&mut buffer).unwrap() {
+            messages.push(message);
+        }
+        check(messages);
+    }
+    assert!(hidden > bytes.len(), "{hidden}");
+}
+
 #[test]
 fn a_body_that_cannot_be_written_leaves_no_trace() {
     #[derive(Serialize, Deserialize)]
