@@ -1,0 +1,74 @@
+//! A process that serves whoever connects to its socket, for attacks on it.
+//!
+//! `victim plugin SOCKET`: the plugin's end of each connection, as `plugin::serve` has it behind its
+//! handshake. `victim host SOCKET`: the host's end, which dispenses `calm` and then waits.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use plugwire::connection::{ConnectionConfig, PluginSet, RpcClient, RpcServer, ServeHooks};
+use plugwire::mux::Stream;
+use plugwire::rpc::Service;
+
+type BoxFuture<'a, T> = std::pin::Pin<Box<dyn Future<Output = T> + Send + 'a>>;
+
+/// Keeps a connection's output streams open, and has nothing to write before it quits.
+struct Quiet;
+
+impl ServeHooks for Quiet {
+    fn stdio(&self, stdout: Stream, stderr: Stream) {
+        tokio::spawn(async move {
+            let _open = (stdout, stderr);
+            std::future::pending::<()>().await
+        });
+    }
+
+    fn quit(&self) -> BoxFuture<'static, ()> {
+        Box::pin(async {})
+    }
+}
+
+fn plugins() -> PluginSet {
+    PluginSet::new().register_service("calm", |_| {
+        Ok(Service::new()
+            .method("Echo", |text: String| async move { Ok::<_, String>(text) })
+            .method("Wait", |(): ()| async move {
+                tokio::time::sleep(Duration::from_secs(3600)).await;
+                Ok::<_, String>(())
+            }))
+    })
+}
+
+#[tokio::main]
+async fn main() {
+    let mut arguments = std::env::args().skip(1);
+    let (mode, socket) = (arguments.next().unwrap(), arguments.next().unwrap());
+    let listener = tokio::net::UnixListener::bind(socket).unwrap();
+    println!("ready");
+    // The test that started this process holds its standard input.
+    std::thread::spawn(|| {
+        let _ = std::io::copy(&mut std::io::stdin(), &mut std::io::sink());
+        std::process::exit(0);
+    });
+    while let Ok((stream, _)) = listener.accept().await {
+        let mode = mode.clone();
+        tokio::spawn(async move {
+            let config = ConnectionConfig::default();
+            match &*mode {
+                "plugin" => {
+                    let server = RpcServer::new(plugins(), config, Arc::new(Quiet));
+                    if let Err(error) = server.serve_conn(stream).await {
+                        eprintln!("victim: {error}");
+                    }
+                }
+                "host" => {
+                    let client = RpcClient::connect(stream, &config).await.unwrap();
+                    let calm = client.dispense_client("calm").await;
+                    eprintln!("victim: {}", client.closed().await);
+                    drop(calm);
+                }
+                mode => panic!("there is no mode {mode}"),
+            }
+        });
+    }
+}

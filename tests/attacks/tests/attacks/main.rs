@@ -1,0 +1,4 @@
+//! Attacks on plugwire in a process of its own; see this package's README.
+#![cfg(target_os = "linux")]
+
+mod noise;
