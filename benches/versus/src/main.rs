@@ -3,16 +3,19 @@
 //! ```text
 //! versus host CONTENDER RUNTIME CALLER PLUGIN [ARGUMENT...]
 //! versus plugin CONTENDER RUNTIME
+//! versus spin PARENT
 //! ```
 //!
 //! RUNTIME is `current` or `multi`, CALLER `spawned` or `main`. A host starts the plugin, says on
 //! its standard output which processes there are, and then answers each line of its standard input,
-//! a row to measure, by one line of JSON. It ends with its standard input. `run` drives it.
+//! a row to measure, by one line of JSON. It ends with its standard input. `spin` is the load of a busy
+//! machine: it uses a core until its parent, of which it is given the id, is gone. `run` drives it.
 
 mod host;
 mod pattern;
 mod peer;
 mod peers;
+mod ping_pong;
 mod plugin_state;
 mod process;
 mod rows;
@@ -28,6 +31,9 @@ use peers::{floor_std, floor_tokio, goplugin, plugwire, remoc, tarpc};
 fn main() -> ExitCode {
     let args: Vec<String> = std::env::args().skip(1).collect();
     let args: Vec<&str> = args.iter().map(String::as_str).collect();
+    if let ["spin", parent] = args[..] {
+        return process::spin(parent);
+    }
     process::end_with_parent();
     let done = match args[..] {
         ["host", contender, runtime, caller, plugin, ref rest @ ..] => {

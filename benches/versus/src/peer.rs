@@ -3,7 +3,9 @@
 
 use std::fmt;
 use std::path::PathBuf;
+use std::time::Duration;
 
+use crate::rows::Measured;
 use crate::types::*;
 
 pub type Error = Box<dyn std::error::Error + Send + Sync>;
@@ -67,6 +69,10 @@ pub trait Peer: Clone + Send + Sync + 'static {
     }
     /// The plugin writes so many bytes to a writer of the host.
     fn writer(&self, _bytes: u64) -> impl Future<Output = Result<Digest>> + Send {
+        lacks()
+    }
+    /// Exchanges small messages on one stream for a while. Opening it is not timed.
+    fn ping_pong(&self, _limit: Duration) -> impl Future<Output = Result<Measured>> + Send {
         lacks()
     }
     /// Opens a stream that the plugin keeps, and gives the host's end.

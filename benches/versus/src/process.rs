@@ -1,8 +1,8 @@
 //! Processes: the plugins of the contenders that do not launch any themselves, and the watch that
-//! ends a plugin whose host is gone, and a host whose driver is.
+//! ends a plugin whose host is gone, and a host whose driver is. And the load of a busy machine.
 
 use std::path::{Path, PathBuf};
-use std::process::Stdio;
+use std::process::{ExitCode, Stdio};
 use std::thread;
 use std::time::Duration;
 
@@ -65,4 +65,23 @@ pub fn end_with_parent() {
         }
         std::process::exit(1);
     });
+}
+
+/// Uses one core until the process `parent` is not the parent any more.
+///
+/// The id is an argument, because a parent that dies before this runs could not be told by
+/// `getppid`.
+pub fn spin(parent: &str) -> ExitCode {
+    let Ok(parent) = parent.parse::<i32>() else {
+        eprintln!("versus spin PARENT: {parent:?} is no process id");
+        return ExitCode::FAILURE;
+    };
+    let is_parent = || getppid().is_some_and(|id| id.as_raw_nonzero().get() == parent);
+    // The kernel is asked seldom: the load is to be computation, and not system calls.
+    while is_parent() {
+        for _ in 0..10_000_000 {
+            std::hint::black_box(parent);
+        }
+    }
+    ExitCode::SUCCESS
 }

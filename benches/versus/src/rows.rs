@@ -74,7 +74,7 @@ fn sample_user() -> User {
 /// Repeats an operation for a while, one after the other.
 macro_rules! repeat {
     ($limit:expr, $op:expr) => {{
-        let start = Instant::now();
+        let start = std::time::Instant::now();
         let mut ops = 0;
         let elapsed = loop {
             $op;
@@ -84,11 +84,12 @@ macro_rules! repeat {
                 break elapsed;
             }
         };
-        Ok(measured(ops, elapsed, 0))
+        Ok($crate::rows::measured(ops, elapsed, 0))
     }};
 }
+pub(crate) use repeat;
 
-fn measured(ops: u64, elapsed: Duration, bytes: u64) -> Measured {
+pub fn measured(ops: u64, elapsed: Duration, bytes: u64) -> Measured {
     Measured {
         ops,
         ns: elapsed.as_nanos() as u64,
@@ -120,6 +121,7 @@ pub async fn run<P: Peer>(rows: Arc<Rows<P>>, line: String) -> Result<Measured> 
         "callers" => callers(peer, n, limit).await,
         "dispense" => repeat!(limit, peer.dispense().await?),
         "callback" => repeat!(limit, peer.callback().await?),
+        "pingpong" => peer.ping_pong(limit).await,
         "reader" => streams(peer, 1, n, |peer| async move { peer.reader(n).await }).await,
         "writer" => streams(peer, 1, n, |peer| async move { peer.writer(n).await }).await,
         "streams-64" => streams(peer, 64, n, |peer| async move { peer.reader(n).await }).await,

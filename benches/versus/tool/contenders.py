@@ -21,7 +21,31 @@ CONTENDERS = {
     "std": "floor: std",
 }
 FLOORS = ["tokio", "std"]
+# Those that speak go-plugin's protocol with plugwire on a side, on which a setting can be tried: `rr@0`.
+PLUGWIRE = ["rr", "rg", "gr"]
 IN_RUST = {"crate": "goplugin", "tarpc": "tarpc", "remoc": "remoc", "tokio": "floor-tokio", "std": "floor-std"}
+
+
+def parts(contender):
+    """The contender itself, and the microseconds of `busy_poll` that are tried on it, as in `rr@0`."""
+    base, at, micros = contender.partition("@")
+    return base, micros if at else None
+
+
+def known(contender):
+    base, micros = parts(contender)
+    return base in CONTENDERS if micros is None else base in PLUGWIRE and micros.isdigit()
+
+
+def name(contender):
+    base, micros = parts(contender)
+    return CONTENDERS[base] + ("" if micros is None else f", busy_poll {micros} µs")
+
+
+def environment(contender):
+    """What a host and its plugin find in their environment beside the driver's."""
+    _, micros = parts(contender)
+    return {} if micros is None else {"VERSUS_BUSY_POLL_US": micros}
 
 
 @dataclass(frozen=True)
@@ -64,6 +88,7 @@ class Programs:
 
     def command(self, contender, mode):
         """A host with its plugin."""
+        contender, _ = parts(contender)
         rust_plugin = [self.rust, "plugin", IN_RUST.get(contender, "plugwire"), mode.runtime]
         rust_host = [self.rust, "host", IN_RUST.get(contender, "plugwire"), mode.runtime, mode.caller]
         plugin = [self.go_plugin] if contender in ("rg", "gg") else rust_plugin

@@ -4,7 +4,7 @@ import json
 import os
 import statistics
 
-from .contenders import CONTENDERS, HERE, TWO
+from .contenders import HERE, TWO, name, parts
 from .host import Failed
 from .measure import progress
 from .plot import plot
@@ -16,9 +16,9 @@ MILLIS = 150
 
 
 def run(measuring, about):
-    who = [c for c in measuring.options.contenders if c in CALLERS]
+    who = [c for c in measuring.options.contenders if parts(c)[0] in CALLERS]
     callers = calls_by_callers(measuring, who)
-    streamers = [c for c in who if c in STREAMERS]
+    streamers = [c for c in who if parts(c)[0] in STREAMERS]
     pending = by_held(measuring, who, "hold-calls", memory)
     streams = by_held(measuring, streamers, "hold-streams", memory)
     beside = by_held(measuring, streamers, "hold-streams", calls)
@@ -31,17 +31,16 @@ def run(measuring, about):
     progress("")
     plots = os.path.join(HERE, "plots")
     os.makedirs(plots, exist_ok=True)
-    for name, (title, x, y, series) in figures.items():
-        colours = list(CONTENDERS)
-        drawn = [(CONTENDERS[c], colours.index(c), points) for c, points in series.items() if points]
-        with open(os.path.join(plots, f"{name}.svg"), "w") as file:
+    for figure, (title, x, y, series) in figures.items():
+        drawn = [(name(c), who.index(c), points) for c, points in series.items() if points]
+        with open(os.path.join(plots, f"{figure}.svg"), "w") as file:
             file.write(plot(title, x, y, drawn))
         print(f"{title}\n")
         for contender, _, points in drawn:
             print(f"  {contender:15}", "  ".join(f"{x:g}: {y:.4g}" for x, y in points))
         print()
     with open(os.path.join(plots, "growth.json"), "w") as file:
-        json.dump({"about": about, **{name: series for name, (_, _, _, series) in figures.items()}}, file)
+        json.dump({"about": about, **{figure: series for figure, (_, _, _, series) in figures.items()}}, file)
         file.write("\n")
 
 
@@ -126,6 +125,6 @@ def calls(measuring, hosts):
 
 
 def fail(hosts, contender, text):
-    print(f"\n{CONTENDERS[contender]}, {text}")
+    print(f"\n{name(contender)}, {text}")
     if contender in hosts:
         hosts.pop(contender).kill()

@@ -20,7 +20,7 @@ class Lacks(Failed):
 class Host:
     """Answers a line by a line. Ends with its standard input, and so with this driver."""
 
-    def __init__(self, command, log, sockets, patience=60.0):
+    def __init__(self, command, log, sockets, environment, patience=60.0):
         self.patience = patience
         self.rest = b""
         # A session of its own, so that what a stuck host started can be killed with it.
@@ -29,7 +29,7 @@ class Host:
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=log,
-            env={**os.environ, "TMPDIR": sockets},
+            env={**os.environ, **environment, "TMPDIR": sockets},
             start_new_session=True,
         )
         try:

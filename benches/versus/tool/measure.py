@@ -4,7 +4,7 @@ import statistics
 import sys
 from collections import defaultdict
 
-from .contenders import ONE, TWO
+from .contenders import ONE, TWO, environment, parts
 from .host import Failed, Host, Lacks
 from .rows import BESIDE, HELD, MEMORY, RATIO, SIDES, TURN, TURNS, Cell
 
@@ -26,7 +26,7 @@ class Measuring:
         return self.cells[str(mode), row, contender]
 
     def start(self, contender, mode):
-        return Host(self.programs.command(contender, mode), self.log, self.sockets)
+        return Host(self.programs.command(contender, mode), self.log, self.sockets, environment(contender))
 
     def timed(self, rows):
         for mode in self.options.modes:
@@ -43,7 +43,7 @@ class Measuring:
 
     def turn(self, mode, row, hosts, number):
         """One row, each contender once. Round 0 warms up; who is first changes by round."""
-        contenders = [c for c in self.options.contenders if c in row.who]
+        contenders = [c for c in self.options.contenders if parts(c)[0] in row.who]
         shift = number % max(len(contenders), 1)
         for contender in contenders[shift:] + contenders[:shift]:
             cell = self.cell(mode, row.key, contender)
@@ -93,7 +93,7 @@ class Measuring:
             progress(f"memory: round {number + 1} of {times}")
             for key, (_, ask, who) in MEMORY.items():
                 for contender in self.options.contenders:
-                    if contender in who:
+                    if parts(contender)[0] in who:
                         self.memory_of(key, ask, contender)
 
     def memory_of(self, key, ask, contender):

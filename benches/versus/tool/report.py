@@ -2,7 +2,7 @@
 
 import statistics
 
-from .contenders import CONTENDERS
+from .contenders import name
 from .rows import MEMORY, SIDES
 
 
@@ -76,7 +76,7 @@ def table(heads, body):
 
 def report(cells, rows, modes, contenders):
     """Two tables a mode: figures, and how they stand to go-plugin's."""
-    heads = ["row", *(CONTENDERS[c] for c in contenders)]
+    heads = ["row", *(name(c) for c in contenders)]
     parts = [
         ("Time and memory", lines(rows)),
         ("Processor time of both sides", cpu_lines(rows)),

@@ -70,6 +70,7 @@ def rows(gibibyte):
         Row("callers-512", "512 callers", "callers", 512, "rate"),
         Row("dispense", "dispense", "dispense", who=goplugins),
         Row("callback", "fresh callback, one call", "callback", who=streamers),
+        Row("pingpong", "64 bytes there and back, on one stream", "pingpong", who=streamers | frozenset(FLOORS)),
         Row("reader", "1 GiB through a reader", "reader", gibibyte, "bandwidth", streamers | frozenset(FLOORS)),
         Row("writer", "1 GiB through a writer", "writer", gibibyte, "bandwidth", streamers | frozenset(FLOORS)),
         Row("streams-64", "64 streams at once", "streams-64", gibibyte // 64, "bandwidth", streamers | {"tokio"}),

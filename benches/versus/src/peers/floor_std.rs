@@ -7,11 +7,14 @@ use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
+use std::time::Duration;
 
-use super::floor_tokio::{BUFFER, ECHO, READ, WRITE, message_end};
+use super::floor_tokio::{BUFFER, ECHO, PING_PONG, READ, WRITE, message_end};
 use crate::pattern::{BLOCK, Pattern};
-use crate::peer::{Peer, Result, Setup};
+use crate::peer::{Peer, Result, Setup, TEXT};
+use crate::ping_pong;
 use crate::process::{OwnPlugin, socket_path};
+use crate::rows::{Measured, repeat};
 use crate::types::Digest;
 
 /// Its futures block instead of waiting: nothing else runs in the process.
@@ -93,6 +96,18 @@ impl Peer for Host {
         stream.write_all(&bytes.to_be_bytes())?;
         digest_of(&mut stream)
     }
+
+    async fn ping_pong(&self, limit: Duration) -> Result<Measured> {
+        let mut stream = UnixStream::connect(&self.0.socket)?;
+        stream.write_all(&[PING_PONG])?;
+        let mut reply = [0; TEXT.len()];
+        repeat!(limit, {
+            stream.write_all(TEXT.as_bytes())?;
+            reply.fill(0);
+            stream.read_exact(&mut reply)?;
+            ping_pong::check(&reply)?;
+        })
+    }
 }
 
 fn write_pattern(bytes: u64, to: &mut UnixStream) -> Result<()> {
@@ -142,6 +157,7 @@ fn serve(mut stream: UnixStream) -> Result<()> {
             stream.read_exact(&mut bytes)?;
             write_pattern(u64::from_be_bytes(bytes), &mut stream)
         }
+        PING_PONG => pong(stream),
         other => Err(format!("no such kind: {other}").into()),
     }
 }
@@ -158,6 +174,16 @@ fn echo(mut stream: UnixStream) -> Result<()> {
             stream.write_all(&buffer[..end])?;
             buffer.copy_within(end..filled, 0);
             filled -= end;
+        }
+    }
+}
+
+fn pong(mut stream: UnixStream) -> Result<()> {
+    let mut buffer = vec![0; ping_pong::BUFFER];
+    loop {
+        match stream.read(&mut buffer)? {
+            0 => return Ok(()),
+            n => stream.write_all(&buffer[..n])?,
         }
     }
 }

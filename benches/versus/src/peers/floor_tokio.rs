@@ -2,6 +2,7 @@
 //! each stream is a connection of its own, which tells by its first byte what it is.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{UnixListener, UnixStream};
@@ -9,12 +10,15 @@ use tokio::sync::Mutex;
 
 use crate::pattern::Pattern;
 use crate::peer::{Peer, Result, Setup};
+use crate::ping_pong;
 use crate::process::{OwnPlugin, socket_path};
+use crate::rows::Measured;
 use crate::types::Digest;
 
 pub const ECHO: u8 = 1;
 pub const READ: u8 = 2;
 pub const WRITE: u8 = 3;
+pub const PING_PONG: u8 = 4;
 
 /// Longer than any message here.
 pub const BUFFER: usize = 4096;
@@ -103,6 +107,12 @@ impl Peer for Host {
         stream.write_u64(bytes).await?;
         Ok(Digest::of(stream).await?)
     }
+
+    async fn ping_pong(&self, limit: Duration) -> Result<Measured> {
+        let mut stream = UnixStream::connect(&self.0.socket).await?;
+        stream.write_all(&[PING_PONG]).await?;
+        ping_pong::measure(stream, limit).await
+    }
 }
 
 pub async fn plugin() -> Result<()> {
@@ -126,6 +136,10 @@ async fn serve(mut stream: UnixStream) -> Result<()> {
         WRITE => {
             let bytes = stream.read_u64().await?;
             Pattern::write_to(bytes, stream).await?;
+            Ok(())
+        }
+        PING_PONG => {
+            ping_pong::echo(stream).await?;
             Ok(())
         }
         other => Err(format!("no such kind: {other}").into()),

@@ -1,13 +1,16 @@
 //! The `goplugin` crate: the same protocol by another hand.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use go_netrpc::{Client as Calls, Server};
 use goplugin::{Client, ClientConfig, HandshakeConfig, MuxBroker, PluginCommand, ServeConfig};
 
 use crate::pattern::Pattern;
 use crate::peer::{Error, Peer, Result, Setup, TEXT, same};
+use crate::ping_pong;
 use crate::plugin_state::PluginState;
+use crate::rows::Measured;
 use crate::types::*;
 
 type Served<T> = std::result::Result<T, go_netrpc::ServiceError>;
@@ -94,6 +97,14 @@ impl Peer for Host {
         Ok(read)
     }
 
+    async fn ping_pong(&self, limit: Duration) -> Result<Measured> {
+        let id = self.broker.next_id();
+        let exchange = async { ping_pong::measure(self.broker.accept(id).await?, limit).await };
+        let call = async { Ok::<u64, Error>(self.bench.call("Plugin.PingPong", &id).await?) };
+        let (measured, _) = tokio::try_join!(exchange, call)?;
+        Ok(measured)
+    }
+
     async fn hold_stream(&self) -> Result<Box<dyn Send>> {
         let id = self.broker.next_id();
         let accept = async { Ok(self.broker.accept(id).await?) };
@@ -169,6 +180,11 @@ fn server(state: PluginState, broker: MuxBroker) -> Server {
     server.register("Plugin.Read", move |id: u32| {
         let broker = b.clone();
         async move { Served::Ok(Digest::of(broker.dial(id).await?).await?) }
+    });
+    let b = broker.clone();
+    server.register("Plugin.PingPong", move |id: u32| {
+        let broker = b.clone();
+        async move { Served::Ok(ping_pong::echo(broker.dial(id).await?).await?) }
     });
     let b = broker.clone();
     server.register("Plugin.Write", move |args: WriteArgs| {

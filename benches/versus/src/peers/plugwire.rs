@@ -2,22 +2,41 @@
 
 use std::process::Command;
 use std::sync::Arc;
+use std::time::Duration;
 
 use plugwire::broker::MuxBroker;
-use plugwire::connection::PluginSet;
+use plugwire::connection::{ConnectionConfig, PluginSet};
 use plugwire::handshake::HandshakeConfig;
 use plugwire::host::{Client, ClientConfig};
 use plugwire::interface::Remote;
+use plugwire::mux;
 use plugwire::plugin::{ServeConfig, serve};
 use plugwire::rpc::{self, Service};
 use tokio::sync::OnceCell;
 
 use crate::pattern::Pattern;
 use crate::peer::{Error, Peer, Result, Setup, TEXT, same};
+use crate::ping_pong;
 use crate::plugin_state::PluginState;
+use crate::rows::Measured;
 use crate::types::*;
 
 const HANDSHAKE: HandshakeConfig = HandshakeConfig::new(1, "VERSUS_PLUGIN", "versus");
+
+/// Sets `mux::Config::busy_poll`, in microseconds, of a host and of the plugin that it starts.
+const BUSY_POLL: &str = "VERSUS_BUSY_POLL_US";
+
+/// The defaults, unless the environment sets one of them.
+fn connection() -> Result<ConnectionConfig> {
+    let connection = ConnectionConfig::default();
+    match std::env::var(BUSY_POLL) {
+        Ok(micros) => {
+            let limit = Duration::from_micros(micros.parse()?);
+            Ok(connection.mux(mux::Config::default().busy_poll(limit)))
+        }
+        Err(_) => Ok(connection),
+    }
+}
 
 /// The part of the service that the row of the typed client calls.
 #[plugwire::interface]
@@ -43,7 +62,8 @@ impl Peer for Host {
     async fn launch(setup: &Setup) -> Result<Self> {
         let mut command = Command::new(&setup.plugin);
         command.args(&setup.args);
-        let client = Client::launch(ClientConfig::new(HANDSHAKE, command)).await?;
+        let config = ClientConfig::new(HANDSHAKE, command).connection(connection()?);
+        let client = Client::launch(config).await?;
         let bench = client.dispense_client("bench").await?;
         Ok(Self {
             client: Arc::new(client),
@@ -116,6 +136,15 @@ impl Peer for Host {
         Ok(read)
     }
 
+    async fn ping_pong(&self, limit: Duration) -> Result<Measured> {
+        let broker = self.client.broker();
+        let id = broker.next_id();
+        let exchange = async { ping_pong::measure(broker.accept(id).await?, limit).await };
+        let call = async { Ok::<u64, Error>(self.bench.call("Plugin.PingPong", &id).await?) };
+        let (measured, _) = tokio::try_join!(exchange, call)?;
+        Ok(measured)
+    }
+
     async fn hold_stream(&self) -> Result<Box<dyn Send>> {
         let broker = self.client.broker();
         let id = broker.next_id();
@@ -168,7 +197,7 @@ pub async fn plugin() -> Result<()> {
     let state = PluginState::default();
     let plugins =
         PluginSet::new().register_service("bench", move |broker| Ok(service(&state, broker)));
-    serve(ServeConfig::new(HANDSHAKE, plugins)).await;
+    serve(ServeConfig::new(HANDSHAKE, plugins).connection(connection()?)).await;
     Ok(())
 }
 
@@ -205,6 +234,7 @@ fn service(state: &PluginState, broker: MuxBroker) -> Service {
         .method("Callback", brokered(&broker, callback))
         .method("Read", brokered(&broker, read))
         .method("Write", brokered(&broker, write))
+        .method("PingPong", brokered(&broker, pong))
         .method("Hold", move |id: u32| {
             let (state, broker) = (holds.clone(), dials.clone());
             async move {
@@ -242,6 +272,10 @@ async fn callback(broker: MuxBroker, id: u32) -> Result<String> {
 
 async fn read(broker: MuxBroker, id: u32) -> Result<Digest> {
     Ok(Digest::of(broker.dial(id).await?).await?)
+}
+
+async fn pong(broker: MuxBroker, id: u32) -> Result<u64> {
+    Ok(ping_pong::echo(broker.dial(id).await?).await?)
 }
 
 async fn write(broker: MuxBroker, args: WriteArgs) -> Result<Digest> {

@@ -2,6 +2,7 @@
 //! another one, streams by handing over the end of a binary channel.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::{Buf, Bytes};
 use remoc::prelude::*;
@@ -12,8 +13,10 @@ use tokio::sync::Mutex;
 
 use crate::pattern::Pattern;
 use crate::peer::{Error, Peer, Result, Setup, TEXT, same};
+use crate::ping_pong;
 use crate::plugin_state::PluginState;
 use crate::process::{OwnPlugin, socket_path};
+use crate::rows::{Measured, repeat};
 use crate::types::*;
 
 type Called<T> = std::result::Result<T, Failed>;
@@ -50,6 +53,7 @@ pub trait Bench {
     async fn callback(&self, log: LogClient) -> Called<String>;
     async fn read(&self, from: bin::Receiver) -> Called<Digest>;
     async fn write(&self, to: bin::Sender, bytes: u64) -> Called<Digest>;
+    async fn ping_pong(&self, from: bin::Receiver, to: bin::Sender) -> Called<u64>;
     async fn hold(&self, stream: bin::Receiver) -> Called<()>;
     async fn wait(&self, number: u64) -> Called<u64>;
     async fn waiting(&self) -> Called<u64>;
@@ -107,6 +111,20 @@ async fn digest_of(from: bin::Receiver) -> Called<Digest> {
     Ok(digest)
 }
 
+/// Two channels are what a stream in both directions is to remoc.
+async fn exchange(to: bin::Sender, from: bin::Receiver, limit: Duration) -> Called<Measured> {
+    let mut to = to.into_inner().await.map_err(failed)?;
+    let mut from = from.into_inner().await.map_err(failed)?;
+    repeat!(limit, {
+        to.send(Bytes::from_static(TEXT.as_bytes()))
+            .await
+            .map_err(failed)?;
+        let reply = from.recv().await.map_err(failed)?;
+        let reply = reply.ok_or_else(|| failed("the channel ended"))?;
+        ping_pong::check(&Bytes::from(reply)).map_err(failed)?;
+    })
+}
+
 impl Peer for Host {
     async fn launch(setup: &Setup) -> Result<Self> {
         let plugin = OwnPlugin::launch(setup).await?;
@@ -153,6 +171,16 @@ impl Peer for Host {
         let (sender, receiver) = bin::channel();
         let (read, _) = tokio::try_join!(digest_of(receiver), self.bench.write(sender, bytes))?;
         Ok(read)
+    }
+
+    async fn ping_pong(&self, limit: Duration) -> Result<Measured> {
+        let (to, plugin_from) = bin::channel();
+        let (plugin_to, from) = bin::channel();
+        let (measured, _) = tokio::try_join!(
+            exchange(to, from, limit),
+            self.bench.ping_pong(plugin_from, plugin_to)
+        )?;
+        Ok(measured)
     }
 
     async fn hold_stream(&self) -> Result<Box<dyn Send>> {
@@ -224,6 +252,17 @@ impl Bench for Served {
 
     async fn write(&self, to: bin::Sender, bytes: u64) -> Called<Digest> {
         write_to(bytes, to).await
+    }
+
+    async fn ping_pong(&self, from: bin::Receiver, to: bin::Sender) -> Called<u64> {
+        let mut from = from.into_inner().await.map_err(failed)?;
+        let mut to = to.into_inner().await.map_err(failed)?;
+        let mut bytes = 0;
+        while let Some(message) = from.recv().await.map_err(failed)? {
+            bytes += message.remaining() as u64;
+            to.send(message.into()).await.map_err(failed)?;
+        }
+        Ok(bytes)
     }
 
     async fn hold(&self, stream: bin::Receiver) -> Called<()> {

@@ -51,6 +51,8 @@ func (r *rows) run(text string) (measured, error) {
 		})
 	case "callback":
 		return repeat(line.limit, p.callback)
+	case "pingpong":
+		return p.pingPong(line.limit)
 	case "reader":
 		return p.transfer(1, line.n, p.reader)
 	case "writer":
@@ -237,6 +239,21 @@ func (p *peer) writer(bytes uint64) (bench.Digest, error) {
 	}()
 	err := p.calls.Call("Plugin.Write", args, new(bench.Digest))
 	return digest, errors.Join(err, <-received)
+}
+
+// pingPong measures small exchanges on one brokered stream; opening it is not
+// timed.
+func (p *peer) pingPong(limit time.Duration) (measured, error) {
+	id := p.broker.NextId()
+	called := make(chan error, 1)
+	go func() { called <- p.calls.Call("Plugin.PingPong", id, new(uint64)) }()
+	conn, err := p.broker.Accept(id)
+	if err != nil {
+		return measured{}, err
+	}
+	ops, elapsed, err := bench.PingPong(conn, limit)
+	err = errors.Join(err, conn.Close(), <-called)
+	return measured{Ops: ops, Ns: elapsed.Nanoseconds()}, err
 }
 
 // idle measures one caller beside n calls that wait.

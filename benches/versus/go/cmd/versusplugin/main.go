@@ -95,6 +95,16 @@ func (s *Service) Write(args bench.WriteArgs, reply *bench.Digest) error {
 	return err
 }
 
+func (s *Service) PingPong(id uint32, reply *uint64) error {
+	conn, err := s.broker.Dial(id)
+	if err != nil {
+		return err
+	}
+	defer conn.Close()
+	*reply, err = bench.Echo(conn)
+	return err
+}
+
 func (s *Service) Hold(id uint32, reply *uint32) error {
 	conn, err := s.broker.Dial(id)
 	if err != nil {
