@@ -1,9 +1,14 @@
 //! Staying awake for what comes next.
 
+mod contest;
+
 use std::pin::pin;
 use std::sync::OnceLock;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::Context;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
+
+use self::contest::{Contest, Way};
 
 /// How often something arrives while a plugin is started and dispensed: that is over soon, and both sides
 /// have better things to do.
@@ -12,9 +17,9 @@ const BEGINNING: u8 = 16;
 /// Keeps the thread that the driver runs on from sleeping while the peer is quick.
 ///
 /// Putting a core to sleep and waking it takes longer than most calls do. So a driver that finds
-/// nothing more goes on to ask for some time, once in each turn of the runtime: all other tasks run in
+/// nothing more asks for some time, once in each turn of the runtime: all other tasks run in
 /// between. That is worth it where something does come soon, which is taken for granted until it
-/// does not, and then again once it does.
+/// does not, and then again once it does; and where the [contest](Contest) says that it is faster.
 pub(super) struct BusyPoll {
     /// How soon is soon.
     limit: Duration,
@@ -26,16 +31,25 @@ pub(super) struct BusyPoll {
     idle: Option<Instant>,
     /// Whether what arrived last had been waited for no longer than the limit.
     quick: bool,
+    contest: Contest,
 }
+
+/// What the last contest of this process found, for the next session to begin with.
+static SLEEP_IS_BETTER: AtomicBool = AtomicBool::new(false);
 
 impl BusyPoll {
     pub(super) fn new(limit: Duration) -> Self {
+        let way = match SLEEP_IS_BETTER.load(Ordering::Relaxed) {
+            true => Way::Asleep,
+            false => Way::Awake,
+        };
         BusyPoll {
             limit,
             beginning: BEGINNING,
             received: 0,
             idle: None,
             quick: false,
+            contest: Contest::new(way),
         }
     }
 
@@ -44,7 +58,8 @@ impl BusyPoll {
         if self.limit.is_zero() || self.begins(received) || !several_cores() {
             return;
         }
-        if self.stays_awake(received, Instant::now()) {
+        let now = Instant::now();
+        if self.stays_awake(received, now, since_epoch(now)) {
             // Of all ways to be woken this one comes last: the runtime looks at its other tasks, its
             // timers and its connections before.
             let _ = pin!(tokio::task::yield_now()).poll(cx);
@@ -59,9 +74,19 @@ impl BusyPoll {
         self.beginning > 0
     }
 
-    fn stays_awake(&mut self, received: u64, now: Instant) -> bool {
-        if received != self.received {
+    fn stays_awake(&mut self, received: u64, now: Instant, clock: Duration) -> bool {
+        let arrived = received != self.received;
+        if arrived {
             self.received = received;
+            self.note_arrival(clock);
+        }
+        if self.contest.way(clock) == Way::Asleep {
+            // Whoever sleeps does not see how soon something came. It is found out on staying awake.
+            self.idle = None;
+            self.quick = true;
+            return false;
+        }
+        if arrived {
             self.quick = self
                 .idle
                 .is_none_or(|idle| now.saturating_duration_since(idle) < self.limit);
@@ -72,6 +97,26 @@ impl BusyPoll {
         let idle = *self.idle.get_or_insert(now);
         self.quick && now.saturating_duration_since(idle) < self.limit
     }
+
+    fn note_arrival(&mut self, clock: Duration) {
+        let before = self.contest.better();
+        self.contest.arrival(clock, self.received);
+        let better = self.contest.better();
+        if better != before {
+            SLEEP_IS_BETTER.store(better == Way::Asleep, Ordering::Relaxed);
+        }
+    }
+}
+
+/// The time on a clock that the peer shares, if it is on this machine. The system's clock is read
+/// once: where it is set to another time later on, this one goes on as before.
+fn since_epoch(now: Instant) -> Duration {
+    static START: OnceLock<(Instant, Duration)> = OnceLock::new();
+    let (start, epoch) = START.get_or_init(|| {
+        let epoch = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
+        (Instant::now(), epoch.unwrap_or_default())
+    });
+    *epoch + now.saturating_duration_since(*start)
 }
 
 /// With a single core to run on, the peer cannot do anything before this side sleeps.
@@ -110,7 +155,9 @@ mod tests {
         /// The driver runs after so many microseconds.
         fn turn(&mut self, after: u64) -> bool {
             self.now += Duration::from_micros(after);
-            self.busy.stays_awake(self.received, self.now)
+            // A moment in which nothing is tried.
+            let clock = Duration::from_millis(25);
+            self.busy.stays_awake(self.received, self.now, clock)
         }
     }
 

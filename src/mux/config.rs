@@ -88,14 +88,15 @@ impl Config {
         self
     }
 
-    /// How long the session's task keeps a thread of the runtime from sleeping after something has
-    /// arrived. Default 100 µs; zero lets it sleep at once.
+    /// How long the session's task may keep a thread of the runtime from sleeping after something has
+    /// arrived. Default 100 µs; zero lets the thread sleep at once.
     ///
-    /// Waking a core that sleeps takes longer than most calls. So while what the peer sends is waited
-    /// for no longer than this, the task asks for more in each turn of the runtime, in which all
-    /// other tasks run, too. After a longer wait the thread sleeps at once, until something came as
-    /// quickly again. So it does while a session begins, where large frames come and go, with one core
-    /// to run on, and where calls come from the `block_on` of a multi-threaded runtime.
+    /// Waking a core that sleeps takes longer than most calls do. So the task may ask for more in each
+    /// turn of the runtime, in which all other tasks run, too. Where no core is free, this does the opposite: it
+    /// keeps the peer from running. So the session tries both, for a millisecond each in every 50,
+    /// and between these tries waits in the way that brought more. It never stays awake with
+    /// one core to run on, while a session begins, while large frames come and go, while the peer takes
+    /// longer than the limit, and where calls come from the `block_on` of a multi-threaded runtime.
     pub fn busy_poll(mut self, limit: Duration) -> Self {
         self.busy_poll = limit;
         self

@@ -82,6 +82,24 @@ impl Victim {
         open.count()
     }
 
+    /// The processor time that it has used, its system calls included.
+    ///
+    /// # Panics
+    ///
+    /// Where the process is gone.
+    pub fn processor_time(&self) -> Duration {
+        let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.child.id())).unwrap();
+        let fields: Vec<&str> = stat
+            .rsplit(')')
+            .next()
+            .unwrap()
+            .split_whitespace()
+            .collect();
+        // See proc_pid_stat(5): `utime` and `stime`, in hundredths of a second.
+        let ticks: u64 = fields[11].parse::<u64>().unwrap() + fields[12].parse::<u64>().unwrap();
+        Duration::from_millis(10 * ticks)
+    }
+
     fn status(&self, key: &str) -> usize {
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap();
         let line = status.lines().find(|line| line.starts_with(key)).unwrap();

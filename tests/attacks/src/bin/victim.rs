@@ -2,12 +2,13 @@
 //!
 //! `victim plugin SOCKET`: the plugin's end of each connection, as `plugin::serve` has it behind its
 //! handshake. `victim host SOCKET`: the host's end, which dispenses `calm` and then waits.
+//! A third argument `sleepy` turns busy polling off.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use plugwire::connection::{ConnectionConfig, PluginSet, RpcClient, RpcServer, ServeHooks};
-use plugwire::mux::Stream;
+use plugwire::mux::{self, Stream};
 use plugwire::rpc::Service;
 
 type BoxFuture<'a, T> = std::pin::Pin<Box<dyn Future<Output = T> + Send + 'a>>;
@@ -43,6 +44,13 @@ fn plugins() -> PluginSet {
 async fn main() {
     let mut arguments = std::env::args().skip(1);
     let (mode, socket) = (arguments.next().unwrap(), arguments.next().unwrap());
+    let config = match arguments.next().as_deref() {
+        None => ConnectionConfig::default(),
+        Some("sleepy") => {
+            ConnectionConfig::default().mux(mux::Config::default().busy_poll(Duration::ZERO))
+        }
+        Some(other) => panic!("there is no option {other}"),
+    };
     let listener = tokio::net::UnixListener::bind(socket).unwrap();
     println!("ready");
     // The test that started this process holds its standard input.
@@ -51,9 +59,8 @@ async fn main() {
         std::process::exit(0);
     });
     while let Ok((stream, _)) = listener.accept().await {
-        let mode = mode.clone();
+        let (mode, config) = (mode.clone(), config.clone());
         tokio::spawn(async move {
-            let config = ConnectionConfig::default();
             match &*mode {
                 "plugin" => {
                     let server = RpcServer::new(plugins(), config, Arc::new(Quiet));
