@@ -1,11 +1,14 @@
-//! A unix socket that wakes its owner only for what he waits for.
+//! A unix socket that wakes its owner only for what the owner waits for.
 //!
 //! Tokio watches a socket for reading and writing at once. On a unix socket the system reports "can
 //! be written" every time the peer has read something, so a peer that takes a request wakes the
 //! caller for nothing, once a call. Here the socket is watched for reading, and for writing only
 //! while a write waits.
+//!
+//! A socket that is up needs no further descriptor: a full table must not end a healthy connection.
 
 use std::io::{self, IoSlice, IoSliceMut, Read, Write};
+use std::mem;
 use std::os::unix::net::UnixStream;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
@@ -25,11 +28,20 @@ const FREE_WRITES: u32 = 32;
 /// 64 KiB, so that two sides on one core take turns after every three.
 const SEND_BUFFER: usize = 512 * 1024;
 
+/// How a write that has to wait learns of room.
+enum Writable {
+    /// Not at all yet. This is a second descriptor of the same socket, since one can be watched only
+    /// once. It is opened with the connection, because later there may be none left to open.
+    Unwatched(UnixStream),
+    Watched(AsyncFd<UnixStream>),
+    /// With the descriptor that is read, which is watched for both: the process had no second one.
+    WithRead,
+}
+
 /// A connected unix socket.
 pub(crate) struct QuietUnixStream {
     read: AsyncFd<UnixStream>,
-    /// A second descriptor of the same socket, since one can be watched once only.
-    write: Option<AsyncFd<UnixStream>>,
+    write: Writable,
     free_writes: u32,
     /// A write may come from outside of the runtime, where nothing can be registered.
     runtime: Handle,
@@ -39,9 +51,17 @@ impl QuietUnixStream {
     pub(crate) fn new(stream: tokio::net::UnixStream) -> io::Result<Self> {
         // Where the system allows less, it gives what it allows.
         let _ = set_socket_send_buffer_size(&stream, SEND_BUFFER);
+        let stream = stream.into_std()?;
+        let (write, interest) = match stream.try_clone() {
+            Ok(second) => (Writable::Unwatched(second), Interest::READABLE),
+            Err(_) => (
+                Writable::WithRead,
+                Interest::READABLE.add(Interest::WRITABLE),
+            ),
+        };
         Ok(QuietUnixStream {
-            read: register(stream.into_std()?, Interest::READABLE)?,
-            write: None,
+            read: register(stream, interest)?,
+            write,
             free_writes: 0,
             runtime: Handle::current(),
         })
@@ -49,10 +69,22 @@ impl QuietUnixStream {
 
     /// Has the socket watched for writing. Room that there is by then is reported, too.
     fn watch(&mut self) -> io::Result<()> {
-        let _in_runtime = self.runtime.enter();
-        let second = self.read.get_ref().try_clone()?;
-        self.write = Some(register(second, Interest::WRITABLE)?);
+        self.write = match mem::replace(&mut self.write, Writable::WithRead) {
+            Writable::Unwatched(second) => {
+                let _in_runtime = self.runtime.enter();
+                Writable::Watched(register(second, Interest::WRITABLE)?)
+            }
+            watched => watched,
+        };
         Ok(())
+    }
+
+    /// Leaves the socket alone again.
+    fn unwatch(&mut self) {
+        self.write = match mem::replace(&mut self.write, Writable::WithRead) {
+            Writable::Watched(watched) => Writable::Unwatched(watched.into_inner()),
+            unwatched => unwatched,
+        };
     }
 
     /// Reads into `first`, and what it has no room for into `second`.
@@ -100,14 +132,15 @@ impl QuietUnixStream {
             // While the socket is watched, whether it can be written has to be asked before it is
             // tried: what is reported after a failed try must not be taken for old news.
             let ready = match &self.write {
-                Some(watched) => Some(ready!(watched.poll_write_ready(cx))?),
-                None => None,
+                Writable::Unwatched(_) => None,
+                Writable::Watched(watched) => Some(ready!(watched.poll_write_ready(cx))?),
+                Writable::WithRead => Some(ready!(self.read.poll_write_ready(cx))?),
             };
             match write(self.read.get_ref()) {
                 Ok(n) => {
-                    self.free_writes += 1;
-                    if self.free_writes >= FREE_WRITES {
-                        self.write = None;
+                    self.free_writes = self.free_writes.saturating_add(1);
+                    if self.free_writes == FREE_WRITES {
+                        self.unwatch();
                     }
                     return Poll::Ready(Ok(n));
                 }
@@ -211,7 +244,7 @@ mod tests {
             here.write_u32(n).await.unwrap();
             assert_eq!(there.read_u32().await.unwrap(), n);
         }
-        assert!(here.write.is_none());
+        assert!(matches!(here.write, Writable::Unwatched(_)));
     }
 
     #[tokio::test]
@@ -227,13 +260,13 @@ mod tests {
                 None => break,
             }
         }
-        assert!(here.write.is_some());
+        assert!(matches!(here.write, Writable::Watched(_)));
         let mut received = vec![0; sent];
         there.read_exact(&mut received).await.unwrap();
         for _ in 0..2 * FREE_WRITES {
             here.write_all(b"x").await.unwrap();
         }
-        assert!(here.write.is_none());
+        assert!(matches!(here.write, Writable::Unwatched(_)));
     }
 
     #[tokio::test]
@@ -241,5 +274,76 @@ mod tests {
         let (here, mut there) = pair();
         drop(here);
         assert_eq!(there.read(&mut [0]).await.unwrap(), 0);
+    }
+
+    /// Names the test that is to run in a process of its own, whose descriptors are its own.
+    const CHILD: &str = "PLUGWIRE_TEST_FULL_TABLE";
+
+    /// Runs this test in a child, where it returns true.
+    fn in_child(test: &str) -> bool {
+        if std::env::var(CHILD).is_ok_and(|named| named == test) {
+            return true;
+        }
+        let output = std::process::Command::new(std::env::current_exe().unwrap())
+            .args([test, "--exact", "--nocapture"])
+            .env(CHILD, test)
+            .output()
+            .unwrap();
+        let text = String::from_utf8_lossy(&output.stdout);
+        let errors = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "{text}{errors}");
+        assert!(text.contains("1 passed"), "{text}{errors}");
+        false
+    }
+
+    /// Opens descriptors until the process can open no more.
+    fn fill_the_table() -> Vec<UnixStream> {
+        use rustix::process::{Resource, getrlimit, setrlimit};
+        let mut limit = getrlimit(Resource::Nofile);
+        limit.current = Some(256);
+        setrlimit(Resource::Nofile, limit).unwrap();
+        let (one, other) = UnixStream::pair().unwrap();
+        let mut held: Vec<_> = std::iter::from_fn(|| one.try_clone().ok()).collect();
+        held.extend([one, other]);
+        held
+    }
+
+    async fn whole(here: QuietUnixStream, there: QuietUnixStream) {
+        let sent: Vec<u8> = (0..4 << 20).map(|n: u32| (n % 251) as u8).collect();
+        let (mut here, mut there) = (here, there);
+        let mut received = Vec::new();
+        // Written to until it is full before anything is read.
+        tokio::try_join!(
+            async {
+                here.write_all(&sent).await?;
+                here.shutdown().await
+            },
+            there.read_to_end(&mut received)
+        )
+        .unwrap();
+        assert!(received == sent);
+    }
+
+    #[tokio::test]
+    async fn a_full_table_of_descriptors_does_not_stop_a_write_that_waits() {
+        if in_child(
+            "unix_stream::tests::a_full_table_of_descriptors_does_not_stop_a_write_that_waits",
+        ) {
+            let (here, there) = pair();
+            let _held = fill_the_table();
+            whole(here, there).await;
+        }
+    }
+
+    #[tokio::test]
+    async fn a_connection_that_gets_the_last_descriptor_works() {
+        if in_child("unix_stream::tests::a_connection_that_gets_the_last_descriptor_works") {
+            let (here, there) = tokio::net::UnixStream::pair().unwrap();
+            let _held = fill_the_table();
+            let quiet = |stream| QuietUnixStream::new(stream).unwrap();
+            let (here, there) = (quiet(here), quiet(there));
+            assert!(matches!(here.write, Writable::WithRead));
+            whole(here, there).await;
+        }
     }
 }
