@@ -62,11 +62,13 @@ impl Config {
 
     pub(crate) fn check(&self) -> Result<(), InvalidOption> {
         InvalidOption::check_duration("accept_timeout", self.accept_timeout)?;
-        InvalidOption::check_duration("dial_timeout", self.dial_timeout)
+        InvalidOption::check_duration("dial_timeout", self.dial_timeout)?;
+        self.codec.check()
     }
 
     /// How the calls of [`MuxBroker::dial_client`] and [`MuxBroker::accept_and_serve`] are
-    /// written, and how much of the peer's is taken. Default [`Codec::Gob`](rpc::Codec::Gob).
+    /// written, how much of the peer's is taken, and how many of its calls
+    /// [run at a time](rpc::Config::max_calls). Default [`Codec::Gob`](rpc::Codec::Gob).
     pub fn codec(mut self, codec: impl Into<rpc::Config>) -> Self {
         self.codec = codec.into();
         self

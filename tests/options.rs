@@ -15,6 +15,7 @@ use plugwire::host::{
 };
 use plugwire::mux::{self, Session};
 use plugwire::plugin::{ServeConfig, ServeError, ServeTestConfig, serve_test, try_serve};
+use plugwire::rpc;
 use tokio::time::timeout;
 
 const HANDSHAKE: HandshakeConfig = HandshakeConfig::new(1, "BASIC_PLUGIN", "hello");
@@ -138,6 +139,13 @@ async fn a_launch_refuses_what_means_nothing() {
                 config.connection(with_broker(broker::Config::default().dial_timeout(NOTHING)))
             },
             ("dial_timeout", "0ns", "more than nothing"),
+        ),
+        (
+            |config| {
+                let codec = rpc::Config::default().max_calls(0);
+                config.connection(with_broker(broker::Config::default().codec(codec)))
+            },
+            ("max_calls", "0", "at least 1"),
         ),
         (
             |config| config.unix_socket(UnixSocketConfig::new().group_owner("no such group")),
@@ -397,7 +405,8 @@ async fn waits_may_be_of_any_length() {
         .stream_close_timeout(EVER);
     let broker = broker::Config::default()
         .accept_timeout(EVER)
-        .dial_timeout(EVER);
+        .dial_timeout(EVER)
+        .codec(rpc::Config::default().max_calls(usize::MAX));
     let connection = ConnectionConfig::default()
         .mux(mux)
         .broker(broker)

@@ -21,6 +21,7 @@ use serde::Deserialize;
 #[cfg(feature = "msgpack")]
 pub use self::scan::MalformedError;
 pub use crate::gob::{Encode, Limits};
+use crate::option::InvalidOption;
 
 /// How the values of a call are written.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -45,10 +46,17 @@ pub enum Codec {
 ///
 /// let config = Config::new(Codec::Gob).limits(Limits::default().max_message(1 << 20));
 /// ```
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug)]
 pub struct Config {
     codec: Codec,
     limits: Limits,
+    max_calls: usize,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Config::new(Codec::default())
+    }
 }
 
 impl Config {
@@ -57,6 +65,7 @@ impl Config {
         Config {
             codec,
             limits: Limits::default(),
+            max_calls: 16 * 1024,
         }
     }
 
@@ -65,6 +74,29 @@ impl Config {
     pub fn limits(mut self, limits: Limits) -> Self {
         self.limits = limits;
         self
+    }
+
+    /// How many of the peer's calls run at a time on one connection. A server that has so many reads
+    /// no further request until one of them ends. Default 16,384, and at least 1. Go's server has no
+    /// such bound, and grows with each request.
+    ///
+    /// A plugin whose calls wait for later calls of the same connection has to allow more calls than
+    /// ever wait so.
+    pub fn max_calls(mut self, calls: usize) -> Self {
+        self.max_calls = calls;
+        self
+    }
+
+    /// The bound on running calls; zero, which nothing could run under, counts as one.
+    pub(crate) fn calls(&self) -> usize {
+        self.max_calls.max(1)
+    }
+
+    pub(crate) fn check(&self) -> Result<(), InvalidOption> {
+        match self.max_calls {
+            0 => Err(InvalidOption::new("max_calls", 0, "at least 1")),
+            _ => Ok(()),
+        }
     }
 }
 
@@ -155,7 +187,7 @@ enum DecoderRepr {
 impl MessageDecoder {
     /// The decoder for a fresh connection.
     pub fn new(config: impl Into<Config>) -> Self {
-        let Config { codec, limits } = config.into();
+        let Config { codec, limits, .. } = config.into();
         MessageDecoder(match codec {
             Codec::Gob => DecoderRepr::Gob(gob::Decoder::new(limits)),
             #[cfg(feature = "msgpack")]

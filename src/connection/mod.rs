@@ -52,9 +52,10 @@ pub type BoxError = Box<dyn std::error::Error + Send + Sync>;
 /// | the answer to a call | [`rpc::Client::with_timeout`](crate::rpc::Client::with_timeout) | none | for ever |
 ///
 /// go-plugin gives yamux its defaults, and no way to set them. Beside the waits, 256 streams may be
-/// there to be accepted ([`mux::Config::accept_backlog`], `AcceptBacklog`). For up to 100 µs after
-/// something arrived a thread of the runtime may stay awake where that is faster, as Go's scheduler has
-/// threads that look for work ([`mux::Config::busy_poll`]).
+/// there to be accepted ([`mux::Config::accept_backlog`], `AcceptBacklog`), and 16,384 calls of the
+/// peer may run on a stream ([`rpc::Config::max_calls`](crate::rpc::Config::max_calls); in Go there is
+/// no bound). For up to 100 µs after something arrived a thread of the runtime may stay awake where
+/// that is faster, as Go's scheduler has threads that look for work ([`mux::Config::busy_poll`]).
 ///
 /// The start, dial, control and TLS handshake timeouts cannot be nothing at all, in which nothing can
 /// happen: that is an [`InvalidOption`]. A `kill_grace` of nothing kills at once, a broker's timeout of

@@ -81,6 +81,11 @@ impl Outbox {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Whether the peer has yet to read so much that senders wait.
+    pub(super) fn is_full(&self) -> bool {
+        self.full.load(Ordering::Relaxed)
+    }
+
     /// Waits until there is room for another message, for a peer that reads slowly.
     pub(super) async fn ready(&self) {
         while self.full.load(Ordering::SeqCst) {

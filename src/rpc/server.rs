@@ -57,6 +57,13 @@ impl Server {
     /// When the connection breaks, or this future is dropped, running calls are ended at their
     /// next await. A request that does not decode, or a reply that does not encode, is answered
     /// with an error, and the connection goes on.
+    ///
+    /// A peer cannot have more work and more replies held for it than it takes: no request is read
+    /// while [`Config::max_calls`] calls run, and none while 256 KiB of replies wait for the peer to
+    /// read them. A peer that writes many requests before it reads any reply therefore has to stop
+    /// once these, and the buffers of the byte stream (a window of 256 KiB each way in a
+    /// [session](crate::mux)), are full. Clients that read while they write, as those of this crate
+    /// and of Go do, do not notice.
     pub async fn serve<T>(&self, io: T, config: impl Into<Config>) -> Result<(), ServeError>
     where
         T: AsyncRead + AsyncWrite + Send + Unpin + 'static,
@@ -68,6 +75,7 @@ impl Server {
             outbox: Arc::new(Outbox::new(write, config)),
             inbox: Inbox::new(read, config),
             running: JoinSet::new(),
+            max_calls: config.calls(),
             slow: false,
             last: None,
         };
@@ -93,6 +101,7 @@ struct Connection {
     outbox: Arc<Outbox>,
     inbox: Inbox,
     running: JoinSet<()>,
+    max_calls: usize,
     /// Whether calls on this task are timed, since the last turn took longer than it should.
     slow: bool,
     /// What was called last, and mostly is called next.
@@ -118,10 +127,27 @@ impl Connection {
         while let Poll::Ready(Some(_)) = self.running.poll_join_next(cx) {}
         self.outbox.hold();
         let received = self.poll_requests(cx);
+        let was_full = self.outbox.is_full();
         if let Poll::Ready(error) = self.outbox.poll_write(cx) {
             return Poll::Ready(Err(DecodeError::from(error).into()));
         }
+        if was_full && !self.outbox.is_full() {
+            // Requests that were left unread do not wake the task again.
+            cx.waker().wake_by_ref();
+        }
         received
+    }
+
+    /// Whether one more request may be read. If not, a call that ends or a reply that is written wakes
+    /// the task.
+    fn has_room(&mut self, cx: &mut Context<'_>) -> bool {
+        while self.running.len() >= self.max_calls {
+            // Calls that have ended count until they are taken out.
+            if self.running.poll_join_next(cx).is_pending() {
+                return false;
+            }
+        }
+        !self.outbox.is_full()
     }
 
     /// Takes one turn.
@@ -131,6 +157,9 @@ impl Connection {
         let received = loop {
             if requests == TURN {
                 cx.waker().wake_by_ref();
+                break Poll::Pending;
+            }
+            if !self.has_room(cx) {
                 break Poll::Pending;
             }
             match self.inbox.poll_next(cx) {
@@ -168,9 +197,9 @@ impl Connection {
                 self.running.spawn(call);
             }
             Err(text) => {
-                let responder = self.responder(header.service_method.into(), seq);
-                self.running
-                    .spawn(async move { responder.fail(&text).await });
+                // There is room: a request is read only while the outbox is not full.
+                self.responder(header.service_method.into(), seq)
+                    .fail_now(&text);
             }
         }
         Ok(())
@@ -277,8 +306,13 @@ impl Responder {
         }
     }
 
-    pub(super) async fn fail(mut self, error: &str) {
+    pub(super) async fn fail(self, error: &str) {
         self.outbox.ready().await;
+        self.fail_now(error);
+    }
+
+    /// Answers without waiting for room.
+    fn fail_now(mut self, error: &str) {
         self.answered = true;
         // An empty text would pass for success.
         let error = if error.is_empty() {

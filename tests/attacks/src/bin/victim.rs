@@ -1,7 +1,8 @@
 //! A process that serves whoever connects to its socket, for attacks on it.
 //!
 //! `victim plugin SOCKET`: the plugin's end of each connection, as `plugin::serve` has it behind its
-//! handshake. `victim host SOCKET`: the host's end, which dispenses `calm` and then waits.
+//! handshake. `victim host SOCKET`: the host's end, which serves `calm` under the broker's id 1 to a
+//! peer that dials it at once, dispenses `calm` and then waits.
 //! A third argument `sleepy` turns busy polling off.
 
 use std::sync::Arc;
@@ -29,15 +30,17 @@ impl ServeHooks for Quiet {
     }
 }
 
+fn calm() -> Service {
+    Service::new()
+        .method("Echo", |text: String| async move { Ok::<_, String>(text) })
+        .method("Wait", |(): ()| async move {
+            tokio::time::sleep(Duration::from_secs(3600)).await;
+            Ok::<_, String>(())
+        })
+}
+
 fn plugins() -> PluginSet {
-    PluginSet::new().register_service("calm", |_| {
-        Ok(Service::new()
-            .method("Echo", |text: String| async move { Ok::<_, String>(text) })
-            .method("Wait", |(): ()| async move {
-                tokio::time::sleep(Duration::from_secs(3600)).await;
-                Ok::<_, String>(())
-            }))
-    })
+    PluginSet::new().register_service("calm", |_| Ok(calm()))
 }
 
 #[tokio::main]
@@ -70,6 +73,8 @@ async fn main() {
                 }
                 "host" => {
                     let client = RpcClient::connect(stream, &config).await.unwrap();
+                    let broker = client.broker().clone();
+                    tokio::spawn(async move { broker.accept_and_serve(1, calm()).await });
                     let calm = client.dispense_client("calm").await;
                     eprintln!("victim: {}", client.closed().await);
                     drop(calm);

@@ -1,5 +1,6 @@
 //! Attacks on plugwire in a process of its own; see this package's README.
 #![cfg(target_os = "linux")]
 
+mod calls;
 mod noise;
 mod pace;
