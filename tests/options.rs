@@ -251,7 +251,7 @@ async fn a_reattach_refuses_what_means_nothing() {
     let unix = |path: String| ReattachConfig::new(Address::Unix(path.into()));
     let (address, port) = (
         "ReattachConfig::address",
-        "HOST:PORT, with a port from 1 to 65535",
+        "HOST:PORT or :PORT, with a port from 1 to 65535 or the name of a service",
     );
     let there = || AttachConfig::new(ReattachConfig::tcp("127.0.0.1:1"));
     let refusals: Vec<(AttachConfig, Refusal<'_>)> = vec![
@@ -270,8 +270,8 @@ async fn a_reattach_refuses_what_means_nothing() {
             (address, "plugins.example", port),
         ),
         (
-            ReattachConfig::tcp(":4000").into(),
-            (address, ":4000", port),
+            ReattachConfig::tcp("::1:4000").into(),
+            (address, "::1:4000", port),
         ),
         (
             ReattachConfig::tcp("127.0.0.1:0").into(),
@@ -282,8 +282,8 @@ async fn a_reattach_refuses_what_means_nothing() {
             (address, ":65536", port),
         ),
         (
-            ReattachConfig::tcp("127.0.0.1:http").into(),
-            (address, ":http", port),
+            ReattachConfig::tcp("127.0.0.1:-1").into(),
+            (address, ":-1", port),
         ),
         (
             ReattachConfig::tcp("127.0.0.1:1").pid(0).into(),

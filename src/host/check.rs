@@ -6,6 +6,7 @@ use std::path::Path;
 use super::config::ClientConfig;
 use super::options::Options;
 use super::reattach::AttachConfig;
+use super::tcp_address::{HostPort, Port};
 use crate::connection::InvalidOption;
 use crate::handshake::Address;
 
@@ -97,7 +98,8 @@ fn check_address(address: &Address) -> Result<(), InvalidOption> {
             Err(InvalidOption::new(option, path, expected))
         }
         Address::Tcp(text) if !is_host_and_port(text) => {
-            let expected = "HOST:PORT, with a port from 1 to 65535";
+            let expected =
+                "HOST:PORT or :PORT, with a port from 1 to 65535 or the name of a service";
             Err(InvalidOption::new(option, text, expected))
         }
         Address::Unix(_) | Address::Tcp(_) => Ok(()),
@@ -110,9 +112,7 @@ fn is_socket_path(path: &Path) -> bool {
 }
 
 fn is_host_and_port(text: &str) -> bool {
-    text.rsplit_once(':').is_some_and(|(host, port)| {
-        !host.is_empty() && port.parse::<u16>().is_ok_and(|port| port != 0)
-    })
+    HostPort::parse(text).is_ok_and(|parts| parts.port != Port::Number(0))
 }
 
 #[cfg(test)]
@@ -126,6 +126,9 @@ mod tests {
             "127.0.0.1:4000",
             "[::1]:65535",
             "plugins.example:80",
+            ":4000",
+            "[fe80::1%eth0]:4000",
+            "plugins.example:https",
         ] {
             assert!(check_address(&Address::Tcp(good.into())).is_ok(), "{good}");
         }

@@ -7,6 +7,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio::time::{Instant, timeout, timeout_at};
 
+use super::tcp_address;
 use super::tls::TlsConfig;
 use crate::connection::{ConnectionConfig, ConnectionError, RpcClient};
 use crate::handshake::Address;
@@ -59,7 +60,8 @@ pub(super) async fn dial(
     };
     match address {
         Address::Unix(path) => {
-            let stream = within(deadline, connected, system::connect(path)).await?;
+            let is_abstract = address.is_abstract();
+            let stream = within(deadline, connected, system::connect(path, is_abstract)).await?;
             let listener = system::listener(&stream);
             let stream = system::quiet(stream).map_err(DialError::Connect)?;
             let rpc = session.start(stream).await?;
@@ -169,7 +171,7 @@ fn refusal(ended: &SessionError) -> Option<io::Error> {
 }
 
 async fn connect_tcp(address: &str) -> io::Result<TcpStream> {
-    let stream = TcpStream::connect(address).await?;
+    let stream = tcp_address::connect(address).await?;
     // Calls are small and each is flushed whole; waiting to fill a packet would only delay them.
     stream.set_nodelay(true)?;
     system::keep_alive(&stream)?;
@@ -178,7 +180,9 @@ async fn connect_tcp(address: &str) -> io::Result<TcpStream> {
 
 #[cfg(unix)]
 mod system {
+    use std::ffi::OsStr;
     use std::io;
+    use std::os::unix::ffi::OsStrExt;
     use std::path::Path;
 
     use tokio::net::{TcpStream, UnixStream};
@@ -186,8 +190,14 @@ mod system {
     use super::Listener;
     use crate::unix_stream::QuietUnixStream;
 
-    pub(super) async fn connect(path: &Path) -> io::Result<UnixStream> {
-        UnixStream::connect(path).await
+    pub(super) async fn connect(path: &Path, is_abstract: bool) -> io::Result<UnixStream> {
+        if !is_abstract {
+            return UnixStream::connect(path).await;
+        }
+        // The system writes the name with a zero in the place of Go's `@`.
+        let mut name = path.as_os_str().as_bytes().to_vec();
+        name[0] = 0;
+        UnixStream::connect(OsStr::from_bytes(&name)).await
     }
 
     pub(super) fn quiet(stream: UnixStream) -> io::Result<QuietUnixStream> {
@@ -224,7 +234,7 @@ mod system {
         Listener::Local
     }
 
-    pub(super) async fn connect(_: &Path) -> io::Result<TcpStream> {
+    pub(super) async fn connect(_: &Path, _: bool) -> io::Result<TcpStream> {
         Err(io::ErrorKind::Unsupported.into())
     }
 

@@ -86,6 +86,7 @@ mod reattach;
 mod runner;
 mod secure;
 mod socket;
+mod tcp_address;
 #[cfg(feature = "tls")]
 mod tls;
 #[cfg(not(feature = "tls"))]

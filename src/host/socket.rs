@@ -16,6 +16,7 @@ impl SocketFile {
     /// The file to clean up behind a plugin that listens on `address`.
     pub(super) fn announced(address: &Address) -> Option<Self> {
         match address {
+            _ if address.is_abstract() => None,
             Address::Unix(path) => Some(Self {
                 path: path.clone(),
                 confirmed: false,

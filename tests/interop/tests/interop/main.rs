@@ -10,6 +10,7 @@ mod call_cases;
 mod certificate_cases;
 mod compatibility;
 mod defaults;
+mod dial_forms;
 mod ending_cases;
 mod examples;
 mod go;
