@@ -173,6 +173,7 @@
     allow(dead_code, unused_imports, reason = "what is left out would use it")
 )]
 
+mod abandoned;
 mod ask;
 pub mod broker;
 pub mod codec;

@@ -34,15 +34,15 @@ pub trait Brokered: Sized + Send + 'static {
     }
 
     /// Gives the peer at the other end of the stream what it asked for, until either side is done
-    /// with it, and answers those who wait for bytes. An error is one of the thing itself, not of the
-    /// stream.
+    /// with it, and answers those who wait for bytes. A failure of the thing itself is
+    /// [noted](Offer::failed) before the peer learns of it.
     #[doc(hidden)]
     fn serve(
         self,
         stream: Stream,
         broker: MuxBroker,
-        drains: &mut Drains,
-    ) -> impl Future<Output = io::Result<()>> + Send;
+        offer: &mut Offer,
+    ) -> impl Future<Output = ()> + Send;
 
     /// Connects to what the peer has under an id.
     #[doc(hidden)]
@@ -50,30 +50,41 @@ pub trait Brokered: Sized + Send + 'static {
     -> impl Future<Output = Result<Self, DialError>> + Send;
 }
 
-/// Requests to handle all that has arrived so far, each answered when that is done.
+/// The serving side of a [`Lease`].
 #[doc(hidden)]
 #[derive(Debug)]
-pub struct Drains(Option<mpsc::UnboundedReceiver<oneshot::Sender<()>>>);
+pub struct Offer {
+    id: u32,
+    state: Arc<State>,
+    /// Requests to handle all that has arrived so far, each answered when that is done.
+    drains: Option<mpsc::UnboundedReceiver<oneshot::Sender<()>>>,
+}
 
-impl Drains {
-    /// The next request; waits for ever when none can come any more.
-    pub(super) async fn next(&mut self) -> oneshot::Sender<()> {
-        if let Some(requests) = &mut self.0
+impl Offer {
+    /// The next request to handle all that has arrived; waits for ever when none can come any more.
+    pub(super) async fn drain(&mut self) -> oneshot::Sender<()> {
+        if let Some(requests) = &mut self.drains
             && let Some(answer) = requests.recv().await
         {
             return answer;
         }
         std::future::pending().await
     }
+
+    /// Notes how the thing failed. The peer must not know yet: its reply would come before the
+    /// reason that the call fails for.
+    pub(super) fn failed(&self, error: io::Error) {
+        tracing::debug!(id = self.id, %error, "what was lent failed");
+        *lock(&self.state.failure) = Some(error);
+    }
 }
 
 impl<I: Interface + ?Sized> Brokered for Arc<I> {
     const STREAM: bool = false;
 
-    async fn serve(self, stream: Stream, broker: MuxBroker, _: &mut Drains) -> io::Result<()> {
+    async fn serve(self, stream: Stream, broker: MuxBroker, _: &mut Offer) {
         let server = Server::new().register(I::SERVICE, self.service(broker.clone()));
         broker.serve(stream, server).await;
-        Ok(())
     }
 
     async fn connect(broker: &MuxBroker, id: u32) -> Result<Self, DialError> {
@@ -89,10 +100,9 @@ impl<B: Brokered> Brokered for Option<B> {
         self.is_none()
     }
 
-    async fn serve(self, stream: Stream, broker: MuxBroker, drains: &mut Drains) -> io::Result<()> {
-        match self {
-            Some(lent) => lent.serve(stream, broker, drains).await,
-            None => Ok(()),
+    async fn serve(self, stream: Stream, broker: MuxBroker, offer: &mut Offer) {
+        if let Some(lent) = self {
+            lent.serve(stream, broker, offer).await;
         }
     }
 
@@ -146,8 +156,8 @@ impl<B> Slot<B> {
     }
 }
 
-/// The hold on what is lent: unless it is [kept](Lease::keep), dropping it takes back what the peer
-/// has not dialed.
+/// The hold on what is lent. Dropping it takes back what the peer has not dialed, and ends a stream
+/// that it has dialed: unless it is [kept](Lease::keep) or the call was [answered](Lease::answered).
 #[derive(Debug)]
 pub(super) struct Lease {
     state: Arc<State>,
@@ -158,7 +168,9 @@ pub(super) struct Lease {
 
 #[derive(Debug, Default)]
 struct State {
-    /// The peer has it, or whoever lent it wants it offered for as long as the broker offers.
+    /// The peer has it.
+    dialed: AtomicBool,
+    /// It stays with the peer, or is offered for as long as the broker offers.
     kept: AtomicBool,
     failure: Mutex<Option<io::Error>>,
 }
@@ -176,13 +188,12 @@ impl<B: Brokered> Lent<B> {
         let slot = Arc::new(Mutex::new(Some(value)));
         let state = Arc::new(State::default());
         let (drains, requested) = B::STREAM.then(mpsc::unbounded_channel).unzip();
-        let offered = offer(
-            broker.clone(),
+        let offer = Offer {
             id,
-            slot.clone(),
-            state.clone(),
-            Drains(requested),
-        );
+            state: state.clone(),
+            drains: requested,
+        };
+        let offered = serve(broker.clone(), slot.clone(), offer);
         let task = tokio::spawn(offered).abort_handle();
         Lent {
             id,
@@ -200,6 +211,14 @@ impl Lease {
     /// Leaves it to the broker's deadline to give up what nobody dials, and to the peer to hang up.
     pub(super) fn keep(self) {
         self.state.kept.store(true, Ordering::Relaxed);
+    }
+
+    /// The peer has answered the call that this was lent for. What it has dialed is its own from now
+    /// on; a call that gave no answer is over for it, too.
+    pub(super) fn answered(&self) {
+        if self.state.dialed.load(Ordering::Relaxed) {
+            self.state.kept.store(true, Ordering::Relaxed);
+        }
     }
 
     /// Waits until all that the peer has sent so far has been handled, and a failure noted that the
@@ -227,13 +246,8 @@ impl Drop for Lease {
 
 /// Accepts the id and serves what is in the slot. Ends with the stream or the session, or when
 /// nobody dials in time.
-async fn offer<B: Brokered>(
-    broker: MuxBroker,
-    id: u32,
-    slot: Arc<Mutex<Option<B>>>,
-    state: Arc<State>,
-    mut drains: Drains,
-) {
+async fn serve<B: Brokered>(broker: MuxBroker, slot: Arc<Mutex<Option<B>>>, mut offer: Offer) {
+    let id = offer.id;
     let accept = broker.accept(id);
     tokio::pin!(accept);
     let accepted = loop {
@@ -241,7 +255,7 @@ async fn offer<B: Brokered>(
             biased;
             accepted = &mut accept => break accepted,
             // The peer cannot have sent anything before it was accepted.
-            answer = drains.next() => drop(answer),
+            answer = offer.drain() => drop(answer),
         }
     };
     let stream = match accepted {
@@ -251,17 +265,16 @@ async fn offer<B: Brokered>(
             return;
         }
     };
-    state.kept.store(true, Ordering::Relaxed);
+    offer.state.dialed.store(true, Ordering::Relaxed);
+    if !B::STREAM {
+        // An interface may be for later, as that of a subscriber is. Its calls say when it has gone.
+        offer.state.kept.store(true, Ordering::Relaxed);
+    }
     // Not held on to while it is served.
     let Some(value) = lock(&slot).take() else {
         return;
     };
-    if let Err(error) = value.serve(stream, broker.clone(), &mut drains).await {
-        tracing::debug!(id, %error, "what was lent failed");
-        *lock(&state.failure) = Some(error);
-    }
-    // Not before: who waits looks for the failure next.
-    drop(drains);
+    value.serve(stream, broker.clone(), &mut offer).await;
 }
 
 /// An id that is not that of nothing, 0, which the ids get to after 2^32 of them.

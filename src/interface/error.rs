@@ -25,8 +25,8 @@ pub enum Error {
     /// An interface, reader or writer was announced by the peer and could not be connected to.
     #[error(transparent)]
     Dial(#[from] DialError),
-    /// A reader that was handed to the call could not be read, or a writer not be written. The
-    /// peer saw a stream that ended early.
+    /// A reader that was handed to the call could not be read, or a writer not be written. For the
+    /// peer the stream was reset.
     #[error("a stream handed to {method} failed: {source}")]
     Stream {
         /// The service and method called.

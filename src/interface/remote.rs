@@ -40,8 +40,15 @@ use crate::rpc::{self, CallError, Encode};
 /// ```
 ///
 /// A deadline covers a call from its beginning until what it returns can be used, connecting to a
-/// returned reader or writer included. A call whose deadline has passed is abandoned: the peer still runs
-/// it, and what it was lent and has not taken is taken back.
+/// returned reader or writer included.
+///
+/// # Cancellation
+///
+/// A call whose deadline has passed, or whose future is dropped, is abandoned: the peer still runs it,
+/// and its reply is discarded. What the call lent and the peer has not connected to is taken back. A
+/// [`Reader`](super::Reader) or [`Writer`](super::Writer) that the peer has connected to ends as one
+/// that failed: the peer reads and writes an error, so that it does not take a part for the whole. An
+/// interface that it has connected to stays, for as long as the peer keeps it.
 pub struct Remote<I: ?Sized> {
     rpc: rpc::Client,
     broker: MuxBroker,
@@ -231,13 +238,17 @@ impl<'a> Call<'a> {
             return Ok(reply?);
         }
         let settled = self.settle(reply.is_ok());
-        match self.deadline {
-            None => settled.await?,
+        let settled = match self.deadline {
+            None => settled.await,
             Some((deadline, _)) => match timeout_at(deadline, settled).await {
-                Ok(settled) => settled?,
+                Ok(settled) => settled,
                 Err(_) => return Err(self.too_late().into()),
             },
+        };
+        if is_answer(&reply) {
+            self.leases.iter().for_each(Lease::answered);
         }
+        settled?;
         for lease in self.leases.drain(..).filter(|_| reply.is_ok()) {
             lease.keep();
         }
@@ -290,5 +301,13 @@ impl<'a> Call<'a> {
                 .map(|(_, timeout)| timeout)
                 .unwrap_or_default(),
         }
+    }
+}
+
+/// Whether the peer has answered, with whatever.
+fn is_answer<R>(reply: &Result<R, CallError>) -> bool {
+    match reply {
+        Ok(_) => true,
+        Err(error) => !error.is_timeout() && !error.is_disconnected(),
     }
 }

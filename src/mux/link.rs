@@ -254,4 +254,13 @@ impl Link {
         // Also for the driver to learn of the deadline that there may be now.
         self.flush_soon();
     }
+
+    /// Ends a stream as one that failed.
+    pub(super) fn reset_stream(&mut self, id: u32) {
+        self.state.reset_stream(id);
+        if self.lease.as_ref().is_some_and(|lease| lease.stream == id) {
+            self.end_lease(true);
+        }
+        self.flush_soon();
+    }
 }

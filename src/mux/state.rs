@@ -221,6 +221,26 @@ impl State {
         }
     }
 
+    /// Ends a stream whose owner gives it up (RST), unless it has ended already.
+    pub(super) fn reset_stream(&mut self, id: u32) {
+        let Some(entry) = self.streams.get_mut(&id) else {
+            return;
+        };
+        entry.received.release(&mut self.spare);
+        self.wakes.add(entry.reader.take());
+        self.wakes.add(entry.writer.take());
+        let over = match entry.peer {
+            Peer::Open => false,
+            Peer::Finished => entry.finished,
+            Peer::Reset => true,
+        };
+        if !over && self.ended.is_none() {
+            self.queue(Kind::WindowUpdate, RST, id, 0);
+            self.fresh = true;
+        }
+        self.remove(id);
+    }
+
     fn reset(&mut self, id: u32) {
         self.answer(Kind::WindowUpdate, RST, id, 0);
         self.remove(id);

@@ -10,6 +10,7 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use super::shared::Shared;
 use super::state::CutOff;
+use crate::abandoned::is_abandoned;
 
 /// One ordered, reliable byte stream in each direction, with flow control of its own.
 ///
@@ -26,10 +27,16 @@ use super::state::CutOff;
 /// *Dropping* a stream finishes it. What was written before still arrives. A peer that goes on
 /// writing is told by a reset that nobody reads.
 ///
+/// *Resetting* a stream gives it up, for a sender that cannot send everything: the peer reads an error
+/// instead of an end of file. See [`reset`](Self::reset). So does dropping one that was not shut down
+/// while its thread panics, or with a method's future that is dropped before it ended: what was
+/// written is then not all there was to write.
+///
 /// The two halves may be used from different tasks, for instance through [`tokio::io::split`].
 pub struct Stream {
     id: u32,
     finished: bool,
+    reset: bool,
     session: Arc<Shared>,
 }
 
@@ -38,6 +45,7 @@ impl Stream {
         Stream {
             id,
             finished: false,
+            reset: false,
             session,
         }
     }
@@ -46,6 +54,34 @@ impl Stream {
     /// server did.
     pub fn id(&self) -> u32 {
         self.id
+    }
+
+    /// Ends the stream in both directions as one that failed (RST).
+    ///
+    /// The peer reads and writes an error from then on, never an end of file. So this is for a sender
+    /// whose data is incomplete. A peer of this crate first reads what had arrived; one of
+    /// hashicorp/yamux (Go) reads "connection reset" at once, without what it had not read yet.
+    ///
+    /// What was written before is sent before the reset. What has arrived and was not read is
+    /// discarded. Reading and writing fail with [`ConnectionReset`](io::ErrorKind::ConnectionReset)
+    /// afterwards, in a task that waits for the stream, too.
+    ///
+    /// No reset is sent on a stream that has ended already: one that both sides finished, one that the
+    /// peer reset, one whose session is gone. Calling this again has no effect.
+    pub fn reset(&mut self) {
+        if !std::mem::replace(&mut self.reset, true) {
+            self.session.with(|link| link.reset_stream(self.id));
+        }
+    }
+
+    fn check_reset(&self) -> io::Result<()> {
+        match self.reset {
+            true => Err(io::Error::new(
+                io::ErrorKind::ConnectionReset,
+                "the stream was reset on this side",
+            )),
+            false => Ok(()),
+        }
     }
 }
 
@@ -58,6 +94,7 @@ impl AsyncRead for Stream {
         if buffer.remaining() == 0 {
             return Poll::Ready(Ok(()));
         }
+        self.check_reset()?;
         self.session
             .with(|link| link.poll_read(self.id, buffer, cx))
             .map_err(CutOff::error)
@@ -70,6 +107,7 @@ impl AsyncWrite for Stream {
         cx: &mut Context<'_>,
         data: &[u8],
     ) -> Poll<io::Result<usize>> {
+        self.check_reset()?;
         if self.finished {
             return Poll::Ready(Err(io::Error::new(
                 io::ErrorKind::BrokenPipe,
@@ -100,6 +138,9 @@ impl AsyncWrite for Stream {
 
 impl Drop for Stream {
     fn drop(&mut self) {
+        if !self.finished && is_abandoned() {
+            self.reset();
+        }
         self.session.with(|link| link.drop_stream(self.id));
     }
 }

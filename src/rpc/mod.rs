@@ -36,6 +36,7 @@ mod in_flight;
 mod inbox;
 mod message;
 mod outbox;
+mod running;
 mod server;
 mod service;
 

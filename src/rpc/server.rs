@@ -9,13 +9,13 @@ use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
 use futures::FutureExt;
-use futures::future::BoxFuture;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::task::JoinSet;
 
 use super::inbox::{Inbox, ReceiveError};
 use super::message::{Empty, Request, Response};
 use super::outbox::{Outbox, SendError};
+use super::running::Running;
 use super::service::{Method, QUICK};
 use super::{BoxIo, Config, Encode, Service};
 use crate::codec::{DecodeError, Message};
@@ -254,7 +254,7 @@ impl Connection {
 
 /// A call that notes how its first poll went, wherever that is.
 struct FirstPoll {
-    call: BoxFuture<'static, ()>,
+    call: Running,
     method: Option<Arc<Method>>,
 }
 

@@ -11,6 +11,7 @@ use futures::future::BoxFuture;
 use serde::de::DeserializeOwned;
 
 use super::Encode;
+use super::running::Running;
 use super::server::Responder;
 use crate::codec::Value;
 
@@ -31,8 +32,8 @@ pub(super) const QUICK: Duration = Duration::from_micros(20);
 const TRIAL: u32 = 64;
 
 impl Method {
-    pub(super) fn run(&self, argument: Value, responder: Responder) -> BoxFuture<'static, ()> {
-        (self.run)(argument, responder)
+    pub(super) fn run(&self, argument: Value, responder: Responder) -> Running {
+        Running::new((self.run)(argument, responder))
     }
 
     /// Whether a call may run on the connection's own task: it is expected to end at its first

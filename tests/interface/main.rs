@@ -4,6 +4,7 @@ extern crate plugwire as renamed;
 
 mod calls;
 mod counter;
+mod cut_off;
 mod deadlines;
 mod defaults;
 mod forms;

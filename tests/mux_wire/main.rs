@@ -6,6 +6,7 @@ mod frames;
 mod memory;
 mod peer;
 mod raw;
+mod resets;
 mod rng;
 mod turns;
 mod within;

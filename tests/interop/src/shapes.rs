@@ -2,14 +2,16 @@
 //! `go/internal/shapes` has written out by hand.
 
 use std::collections::BTreeMap;
-use std::io::Cursor;
+use std::io::{self, Cursor};
+use std::pin::Pin;
 use std::sync::Arc;
+use std::task::{Context, Poll};
 
 use plugwire::connection::PluginSet;
 use plugwire::gob::Any;
 use plugwire::handshake::HandshakeConfig;
 use plugwire::{Reader, Result, Writer};
-use tokio::io::AsyncWriteExt;
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt, ReadBuf};
 use tokio::sync::Mutex;
 
 pub const HANDSHAKE: HandshakeConfig = HandshakeConfig::new(1, "PLUGWIRE_SHAPES", "interop");
@@ -182,6 +184,10 @@ impl Counter for Counts {
     }
 
     async fn open(&self, key: String) -> Result<Reader> {
+        if key == "broken" {
+            let part = tokio::io::repeat(b'p').take(300_000);
+            return Ok(Reader::new(part.chain(Broken)));
+        }
         Ok(Reader::new(Cursor::new(self.get(key).await?.to_string())))
     }
 
@@ -222,6 +228,19 @@ impl Counter for Counts {
     async fn clear(&self) -> Result<()> {
         self.counts.lock().await.clear();
         Ok(())
+    }
+}
+
+/// A source that fails.
+struct Broken;
+
+impl AsyncRead for Broken {
+    fn poll_read(
+        self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+        _: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        Poll::Ready(Err(io::Error::other("the disk is gone")))
     }
 }
 

@@ -9,6 +9,7 @@ mod broker_cases;
 mod call_cases;
 mod certificate_cases;
 mod compatibility;
+mod cut_off_cases;
 mod defaults;
 mod dial_forms;
 mod ending_cases;
@@ -84,6 +85,9 @@ cases! {
     stream_cases::six_hundred_streams_dialed_by_the_host,
     stream_cases::six_hundred_streams_dialed_by_the_plugin,
     stream_cases::a_dropped_reader_ends_the_plugin_s_writing,
+    cut_off_cases::a_reader_that_fails_is_not_imported,
+    cut_off_cases::the_reader_of_an_abandoned_call_is_not_imported,
+    cut_off_cases::a_writer_that_fails_fails_the_plugin_s_writing,
     stdio_cases::output_arrives_in_order_and_whole,
     stdio_cases::output_right_before_the_kill_arrives,
     log_cases::an_hclog_line_arrives_as_a_record,

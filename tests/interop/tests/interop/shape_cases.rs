@@ -22,7 +22,7 @@ async fn launch(peer: Peer) -> Client {
     within(Client::launch(config)).await.expect("it starts")
 }
 
-async fn counter(peer: Peer) -> (Client, Remote<dyn Counter>) {
+pub async fn counter(peer: Peer) -> (Client, Remote<dyn Counter>) {
     let client = launch(peer).await;
     let counter = within(client.dispense("counter")).await;
     (client, counter.expect("it dispenses"))

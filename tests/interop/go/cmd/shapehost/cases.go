@@ -128,6 +128,29 @@ func streams(session plugin.ClientProtocol) error {
 	return wrong("Open", err, string(digits), "5")
 }
 
+// brokenReader wants an error after a part of the data, and no end of file.
+func brokenReader(session plugin.ClientProtocol) error {
+	c, err := dispenseCounter(session)
+	if err != nil {
+		return err
+	}
+	for range 20 {
+		r, err := c.Open("broken")
+		if err != nil {
+			return err
+		}
+		part, err := io.ReadAll(r)
+		r.Close()
+		if err := refused("Read", err, "connection reset"); err != nil {
+			return fmt.Errorf("%w, after %d bytes", err, len(part))
+		}
+	}
+	// The session is as it was.
+	c.Put("a", 7, &adder{})
+	got, err := c.Get("a")
+	return wrong("Get", err, got, int64(7))
+}
+
 type zeros struct{}
 
 func (zeros) Read(p []byte) (int, error) { clear(p); return len(p), nil }
