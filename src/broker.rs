@@ -22,6 +22,7 @@ use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
 use self::dialed::Dialed;
+use crate::chain::logged;
 use crate::deadline::{Deadlines, Timer};
 use crate::mux::{OpenError, Session, SessionError, Stream};
 use crate::option::InvalidOption;
@@ -133,7 +134,7 @@ pub enum AcceptError {
     #[error(transparent)]
     Session(#[from] SessionError),
     /// The stream broke before the id was confirmed.
-    #[error("confirming broker id {id}: {source}")]
+    #[error("cannot confirm broker id {id}")]
     Io {
         /// The id.
         id: u32,
@@ -167,7 +168,7 @@ pub enum DialError {
     },
     /// The peer closed the stream instead of confirming the id, as it does with an id that
     /// nobody there accepts.
-    #[error("dialing broker id {id}: {source}")]
+    #[error("cannot dial broker id {id}")]
     Io {
         /// The id.
         id: u32,
@@ -311,7 +312,7 @@ impl MuxBroker {
         tokio::select! {
             served = server.serve(stream, self.shared.config.codec) => {
                 if let Err(error) = served {
-                    tracing::debug!(stream = id, %error, "a brokered connection ended");
+                    tracing::debug!(stream = id, error = %logged(&error), "a brokered connection ended");
                 }
             }
             _ = self.shared.session.closed() => {}

@@ -259,10 +259,10 @@ impl HandshakeLine {
         match core.parse::<u32>() {
             Ok(CORE_PROTOCOL_VERSION) => {}
             Ok(_) => return Err(HandshakeError::IncompatibleCore { plugin: core }),
-            Err(source) => {
+            Err(reason) => {
                 return Err(HandshakeError::CoreVersion {
                     field: core,
-                    source,
+                    reason,
                 });
             }
         }
@@ -270,7 +270,7 @@ impl HandshakeLine {
         let app = text(app);
         let app_version = match app.parse::<u32>() {
             Ok(version) => version,
-            Err(source) => return Err(HandshakeError::AppVersion { field: app, source }),
+            Err(reason) => return Err(HandshakeError::AppVersion { field: app, reason }),
         };
         check_version(app_version)?;
 
@@ -396,12 +396,12 @@ pub enum HandshakeError {
         start: String,
     },
     /// The first field is no number.
-    #[error("error parsing core protocol version: {field:?}: {source}")]
+    #[error("error parsing core protocol version: {field:?}: {reason}")]
     CoreVersion {
         /// The field.
         field: String,
         /// Why it is no number.
-        source: ParseIntError,
+        reason: ParseIntError,
     },
     /// The plugin was built for another version of the plugin system.
     #[error(
@@ -414,12 +414,12 @@ pub enum HandshakeError {
         plugin: String,
     },
     /// The second field is no version number.
-    #[error("Error parsing protocol version {field:?}: {source}")]
+    #[error("Error parsing protocol version {field:?}: {reason}")]
     AppVersion {
         /// The field.
         field: String,
         /// Why it is no number.
-        source: ParseIntError,
+        reason: ParseIntError,
     },
     /// The plugin serves an app version that the host does not know.
     #[error(

@@ -176,9 +176,11 @@
 mod abandoned;
 mod ask;
 pub mod broker;
+mod chain;
 pub mod codec;
 pub mod connection;
 mod deadline;
+mod escape;
 pub mod gob;
 #[cfg(all(unix, any(feature = "host", feature = "plugin")))]
 mod group;

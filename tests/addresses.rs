@@ -96,7 +96,7 @@ async fn a_reattach_takes_the_same_addresses() {
 async fn other_networks_are_refused() {
     for network in ["tcp4", "tcp6", "TCP", "unixpacket", ""] {
         match launch(network, "127.0.0.1:1").await {
-            Err(LaunchError::Handshake { source, .. }) => {
+            Err(LaunchError::Handshake { error: source, .. }) => {
                 assert!(
                     matches!(source, HandshakeError::UnknownNetwork { .. }),
                     "{source}"

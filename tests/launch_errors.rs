@@ -2,6 +2,7 @@
 //! nothing of the program is left.
 #![cfg(unix)]
 
+use std::error::Error as _;
 use std::io;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
@@ -65,8 +66,15 @@ fn is_gone(number: u32) -> bool {
 }
 
 fn assert_starts(error: &LaunchError, start: &str) {
-    let text = error.to_string();
+    let text = with_causes(error);
     assert!(text.starts_with(start), "{text}");
+}
+
+/// What a person gets to read: the text of an error leaves out what its source says.
+fn with_causes(error: &LaunchError) -> String {
+    let causes = std::iter::successors(error.source(), |&error| error.source());
+    let causes = causes.map(|cause| format!(": {cause}"));
+    format!("{error}{}", causes.collect::<String>())
 }
 
 #[tokio::test]
@@ -179,7 +187,7 @@ async fn a_closed_stdout_without_a_line_says_so() {
         matches!(
             &error,
             LaunchError::Handshake {
-                source: HandshakeError::NoLine,
+                error: HandshakeError::NoLine,
                 ..
             }
         ),
@@ -196,7 +204,12 @@ async fn a_closed_stdout_without_a_line_says_so() {
 #[tokio::test]
 async fn garbage_is_quoted() {
     let error = refused(printing("Usage: frobnicate [options]")).await;
-    let LaunchError::Handshake { source, notes, .. } = &error else {
+    let LaunchError::Handshake {
+        error: source,
+        notes,
+        ..
+    } = &error
+    else {
         panic!("{error:?}");
     };
     assert!(
@@ -239,7 +252,7 @@ async fn garbage_before_an_exit_is_still_what_the_error_is_about() {
         matches!(
             &error,
             LaunchError::Handshake {
-                source: HandshakeError::Unrecognized { .. },
+                error: HandshakeError::Unrecognized { .. },
                 ..
             }
         ),
@@ -260,7 +273,7 @@ async fn a_line_without_end_is_cut_off() {
         matches!(
             &error,
             LaunchError::Handshake {
-                source: HandshakeError::LineTooLong { .. },
+                error: HandshakeError::LineTooLong { .. },
                 ..
             }
         ),
@@ -282,7 +295,7 @@ async fn another_core_version_is_refused() {
         matches!(
             &error,
             LaunchError::Handshake {
-                source: HandshakeError::IncompatibleCore { .. },
+                error: HandshakeError::IncompatibleCore { .. },
                 ..
             }
         ),
@@ -305,7 +318,7 @@ async fn versions_that_are_no_numbers_are_refused() {
 #[tokio::test]
 async fn a_version_the_host_does_not_know_is_refused() {
     let error = refused(printing("1|1|unix|/x|netrpc|").versions([2])).await;
-    let LaunchError::Handshake { source, .. } = &error else {
+    let LaunchError::Handshake { error: source, .. } = &error else {
         panic!("{error:?}");
     };
     let expected = HandshakeError::IncompatibleVersion {
@@ -487,7 +500,7 @@ async fn frames_that_carry_no_gobs_are_no_plugin() {
         panic!("{error:?}");
     };
     assert!(matches!(source, CallError::Connection(_)), "{source:?}");
-    assert!(error.to_string().contains("gob: "), "{error}");
+    assert!(with_causes(&error).contains("gob: "), "{error:?}");
 }
 
 #[tokio::test]
@@ -534,7 +547,7 @@ fn abandoned_socket() -> (TempDir, std::path::PathBuf) {
 async fn a_plugin_that_expects_auto_mtls_of_a_host_without_is_refused() {
     let cert = "A".repeat(51);
     let error = refused(printing(&format!("1|1|unix|/no/such/socket|netrpc|{cert}"))).await;
-    let LaunchError::Handshake { source, .. } = &error else {
+    let LaunchError::Handshake { error: source, .. } = &error else {
         panic!("{error:?}");
     };
     assert_eq!(*source, HandshakeError::UnexpectedServerCert);

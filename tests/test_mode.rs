@@ -2,6 +2,7 @@
 #![cfg(unix)]
 
 use std::convert::Infallible;
+use std::error::Error as _;
 use std::io::{self, Write as _};
 use std::process::ExitStatus;
 use std::sync::Arc;
@@ -68,12 +69,17 @@ async fn hosts_come_and_go_and_kill_nobody() {
     }
     assert!(exists(&server));
     let config = server.reattach_config().clone();
+    let address = config.address.to_string();
     server.stop().await.unwrap();
     let error = Client::reattach(config).await.unwrap_err();
     assert!(
         matches!(error, ReattachError::ProcessNotFound { .. }),
         "{error:?}"
     );
+    assert_eq!(error.to_string(), "reattachment process not found");
+    let source = error.source().unwrap();
+    assert_eq!(source.to_string(), format!("cannot connect to {address}"));
+    assert!(source.source().is_some(), "{source:?}");
 }
 
 #[tokio::test]

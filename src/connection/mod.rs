@@ -120,7 +120,7 @@ pub enum ConnectionError {
     #[error(transparent)]
     Session(#[from] SessionError),
     /// The peer sent something other than calls on the control stream.
-    #[error("the control stream: {0}")]
+    #[error("the control stream failed")]
     Control(#[from] ServeError),
     /// The peer connected and did not open its streams in time.
     #[error("the host did not open its control, stdout and stderr streams within {0:?}")]

@@ -11,6 +11,7 @@ use tokio::time::timeout;
 
 use super::{BoxError, ConnectionConfig, ConnectionError};
 use crate::broker::MuxBroker;
+use crate::chain::logged;
 use crate::interface::Interface;
 use crate::mux::{Session, SessionError, Stream};
 use crate::rpc::{Codec, Empty, Server, Service};
@@ -215,7 +216,7 @@ fn dispense(plugins: &PluginSet, broker: &MuxBroker, name: &str) -> Result<u32, 
     // Ends with its stream, or with the session at the latest.
     tokio::spawn(async move {
         if let Err(error) = broker.accept_and_serve(id, server).await {
-            tracing::warn!(plugin = name, %error, "plugin dispense error");
+            tracing::warn!(plugin = name, error = %logged(&error), "plugin dispense error");
         }
     });
     Ok(id)

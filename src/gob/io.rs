@@ -18,7 +18,7 @@ pub enum WriteError {
     #[error(transparent)]
     Encode(#[from] EncodeError),
     /// The stream failed.
-    #[error("gob: {0}")]
+    #[error("gob: cannot write to the stream")]
     Io(#[from] io::Error),
 }
 
@@ -30,7 +30,7 @@ pub enum ReadError {
     #[error(transparent)]
     Decode(#[from] DecodeError),
     /// The stream failed.
-    #[error("gob: {0}")]
+    #[error("gob: cannot read from the stream")]
     Io(#[from] io::Error),
 }
 

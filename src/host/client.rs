@@ -17,6 +17,7 @@ use super::output::{self, DRAIN};
 use super::process::{Exit, Process};
 use super::reattach::{AttachConfig, Attached, ReattachError, attach};
 use crate::broker::MuxBroker;
+use crate::chain::logged;
 use crate::connection::{DispenseError, RpcClient};
 use crate::handshake::{Address, ReattachConfig};
 use crate::interface::{Interface, Remote};
@@ -369,11 +370,11 @@ impl Running {
             // A Go plugin may be gone before its answer is: go-plugin lets `main` return as soon as
             // it is asked. It deserves the time to exit all the same.
             Ok(Err(error)) if error.is_disconnected() => {
-                tracing::debug!(id = self.process.id(), %error, "the plugin quit without an answer");
+                tracing::debug!(id = self.process.id(), error = %logged(&error), "the plugin quit without an answer");
                 true
             }
             Ok(Err(error)) => {
-                tracing::warn!(id = self.process.id(), %error, "error closing client during kill");
+                tracing::warn!(id = self.process.id(), error = %logged(&error), "error closing client during kill");
                 false
             }
             Err(_) => {

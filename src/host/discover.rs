@@ -100,7 +100,7 @@ pub enum DiscoverError {
         reason: &'static str,
     },
     /// The directory cannot be named.
-    #[error("cannot look into the directory: {0}")]
+    #[error("cannot look into the directory")]
     Directory(#[source] io::Error),
 }
 

@@ -25,7 +25,7 @@ pub enum LaunchError {
     Option(#[from] InvalidOption),
 
     /// The executable could not be started.
-    #[error("cannot start plugin {}: {source}{}", program.display(), on_a_new_line(notes))]
+    #[error("cannot start plugin {}{}", program.display(), on_a_new_line(notes))]
     Start {
         /// What was to be started.
         program: PathBuf,
@@ -41,7 +41,7 @@ pub enum LaunchError {
     Secure(#[from] SecureError),
 
     /// There is no directory for the plugin's unix socket, or its runner cannot reach it.
-    #[error("cannot make a directory for the plugin's socket in {}: {source}", place.display())]
+    #[error("cannot make a directory for the plugin's socket in {}", place.display())]
     SocketDir {
         /// Where the directory was to be made.
         place: PathBuf,
@@ -58,7 +58,7 @@ pub enum LaunchError {
     DetachedAutoMtls,
 
     /// The host's one-time certificate could not be made.
-    #[error("failed to generate client certificate: {0}")]
+    #[error("failed to generate client certificate")]
     ClientCert(#[source] io::Error),
 
     /// The start timeout ran out before the plugin had answered over its connection.
@@ -80,10 +80,10 @@ pub enum LaunchError {
     },
 
     /// The plugin's first line was no handshake, or one that this host cannot accept.
-    #[error("{source}{}{}", report.suffix(), on_a_new_line(notes))]
+    #[error("{error}{}{}", report.suffix(), on_a_new_line(notes))]
     Handshake {
-        /// What was wrong with the line.
-        source: HandshakeError,
+        /// What was wrong with the line. Its text is part of this error's, so it is not a source.
+        error: HandshakeError,
         /// What is known of the process.
         report: Box<ProcessReport>,
         /// Facts about the executable, where the line was no handshake at all.
@@ -91,7 +91,7 @@ pub enum LaunchError {
     },
 
     /// The address that the plugin announced could not be connected to.
-    #[error("cannot connect to plugin at {address}: {source}{}", report.suffix())]
+    #[error("cannot connect to plugin at {address}{}", report.suffix())]
     Connect {
         /// The address.
         address: Address,
@@ -103,7 +103,7 @@ pub enum LaunchError {
 
     /// Somebody listens at the address, and will not or cannot speak TLS with this host: one of the
     /// two does not accept the other's certificate, or there is no TLS at the other end.
-    #[error("no TLS with plugin at {address}: {source}{}", report.suffix())]
+    #[error("no TLS with plugin at {address}{}", report.suffix())]
     Tls {
         /// The address.
         address: Address,
@@ -115,7 +115,7 @@ pub enum LaunchError {
 
     /// The connection was made, but no session on it. This, or the next, is also what a host without
     /// TLS gets of a plugin that has it configured.
-    #[error("no session with plugin at {address}: {source}{}", report.suffix())]
+    #[error("no session with plugin at {address}{}", report.suffix())]
     Session {
         /// The address.
         address: Address,
@@ -126,7 +126,7 @@ pub enum LaunchError {
     },
 
     /// The plugin did not answer the first ping.
-    #[error("plugin at {address} does not answer: {source}{}", report.suffix())]
+    #[error("plugin at {address} does not answer{}", report.suffix())]
     Ping {
         /// The address.
         address: Address,

@@ -288,8 +288,8 @@ impl Candidate {
             Failure::Handshake(HandshakeError::NoLine) if exited => {
                 LaunchError::Exited { report, notes }
             }
-            Failure::Handshake(source) => LaunchError::Handshake {
-                source,
+            Failure::Handshake(error) => LaunchError::Handshake {
+                error,
                 report,
                 notes,
             },

@@ -15,7 +15,7 @@ use super::runner::AttachedRunner;
 use super::socket::SocketFile;
 use super::tls::TlsConfig;
 use crate::connection::{ConnectionError, InvalidOption, RpcClient};
-use crate::handshake::{NETRPC, ReattachConfig};
+use crate::handshake::{Address, NETRPC, ReattachConfig};
 use crate::instant;
 use crate::rpc::CallError;
 
@@ -84,35 +84,70 @@ pub enum ReattachError {
     #[error(transparent)]
     Option(#[from] InvalidOption),
     /// Nobody listens at the address, or the process has ended: the plugin is gone.
+    ///
+    /// The text is go-plugin's, and its source names what was looked for.
     #[error("reattachment process not found")]
     ProcessNotFound {
-        /// What was found in its place.
-        #[source]
+        /// Where the plugin was to listen.
+        address: Address,
+        /// What was found in its place. Its own source is the system's reason.
         source: io::Error,
     },
     /// The plugin speaks another protocol, such as gRPC.
     #[error("unsupported plugin protocol {protocol:?}. Supported: [{NETRPC}]")]
     UnsupportedProtocol {
+        /// Where the plugin listens.
+        address: Address,
         /// The protocol.
         protocol: String,
     },
     /// Somebody listens, and will not or cannot speak TLS with this host: one of the two does not
     /// accept the other's certificate, or there is no TLS at the other end.
-    #[error("no TLS with the plugin: {0}")]
-    Tls(#[source] io::Error),
+    #[error("no TLS with the plugin at {address}")]
+    Tls {
+        /// The address.
+        address: Address,
+        /// The reason.
+        source: io::Error,
+    },
     /// The connection was made, but no session on it. This, or the next, is also what a host without
     /// TLS gets of a plugin that has it.
-    #[error("no session with the plugin: {0}")]
-    Session(#[source] ConnectionError),
+    #[error("no session with the plugin at {address}")]
+    Session {
+        /// The address.
+        address: Address,
+        /// The reason.
+        source: ConnectionError,
+    },
     /// The plugin did not answer the first ping.
-    #[error("the plugin does not answer: {0}")]
-    Ping(#[source] CallError),
+    #[error("the plugin at {address} does not answer")]
+    Ping {
+        /// The address.
+        address: Address,
+        /// The reason.
+        source: CallError,
+    },
     /// The plugin did not answer in time.
-    #[error("timeout while waiting for plugin to answer")]
+    #[error("timeout while waiting for plugin to answer at {address}")]
     Timeout {
+        /// The address.
+        address: Address,
         /// The timeout.
         after: Duration,
     },
+}
+
+/// What was looked for in vain, and why.
+#[derive(Debug, thiserror::Error)]
+#[error("{sought}")]
+struct NotThere {
+    sought: String,
+    #[source]
+    reason: io::Error,
+}
+
+fn tls_refused(address: Address, source: io::Error) -> ReattachError {
+    ReattachError::Tls { address, source }
 }
 
 /// A plugin that has answered.
@@ -130,18 +165,26 @@ pub(super) async fn attach(config: &mut AttachConfig) -> Result<Attached, Reatta
     // Old hosts name none.
     if !protocol.is_empty() && protocol != NETRPC {
         return Err(ReattachError::UnsupportedProtocol {
+            address: config.reattach.address.clone(),
             protocol: protocol.clone(),
         });
     }
     let after = config.options.start_timeout;
     let deadline = instant::after(after);
     let attached = timeout_at(deadline, connect(config)).await;
-    attached.unwrap_or(Err(ReattachError::Timeout { after }))
+    attached.unwrap_or_else(|_| {
+        let address = config.reattach.address.clone();
+        Err(ReattachError::Timeout { address, after })
+    })
 }
 
 async fn connect(config: &mut AttachConfig) -> Result<Attached, ReattachError> {
-    let not_found = |source| ReattachError::ProcessNotFound { source };
     let reattach = &config.reattach;
+    let address = || reattach.address.clone();
+    let not_found = |sought: String, reason: io::Error| ReattachError::ProcessNotFound {
+        address: address(),
+        source: io::Error::new(reason.kind(), NotThere { sought, reason }),
+    };
     let tls = config.tls.as_ref();
     let Options {
         connection,
@@ -151,23 +194,35 @@ async fn connect(config: &mut AttachConfig) -> Result<Attached, ReattachError> {
     let dialed = dial(&reattach.address, *dial_timeout, connection, tls).await;
     let Dialed { rpc, listener } = match dialed {
         Ok(dialed) => dialed,
-        Err(DialError::Connect(source)) => return Err(not_found(source)),
-        Err(DialError::Tls(source)) => return Err(ReattachError::Tls(source)),
-        Err(DialError::Session(source)) => return Err(ReattachError::Session(source)),
+        Err(DialError::Connect(reason)) => {
+            let sought = format!("cannot connect to {}", reattach.address);
+            return Err(not_found(sought, reason));
+        }
+        Err(DialError::Tls(source)) => return Err(tls_refused(address(), source)),
+        Err(DialError::Session(source)) => {
+            let address = address();
+            return Err(ReattachError::Session { address, source });
+        }
     };
     let (disconnected, gone) = watch::channel(false);
     let plugin: Box<dyn AttachedRunner> = match config.runner.take() {
         Some(runner) => runner,
         None => match certain_process(reattach, listener) {
             // Found before the plugin answers, so that its answer shows that it was still alive.
-            Some(pid) => Box::new(AttachedProcess::open(pid).map_err(not_found)?),
+            Some(pid) => Box::new(AttachedProcess::open(pid).map_err(|reason| {
+                let sought = format!("no process {pid} for {}", reattach.address);
+                not_found(sought, reason)
+            })?),
             None => Box::new(NoProcess::new(reattach.pid, gone)),
         },
     };
     match answers(&rpc, tls).await {
         Ok(()) => {}
-        Err(Silence::Refused(source)) => return Err(ReattachError::Tls(source)),
-        Err(Silence::Ping(source)) => return Err(ReattachError::Ping(source)),
+        Err(Silence::Refused(source)) => return Err(tls_refused(address(), source)),
+        Err(Silence::Ping(source)) => {
+            let address = address();
+            return Err(ReattachError::Ping { address, source });
+        }
     }
     let process = Process::adopt(plugin);
     // A connection that ends is no proof that the plugin has, so the socket is looked at again

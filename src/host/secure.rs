@@ -177,7 +177,7 @@ pub enum SecureError {
         expected: usize,
     },
     /// The file cannot be read.
-    #[error("error verifying checksum: {}: {source}", path.display())]
+    #[error("error verifying checksum: cannot read {}", path.display())]
     Io {
         /// The file.
         path: PathBuf,

@@ -10,6 +10,7 @@ use tokio::task::AbortHandle;
 use super::{BoxFuture, Error, Interface, Remote};
 use crate::ask::ask;
 use crate::broker::{DialError, MuxBroker};
+use crate::chain::logged;
 use crate::mux::Stream;
 use crate::rpc::Server;
 
@@ -74,7 +75,7 @@ impl Offer {
     /// Notes how the thing failed. The peer must not know yet: its reply would come before the
     /// reason that the call fails for.
     pub(super) fn failed(&self, error: io::Error) {
-        tracing::debug!(id = self.id, %error, "what was lent failed");
+        tracing::debug!(id = self.id, error = %logged(&error), "what was lent failed");
         *lock(&self.state.failure) = Some(error);
     }
 }
@@ -261,7 +262,7 @@ async fn serve<B: Brokered>(broker: MuxBroker, slot: Arc<Mutex<Option<B>>>, mut 
     let stream = match accepted {
         Ok(stream) => stream,
         Err(error) => {
-            tracing::debug!(id, %error, "what was lent was not asked for");
+            tracing::debug!(id, error = %logged(&error), "what was lent was not asked for");
             return;
         }
     };

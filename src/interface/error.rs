@@ -3,7 +3,8 @@
 use std::io;
 
 use crate::broker::DialError;
-use crate::rpc::CallError;
+use crate::chain::Chain;
+use crate::rpc::{CallError, boxed_text};
 
 /// What a method of an interface gives, unless the trait names an error of its own.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
@@ -11,8 +12,8 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 /// Why a method of an interface failed: the implementation said so, or the call did not get there.
 ///
 /// An implementation fails with any text or error: `Err("no such key".into())`, `?` on an
-/// [`io::Error`], `.map_err(Error::other)` on all others. The text is what crosses the wire, so a
-/// remote caller finds it in [`Error::Call`].
+/// [`io::Error`], `.map_err(Error::other)` on all others. The text, with those of its causes, is what
+/// crosses the wire, so a remote caller finds it in [`Error::Call`].
 ///
 /// A trait may use an error type of its own: it has to implement `Display`, which is the text that
 /// crosses, and `From<plugwire::Error>`, for what goes wrong between the two sides.
@@ -27,7 +28,7 @@ pub enum Error {
     Dial(#[from] DialError),
     /// A reader that was handed to the call could not be read, or a writer not be written. For the
     /// peer the stream was reset.
-    #[error("a stream handed to {method} failed: {source}")]
+    #[error("a stream handed to {method} failed")]
     Stream {
         /// The service and method called.
         method: String,
@@ -43,6 +44,15 @@ impl Error {
     /// An implementation's own error.
     pub fn other(error: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Error {
         Error::Other(error.into())
+    }
+
+    /// The text that crosses the wire, where an implementation fails with this.
+    pub(super) fn for_peer(&self) -> String {
+        match self {
+            Error::Call(error) => error.for_peer(),
+            Error::Other(error) => boxed_text(&**error),
+            error => Chain(error).to_string(),
+        }
     }
 
     /// Whether the peer does not have the method: see [`CallError::is_method_not_found`].
@@ -87,10 +97,11 @@ impl From<Box<dyn std::error::Error + Send + Sync>> for Error {
     }
 }
 
-/// For traits whose methods return `Result<T, String>`.
+/// For traits whose methods return `Result<T, String>`: the text with those of its causes, and the
+/// peer's as it came.
 impl From<Error> for String {
     fn from(error: Error) -> String {
-        error.to_string()
+        error.for_peer()
     }
 }
 

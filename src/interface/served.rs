@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use serde::de::DeserializeOwned;
 
+use super::Error;
 use crate::broker::MuxBroker;
 use crate::rpc::{Encode, Service};
 
@@ -32,20 +33,29 @@ impl<I: Send + Sync + ?Sized + 'static> Methods<I> {
     where
         A: DeserializeOwned + Send + 'static,
         R: Encode + Send + Sync + 'static,
-        E: Display,
+        E: Display + 'static,
         F: Fn(Arc<I>, MuxBroker, A) -> Fut + Send + Sync + 'static,
         Fut: Future<Output = Result<R, E>> + Send + 'static,
     {
         let (object, broker) = (self.object.clone(), self.broker.clone());
         let service = std::mem::take(&mut self.service);
         self.service = service.method(name, move |argument: A| {
-            method(object.clone(), broker.clone(), argument)
+            let call = method(object.clone(), broker.clone(), argument);
+            async move { call.await.map_err(|error| text(&error)) }
         });
     }
 
     /// The service of all of them.
     pub fn into_service(self) -> Service {
         self.service
+    }
+}
+
+/// What the caller gets of a method's error.
+fn text<E: Display + 'static>(error: &E) -> String {
+    match castaway::cast!(error, &Error) {
+        Ok(error) => error.for_peer(),
+        Err(error) => error.to_string(),
     }
 }
 

@@ -89,8 +89,8 @@ pub enum SessionError {
     #[error("keepalive timeout")]
     KeepAliveTimeout,
     /// The connection broke.
-    #[error("the session's connection failed: {0}")]
-    Io(Arc<std::io::Error>),
+    #[error("the session's connection failed")]
+    Io(#[source] Arc<std::io::Error>),
     /// The peer's bytes are no yamux frames, or break the protocol's rules.
     #[error("the peer does not speak yamux: {0}")]
     Protocol(String),

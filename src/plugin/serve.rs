@@ -22,6 +22,7 @@ use super::listener::{Accepted, Environment, Listener};
 use super::panic;
 use super::stdio::{Stdio, Tee};
 use super::tls::Acceptor;
+use crate::chain::{Chain, logged};
 use crate::connection::{ConnectionError, InvalidOption, RpcServer};
 use crate::handshake::{HandshakeConfig, HandshakeError, HandshakeLine};
 use crate::mux::SessionError;
@@ -58,7 +59,7 @@ pub async fn serve(config: ServeConfig) {
         Ok(End::HostGone) => end_process_after(UNATTENDED),
         Err(error) => {
             // Unlike `eprintln!`, this does not panic where standard error is closed.
-            let _ = writeln!(io::stderr(), "{error}");
+            let _ = writeln!(io::stderr(), "{}", Chain(&error));
             process::exit(1);
         }
     }
@@ -223,7 +224,7 @@ impl Server {
                 Ok(())
             }
             Err(error) => {
-                tracing::warn!(%error, "refused a connection: no TLS with it");
+                tracing::warn!(error = %logged(&error), "refused a connection: no TLS with it");
                 Ok(())
             }
         }
@@ -237,7 +238,7 @@ fn log_end(ended: Result<Result<(), ConnectionError>, tokio::task::JoinError>) {
         Ok(Err(ConnectionError::Session(SessionError::PeerClosed))) => {
             tracing::debug!("connection ended before it was set up");
         }
-        Ok(Err(error)) => tracing::warn!(%error, "connection failed"),
+        Ok(Err(error)) => tracing::warn!(error = %logged(&error), "connection failed"),
         Err(error) => tracing::error!(%error, "connection failed"),
     }
 }
@@ -278,10 +279,10 @@ pub enum ServeError {
          this as a bug.\n\
          {0}"
     )]
-    Misconfigured(#[source] InvalidOption),
+    Misconfigured(InvalidOption),
 
     /// An option has a value that it cannot have.
-    #[error("plugin init error: {0}")]
+    #[error("plugin init error: serving is misconfigured")]
     Option(#[from] InvalidOption),
 
     /// The magic cookie is not in the environment: a person started the plugin, or another host.
@@ -293,7 +294,7 @@ pub enum ServeError {
     NotLaunchedByHost,
 
     /// There is no socket to listen on.
-    #[error("plugin init error: cannot listen in {place}: {source}")]
+    #[error("plugin init error: cannot listen in {place}")]
     Listen {
         /// The directory or the range of ports.
         place: String,
@@ -331,7 +332,7 @@ pub enum ServeError {
     },
 
     /// The plugin's one-time certificate could not be made.
-    #[error("plugin tls init: failed to generate server certificate: {0}")]
+    #[error("plugin tls init: failed to generate server certificate")]
     ServerCert(#[source] io::Error),
 
     /// The TCP ports that the host allows are no range of ports.
@@ -339,23 +340,23 @@ pub enum ServeError {
     Ports(String),
 
     /// Standard output and standard error could not be taken over.
-    #[error("Error preparing plugin: {0}")]
+    #[error("Error preparing plugin: cannot take over standard output and standard error")]
     Stdio(#[source] io::Error),
 
     /// SIGINT could not be taken over.
-    #[error("Error preparing plugin: cannot handle interrupts: {0}")]
+    #[error("Error preparing plugin: cannot handle interrupts")]
     Signal(#[source] io::Error),
 
     /// The address cannot be written into a handshake line.
-    #[error("plugin init error: {0}")]
+    #[error("plugin init error: cannot make the handshake line")]
     Handshake(#[from] HandshakeError),
 
     /// The handshake line could not be written to standard output.
-    #[error("plugin init error: cannot write the handshake: {0}")]
+    #[error("plugin init error: cannot write the handshake")]
     Announce(#[source] io::Error),
 
     /// The listener broke.
-    #[error("plugin server: {0}")]
+    #[error("plugin server: cannot accept connections")]
     Accept(#[source] io::Error),
 }
 

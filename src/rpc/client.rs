@@ -14,6 +14,7 @@ use super::inbox::{Inbox, ReceiveError};
 use super::message::{Request, Response};
 use super::outbox::{Outbox, SendError};
 use super::{BoxIo, Config, Encode};
+use crate::chain::Chain;
 use crate::codec::{DecodeError, EncodeError, Message};
 use crate::deadline::{Deadlines, Timer};
 
@@ -79,7 +80,7 @@ pub enum CallError {
         timeout: Duration,
     },
     /// The argument cannot be written; nothing was sent.
-    #[error("the argument of {method}: {source}")]
+    #[error("cannot encode the argument of {method}")]
     Encode {
         /// The service and method called.
         method: String,
@@ -87,7 +88,7 @@ pub enum CallError {
         source: EncodeError,
     },
     /// The reply is not of the type expected.
-    #[error("the reply of {method}: {source}")]
+    #[error("cannot decode the reply of {method}")]
     Decode {
         /// The service and method called.
         method: String,
@@ -97,6 +98,15 @@ pub enum CallError {
 }
 
 impl CallError {
+    /// The text that crosses the wire, where a method fails with this: what the peer said as it came,
+    /// and everything else with its causes.
+    pub(crate) fn for_peer(&self) -> String {
+        match self {
+            CallError::Server(text) => text.clone(),
+            error => Chain(error).to_string(),
+        }
+    }
+
     /// Whether the peer has the service but not the method: it is older than the caller, or
     /// another plugin.
     pub fn is_method_not_found(&self) -> bool {

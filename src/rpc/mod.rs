@@ -45,6 +45,7 @@ pub use client::{CallError, Client};
 pub use message::Empty;
 pub use server::{ServeError, Server};
 pub use service::Service;
+pub(crate) use service::boxed_text;
 
 /// What a connection needs of the byte stream under it.
 trait Io: tokio::io::AsyncRead + tokio::io::AsyncWrite + Send + Unpin {}

@@ -36,7 +36,7 @@ pub struct Server {
 #[non_exhaustive]
 pub enum ServeError {
     /// The peer's bytes are no net/rpc messages, or the stream failed.
-    #[error("rpc: {0}")]
+    #[error("rpc: the peer's messages cannot be read")]
     Connection(#[from] DecodeError),
 }
 

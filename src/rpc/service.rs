@@ -10,9 +10,10 @@ use std::time::Duration;
 use futures::future::BoxFuture;
 use serde::de::DeserializeOwned;
 
-use super::Encode;
 use super::running::Running;
 use super::server::Responder;
+use super::{CallError, Encode};
+use crate::chain::Chain;
 use crate::codec::Value;
 
 /// Decodes the argument, runs the method, sends the reply.
@@ -69,8 +70,8 @@ impl Service {
     /// Adds a method, such as `Greet`, or replaces it.
     ///
     /// The argument is any type that can be deserialized, the reply any that can be
-    /// [encoded](Encode), and the error's text is what the caller gets. For Go's `interface{}`
-    /// without a value write `()`.
+    /// [encoded](Encode), and the error's text is what the caller gets, with those of its causes where
+    /// it is a [`CallError`] or a boxed error. For Go's `interface{}` without a value write `()`.
     ///
     /// Calls run concurrently, each as a task of its own; those of a method that keeps ending within
     /// microseconds, without awaiting anything that takes time, run on the connection's task
@@ -80,7 +81,7 @@ impl Service {
     where
         A: DeserializeOwned + Send + 'static,
         R: Encode + Send + Sync + 'static,
-        E: Display,
+        E: Display + 'static,
         F: Fn(A) -> Fut + Send + Sync + 'static,
         Fut: Future<Output = Result<R, E>> + Send + 'static,
     {
@@ -91,7 +92,7 @@ impl Service {
                 let decoded = argument.decode().map_err(|error| error.to_string());
                 drop(argument);
                 let reply = match decoded {
-                    Ok(argument) => method(argument).await.map_err(|error| error.to_string()),
+                    Ok(argument) => method(argument).await.map_err(|error| text(&error)),
                     Err(error) => Err(error),
                 };
                 match reply {
@@ -110,6 +111,25 @@ impl Service {
 
     pub(super) fn get(&self, method: &str) -> Option<&Arc<Method>> {
         self.methods.get(method)
+    }
+}
+
+/// What the caller gets of a method's error. The text of another peer goes on as it came.
+fn text<E: Display + 'static>(error: &E) -> String {
+    if let Ok(error) = castaway::cast!(error, &CallError) {
+        return error.for_peer();
+    }
+    if let Ok(error) = castaway::cast!(error, &Box<dyn std::error::Error + Send + Sync>) {
+        return boxed_text(&**error);
+    }
+    error.to_string()
+}
+
+/// The text of an error of any type, with its causes.
+pub(crate) fn boxed_text(error: &(dyn std::error::Error + Send + Sync + 'static)) -> String {
+    match error.downcast_ref::<CallError>() {
+        Some(error) => error.for_peer(),
+        None => Chain(error).to_string(),
     }
 }
 

@@ -7,6 +7,8 @@ use std::fmt;
 use serde_json::Value;
 use tracing::field::{Field, Visit};
 
+use crate::chain::Chain;
+
 /// Key-value pairs by their keys, in the order of which hclog writes them.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Pairs(pub(super) BTreeMap<String, Value>);
@@ -115,19 +117,6 @@ impl Visit for Pairs {
     }
 
     fn record_error(&mut self, field: &Field, value: &(dyn Error + 'static)) {
-        self.add(field, with_sources(value));
+        self.add(field, Chain(value).to_string());
     }
-}
-
-/// The text of an error and its sources, `outer: inner`. Many errors name their source themselves.
-fn with_sources(error: &(dyn Error + 'static)) -> String {
-    let mut text = error.to_string();
-    let sources = std::iter::successors(error.source(), |&error| error.source());
-    for source in sources {
-        let source = source.to_string();
-        if !text.ends_with(&source) {
-            text = format!("{text}: {source}");
-        }
-    }
-    text
 }

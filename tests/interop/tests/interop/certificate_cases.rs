@@ -60,7 +60,7 @@ async fn launched(peer: Peer, tls: Option<Tls>, change: Change) -> LaunchError {
 
 fn handshake(error: LaunchError) -> HandshakeError {
     match error {
-        LaunchError::Handshake { source, .. } => source,
+        LaunchError::Handshake { error: source, .. } => source,
         error => panic!("{error:?}"),
     }
 }
@@ -107,7 +107,8 @@ pub async fn a_plugin_with_another_s_certificate_is_refused(peer: Peer) {
     };
     let error = launched(peer, Some(Tls::AutoMtls), another).await;
     assert!(matches!(error, LaunchError::Tls { .. }), "{error:?}");
-    let text = error.to_string();
+    let source = std::error::Error::source(&error).unwrap();
+    let text = format!("{error}: {source}");
     assert!(
         text.contains("not the certificate that was given at launch"),
         "{text}"

@@ -1,5 +1,6 @@
 //! TLS: configured, and who is refused.
 
+use std::error::Error as _;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -104,12 +105,15 @@ async fn strangers_are_refused(config: &ReattachConfig) {
         let error = reattach(config, Some(trusting(certificate)))
             .await
             .unwrap_err();
-        assert!(matches!(error, ReattachError::Tls(_)), "{error:?}");
+        assert!(matches!(error, ReattachError::Tls { .. }), "{error:?}");
     }
     // Without TLS there is nothing at the other end that this host could understand.
     let error = reattach(config, None).await.unwrap_err();
     assert!(
-        matches!(error, ReattachError::Session(_) | ReattachError::Ping(_)),
+        matches!(
+            error,
+            ReattachError::Session { .. } | ReattachError::Ping { .. }
+        ),
         "{error:?}"
     );
 }
@@ -157,7 +161,8 @@ pub async fn a_plugin_of_another_authority_or_name_is_refused(peer: Peer) {
     let error = within(Client::launch(config)).await.unwrap_err();
     assert!(matches!(error, LaunchError::Tls { .. }), "{error:?}");
     let expected = "invalid peer certificate: ";
-    assert!(error.to_string().contains(expected), "{error}");
+    let source = error.source().unwrap().to_string();
+    assert!(source.contains(expected), "{source}");
 
     let (chain, key) = tls::certificate_and_key(pki.path(), "client");
     let another_name = rustls::ClientConfig::builder_with_provider(tls::provider())
@@ -169,7 +174,8 @@ pub async fn a_plugin_of_another_authority_or_name_is_refused(peer: Peer) {
     let name = ServerName::try_from("another.test").unwrap();
     let config = configured(peer, &pki).tls(TlsConfig::new(another_name, name));
     let error = within(Client::launch(config)).await.unwrap_err();
-    assert!(error.to_string().contains("not valid for name"), "{error}");
+    let source = error.source().unwrap().to_string();
+    assert!(source.contains("not valid for name"), "{source}");
 }
 
 /// The host says so at once, where Go's would look for the plugin among the system's authorities.
@@ -280,7 +286,7 @@ async fn a_silent_plugin_is_given_up_in_time() {
         .tls(trusting(None))
         .dial_timeout(Duration::from_millis(50));
     let error = within(Client::reattach(attach)).await.unwrap_err();
-    let ReattachError::Tls(error) = error else {
+    let ReattachError::Tls { source: error, .. } = error else {
         panic!("{error:?}");
     };
     assert_eq!(error.kind(), std::io::ErrorKind::TimedOut);

@@ -1,0 +1,357 @@
+//! One convention for every public error: its text leaves out what `source()` gives, so that whatever
+//! prints an error with its causes prints each of them once.
+
+use std::collections::BTreeSet;
+use std::error::Error;
+use std::fmt::Debug;
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::Arc;
+use std::time::Duration;
+
+use plugwire::broker::{AcceptError, DialError};
+use plugwire::codec;
+use plugwire::connection::{ConnectionError, DispenseError};
+use plugwire::gob;
+use plugwire::handshake::{Address, HandshakeConfig, HandshakeError};
+use plugwire::host::{
+    Client, ClientConfig, DiscoverError, InvalidOption, LaunchError, ProcessReport, ReattachError,
+    SecureError,
+};
+use plugwire::mux::{OpenError, SessionError};
+use plugwire::plugin;
+use plugwire::rpc::{self, CallError};
+
+/// A cause whose text is like no other.
+fn system() -> io::Error {
+    io::Error::other("the system's reason")
+}
+
+fn address() -> Address {
+    Address::Unix("/tmp/plugin1".into())
+}
+
+fn session() -> SessionError {
+    SessionError::Io(Arc::new(system()))
+}
+
+fn decode() -> codec::DecodeError {
+    system().into()
+}
+
+/// Of an option that is refused before anything is started.
+fn option() -> InvalidOption {
+    let handshake = HandshakeConfig::new(1, "", "value");
+    let launch = Client::launch(ClientConfig::new(handshake, Command::new("true")));
+    let runtime = tokio::runtime::Builder::new_current_thread().build();
+    match runtime.unwrap().block_on(launch) {
+        Err(LaunchError::Option(error)) => error,
+        other => panic!("{other:?}"),
+    }
+}
+
+fn report() -> Box<ProcessReport> {
+    let mut report = ProcessReport::default();
+    report.stderr = "last words\nand more".into();
+    Box::new(report)
+}
+
+type Example = (&'static str, Box<dyn Error + Send + Sync>);
+
+fn example<E: Error + Send + Sync + 'static>(error: E) -> Example {
+    (std::any::type_name::<E>(), Box::new(error))
+}
+
+fn examples() -> Vec<Example> {
+    let method = || "Plugin.Get".to_owned();
+    let second = Duration::from_secs(1);
+    vec![
+        example(decode()),
+        example(codec::DecodeError::from(gob_decode())),
+        example(codec::EncodeError::from(system())),
+        example(gob_decode()),
+        example(gob::DecodeErrorKind::NotUtf8),
+        example(gob_encode()),
+        example(gob_encode().kind().clone()),
+        example(gob::WriteError::from(system())),
+        example(gob::ReadError::from(system())),
+        example("yesterday".parse::<gob::Time>().unwrap_err()),
+        example(option()),
+        example(session()),
+        example(SessionError::KeepAliveTimeout),
+        example(SessionError::Protocol("it opened stream 2".into())),
+        example(OpenError::from(session())),
+        example(OpenError::GoAway),
+        example(AcceptError::from(session())),
+        example(AcceptError::Io {
+            id: 7,
+            source: system(),
+        }),
+        example(DialError::from(OpenError::from(session()))),
+        example(DialError::Io {
+            id: 7,
+            source: system(),
+        }),
+        example(CallError::Server("no such key".into())),
+        example(CallError::Timeout {
+            method: method(),
+            timeout: second,
+        }),
+        example(CallError::Encode {
+            method: method(),
+            source: system().into(),
+        }),
+        example(CallError::Decode {
+            method: method(),
+            source: decode(),
+        }),
+        example(CallError::Decode {
+            method: method(),
+            source: gob_decode().into(),
+        }),
+        example(rpc::ServeError::from(decode())),
+        example(plugwire::Error::from(CallError::Decode {
+            method: method(),
+            source: decode(),
+        })),
+        example(plugwire::Error::from(DialError::Io {
+            id: 7,
+            source: system(),
+        })),
+        example(plugwire::Error::Stream {
+            method: method(),
+            source: system(),
+        }),
+        example(plugwire::Error::from(system())),
+        example(DispenseError::from(DialError::Io {
+            id: 7,
+            source: system(),
+        })),
+        example(ConnectionError::from(session())),
+        example(ConnectionError::from(rpc::ServeError::from(decode()))),
+        example(ConnectionError::Incomplete(second)),
+        example(HandshakeError::CoreVersion {
+            field: "x".into(),
+            reason: number(),
+        }),
+        example(HandshakeError::AppVersion {
+            field: "x".into(),
+            reason: number(),
+        }),
+        example(LaunchError::from(option())),
+        example(LaunchError::from(secure())),
+        example(LaunchError::Start {
+            program: "x".into(),
+            source: system(),
+            notes: "Mode".into(),
+        }),
+        example(LaunchError::SocketDir {
+            place: "/tmp".into(),
+            source: system(),
+        }),
+        example(LaunchError::ClientCert(system())),
+        example(LaunchError::Timeout {
+            after: second,
+            report: report(),
+        }),
+        example(LaunchError::Exited {
+            report: report(),
+            notes: String::new(),
+        }),
+        example(LaunchError::Handshake {
+            error: HandshakeError::CoreVersion {
+                field: "x".into(),
+                reason: number(),
+            },
+            report: report(),
+            notes: String::new(),
+        }),
+        example(LaunchError::Connect {
+            address: address(),
+            source: system(),
+            report: report(),
+        }),
+        example(LaunchError::Tls {
+            address: address(),
+            source: system(),
+            report: report(),
+        }),
+        example(LaunchError::Session {
+            address: address(),
+            source: session().into(),
+            report: report(),
+        }),
+        example(LaunchError::Ping {
+            address: address(),
+            source: CallError::Decode {
+                method: method(),
+                source: decode(),
+            },
+            report: report(),
+        }),
+        example(ReattachError::from(option())),
+        example(ReattachError::ProcessNotFound {
+            address: address(),
+            source: system(),
+        }),
+        example(ReattachError::Tls {
+            address: address(),
+            source: system(),
+        }),
+        example(ReattachError::Session {
+            address: address(),
+            source: session().into(),
+        }),
+        example(ReattachError::Ping {
+            address: address(),
+            source: CallError::Decode {
+                method: method(),
+                source: decode(),
+            },
+        }),
+        example(secure()),
+        example(DiscoverError::Directory(system())),
+        example(plugin::ServeError::Misconfigured(option())),
+        example(plugin::ServeError::from(option())),
+        example(plugin::ServeError::Listen {
+            place: "/tmp".into(),
+            source: system(),
+        }),
+        example(plugin::ServeError::ServerCert(system())),
+        example(plugin::ServeError::Stdio(system())),
+        example(plugin::ServeError::Signal(system())),
+        example(plugin::ServeError::from(HandshakeError::NoLine)),
+        example(plugin::ServeError::Announce(system())),
+        example(plugin::ServeError::Accept(system())),
+    ]
+}
+
+fn gob_decode() -> gob::DecodeError {
+    gob::from_slice::<i64>(&gob::to_vec("text").unwrap()).unwrap_err()
+}
+
+fn gob_encode() -> gob::EncodeError {
+    gob::to_vec(&[None::<u8>]).unwrap_err()
+}
+
+fn number() -> std::num::ParseIntError {
+    "x".parse::<u32>().unwrap_err()
+}
+
+fn secure() -> SecureError {
+    SecureError::Io {
+        path: "/x".into(),
+        source: system(),
+    }
+}
+
+fn causes(error: &dyn Error) -> Vec<String> {
+    let sources = std::iter::successors(error.source(), |&error| error.source());
+    sources.map(ToString::to_string).collect()
+}
+
+#[test]
+fn no_text_has_what_its_source_says() {
+    for (_, error) in examples() {
+        let mut text = error.to_string();
+        assert!(!text.is_empty(), "{error:?}");
+        for cause in causes(&*error) {
+            assert!(!text.contains(&cause), "{error:?}: {text:?} has {cause:?}");
+            text = cause;
+        }
+    }
+}
+
+/// As `{:#}` of `anyhow` prints an error, and as `tracing` records it.
+#[test]
+fn an_error_with_its_causes_has_the_systems_reason_once() {
+    for (_, error) in examples() {
+        let debug = format!("{error:?}");
+        if !debug.contains("the system's reason") {
+            continue;
+        }
+        let mut texts = vec![error.to_string()];
+        texts.extend(causes(&*error));
+        let printed = texts.join(": ");
+        let times = printed.matches("the system's reason").count();
+        assert_eq!(times, 1, "{printed}");
+    }
+}
+
+fn sources_of_the_crate() -> Vec<PathBuf> {
+    fn walk(directory: &Path, found: &mut Vec<PathBuf>) {
+        for entry in fs::read_dir(directory).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                walk(&path, found);
+            } else if path.ends_with("tests.rs") {
+            } else if path.extension().is_some_and(|extension| extension == "rs") {
+                found.push(path);
+            }
+        }
+    }
+    let mut found = Vec::new();
+    walk(
+        &Path::new(env!("CARGO_MANIFEST_DIR")).join("src"),
+        &mut found,
+    );
+    found
+}
+
+/// Whether there is an example of every public error type, by its name.
+#[test]
+fn every_public_error_is_among_the_examples() {
+    // Met by no value that could be made here: of a time that a crate behind a feature refuses, and
+    // of bytes that a decoder behind a feature refuses.
+    const ELSEWHERE: [&str; 2] = ["TimeRangeError", "MalformedError"];
+    let shown: BTreeSet<&str> = examples()
+        .iter()
+        .filter_map(|(name, _)| name.rsplit("::").next())
+        .collect();
+    for path in sources_of_the_crate() {
+        for line in fs::read_to_string(&path).unwrap().lines() {
+            let rest = line
+                .strip_prefix("pub enum ")
+                .or(line.strip_prefix("pub struct "));
+            let Some(name) =
+                rest.and_then(|rest| rest.split(|c: char| !c.is_alphanumeric()).next())
+            else {
+                continue;
+            };
+            let is_error = name.ends_with("Error") || name.ends_with("ErrorKind");
+            if is_error && !ELSEWHERE.contains(&name) {
+                assert!(shown.contains(name), "{name} in {}", path.display());
+            }
+        }
+    }
+}
+
+/// The same of all variants, as they are declared.
+#[test]
+fn no_variant_is_declared_to_print_its_source() {
+    for path in sources_of_the_crate() {
+        let text = fs::read_to_string(&path).unwrap();
+        // Tests have errors as others write them.
+        let text = text.split("#[cfg(test)]").next().unwrap();
+        for declared in text.split("#[error(").skip(1) {
+            let (format, rest) = declared.split_once(")]").unwrap();
+            assert!(!format.contains("{source"), "{}: {format}", path.display());
+            let variant = rest.split("#[error(").next().unwrap();
+            let variant = variant.split(",\n").next().unwrap();
+            if variant.contains("(#[from]") || variant.contains("(#[source]") {
+                assert!(!format.contains("{0"), "{}: {format}", path.display());
+            }
+        }
+    }
+}
+
+#[test]
+fn errors_can_be_sent_and_shared() {
+    fn check<E: Error + Debug + Send + Sync + 'static>() {}
+    check::<plugwire::Error>();
+    check::<CallError>();
+    check::<LaunchError>();
+    check::<ReattachError>();
+}
