@@ -4,3 +4,4 @@
 mod calls;
 mod noise;
 mod pace;
+mod soak;
