@@ -29,6 +29,16 @@ const PAUSE: Duration = Duration::from_millis(10);
 /// Fewer arrivals than these, in both ways together, say nothing of either.
 const ARRIVALS: u32 = 8;
 
+/// The most that one try counts, as a logarithm: four times as much, or a quarter. So two tries are
+/// enough for a change, while one that met a hiccup is outweighed by those before it.
+const CLEAR: f64 = 2.0;
+
+/// Staying awake is begun where it gains more than a fifth, and left off below a tenth: it costs
+/// processor time. On idle cores sleeping has good moments, while both sides happen to share one, so
+/// it takes several tries without a gain after clear ones.
+const GAIN: f64 = 0.26;
+const NO_GAIN: f64 = 0.1;
+
 /// How a session waits for its peer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Way {
@@ -60,8 +70,9 @@ pub(super) struct Contest {
     trying: Option<Try>,
     /// How sleeping did in this period's try.
     asleep: Option<Outcome>,
-    /// How many tries in a row spoke for the other way, without being clear.
-    doubts: u32,
+    /// The logarithm to base 2 of what staying awake gains: the mean of the tries, each counting half as
+    /// much as the next one.
+    gain: f64,
 }
 
 impl Contest {
@@ -70,7 +81,10 @@ impl Contest {
             better,
             trying: None,
             asleep: None,
-            doubts: 0,
+            gain: match better {
+                Way::Awake => CLEAR / 2.0,
+                Way::Asleep => -CLEAR / 2.0,
+            },
         }
     }
 
@@ -128,20 +142,11 @@ impl Contest {
 
     /// Takes note of how many times as much arrived while this side stayed awake.
     fn judge(&mut self, gain: f64) {
-        // A single try may have met a pause or a hiccup, so only a clear one decides alone. Sleeping has
-        // good moments on idle cores, too (both sides happen to share one), so it has to be as good
-        // for longer.
-        let (clear, doubtful, enough) = match self.better {
-            Way::Awake => (gain < 0.8, gain < 1.1, 8),
-            Way::Asleep => (gain > 2.0, gain > 1.25, 2),
-        };
-        self.doubts = if doubtful { self.doubts + 1 } else { 0 };
-        if clear || self.doubts >= enough {
-            self.doubts = 0;
-            self.better = match self.better {
-                Way::Awake => Way::Asleep,
-                Way::Asleep => Way::Awake,
-            };
+        self.gain = (self.gain + gain.log2().clamp(-CLEAR, CLEAR)) / 2.0;
+        match self.better {
+            Way::Awake if self.gain < NO_GAIN => self.better = Way::Asleep,
+            Way::Asleep if self.gain > GAIN => self.better = Way::Awake,
+            _ => {}
         }
     }
 }
