@@ -199,7 +199,7 @@ mod private_dir;
 #[cfg(all(unix, any(feature = "host", feature = "plugin")))]
 mod readiness;
 pub mod rpc;
-#[cfg(any(feature = "host", feature = "hclog"))]
+#[cfg(any(feature = "host", feature = "plugin"))]
 mod timestamp;
 #[cfg(all(feature = "tls", any(feature = "host", feature = "plugin")))]
 mod tls;

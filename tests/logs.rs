@@ -321,27 +321,30 @@ async fn the_size_of_the_buffer_can_be_set() {
 }
 
 #[tokio::test]
-async fn a_panic_in_a_plugin_is_an_error_in_the_log() {
+async fn a_panic_that_the_plugin_survives_is_one_error_in_the_log() {
     let place = TempDir::new().unwrap();
     let (records, record) = recorder();
     let client = launch(config(&place, "serve").on_log(record)).await;
     let logger = client.dispense_client("logger").await.unwrap();
-    let panicked = logger.call::<_, bool>("Plugin.Panic", "out of cheese");
+    let panicked = logger.call::<_, bool>("Plugin.Panic", "out of\ncheese");
     assert!(panicked.await.is_err());
+    let bytes = b"plain\n".to_vec();
+    let written = logger.call::<_, bool>("Plugin.Write", &bytes);
+    assert!(written.await.unwrap());
     client.kill().await;
     let records = records.lock().unwrap();
-    let head = records
-        .iter()
-        .position(|record| record.message == "panic: out of cheese")
-        .unwrap();
-    let report = &records[head..];
-    assert!(report.iter().all(|record| record.level == LogLevel::Error));
-    assert!(
-        report
-            .iter()
-            .any(|record| record.message.contains("logs.rs:")),
-        "where it was: {report:?}"
+    assert_eq!(
+        levels_and_messages(&records),
+        [
+            (LogLevel::Info, "[INFO] start"),
+            (LogLevel::Error, "panic: out of\ncheese"),
+            // What follows is not the crash's.
+            (LogLevel::Debug, "plain"),
+        ]
     );
+    let fields = &records[1].fields;
+    assert!(fields["at"].as_str().unwrap().contains("logs.rs:"));
+    assert!(fields.contains_key("thread"));
 }
 
 #[tokio::test]

@@ -1,49 +1,190 @@
-//! Panics, told to the host.
+//! Panics, as the plugin's log has them.
 
 use std::backtrace::{Backtrace, BacktraceStatus};
 use std::fmt::Write as _;
 use std::io::Write as _;
 use std::panic::PanicHookInfo;
 use std::sync::Once;
+use std::time::SystemTime;
 
 use super::original::original_stderr;
 use super::stdio;
+use crate::timestamp;
+
+/// How much of a backtrace, and of any other text, goes into a record, in bytes of the line: hosts
+/// read lines of up to 64 KiB as one.
+const BACKTRACE: usize = 32 * 1024;
+const TEXT: usize = 8 * 1024;
 
 /// From now on, a panic while the plugin serves is also written to the original standard error. The
 /// hook that was there before runs as well, after it.
-pub(super) fn tell_the_host() {
+pub(super) fn log_panics() {
     static INSTALLED: Once = Once::new();
     INSTALLED.call_once(|| {
         let before = std::panic::take_hook();
         std::panic::set_hook(Box::new(move |info| {
             // Unless the output is captured, the hook before writes to the same place.
             if stdio::is_captured() {
+                let report = Report::new(info);
+                let text = match ends_the_process() {
+                    true => report.as_crash(),
+                    false => report.as_record(),
+                };
                 // In one piece, so that other threads' lines stay out of it. Should it fail, there
                 // is nowhere to say so.
-                let _ = original_stderr().write_all(message(info).as_bytes());
+                let _ = original_stderr().write_all(text.as_bytes());
             }
             before(info);
         }));
     });
 }
 
-/// The message the way Go prints it, because that is what hosts look for: `panic: ` at the start of
-/// a line makes it, and what follows, an error in their log.
-fn message(info: &PanicHookInfo<'_>) -> String {
-    let payload = info.payload();
-    let reason = (payload.downcast_ref::<&str>().copied())
-        .or_else(|| payload.downcast_ref::<String>().map(String::as_str))
-        .unwrap_or("a value that is no string");
-    let thread = std::thread::current();
-    let thread = thread.name().unwrap_or("<unnamed>");
-    let mut text = format!("panic: {reason}\n\nthread '{thread}'");
-    if let Some(location) = info.location() {
-        let _ = write!(text, " at {location}");
+/// Whether the process ends by a panic here. A task's panic ends the task, and a thread's the thread,
+/// unless the thread is that of `main`, outside of the tasks that may run on it, too.
+fn ends_the_process() -> bool {
+    let in_main = || std::thread::current().name() == Some("main");
+    cfg!(panic = "abort") || in_main() && tokio::task::try_id().is_none()
+}
+
+struct Report<'a> {
+    reason: &'a str,
+    thread: String,
+    location: Option<String>,
+    backtrace: Option<String>,
+}
+
+impl<'a> Report<'a> {
+    fn new(info: &'a PanicHookInfo<'_>) -> Self {
+        let payload = info.payload();
+        let reason = (payload.downcast_ref::<&str>().copied())
+            .or_else(|| payload.downcast_ref::<String>().map(String::as_str))
+            .unwrap_or("a value that is no string");
+        let thread = std::thread::current();
+        let backtrace = Backtrace::capture();
+        Report {
+            reason,
+            thread: thread.name().unwrap_or("<unnamed>").to_owned(),
+            location: info.location().map(ToString::to_string),
+            backtrace: (backtrace.status() == BacktraceStatus::Captured)
+                .then(|| backtrace.to_string()),
+        }
     }
-    text.push('\n');
-    let backtrace = Backtrace::capture();
-    if backtrace.status() == BacktraceStatus::Captured {
-        let _ = writeln!(text, "{backtrace}");
+
+    /// The way Go prints a panic, because that is what hosts look for: `panic: ` at the start of a line
+    /// makes it, and all untagged lines that follow, an error in their log. So it is only for the last
+    /// words of a process.
+    fn as_crash(&self) -> String {
+        let mut text = format!("panic: {}\n\nthread '{}'", self.reason, self.thread);
+        if let Some(location) = &self.location {
+            let _ = write!(text, " at {location}");
+        }
+        text.push('\n');
+        if let Some(backtrace) = &self.backtrace {
+            let _ = writeln!(text, "{backtrace}");
+        }
+        text
     }
-    text
+
+    /// One record in hclog's JSON: an error in the host's log, and none of what follows it.
+    fn as_record(&self) -> String {
+        let message = format!("panic: {}", self.reason);
+        let time = timestamp::print(SystemTime::now());
+        let mut line = String::from("{");
+        let mut pair = |key: &str, value: &str, most: usize| {
+            if line.len() > 1 {
+                line.push(',');
+            }
+            push_json(&mut line, key, TEXT);
+            line.push(':');
+            push_json(&mut line, value, most);
+        };
+        pair("@level", "error", TEXT);
+        pair("@message", &message, TEXT);
+        pair("@module", "plugwire::panic", TEXT);
+        pair("@timestamp", &time, TEXT);
+        if let Some(location) = &self.location {
+            pair("at", location, TEXT);
+        }
+        if let Some(backtrace) = &self.backtrace {
+            pair("backtrace", backtrace, BACKTRACE);
+        }
+        pair("thread", &self.thread, TEXT);
+        line.push_str("}\n");
+        line
+    }
+}
+
+/// A string of JSON's, cut off after so many bytes or a few more.
+fn push_json(line: &mut String, text: &str, most: usize) {
+    let end = line.len() + most;
+    line.push('"');
+    for char in text.chars() {
+        if line.len() >= end {
+            break;
+        }
+        match char {
+            '"' => line.push_str("\\\""),
+            '\\' => line.push_str("\\\\"),
+            '\n' => line.push_str("\\n"),
+            '\t' => line.push_str("\\t"),
+            char if char.is_control() => {
+                let _ = write!(line, "\\u{:04x}", u32::from(char));
+            }
+            char => line.push(char),
+        }
+    }
+    line.push('"');
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn report(reason: &str) -> Report<'_> {
+        Report {
+            reason,
+            thread: "tokio-rt-worker".to_owned(),
+            location: Some("src/main.rs:7:5".to_owned()),
+            backtrace: Some("   0: main\n   1: start\n".to_owned()),
+        }
+    }
+
+    #[test]
+    fn a_crash_reads_as_in_go() {
+        let text = "panic: out of cheese\n\nthread 'tokio-rt-worker' at src/main.rs:7:5\n   0: main\n   1: start\n\n";
+        assert_eq!(report("out of cheese").as_crash(), text);
+    }
+
+    #[test]
+    fn a_panic_that_is_survived_is_one_line() {
+        let line = report("\"a\"\\\n\r\u{1b}[31m\u{85}é").as_record();
+        let (begin, rest) = line.split_once("\"@timestamp\":\"").unwrap();
+        assert_eq!(
+            begin,
+            r#"{"@level":"error","@message":"panic: \"a\"\\\n\u000d\u001b[31m\u0085é","@module":"plugwire::panic","#
+        );
+        assert!(rest.ends_with(
+            "\",\"at\":\"src/main.rs:7:5\",\"backtrace\":\"   0: main\\n   1: start\\n\",\"thread\":\"tokio-rt-worker\"}\n"
+        ));
+    }
+
+    /// Every byte escaped: still no line that a host reads in pieces.
+    #[test]
+    fn a_panic_of_any_length_fits_into_a_line() {
+        let long = "\r".repeat(1 << 20);
+        let mut report = report(&long);
+        report.backtrace = Some(long.clone());
+        report.thread = long.clone();
+        report.location = Some(long.clone());
+        let line = report.as_record();
+        assert!(line.len() < 65_536, "{}", line.len());
+        assert_eq!(line.matches('\n').count(), 1);
+    }
+
+    /// A test runs in a thread of its own, and its panic is caught there.
+    #[tokio::test]
+    async fn only_main_ends_the_process() {
+        assert!(!ends_the_process());
+        assert!(!tokio::spawn(async { ends_the_process() }).await.unwrap());
+    }
 }

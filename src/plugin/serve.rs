@@ -119,7 +119,7 @@ async fn serve_host(config: ServeConfig) -> Result<End, ServeError> {
     let detached = environment.detaches(&config.handshake);
     let host = HostWatch::start(config.outlive_host || detached);
     interrupt::ignore(&mut background).map_err(ServeError::Signal)?;
-    panic::tell_the_host();
+    panic::log_panics();
     let stdio = Arc::new(Stdio::capture(Tee::No).map_err(ServeError::Stdio)?);
 
     let mut line = HandshakeLine::new(version, listener.address().clone());

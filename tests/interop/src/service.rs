@@ -7,7 +7,7 @@ use plugwire::broker::MuxBroker;
 use plugwire::connection::BoxError;
 use plugwire::rpc::Service;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::sync::Barrier;
+use tokio::sync::{Barrier, Notify};
 use tokio::task::JoinSet;
 
 use crate::bytes;
@@ -51,6 +51,8 @@ pub fn kit(broker: MuxBroker) -> Service {
         .method("Exit", exit)
         .method("Log", log)
         .method("LogPairs", log_pairs)
+        .method("Panic", |text: String| async move { panics(text) })
+        .method("LogPlain", log_plain)
         .method("Crash", crash);
     let service = brokered!(service, broker, "CallBack", call_back);
     let service = brokered!(service, broker, "MakeCounter", make_counter);
@@ -120,10 +122,24 @@ async fn exit(code: i64) -> Result<i64, BoxError> {
     std::process::exit(code as i32)
 }
 
-/// Ends the process as an unhandled panic of Go's does; tokio's tasks would survive one.
+/// Ends the call, and no more.
+fn panics(text: String) -> Result<(), BoxError> {
+    panic!("{text}")
+}
+
+/// A line that says nothing of its level.
+async fn log_plain(line: String) -> Result<i64, BoxError> {
+    writeln!(plugwire::plugin::original_stderr(), "{line}")?;
+    Ok(0)
+}
+
+/// Asks `main` to panic, which ends the process as any unhandled panic of Go's does. A method's panic
+/// ends the method.
+pub static CRASH: Notify = Notify::const_new();
+
 async fn crash(_: ()) -> Result<(), BoxError> {
-    let _ = std::thread::spawn(|| panic!("kit crashed")).join();
-    std::process::abort()
+    CRASH.notify_one();
+    std::future::pending().await
 }
 
 async fn call_back(broker: MuxBroker, id: u32) -> Result<String, BoxError> {

@@ -50,6 +50,12 @@ async fn test_mode(config: ServeConfig) {
     server.stop().await.expect("the kit was served");
 }
 
+/// Panics in `main` when it is asked to, while the plugin serves.
+async fn crash() {
+    service::CRASH.notified().await;
+    panic!("kit crashed");
+}
+
 #[tokio::main]
 async fn main() {
     tracing_subscriber::registry()
@@ -75,7 +81,10 @@ async fn main() {
     if std::env::var_os("KIT_TEST").is_some() {
         return test_mode(config).await;
     }
-    serve(config).await;
+    tokio::select! {
+        () = serve(config) => {}
+        () = crash() => {}
+    }
     if std::env::var("KIT_IGNORE_QUIT").is_ok_and(|value| value == "1") {
         std::future::pending::<()>().await;
     }

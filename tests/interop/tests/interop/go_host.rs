@@ -74,6 +74,7 @@ go_host_cases! {
     stdio,
     log,
     log_record,
+    log_after_panic,
     kill,
     kill_ignoring_quit,
     group,

@@ -41,6 +41,7 @@ var cases = []testCase{
 	{name: "longlived", run: longLived, shows: "one-way and idle streams outlast yamux's 75 s and its keep-alive"},
 	{name: "stdio", run: stdio, shows: "the plugin's output arrives complete, in order and apart"},
 	{name: "log", run: logLine, shows: "a log line on the original stderr reaches the host as hclog JSON"},
+	{name: "log_after_panic", run: logAfterPanic, shows: "a panic that a Rust plugin survives is one error in the host's log"},
 	{name: "log_record", run: logRecord, shows: "and becomes a record of the host's logger, with level, module and pairs"},
 	{name: "kill", run: kill, shows: "Kill is graceful and leaves no process and no socket"},
 	{name: "kill_ignoring_quit", run: killIgnoringQuit, shows: "a plugin that will not quit is killed after 2 s"},

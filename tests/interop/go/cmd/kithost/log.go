@@ -57,6 +57,48 @@ func logRecord(e *env) (string, error) {
 	return "two records", nil
 }
 
+// logAfterPanic looks at the level of a line without one, after a method has
+// panicked and the plugin lives on.
+func logAfterPanic(e *env) (string, error) {
+	log := &buffer{}
+	s, err := e.open(func(c *plugin.ClientConfig) {
+		c.Logger = hclog.New(&hclog.LoggerOptions{
+			Name: "host", Output: log, Level: hclog.Trace, JSONFormat: true,
+		})
+	})
+	if err != nil {
+		return "", err
+	}
+	if err := s.RPC.Call("Plugin.Panic", "out of cheese", new(interface{})); err == nil {
+		return "", fmt.Errorf("a method that panics answered")
+	}
+	if _, err := call[int](s.RPC, "LogPlain", "a plain line"); err != nil {
+		return "", err
+	}
+	panicked, err := recordOf(log, "panic: out of cheese")
+	if err != nil {
+		return "", err
+	}
+	eventually(10*time.Second, func() bool { return strings.Contains(log.String(), "a plain line") })
+	levels := map[string]int{}
+	for _, line := range strings.Split(log.String(), "\n") {
+		var record map[string]any
+		if json.Unmarshal([]byte(line), &record) != nil {
+			continue
+		}
+		level, _ := record["@level"].(string)
+		levels[level]++
+		if record["@message"] == "a plain line" && level != "debug" {
+			return "", fmt.Errorf("the line is logged as %q", level)
+		}
+	}
+	if panicked["@level"] != "error" || levels["error"] != 1 {
+		return "", fmt.Errorf("levels %v, record %v", levels, panicked)
+	}
+	_, err = s.greetOK()
+	return "one error", err
+}
+
 // recordOf waits for the record with a message. The times in it, which are the
 // host's and the plugin's, are checked and taken out.
 func recordOf(log *buffer, msg string) (map[string]any, error) {
