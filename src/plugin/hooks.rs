@@ -1,6 +1,7 @@
 //! What the process does for the connections it serves.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use futures::future::BoxFuture;
 use tokio::sync::watch;
@@ -9,11 +10,14 @@ use super::stdio::Stdio;
 use crate::connection::ServeHooks;
 use crate::mux::Stream;
 
-/// Sends the process's output over the newest connection, and stops serving when told to quit.
+/// Sends the process's output over the newest connection, and stops serving when told to quit. Each
+/// connection has its own.
 pub(super) struct Hooks {
     /// `None` where the output stays the process's own. The streams just end then.
     pub(super) stdio: Option<Arc<Stdio>>,
     pub(super) quit: watch::Sender<bool>,
+    /// Whether it was this connection that asked to quit.
+    pub(super) asked: Arc<AtomicBool>,
 }
 
 impl ServeHooks for Hooks {
@@ -26,6 +30,7 @@ impl ServeHooks for Hooks {
     fn quit(&self) -> BoxFuture<'static, ()> {
         let stdio = self.stdio.clone();
         let quit = self.quit.clone();
+        self.asked.store(true, Ordering::Relaxed);
         Box::pin(async move {
             if let Some(stdio) = stdio {
                 stdio.drain().await;

@@ -6,6 +6,7 @@ use std::net::SocketAddr;
 use std::pin::pin;
 use std::process;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::Duration;
 
@@ -23,12 +24,12 @@ use super::panic;
 use super::stdio::{Stdio, Tee};
 use super::tls::Acceptor;
 use crate::chain::{Chain, logged};
-use crate::connection::{ConnectionError, InvalidOption, RpcServer};
+use crate::connection::{ConnectionConfig, ConnectionError, InvalidOption, PluginSet, RpcServer};
 use crate::handshake::{HandshakeConfig, HandshakeError, HandshakeLine};
 use crate::mux::SessionError;
 
-/// How long connections may go on once the host asked the plugin to quit. The host closes its own
-/// as soon as it has the answer.
+/// How long the connection of the host that asked the plugin to quit may go on. The host closes it as
+/// soon as it has the answer.
 const FINISH: Duration = Duration::from_secs(1);
 
 /// How long the process may go on after serving when nobody is left to kill it.
@@ -129,12 +130,11 @@ async fn serve_host(config: ServeConfig) -> Result<End, ServeError> {
     tracing::debug!(address = %listener.address(), version, "serving");
 
     let (quit, quit_asked) = watch::channel(false);
-    let hooks = Hooks {
+    let server = Server {
+        plugins,
+        connection: config.connection,
         stdio: Some(Arc::clone(&stdio)),
         quit,
-    };
-    let server = Server {
-        rpc: RpcServer::new(plugins, config.connection, Arc::new(hooks)),
         acceptor: security.acceptor,
     };
     let served = accept(listener, server, quit_asked, host.gone()).await;
@@ -154,6 +154,7 @@ pub(super) async fn accept(
     let mut connections = JoinSet::new();
     let mut host_gone = pin!(host_gone);
     let mut abandoned = false;
+    let mut asker_ended = false;
     let end = loop {
         if abandoned && connections.is_empty() {
             tracing::info!("the host is gone, so the plugin stops");
@@ -171,7 +172,10 @@ pub(super) async fn accept(
                 }
                 Err(error) => return Err(ServeError::Accept(error)),
             },
-            Some(ended) = connections.join_next() => log_end(ended),
+            Some(ended) = connections.join_next() => if log_end(ended) {
+                asker_ended = true;
+                break End::Quit;
+            },
             // The sender lives as long as the server, so an error cannot be.
             () = async { drop(quit.wait_for(|&quit| quit).await) } => break End::Quit,
             () = &mut host_gone, if !abandoned => abandoned = true,
@@ -179,16 +183,14 @@ pub(super) async fn accept(
     };
     drop(listener);
     let finish = async {
-        while let Some(ended) = connections.join_next().await {
-            log_end(ended);
+        while !asker_ended && let Some(ended) = connections.join_next().await {
+            asker_ended = log_end(ended);
         }
     };
     if timeout(FINISH, finish).await.is_err() {
-        tracing::debug!(
-            open = connections.len(),
-            "ending connections that go on after quit"
-        );
+        tracing::debug!("the host that asked to quit does not hang up");
     }
+    // Those of other hosts end with the plugin, as in Go.
     connections.shutdown().await;
     Ok(end)
 }
@@ -196,20 +198,50 @@ pub(super) async fn accept(
 /// Serves connections, by TLS if there is any.
 #[derive(Clone)]
 pub(super) struct Server {
-    pub(super) rpc: RpcServer,
+    pub(super) plugins: PluginSet,
+    pub(super) connection: ConnectionConfig,
+    /// See [`Hooks`].
+    pub(super) stdio: Option<Arc<Stdio>>,
+    pub(super) quit: watch::Sender<bool>,
     pub(super) acceptor: Option<Acceptor>,
 }
 
-impl Server {
-    async fn serve_conn(&self, accepted: Accepted) -> Result<(), ConnectionError> {
-        match accepted {
-            #[cfg(unix)]
-            Accepted::Unix(stream) => self.serve_stream(stream).await,
-            Accepted::Tcp(stream) => self.serve_stream(stream).await,
-        }
-    }
+/// How a connection ended, and whether it asked the plugin to quit.
+struct Ended {
+    result: Result<(), ConnectionError>,
+    asked: bool,
+}
 
-    async fn serve_stream<T>(&self, stream: T) -> Result<(), ConnectionError>
+impl Server {
+    async fn serve_conn(self, accepted: Accepted) -> Ended {
+        let asked = Arc::new(AtomicBool::new(false));
+        let hooks = Hooks {
+            stdio: self.stdio,
+            quit: self.quit,
+            asked: Arc::clone(&asked),
+        };
+        let connection = Connection {
+            rpc: RpcServer::new(self.plugins, self.connection, Arc::new(hooks)),
+            acceptor: self.acceptor,
+        };
+        let result = match accepted {
+            #[cfg(unix)]
+            Accepted::Unix(stream) => connection.serve(stream).await,
+            Accepted::Tcp(stream) => connection.serve(stream).await,
+        };
+        let asked = asked.load(Ordering::Relaxed);
+        Ended { result, asked }
+    }
+}
+
+/// One of them.
+struct Connection {
+    rpc: RpcServer,
+    acceptor: Option<Acceptor>,
+}
+
+impl Connection {
+    async fn serve<T>(&self, stream: T) -> Result<(), ConnectionError>
     where
         T: AsyncRead + AsyncWrite + Send + Unpin + 'static,
     {
@@ -231,8 +263,10 @@ impl Server {
     }
 }
 
-fn log_end(ended: Result<Result<(), ConnectionError>, tokio::task::JoinError>) {
-    match ended {
+/// Whether the connection that ended had asked the plugin to quit.
+fn log_end(ended: Result<Ended, tokio::task::JoinError>) -> bool {
+    let asked = ended.as_ref().is_ok_and(|ended| ended.asked);
+    match ended.map(|ended| ended.result) {
         Ok(Ok(())) => tracing::debug!("connection ended"),
         // So does a Go host that only looks whether anybody listens, before it reattaches.
         Ok(Err(ConnectionError::Session(SessionError::PeerClosed))) => {
@@ -241,6 +275,7 @@ fn log_end(ended: Result<Result<(), ConnectionError>, tokio::task::JoinError>) {
         Ok(Err(error)) => tracing::warn!(error = %logged(&error), "connection failed"),
         Err(error) => tracing::error!(%error, "connection failed"),
     }
+    asked
 }
 
 /// Whether accepting may work again: the peer went away, or something ran out for now.

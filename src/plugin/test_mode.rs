@@ -8,11 +8,9 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use super::config::ServeConfig;
-use super::hooks::Hooks;
 use super::listener::{Environment, Listener};
 use super::serve::{ServeError, Server, accept};
 use super::stdio::{Stdio, Tee};
-use crate::connection::RpcServer;
 use crate::handshake::ReattachConfig;
 
 /// How [`serve_test`] serves.
@@ -117,12 +115,11 @@ pub async fn serve_test(
         .test(true);
 
     let (quit, quit_asked) = watch::channel(false);
-    let hooks = Hooks {
+    let server = Server {
+        plugins,
+        connection: config.connection,
         stdio: stdio.clone(),
         quit,
-    };
-    let server = Server {
-        rpc: RpcServer::new(plugins, config.connection, Arc::new(hooks)),
         acceptor: security.acceptor,
     };
     let token = test.cancellation.child_token();

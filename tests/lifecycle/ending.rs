@@ -3,8 +3,10 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use plugwire::connection::{ConnectionConfig, RpcClient};
 use plugwire::rpc::CallError;
 use rustix::process::{Signal, kill_process};
+use tokio::net::UnixStream;
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
@@ -35,6 +37,35 @@ async fn killing_twice_and_at_once_is_fine() {
         assert!(kill.await.unwrap(), "none returns before the end");
     }
     client.kill().await;
+}
+
+/// As in Go, where it takes some 10 ms: the others end with the plugin.
+#[tokio::test]
+async fn a_plugin_quits_while_other_hosts_are_connected() {
+    let place = Place::new();
+    let client = place.launch().await;
+    let socket = UnixStream::connect(&place.sockets()[0]).await.unwrap();
+    let other = RpcClient::connect(socket, &ConnectionConfig::default())
+        .await
+        .unwrap();
+    other.ping().await.unwrap();
+    let tester = other.dispense_client("tester").await.unwrap();
+    let calling = tokio::spawn(async move { tester.call::<_, bool>("Plugin.Hang", &()).await });
+    other.ping().await.unwrap();
+    let start = Instant::now();
+    timeout(PATIENCE, client.kill()).await.unwrap();
+    let took = start.elapsed();
+    assert!(took < Duration::from_millis(800), "{took:?}");
+    assert_eq!(
+        timeout(PATIENCE, client.wait())
+            .await
+            .unwrap()
+            .unwrap()
+            .code(),
+        Some(7)
+    );
+    let error = timeout(PATIENCE, calling).await.unwrap().unwrap();
+    assert!(error.unwrap_err().is_disconnected());
 }
 
 #[tokio::test]
