@@ -30,7 +30,6 @@ impl<T: Display> Display for Escaped<T> {
 }
 
 /// The text as [`Escaped`] shows it: the same text, mostly.
-#[cfg_attr(not(any(feature = "host", test)), allow(dead_code))]
 pub(crate) fn escaped(text: &str) -> Cow<'_, str> {
     // Every other character of the class has a byte that is no ASCII.
     let plain = |byte: u8| matches!(byte, b'\t' | b' '..=b'~');

@@ -32,6 +32,7 @@ use std::num::ParseIntError;
 use std::path::PathBuf;
 
 use crate::connection::InvalidOption;
+use crate::escape::Escaped;
 
 /// The version of the plugin system itself, the first field of the line. It has never been anything
 /// else.
@@ -168,8 +169,8 @@ impl Address {
 impl fmt::Display for Address {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Address::Unix(path) => path.display().fmt(f),
-            Address::Tcp(address) => address.fmt(f),
+            Address::Unix(path) => Escaped(path.display()).fmt(f),
+            Address::Tcp(address) => Escaped(address).fmt(f),
         }
     }
 }
@@ -373,7 +374,8 @@ pub fn choose_version(plugin: &[u32], host: &[u32]) -> Option<u32> {
     common.or_else(|| plugin.iter().min()).copied()
 }
 
-/// Why a handshake line was refused. The texts are go-plugin's.
+/// Why a handshake line was refused. The texts are go-plugin's; what the plugin printed is in the fields
+/// as it came, and in the text on one line, with control characters written out.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum HandshakeError {
@@ -388,8 +390,9 @@ pub enum HandshakeError {
     NoLine,
     /// There was no end of line within [`MAX_LINE`] bytes.
     #[error(
-        "Unrecognized remote plugin message: {start}... (no end of line within {MAX_LINE} bytes)\n\
-         Failed to read any lines from plugin's stdout"
+        "Unrecognized remote plugin message: {}... (no end of line within {MAX_LINE} bytes)\n\
+         Failed to read any lines from plugin's stdout",
+        Escaped(start)
     )]
     LineTooLong {
         /// How it began.
@@ -405,9 +408,10 @@ pub enum HandshakeError {
     },
     /// The plugin was built for another version of the plugin system.
     #[error(
-        "incompatible core API version with plugin. Plugin version: {plugin}, Core version: {CORE_PROTOCOL_VERSION}\
+        "incompatible core API version with plugin. Plugin version: {}, Core version: {CORE_PROTOCOL_VERSION}\
          \n\nTo fix this, the plugin usually only needs to be recompiled.\n\
-         Please report this to the plugin author"
+         Please report this to the plugin author",
+        Escaped(plugin)
     )]
     IncompatibleCore {
         /// The plugin's core version.
@@ -433,7 +437,7 @@ pub enum HandshakeError {
         host: Vec<u32>,
     },
     /// The network is neither `unix` nor `tcp`.
-    #[error("unknown address type: {address} (network {network:?})")]
+    #[error("unknown address type: {} (network {network:?})", Escaped(address))]
     UnknownNetwork {
         /// The network the plugin named.
         network: String,
@@ -500,8 +504,11 @@ impl fmt::Display for Shortened<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         const ENOUGH: usize = 1024;
         match self.0.char_indices().nth(ENOUGH) {
-            Some((end, _)) => write!(f, "{}... ({} bytes)", &self.0[..end], self.0.len()),
-            None => f.write_str(self.0),
+            Some((end, _)) => {
+                let start = Escaped(&self.0[..end]);
+                write!(f, "{start}... ({} bytes)", self.0.len())
+            }
+            None => Escaped(self.0).fmt(f),
         }
     }
 }

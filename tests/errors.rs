@@ -347,6 +347,121 @@ fn no_variant_is_declared_to_print_its_source() {
     }
 }
 
+/// What a terminal obeys, and what a reader of a log takes for another line.
+const HOSTILE: &str = "a\x1b]0;owned\x07\r\n2026-01-01 ERROR forged\u{9b}31m\u{2028}b\u{202e}c\x7f";
+
+fn is_unsafe(character: char) -> bool {
+    let turns = matches!(character, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+    character.is_control() || turns || matches!(character, '\u{2028}' | '\u{2029}')
+}
+
+#[test]
+fn what_a_peer_sends_cannot_write_to_the_terminal_or_forge_a_line() {
+    let text = || HOSTILE.to_owned();
+    let field: Vec<(String, i64)> = vec![(text(), 1)];
+    let map: std::collections::BTreeMap<_, _> = field.into_iter().collect();
+    let gob =
+        gob::from_slice::<std::collections::BTreeMap<String, bool>>(&gob::to_vec(&map).unwrap());
+    let errors = [
+        example(CallError::Server(text())),
+        example(plugwire::Error::from(CallError::Server(text()))),
+        example(DispenseError::from(CallError::Server(text()))),
+        example(HandshakeError::Unrecognized { line: text() }),
+        example(HandshakeError::Unrecognized {
+            line: text().repeat(100),
+        }),
+        example(HandshakeError::CoreVersion {
+            field: text(),
+            reason: number(),
+        }),
+        example(HandshakeError::AppVersion {
+            field: text(),
+            reason: number(),
+        }),
+        example(HandshakeError::UnknownNetwork {
+            network: text(),
+            address: text(),
+        }),
+        example(HandshakeError::UnsupportedProtocol { protocol: text() }),
+        example(HandshakeError::ServerCert {
+            field: text(),
+            reason: "short".into(),
+        }),
+        example(gob.unwrap_err()),
+        example(gob::DecodeError::from(gob::DecodeErrorKind::Custom(text()))),
+        example(gob::DecodeErrorKind::Custom(text())),
+        example(gob::DecodeErrorKind::Mismatch {
+            expected: "u8",
+            received: text(),
+        }),
+        example(LaunchError::Connect {
+            address: Address::Unix(text().into()),
+            source: system(),
+            report: Box::default(),
+        }),
+        example(LaunchError::Connect {
+            address: Address::Tcp(text()),
+            source: system(),
+            report: Box::default(),
+        }),
+    ];
+    for (_, error) in errors {
+        let text = error.to_string();
+        assert!(!text.contains(is_unsafe), "{text:?}");
+        assert!(
+            text.contains("forged") || !format!("{error:?}").contains("forged"),
+            "{text:?}"
+        );
+    }
+    // These have lines of their own; what the plugin wrote is indented by them.
+    let mut report = ProcessReport::default();
+    report.stderr = HOSTILE.replace('\n', "\n\x1b");
+    for error in [
+        LaunchError::Exited {
+            report: Box::new(report.clone()),
+            notes: String::new(),
+        },
+        LaunchError::Handshake {
+            error: HandshakeError::LineTooLong { start: text() },
+            report: Box::new(report),
+            notes: String::new(),
+        },
+    ] {
+        let text = error.to_string();
+        for line in text.lines() {
+            assert!(!line.contains(is_unsafe), "{line:?}");
+            assert!(!line.starts_with("2026"), "{text:?}");
+        }
+    }
+    // The text as it came is there, too.
+    assert_eq!(CallError::Server(text()).peer_text(), Some(HOSTILE));
+    assert_eq!(
+        String::from(plugwire::Error::from(CallError::Server(text()))),
+        HOSTILE
+    );
+}
+
+/// The text goes to the next peer as it came.
+#[tokio::test]
+async fn a_text_that_is_handed_on_is_not_written_out() {
+    let hostile = || async { Err::<(), _>(CallError::Server(HOSTILE.into())) };
+    let boxed = || async {
+        let error: Box<dyn Error + Send + Sync> = CallError::Server(HOSTILE.into()).into();
+        Err::<(), _>(error)
+    };
+    let service = rpc::Service::new()
+        .method("HandOn", move |()| hostile())
+        .method("Boxed", move |()| boxed());
+    let (here, there) = tokio::io::duplex(1 << 16);
+    let server = rpc::Server::from(service);
+    tokio::spawn(async move { server.serve(there, rpc::Codec::Gob).await });
+    let client = rpc::Client::new(here, rpc::Codec::Gob);
+    for method in ["Plugin.HandOn", "Plugin.Boxed"] {
+        let error = client.call::<_, ()>(method, &()).await.unwrap_err();
+        assert_eq!(error.peer_text(), Some(HOSTILE));
+    }
+}
+
 #[test]
 fn errors_can_be_sent_and_shared() {
     fn check<E: Error + Debug + Send + Sync + 'static>() {}

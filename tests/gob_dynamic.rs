@@ -389,7 +389,7 @@ fn registered_names_lead_to_the_variants_of_an_enum() {
     let err = gob::from_slice::<Strict>(&gob::to_vec(&Any::Int(1)).unwrap()).unwrap_err();
     assert!(
         err.to_string()
-            .contains("Strict has no variant for the Go type int"),
+            .contains("Strict has no variant for the type int"),
         "{err}"
     );
     assert_eq!(

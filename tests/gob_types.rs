@@ -183,7 +183,7 @@ fn structs_match_by_name() {
     }
     let err = decode_error::<Stranger>(&ann());
     assert!(
-        err.contains("no fields matched between Stranger and the received Go type Person"),
+        err.contains("no fields matched between Stranger and the received type Person"),
         "{err}"
     );
 }
@@ -192,7 +192,7 @@ fn structs_match_by_name() {
 fn mismatches_are_errors_that_say_where() {
     assert_eq!(
         decode_error::<u64>(&5i64),
-        "gob: decoding u64: expected u64, received Go type int"
+        "gob: decoding u64: expected u64, received type int"
     );
     assert_eq!(
         decode_error::<i8>(&300i64),
@@ -226,7 +226,7 @@ fn mismatches_are_errors_that_say_where() {
         members: vec![Person::default(), ann()],
     });
     assert!(
-        err.ends_with("Members[1].Tags[0]: expected u16, received Go type string"),
+        err.ends_with("Members[1].Tags[0]: expected u16, received type string"),
         "{err}"
     );
 
@@ -238,7 +238,7 @@ fn mismatches_are_errors_that_say_where() {
     assert!(decode_error::<[u8; 3]>("text").contains("4 elements for an array of 3"));
     assert!(decode_error::<[i64; 2]>(&vec![1i64, 2, 3]).contains("3 elements for an array of 2"));
     assert!(decode_error::<[i64; 4]>(&vec![1i64, 2, 3]).contains("invalid length 3"));
-    assert!(decode_error::<String>(&()).contains("received Go type nil"));
+    assert!(decode_error::<String>(&()).contains("received type nil"));
 }
 
 #[test]

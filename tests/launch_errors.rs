@@ -242,7 +242,7 @@ async fn a_command_keeps_its_arguments_environment_and_working_directory() {
 #[tokio::test]
 async fn bytes_that_are_no_text_are_garbage_too() {
     let error = refused(config(script(r"printf '\377\0\n'; exec sleep 1000", ""))).await;
-    assert_starts(&error, "Unrecognized remote plugin message: \u{fffd}\0");
+    assert_starts(&error, "Unrecognized remote plugin message: \u{fffd}\\u{0}");
 }
 
 #[tokio::test]

@@ -20,6 +20,8 @@ use serde::Deserialize;
 
 #[cfg(feature = "msgpack")]
 pub use self::scan::MalformedError;
+#[cfg(feature = "msgpack")]
+use crate::escape::Escaped;
 pub use crate::gob::{Encode, Limits};
 use crate::option::InvalidOption;
 
@@ -146,7 +148,7 @@ pub enum DecodeError {
     Gob(#[from] crate::gob::DecodeError),
     /// The MessagePack holds another type.
     #[cfg(feature = "msgpack")]
-    #[error("msgpack: {0}")]
+    #[error("msgpack: {}", Escaped(.0))]
     MsgPack(Box<rmp_serde::decode::Error>),
     /// The bytes are no MessagePack, or more than is taken.
     #[cfg(feature = "msgpack")]

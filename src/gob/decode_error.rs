@@ -2,6 +2,8 @@
 
 use std::fmt::{self, Write};
 
+use crate::escape::{Escaped, Escaping};
+
 /// A value that could not be decoded, and where in it.
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
@@ -19,13 +21,15 @@ struct Failure {
 }
 
 impl fmt::Display for Failure {
+    /// Names and values in it are the sender's.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut f = Escaping(f);
         f.write_str("gob: ")?;
         if let Some(target) = self.target {
             write!(f, "decoding {target}: ")?;
         }
-        super::path::write(f, &self.path)?;
-        self.kind.fmt(f)
+        super::path::write(&mut f, &self.path)?;
+        write!(f, "{}", self.kind)
     }
 }
 
@@ -100,21 +104,22 @@ pub enum DecodeErrorKind {
         len: u64,
     },
     /// The sender's type does not fit the receiver's.
-    #[error("expected {expected}, received Go type {received}")]
+    #[error("expected {expected}, received type {}", Escaped(received))]
     Mismatch {
         /// What the Rust type asked for.
         expected: &'static str,
-        /// The sender's type.
+        /// The sender's type, by the name that it declared.
         received: String,
     },
     /// The sender's struct and the receiver's have no field in common.
     #[error(
-        "type mismatch: no fields matched between {expected} and the received Go type {received}"
+        "type mismatch: no fields matched between {expected} and the received type {}",
+        Escaped(received)
     )]
     NoFieldsMatched {
         /// The Rust struct.
         expected: &'static str,
-        /// The sender's struct.
+        /// The sender's struct, by the name that it declared.
         received: String,
     },
     /// The sender left more fields out of its structs than a receiver with flattened fields is given zeros for, or they
@@ -139,7 +144,7 @@ pub enum DecodeErrorKind {
     #[error("a string that is not UTF-8")]
     NotUtf8,
     /// The sender left the field out, as gob does with zero values, and its type takes no zero value.
-    #[error("left out by the sender, which means zero, and there is no such value: {0}")]
+    #[error("left out by the sender, which means zero, and there is no such value: {}", Escaped(.0))]
     NoZeroValue(String),
     /// A field is missing, which only a hand-written `Deserialize` can find.
     #[error("missing field `{0}`")]
@@ -148,7 +153,7 @@ pub enum DecodeErrorKind {
     #[error("duplicate field `{0}`")]
     DuplicateField(&'static str),
     /// The receiver's `Deserialize` refused the value.
-    #[error("{0}")]
+    #[error("{}", Escaped(.0))]
     Custom(String),
 }
 

@@ -168,6 +168,6 @@ pub fn zero<T: DeserializeOwned>() -> Result<T, String> {
 pub fn unknown(target: &str, name: &str) -> String {
     match name {
         "" => format!("nil where a {target} is expected: use an Option"),
-        _ => format!("{target} has no variant for the Go type {name}"),
+        _ => format!("{target} has no variant for the type {name}"),
     }
 }

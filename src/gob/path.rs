@@ -1,9 +1,9 @@
 //! Where in a value something went wrong, as `User.Tags[3]: `.
 
-use std::fmt;
+use std::fmt::{self, Write};
 
 /// Writes the segments, which were gathered from the inside out, and a colon. A segment is a name or `[index]`.
-pub(crate) fn write(f: &mut fmt::Formatter<'_>, path: &[String]) -> fmt::Result {
+pub(crate) fn write(f: &mut impl Write, path: &[String]) -> fmt::Result {
     if path.is_empty() {
         return Ok(());
     }

@@ -98,6 +98,9 @@ impl ClientConfig {
     /// Where a copy of the plugin's *original* standard error goes, byte for byte: its log, what it
     /// wrote before it served, and the message of a crash. Default: nowhere. The lines are logged
     /// in any case. (`Stderr`)
+    ///
+    /// Nothing is taken out of the copy: a terminal obeys the escape sequences in it, and a plugin can
+    /// write there what looks like a line of another's. The events of the log have them written out.
     pub fn stderr(mut self, writer: impl AsyncWrite + Send + Unpin + 'static) -> Self {
         self.stderr = Some(Box::new(writer));
         self

@@ -6,6 +6,8 @@ use std::fs::{File, Metadata};
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
+use crate::escape::Escaped;
+
 /// Facts about the file behind `program`, one on a line, or nothing when there is no such file.
 pub(super) fn notes(program: &OsStr) -> String {
     let Some((path, metadata)) = find(program) else {
@@ -74,7 +76,7 @@ fn format_of(start: &[u8]) -> Option<String> {
         [b'#', b'!', line @ ..] => {
             let line = line.split(|&byte| byte == b'\n').next()?.trim_ascii();
             let line = String::from_utf8_lossy(&line[..line.len().min(128)]);
-            Some(format!("Script, run by: {line}"))
+            Some(format!("Script, run by: {}", Escaped(line)))
         }
         _ => None,
     }

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use super::secure::SecureError;
 use crate::connection::{ConnectionError, InvalidOption};
+use crate::escape::Escaped;
 use crate::handshake::{Address, HandshakeError};
 use crate::rpc::CallError;
 
@@ -167,7 +168,8 @@ pub struct ProcessReport {
     pub pid: u32,
     /// How it exited, if it did so of itself. `None` when it had to be killed.
     pub status: Option<ExitStatus>,
-    /// The last lines it wrote to its stderr.
+    /// The last lines it wrote to its stderr, as they came but for bytes that are no text. In an
+    /// error's text their control characters are written out.
     pub stderr: String,
 }
 
@@ -189,7 +191,7 @@ impl fmt::Display for Suffix<'_> {
         if !report.stderr.is_empty() {
             write!(f, "\nThe plugin's last lines on stderr:")?;
             for line in report.stderr.lines() {
-                write!(f, "\n  {line}")?;
+                write!(f, "\n  {}", Escaped(line))?;
             }
         }
         Ok(())

@@ -90,6 +90,9 @@ impl From<LogLevel> for tracing::Level {
 }
 
 /// One line of a plugin's log.
+///
+/// Its texts are as the plugin wrote them, control characters included. The `tracing` events that the
+/// host makes of them have these [written out](LOG_TARGET).
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct LogRecord {

@@ -12,6 +12,7 @@ use super::config::Writer;
 use super::lines::Lines;
 use super::log::LogSink;
 use super::process::Exit;
+use crate::escape::Escaped;
 
 /// How long output is still read once its writer is gone. What a dead process wrote is in the pipe
 /// and is read at once; the time is for processes it started, which may hold the pipe open for
@@ -80,7 +81,7 @@ pub(super) async fn log_stderr(
 pub(super) async fn drain_stdout(mut lines: Lines<impl AsyncRead + Unpin>, plugin: String) {
     while let Ok(Some(piece)) = lines.next().await {
         let line = String::from_utf8_lossy(piece.line());
-        tracing::debug!(plugin, "stdout: {line}");
+        tracing::debug!(plugin, "stdout: {}", Escaped(line));
     }
 }
 

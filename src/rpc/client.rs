@@ -17,6 +17,7 @@ use super::{BoxIo, Config, Encode};
 use crate::chain::Chain;
 use crate::codec::{DecodeError, EncodeError, Message};
 use crate::deadline::{Deadlines, Timer};
+use crate::escape::Escaped;
 
 /// A connection to a [`Server`](super::Server), or to any `net/rpc` server of Go's.
 ///
@@ -59,8 +60,9 @@ impl Drop for Task {
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum CallError {
-    /// The peer answered with an error; the text is the peer's.
-    #[error("{0}")]
+    /// The peer answered with an error: its text, as it came. Printed, it is on one line, with line
+    /// breaks and other control characters written out, so that it can go to a terminal or a log.
+    #[error("{}", Escaped(.0))]
     Server(String),
     /// The connection was closed before the call, or on this side during it.
     #[error("connection is shut down")]
@@ -104,6 +106,14 @@ impl CallError {
         match self {
             CallError::Server(text) => text.clone(),
             error => Chain(error).to_string(),
+        }
+    }
+
+    /// What the peer said, as it came, where it answered with an error.
+    pub fn peer_text(&self) -> Option<&str> {
+        match self {
+            CallError::Server(text) => Some(text),
+            _ => None,
         }
     }
 

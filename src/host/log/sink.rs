@@ -8,8 +8,13 @@ use tracing::Level;
 use tracing::level_filters::LevelFilter;
 
 use super::{LogLevel, LogParser, LogRecord};
+use crate::escape::{Escaped, escaped};
 
 /// The target of the [`tracing`] events that the lines of a plugin's log become.
+///
+/// An event is one line, whatever the plugin writes: line breaks, escape sequences and other control
+/// characters in its message and its pairs are written out, as `\n` or `\u{1b}`, and so are the
+/// characters that turn the direction of writing.
 pub const LOG_TARGET: &str = "plugwire::log";
 
 /// A callback for each record.
@@ -26,7 +31,7 @@ pub(in crate::host) struct LogSink {
 impl LogSink {
     pub(in crate::host) fn new(plugin: String, callback: Option<OnLog>) -> Self {
         Self {
-            plugin,
+            plugin: escaped(&plugin).into_owned(),
             parser: LogParser::new(),
             callback,
         }
@@ -60,6 +65,9 @@ impl LogSink {
 /// Makes the record an event. Names of an event's fields are part of the program, so the pairs,
 /// whose names are the plugin's, share a field.
 fn tell(plugin: &str, record: &LogRecord) {
+    // What the plugin says is to stay within its line, and to change no other.
+    let module = record.module.as_deref().map(escaped);
+    let timestamp = record.timestamp.as_deref().map(escaped);
     // The level belongs to the place in the code as well.
     macro_rules! event {
         ($level:expr) => {
@@ -67,11 +75,11 @@ fn tell(plugin: &str, record: &LogRecord) {
                 target: LOG_TARGET,
                 $level,
                 plugin,
-                module = record.module.as_deref(),
-                timestamp = record.timestamp.as_deref(),
+                module = module.as_deref(),
+                timestamp = timestamp.as_deref(),
                 fields = Pairs::of(record).map(tracing::field::display),
                 "{}",
-                record.message
+                Escaped(&record.message)
             )
         };
     }
@@ -96,15 +104,71 @@ impl<'a> Pairs<'a> {
 impl fmt::Display for Pairs<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let text = serde_json::to_string(self.0).map_err(|_| fmt::Error)?;
-        f.write_str(&text)
+        Escaped(text).fmt(f)
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::fmt::Write as _;
     use std::sync::{Arc, Mutex};
 
+    use tracing::field::{Field, Visit};
+    use tracing::{Event, Subscriber};
+    use tracing_subscriber::layer::{Context, Layer, SubscriberExt};
+
     use super::*;
+
+    /// Keeps the fields of events, as a subscriber that prints them as they are would.
+    #[derive(Clone, Default)]
+    struct Printed(Arc<Mutex<String>>);
+
+    impl Visit for Printed {
+        fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
+            let _ = write!(self.0.lock().unwrap(), "{field}={value:?};");
+        }
+
+        fn record_str(&mut self, field: &Field, value: &str) {
+            let _ = write!(self.0.lock().unwrap(), "{field}={value};");
+        }
+    }
+
+    impl<S: Subscriber> Layer<S> for Printed {
+        fn on_event(&self, event: &Event<'_>, _: Context<'_, S>) {
+            event.record(&mut self.clone());
+        }
+    }
+
+    /// What is printed of a line, and what the callback gets.
+    fn logged(line: &[u8]) -> (String, LogRecord) {
+        let printed = Printed::default();
+        let (sender, records) = std::sync::mpsc::channel();
+        let callback = move |record: &LogRecord| sender.send(record.clone()).unwrap();
+        let subscriber = tracing_subscriber::registry().with(printed.clone());
+        tracing::subscriber::with_default(subscriber, || {
+            LogSink::new("p".to_owned(), Some(Box::new(callback))).line(line, false);
+        });
+        let text = printed.0.lock().unwrap().clone();
+        (text, records.recv().unwrap())
+    }
+
+    #[test]
+    fn a_plugin_cannot_forge_a_line_of_the_log() {
+        let hostile = "m\n2026 ERROR forged\r\u{1b}[2J\u{7}\u{9b}1m\u{2028}x\u{202e}y\u{7f}";
+        let json = |text: &str| serde_json::to_string(text).unwrap();
+        let line = format!(
+            r#"{{"@level":"info","@message":{0},"@module":{0},"@timestamp":{0},{0}:{0}}}"#,
+            json(hostile)
+        );
+        for line in [line.as_str(), &hostile.replace('\n', "\u{85}")] {
+            let (printed, record) = logged(line.as_bytes());
+            let bad = |c: char| c.is_control() || matches!(c, '\u{2028}' | '\u{202e}');
+            assert!(printed.contains("forged"), "{printed:?}");
+            assert!(!printed.contains(bad), "{printed:?}");
+            // A callback gets what was written.
+            assert!(record.message.contains(bad), "{record:?}");
+        }
+    }
 
     #[test]
     fn a_callback_that_panics_is_called_no_more() {
