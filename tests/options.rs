@@ -345,6 +345,10 @@ async fn serving_refuses_what_means_nothing() {
             config().connection(impatient()),
             ("control_timeout", "0ns", "more than nothing"),
         ),
+        (
+            config().max_pending(0),
+            ("max_pending", "0", "at least 1 connection"),
+        ),
     ];
     #[cfg(feature = "tls")]
     refusals.push((

@@ -134,6 +134,18 @@ impl RpcServer {
     where
         T: AsyncRead + AsyncWrite + Send + Unpin + 'static,
     {
+        self.serve_conn_when(io, || {}).await
+    }
+
+    /// The same, and calls `connected` once the peer has opened what only a host opens.
+    pub(crate) async fn serve_conn_when<T>(
+        &self,
+        io: T,
+        connected: impl FnOnce(),
+    ) -> Result<(), ConnectionError>
+    where
+        T: AsyncRead + AsyncWrite + Send + Unpin + 'static,
+    {
         self.config.check()?;
         let session = Session::server(io, self.config.mux.clone());
         let _close = CloseOnDrop(&session);
@@ -141,6 +153,7 @@ impl RpcServer {
         let (control, stdout, stderr) = timeout(patience, accept_three(&session))
             .await
             .map_err(|_| ConnectionError::Incomplete(patience))??;
+        connected();
         self.hooks.stdio(stdout, stderr);
         let broker = MuxBroker::new(session.clone(), self.config.broker.clone());
         let server = Server::new()

@@ -27,6 +27,7 @@ pub struct ServeConfig {
     pub(super) network: Option<Network>,
     pub(super) outlive_host: bool,
     pub(super) tls: TlsOptions,
+    pub(super) max_pending: usize,
     plaintext: bool,
     /// An app version that was given twice at once.
     doubled: Option<u32>,
@@ -42,6 +43,7 @@ impl ServeConfig {
             network: None,
             outlive_host: false,
             tls: TlsOptions::default(),
+            max_pending: 128,
             plaintext: false,
             doubled: None,
         }
@@ -136,6 +138,18 @@ impl ServeConfig {
         self
     }
 
+    /// How many connections may be in the making at once: accepted, and without their three streams
+    /// yet, or without TLS where there is any. Default 128, and at least 1; go-plugin has no bound.
+    ///
+    /// Peers that connect and say nothing would otherwise use up the process's descriptors. When there
+    /// are as many and another peer connects, the connection that has been in the making longest is
+    /// dropped, once it has had 50 ms; until then the newcomer waits. A connection with its streams is a
+    /// host's, and never dropped for another.
+    pub fn max_pending(mut self, connections: usize) -> Self {
+        self.max_pending = connections;
+        self
+    }
+
     /// Finds the first option that has no meaning, but for the handshake's.
     pub(super) fn check(&self) -> Result<(), InvalidOption> {
         let option = "versioned_plugins";
@@ -149,6 +163,13 @@ impl ServeConfig {
         if self.versions.is_empty() {
             let expected = "one app version at the least";
             return Err(InvalidOption::new(option, &self.versions, expected));
+        }
+        if self.max_pending == 0 {
+            return Err(InvalidOption::new(
+                "max_pending",
+                0,
+                "at least 1 connection",
+            ));
         }
         self.tls.check()?;
         self.connection.check()

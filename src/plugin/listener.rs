@@ -8,6 +8,7 @@ use std::path::PathBuf;
 
 use tokio::net::{TcpListener, TcpStream};
 
+use super::door::Listen;
 use super::serve::ServeError;
 use super::tls::Security;
 use crate::handshake::{self, Address, HandshakeConfig};
@@ -73,7 +74,7 @@ pub(super) enum Listener {
 /// A host that has connected.
 pub(super) enum Accepted {
     #[cfg(unix)]
-    Unix(crate::unix_stream::QuietUnixStream),
+    Unix(tokio::net::UnixStream),
     Tcp(TcpStream),
 }
 
@@ -103,8 +104,13 @@ impl Listener {
             Self::Tcp(socket) => socket.address(),
         }
     }
+}
 
-    pub(super) async fn accept(&self) -> io::Result<Accepted> {
+impl Listen for Listener {
+    type Connection = Accepted;
+
+    /// Does no more than accept, so that a failure is the listener's and not the connection's.
+    async fn accept(&self) -> io::Result<Accepted> {
         match self {
             #[cfg(unix)]
             Self::Unix(socket) => Ok(Accepted::Unix(socket.accept().await?)),
@@ -117,11 +123,10 @@ impl Listener {
 mod unix {
     use std::path::Path;
 
-    use tokio::net::UnixListener;
+    use tokio::net::{UnixListener, UnixStream};
 
     use super::*;
     use crate::private_dir::{PrivateDir, random};
-    use crate::unix_stream::QuietUnixStream;
 
     /// A unix socket. Its file is removed when it is dropped, and then its directory if it has one
     /// of its own.
@@ -185,9 +190,8 @@ mod unix {
             &self.address
         }
 
-        pub(in crate::plugin) async fn accept(&self) -> io::Result<QuietUnixStream> {
-            let (stream, _) = self.listener.accept().await?;
-            QuietUnixStream::new(stream)
+        pub(in crate::plugin) async fn accept(&self) -> io::Result<UnixStream> {
+            Ok(self.listener.accept().await?.0)
         }
     }
 
@@ -341,9 +345,7 @@ mod tcp {
         }
 
         pub(in crate::plugin) async fn accept(&self) -> io::Result<TcpStream> {
-            let (stream, _) = self.listener.accept().await?;
-            stream.set_nodelay(true)?;
-            Ok(stream)
+            Ok(self.listener.accept().await?.0)
         }
     }
 

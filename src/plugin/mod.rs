@@ -66,7 +66,9 @@
 //! From [`serve`] on, and for the rest of the process's life, SIGINT is ignored: Ctrl-C at a
 //! terminal reaches host and plugin alike, and it is the host that decides.
 
+mod accept_error;
 mod config;
+mod door;
 #[cfg(feature = "hclog")]
 mod hclog;
 mod hooks;
@@ -75,6 +77,7 @@ mod interrupt;
 mod listener;
 mod original;
 mod panic;
+mod seldom;
 mod serve;
 mod serve_mux;
 mod stdio;

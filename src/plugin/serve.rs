@@ -16,6 +16,7 @@ use tokio::task::JoinSet;
 use tokio::time::timeout;
 
 use super::config::ServeConfig;
+use super::door::{Door, Place};
 use super::hooks::Hooks;
 use super::host_watch::HostWatch;
 use super::interrupt;
@@ -27,6 +28,8 @@ use crate::chain::{Chain, logged};
 use crate::connection::{ConnectionConfig, ConnectionError, InvalidOption, PluginSet, RpcServer};
 use crate::handshake::{HandshakeConfig, HandshakeError, HandshakeLine};
 use crate::mux::SessionError;
+#[cfg(unix)]
+use crate::unix_stream::QuietUnixStream;
 
 /// How long the connection of the host that asked the plugin to quit may go on. The host closes it as
 /// soon as it has the answer.
@@ -34,9 +37,6 @@ const FINISH: Duration = Duration::from_secs(1);
 
 /// How long the process may go on after serving when nobody is left to kill it.
 const UNATTENDED: Duration = Duration::from_secs(5);
-
-/// How long to wait after a connection could not be accepted for want of descriptors or memory.
-const BREATHER: Duration = Duration::from_millis(50);
 
 /// Serves the host that started this process, until it asks the plugin to quit. (`plugin.Serve`)
 ///
@@ -137,7 +137,8 @@ async fn serve_host(config: ServeConfig) -> Result<End, ServeError> {
         quit,
         acceptor: security.acceptor,
     };
-    let served = accept(listener, server, quit_asked, host.gone()).await;
+    let door = Door::new(listener, config.max_pending);
+    let served = accept(door, server, quit_asked, host.gone()).await;
     stdio.restore().await;
     served
 }
@@ -146,7 +147,7 @@ async fn serve_host(config: ServeConfig) -> Result<End, ServeError> {
 /// none. A connection that ends is not the end: a host that takes over is yet to come. Removes the
 /// listener then.
 pub(super) async fn accept(
-    listener: Listener,
+    mut door: Door<Listener>,
     server: Server,
     mut quit: watch::Receiver<bool>,
     host_gone: impl Future<Output = ()>,
@@ -161,17 +162,11 @@ pub(super) async fn accept(
             break End::HostGone;
         }
         tokio::select! {
-            accepted = listener.accept() => match accepted {
-                Ok(accepted) => {
-                    let server = server.clone();
-                    connections.spawn(async move { server.serve_conn(accepted).await });
-                }
-                Err(error) if is_passing(&error) => {
-                    tracing::warn!(%error, "cannot accept a connection");
-                    tokio::time::sleep(BREATHER).await;
-                }
-                Err(error) => return Err(ServeError::Accept(error)),
-            },
+            accepted = door.accept() => {
+                let accepted = accepted.map_err(ServeError::Accept)?;
+                let server = server.clone();
+                door.admit(&mut connections, |place| server.serve_conn(accepted, place));
+            }
             Some(ended) = connections.join_next() => if log_end(ended) {
                 asker_ended = true;
                 break End::Quit;
@@ -181,7 +176,7 @@ pub(super) async fn accept(
             () = &mut host_gone, if !abandoned => abandoned = true,
         }
     };
-    drop(listener);
+    drop(door);
     let finish = async {
         while !asker_ended && let Some(ended) = connections.join_next().await {
             asker_ended = log_end(ended);
@@ -213,7 +208,7 @@ struct Ended {
 }
 
 impl Server {
-    async fn serve_conn(self, accepted: Accepted) -> Ended {
+    async fn serve_conn(self, accepted: Accepted, place: Place) -> Ended {
         let asked = Arc::new(AtomicBool::new(false));
         let hooks = Hooks {
             stdio: self.stdio,
@@ -226,8 +221,18 @@ impl Server {
         };
         let result = match accepted {
             #[cfg(unix)]
-            Accepted::Unix(stream) => connection.serve(stream).await,
-            Accepted::Tcp(stream) => connection.serve(stream).await,
+            Accepted::Unix(stream) => match QuietUnixStream::new(stream) {
+                Ok(stream) => connection.serve(stream, place).await,
+                Err(error) => {
+                    tracing::warn!(%error, "cannot serve a connection");
+                    Ok(())
+                }
+            },
+            Accepted::Tcp(stream) => {
+                // Where it fails, the connection has ended, which the session notices.
+                let _ = stream.set_nodelay(true);
+                connection.serve(stream, place).await
+            }
         };
         let asked = asked.load(Ordering::Relaxed);
         Ended { result, asked }
@@ -241,15 +246,16 @@ struct Connection {
 }
 
 impl Connection {
-    async fn serve<T>(&self, stream: T) -> Result<(), ConnectionError>
+    /// It is in the making until it has its streams, TLS included.
+    async fn serve<T>(&self, stream: T, place: Place) -> Result<(), ConnectionError>
     where
         T: AsyncRead + AsyncWrite + Send + Unpin + 'static,
     {
         let Some(acceptor) = &self.acceptor else {
-            return self.rpc.serve_conn(stream).await;
+            return self.rpc.serve_conn_when(stream, || place.give_up()).await;
         };
         match acceptor.accept(stream).await {
-            Ok(stream) => self.rpc.serve_conn(stream).await,
+            Ok(stream) => self.rpc.serve_conn_when(stream, || place.give_up()).await,
             // As below: somebody looked whether anybody listens.
             Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => {
                 tracing::debug!("connection ended before its TLS handshake");
@@ -273,25 +279,11 @@ fn log_end(ended: Result<Ended, tokio::task::JoinError>) -> bool {
             tracing::debug!("connection ended before it was set up");
         }
         Ok(Err(error)) => tracing::warn!(error = %logged(&error), "connection failed"),
+        // There can be many of these, and the door has said so.
+        Err(error) if error.is_cancelled() => tracing::debug!("connection dropped for a newer one"),
         Err(error) => tracing::error!(%error, "connection failed"),
     }
     asked
-}
-
-/// Whether accepting may work again: the peer went away, or something ran out for now.
-fn is_passing(error: &io::Error) -> bool {
-    /// `EMFILE` and `ENFILE`, which have no [`io::ErrorKind`]; the numbers are the same on every
-    /// Unix.
-    const NO_DESCRIPTORS: [i32; 2] = [24, 23];
-    matches!(
-        error.kind(),
-        io::ErrorKind::ConnectionAborted
-            | io::ErrorKind::ConnectionReset
-            | io::ErrorKind::Interrupted
-            | io::ErrorKind::OutOfMemory
-    ) || error
-        .raw_os_error()
-        .is_some_and(|code| NO_DESCRIPTORS.contains(&code))
 }
 
 /// Whether the cookie in the environment is the one that hosts of this plugin set.
@@ -390,7 +382,9 @@ pub enum ServeError {
     #[error("plugin init error: cannot write the handshake")]
     Announce(#[source] io::Error),
 
-    /// The listener broke.
+    /// The listener broke for good. Failures that can pass do not end serving: where descriptors or
+    /// memory run out, or the network is down, accepting is tried again after a pause, 5 ms at first
+    /// and 1 s at most.
     #[error("plugin server: cannot accept connections")]
     Accept(#[source] io::Error),
 }
@@ -442,12 +436,5 @@ mod tests {
         let config = ServeConfig::new(HandshakeConfig::new(1, "", ""), Default::default());
         let error = try_serve(config).await.unwrap_err();
         assert!(matches!(error, ServeError::Misconfigured(_)), "{error:?}");
-    }
-
-    #[test]
-    fn running_out_of_descriptors_passes() {
-        assert!(is_passing(&io::Error::from_raw_os_error(24)));
-        assert!(is_passing(&io::ErrorKind::ConnectionAborted.into()));
-        assert!(!is_passing(&io::ErrorKind::InvalidInput.into()));
     }
 }

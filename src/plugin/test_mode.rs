@@ -8,6 +8,7 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use super::config::ServeConfig;
+use super::door::Door;
 use super::listener::{Environment, Listener};
 use super::serve::{ServeError, Server, accept};
 use super::stdio::{Stdio, Tee};
@@ -126,7 +127,8 @@ pub async fn serve_test(
     let cancelled = token.clone();
     let mut serving = JoinSet::new();
     serving.spawn(async move {
-        let accepting = accept(listener, server, quit_asked, std::future::pending());
+        let door = Door::new(listener, config.max_pending);
+        let accepting = accept(door, server, quit_asked, std::future::pending());
         // Dropping the accepting ends the connections with it.
         let served = tokio::select! {
             served = accepting => served.map(|_| ()),

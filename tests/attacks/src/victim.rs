@@ -22,12 +22,32 @@ impl Victim {
     ///
     /// Where the process does not start.
     pub fn start(executable: &str, mode: &str, arguments: &[&str]) -> Victim {
+        Self::launch(Command::new(executable), mode, arguments)
+    }
+
+    /// The same, with a limit on how many descriptors the process may have open.
+    ///
+    /// # Panics
+    ///
+    /// Where the process does not start.
+    pub fn start_with_descriptors(executable: &str, mode: &str, limit: usize) -> Victim {
+        let mut command = Command::new("sh");
+        command
+            .args(["-c", r#"ulimit -n "$0"; exec "$@""#])
+            .arg(limit.to_string())
+            .arg(executable);
+        Self::launch(command, mode, &[])
+    }
+
+    fn launch(mut command: Command, mode: &str, arguments: &[&str]) -> Victim {
         let directory = tempfile::tempdir().unwrap();
         let socket = directory.path().join("victim");
-        let mut child = Command::new(executable)
+        let mut child = command
             .arg(mode)
             .arg(&socket)
             .args(arguments)
+            // Where a victim that is a whole plugin listens.
+            .env("PLUGIN_UNIX_SOCKET_DIR", directory.path())
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()

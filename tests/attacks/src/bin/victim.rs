@@ -3,13 +3,16 @@
 //! `victim plugin SOCKET`: the plugin's end of each connection, as `plugin::serve` has it behind its
 //! handshake. `victim host SOCKET`: the host's end, which serves `calm` under the broker's id 1 to a
 //! peer that dials it at once, dispenses `calm` and then waits.
+//! `victim serve SOCKET`: a whole plugin, its accept loop included, as `plugin::serve_test` serves it.
 //! A third argument `sleepy` turns busy polling off.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use plugwire::connection::{ConnectionConfig, PluginSet, RpcClient, RpcServer, ServeHooks};
+use plugwire::handshake::HandshakeConfig;
 use plugwire::mux::{self, Stream};
+use plugwire::plugin::{ServeConfig, ServeTestConfig, serve_test};
 use plugwire::rpc::Service;
 
 type BoxFuture<'a, T> = std::pin::Pin<Box<dyn Future<Output = T> + Send + 'a>>;
@@ -54,13 +57,16 @@ async fn main() {
         }
         Some(other) => panic!("there is no option {other}"),
     };
-    let listener = tokio::net::UnixListener::bind(socket).unwrap();
-    println!("ready");
     // The test that started this process holds its standard input.
     std::thread::spawn(|| {
         let _ = std::io::copy(&mut std::io::stdin(), &mut std::io::sink());
         std::process::exit(0);
     });
+    if mode == "serve" {
+        return serve(&socket, config).await;
+    }
+    let listener = tokio::net::UnixListener::bind(socket).unwrap();
+    println!("ready");
     while let Ok((stream, _)) = listener.accept().await {
         let (mode, config) = (mode.clone(), config.clone());
         tokio::spawn(async move {
@@ -83,4 +89,15 @@ async fn main() {
             }
         });
     }
+}
+
+/// A plugin chooses its own path, in the directory that the environment names. `socket` leads there.
+async fn serve(socket: &str, connection: ConnectionConfig) {
+    let handshake = HandshakeConfig::new(1, "VICTIM", "victim");
+    let config = ServeConfig::new(handshake, plugins()).connection(connection);
+    let mut server = serve_test(config, ServeTestConfig::new()).await.unwrap();
+    std::os::unix::fs::symlink(server.reattach_config().address.to_string(), socket).unwrap();
+    println!("ready");
+    let ended = server.wait().await;
+    eprintln!("victim: serving ended: {ended:?}");
 }

@@ -2,6 +2,7 @@
 #![cfg(target_os = "linux")]
 
 mod calls;
+mod connections;
 mod noise;
 mod pace;
 mod soak;

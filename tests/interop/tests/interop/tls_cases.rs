@@ -275,6 +275,45 @@ async fn a_silent_connection_is_closed_in_time() {
     server.stop().await.unwrap();
 }
 
+/// Rust's plugin alone: Go's keeps as many as connect.
+#[tokio::test]
+async fn silent_connections_make_room_for_a_host() {
+    use plugwire::connection::PluginSet;
+    use plugwire::plugin::{ServeConfig, ServeTestConfig, serve_test};
+    let pki = Pki::new();
+    let config = ServeConfig::new(plugwire_interop::HANDSHAKE, PluginSet::new())
+        .tls(tls::plugin(pki.path()))
+        // So that nothing but a newer connection ends them.
+        .tls_handshake_timeout(Duration::MAX)
+        .max_pending(4);
+    let server = serve_test(config, ServeTestConfig::new()).await.unwrap();
+    let Address::Unix(path) = &server.reattach_config().address else {
+        panic!("{:?}", server.reattach_config());
+    };
+    let mut silent = Vec::new();
+    for _ in 0..6 {
+        silent.push(within(UnixStream::connect(path)).await.unwrap());
+    }
+    for dropped in &mut silent[..2] {
+        assert_eq!(within(dropped.read(&mut [0])).await.unwrap(), 0);
+    }
+    let host = tls::host(pki.path());
+    let client = reattach(server.reattach_config(), Some(host))
+        .await
+        .unwrap();
+    within(client.ping()).await.unwrap();
+    assert_eq!(within(silent[2].read(&mut [0])).await.unwrap(), 0);
+    // A host is dropped for nobody.
+    for _ in 0..8 {
+        silent.push(within(UnixStream::connect(path)).await.unwrap());
+    }
+    for dropped in &mut silent[3..10] {
+        assert_eq!(within(dropped.read(&mut [0])).await.unwrap(), 0);
+    }
+    within(client.ping()).await.unwrap();
+    server.stop().await.unwrap();
+}
+
 /// A host gives up on a plugin that takes its connection and is silent.
 #[tokio::test]
 async fn a_silent_plugin_is_given_up_in_time() {

@@ -1,0 +1,28 @@
+//! What peers can bring about as often as they like, logged now and then.
+
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+/// How often the log says the same.
+const LOG_EVERY: Duration = Duration::from_secs(10);
+
+/// Counts what happens often and is to be logged seldom.
+#[derive(Default)]
+pub(super) struct Seldom {
+    said: Option<Instant>,
+    since: u64,
+}
+
+impl Seldom {
+    /// How often it happened since it was said last, this time included, if it is to be said again.
+    pub(super) fn say(&mut self) -> Option<u64> {
+        self.since += 1;
+        let now = Instant::now();
+        if self.said.is_some_and(|said| now < said + LOG_EVERY) {
+            return None;
+        }
+        self.said = Some(now);
+        Some(std::mem::take(&mut self.since))
+    }
+}
