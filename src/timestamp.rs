@@ -6,7 +6,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 const DAY: i64 = 24 * 60 * 60;
 
 /// The text of `time` in UTC, to the microsecond.
-#[cfg(any(test, feature = "hclog"))]
+#[cfg(any(test, feature = "plugin"))]
 pub(crate) fn print(time: SystemTime) -> String {
     let (seconds, nanos) = match time.duration_since(UNIX_EPOCH) {
         Ok(since) => (seconds_of(since), since.subsec_nanos()),
@@ -23,7 +23,7 @@ pub(crate) fn print(time: SystemTime) -> String {
 }
 
 /// The seconds of a time from the system. Those that have no room are of no calendar.
-#[cfg(any(test, feature = "hclog"))]
+#[cfg(any(test, feature = "plugin"))]
 fn seconds_of(duration: Duration) -> i64 {
     i64::try_from(duration.as_secs()).unwrap_or(i64::MAX / 2)
 }
