@@ -26,6 +26,7 @@ use crate::chain::logged;
 use crate::deadline::{Deadlines, Timer};
 use crate::mux::{OpenError, Session, SessionError, Stream};
 use crate::option::InvalidOption;
+use crate::rescue::{self, Watch};
 use crate::rpc::{self, Client, Server};
 
 /// Settings of a [`MuxBroker`].
@@ -192,7 +193,7 @@ impl MuxBroker {
             deadlines: Deadlines::default(),
             pending: Mutex::new(HashMap::new()),
         });
-        let acceptor = tokio::spawn(run(shared.clone()));
+        let acceptor = tokio::spawn(rescue::guard(run(shared.clone()), Watch::Woken));
         MuxBroker {
             shared,
             _acceptor: Arc::new(Acceptor(acceptor)),

@@ -198,6 +198,7 @@ pub mod plugin;
 mod private_dir;
 #[cfg(all(unix, any(feature = "host", feature = "plugin")))]
 mod readiness;
+mod rescue;
 pub mod rpc;
 #[cfg(any(feature = "host", feature = "plugin"))]
 mod timestamp;

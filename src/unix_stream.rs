@@ -19,6 +19,7 @@ use tokio::io::{AsyncRead, AsyncWrite, Interest, ReadBuf};
 use tokio::runtime::Handle;
 
 use crate::readiness::register;
+use crate::rescue;
 
 /// After this many writes in a row that did not have to wait, the socket is no longer watched for
 /// writing. Bulk transfers wait again sooner than that.
@@ -106,17 +107,23 @@ impl QuietUnixStream {
         mut read: impl FnMut(&UnixStream) -> io::Result<usize>,
     ) -> Poll<io::Result<usize>> {
         loop {
-            let mut ready = ready!(self.read.poll_read_ready(cx))?;
+            let ready = ready!(known(self.read.poll_read_ready(cx)))?;
             match read(self.read.get_ref()) {
                 Ok(n) => {
                     // A read that found less than there was room for has emptied the socket, and
                     // what comes next is reported anew.
-                    if n > 0 && n < room {
+                    if n > 0
+                        && n < room
+                        && let Some(mut ready) = ready
+                    {
                         ready.clear_ready();
                     }
                     return Poll::Ready(Ok(n));
                 }
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => ready.clear_ready(),
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => match ready {
+                    Some(mut ready) => ready.clear_ready(),
+                    None => return Poll::Pending,
+                },
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(error) => return Poll::Ready(Err(error)),
             }
@@ -133,8 +140,8 @@ impl QuietUnixStream {
             // tried: what is reported after a failed try must not be taken for old news.
             let ready = match &self.write {
                 Writable::Unwatched(_) => None,
-                Writable::Watched(watched) => Some(ready!(watched.poll_write_ready(cx))?),
-                Writable::WithRead => Some(ready!(self.read.poll_write_ready(cx))?),
+                Writable::Watched(watched) => ready!(known(watched.poll_write_ready(cx)))?,
+                Writable::WithRead => ready!(known(self.read.poll_write_ready(cx)))?,
             };
             match write(self.read.get_ref()) {
                 Ok(n) => {
@@ -148,13 +155,24 @@ impl QuietUnixStream {
                     self.free_writes = 0;
                     match ready {
                         Some(mut ready) => ready.clear_ready(),
-                        None => self.watch()?,
+                        None if matches!(self.write, Writable::Unwatched(_)) => self.watch()?,
+                        None => return Poll::Pending,
                     }
                 }
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(error) => return Poll::Ready(Err(error)),
             }
         }
+    }
+}
+
+/// What the runtime knows of the socket. `None` where the socket has to be tried instead: while all
+/// threads of the runtime are blocked, none asks the system.
+fn known<T>(asked: Poll<io::Result<T>>) -> Poll<io::Result<Option<T>>> {
+    match asked {
+        Poll::Ready(ready) => Poll::Ready(ready.map(Some)),
+        Poll::Pending if rescue::is_rescuing() => Poll::Ready(Ok(None)),
+        Poll::Pending => Poll::Pending,
     }
 }
 

@@ -7,13 +7,13 @@ use std::time::Duration;
 
 use futures::future::BoxFuture;
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::time::timeout;
 
 use super::{BoxError, ConnectionConfig, ConnectionError};
 use crate::broker::MuxBroker;
 use crate::chain::logged;
 use crate::interface::Interface;
 use crate::mux::{Session, SessionError, Stream};
+use crate::rescue::timeout;
 use crate::rpc::{Codec, Empty, Server, Service};
 
 /// How long the answer to `Control.Quit` waits for what was written before it.
@@ -178,8 +178,8 @@ impl RpcServer {
         let hooks = self.hooks.clone();
         let session = session.clone();
         Service::new()
-            .method("Ping", |_: bool| async { Ok::<_, BoxError>(Empty {}) })
-            .method("Quit", move |_: bool| {
+            .own_method("Ping", |_: bool| async { Ok::<_, BoxError>(Empty {}) })
+            .own_method("Quit", move |_: bool| {
                 let quit = hooks.quit();
                 let session = session.clone();
                 async move {

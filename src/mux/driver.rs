@@ -16,6 +16,7 @@ use super::link::Link;
 use super::session::SessionError;
 use super::shared::Shared;
 use crate::instant;
+use crate::rescue;
 
 /// Runs a session until it ends, and leaves the reason in `end`.
 pub(super) async fn run(session: Ending, config: Config, end: watch::Sender<Option<SessionError>>) {
@@ -29,7 +30,10 @@ pub(super) async fn run(session: Ending, config: Config, end: watch::Sender<Opti
             link.drive(cx);
             clock.poll(link, cx);
             closing = link.closing;
-            if link.is_conversing() && !(several_threads && link.is_used_outside()) {
+            if !rescue::is_rescuing()
+                && link.is_conversing()
+                && !(several_threads && link.is_used_outside())
+            {
                 busy.poll(link.received(), cx);
             }
             match &link.state.ended {
@@ -59,7 +63,7 @@ async fn close(shared: &Shared, timeout: Duration) -> SessionError {
             }
         })
     });
-    let _ = tokio::time::timeout(timeout, written).await;
+    let _ = rescue::timeout(timeout, written).await;
     SessionError::Closed
 }
 
@@ -113,7 +117,7 @@ impl Clock {
             if next < timer.deadline() {
                 timer.as_mut().reset(next);
             }
-            if timer.as_mut().poll(cx).is_pending() {
+            if timer.as_mut().poll(cx).is_pending() && !rescue::is_due(next) {
                 return;
             }
             self.act(link);

@@ -25,6 +25,7 @@ use super::readiness::Readiness;
 use super::session::SessionError;
 use super::state::State;
 use super::wakes::Wakes;
+use crate::rescue;
 
 /// From here on a frame is large: worth a system call of its own.
 const LARGE: usize = 8 * 1024;
@@ -191,7 +192,8 @@ impl Link {
         self.turn += 1;
         self.flushed = false;
         self.due = false;
-        if self.readiness.take() {
+        // Nobody tells of room while no thread of the runtime looks for it.
+        if self.readiness.take() || rescue::is_rescuing() {
             self.blocked = false;
         }
         if self.closing {

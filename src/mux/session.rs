@@ -11,6 +11,7 @@ use super::io::Io;
 use super::link::Link;
 use super::shared::Shared;
 use super::{Config, Stream, driver};
+use crate::rescue::{self, Watch};
 
 /// A multiplexed connection.
 ///
@@ -165,7 +166,8 @@ impl Session {
         let shared = Arc::new(Shared::new(link));
         let (end, ended) = watch::channel(None);
         let ending = driver::Ending(shared.clone());
-        tokio::spawn(driver::run(ending, config, end));
+        let driven = driver::run(ending, config, end);
+        tokio::spawn(rescue::guard(driven, Watch::Always));
         Session {
             handle: Arc::new(Handle {
                 shared,

@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use futures::future::BoxFuture;
 use tokio::sync::watch;
 
+use super::ending::Quit;
 use super::stdio::Stdio;
 use crate::connection::ServeHooks;
 use crate::mux::Stream;
@@ -18,6 +19,8 @@ pub(super) struct Hooks {
     pub(super) quit: watch::Sender<bool>,
     /// Whether it was this connection that asked to quit.
     pub(super) asked: Arc<AtomicBool>,
+    /// `None` where the process is to go on after serving.
+    pub(super) ending: Option<Quit>,
 }
 
 impl ServeHooks for Hooks {
@@ -31,9 +34,13 @@ impl ServeHooks for Hooks {
         let stdio = self.stdio.clone();
         let quit = self.quit.clone();
         self.asked.store(true, Ordering::Relaxed);
+        let ending = self.ending.clone();
         Box::pin(async move {
             if let Some(stdio) = stdio {
                 stdio.drain().await;
+            }
+            if let Some(ending) = ending {
+                ending.quit();
             }
             quit.send_replace(true);
         })

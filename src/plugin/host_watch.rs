@@ -8,14 +8,17 @@ pub(super) use system::HostWatch;
 #[cfg(unix)]
 mod system {
     use std::os::fd::OwnedFd;
+    use std::sync::Arc;
 
+    use rustix::event::{PollFd, PollFlags, Timespec, poll};
     use tokio::io::Interest;
     use tokio::io::unix::AsyncFd;
 
     use crate::readiness::register;
 
     /// The plugin's end of the pipe. `None` where there is nothing to watch.
-    pub(in crate::plugin) struct HostWatch(Option<AsyncFd<OwnedFd>>);
+    #[derive(Clone)]
+    pub(in crate::plugin) struct HostWatch(Option<Arc<AsyncFd<OwnedFd>>>);
 
     impl HostWatch {
         /// Watches for the end of the host, unless the process is meant to outlive it.
@@ -29,7 +32,18 @@ mod system {
             let watched = watched.and_then(|stdout| register(stdout, Interest::WRITABLE));
             // A file cannot be watched, and needs nobody to read it.
             let refused = |error| tracing::debug!(%error, "the host cannot be watched");
-            Self(watched.map_err(refused).ok())
+            Self(watched.map_err(refused).ok().map(Arc::new))
+        }
+
+        /// Whether the host has died, as the system says, without the runtime.
+        pub(in crate::plugin) fn is_gone(&self) -> bool {
+            let Some(stdout) = &self.0 else {
+                return false;
+            };
+            let mut polled = [PollFd::new(stdout.get_ref(), PollFlags::empty())];
+            let ended = PollFlags::ERR | PollFlags::HUP;
+            poll(&mut polled, Some(&Timespec::default())).is_ok()
+                && polled[0].revents().intersects(ended)
         }
 
         /// Waits for the host to die.
@@ -95,11 +109,16 @@ mod system {
 
 #[cfg(not(unix))]
 mod system {
+    #[derive(Clone)]
     pub(in crate::plugin) struct HostWatch;
 
     impl HostWatch {
         pub(in crate::plugin) fn start(_: bool) -> Self {
             Self
+        }
+
+        pub(in crate::plugin) fn is_gone(&self) -> bool {
+            false
         }
 
         pub(in crate::plugin) async fn gone(&self) {

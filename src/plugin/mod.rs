@@ -69,6 +69,7 @@
 mod accept_error;
 mod config;
 mod door;
+mod ending;
 #[cfg(feature = "hclog")]
 mod hclog;
 mod hooks;

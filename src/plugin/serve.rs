@@ -7,7 +7,6 @@ use std::pin::pin;
 use std::process;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::thread;
 use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite};
@@ -17,6 +16,7 @@ use tokio::time::timeout;
 
 use super::config::ServeConfig;
 use super::door::{Door, Place};
+use super::ending::{Ending, Presence, Quit, UNATTENDED, end_process_after};
 use super::hooks::Hooks;
 use super::host_watch::HostWatch;
 use super::interrupt;
@@ -28,15 +28,13 @@ use crate::chain::{Chain, logged};
 use crate::connection::{ConnectionConfig, ConnectionError, InvalidOption, PluginSet, RpcServer};
 use crate::handshake::{HandshakeConfig, HandshakeError, HandshakeLine};
 use crate::mux::SessionError;
+use crate::rescue::{self, Watch};
 #[cfg(unix)]
 use crate::unix_stream::QuietUnixStream;
 
 /// How long the connection of the host that asked the plugin to quit may go on. The host closes it as
 /// soon as it has the answer.
 const FINISH: Duration = Duration::from_secs(1);
-
-/// How long the process may go on after serving when nobody is left to kill it.
-const UNATTENDED: Duration = Duration::from_secs(5);
 
 /// Serves the host that started this process, until it asks the plugin to quit. (`plugin.Serve`)
 ///
@@ -45,7 +43,10 @@ const UNATTENDED: Duration = Duration::from_secs(5);
 /// unless the plugin is to [outlive](ServeConfig::outlive_host) it; and if the process is still there
 /// 5 s after that, perhaps since a method blocks a thread, it **exits with status 1**.
 ///
-/// This is what a plugin's `main` calls. When it returns, `main` should too.
+/// This is what a plugin's `main` calls. When it returns, `main` should too. While a method blocks its
+/// thread, the runtime does not let `main` end, and where methods block all threads, this does not even
+/// return. A process in which a method still does so 1 s after the host's request to quit was answered
+/// **exits with status 0**: in Go it would be gone by then, and a host kills it after 2 s.
 ///
 /// Where serving is not possible, and first of all when the process was not started by a host, the
 /// reason is written to standard error and the process **exits with status 1**. Use [`try_serve`]
@@ -55,7 +56,7 @@ const UNATTENDED: Duration = Duration::from_secs(5);
 ///
 /// Outside a tokio runtime with I/O and time enabled.
 pub async fn serve(config: ServeConfig) {
-    match serve_host(config).await {
+    match serve_host(config, Process::Ended).await {
         Ok(End::Quit) => {}
         Ok(End::HostGone) => end_process_after(UNATTENDED),
         Err(error) => {
@@ -63,18 +64,6 @@ pub async fn serve(config: ServeConfig) {
             let _ = writeln!(io::stderr(), "{}", Chain(&error));
             process::exit(1);
         }
-    }
-}
-
-/// Ends the process if it has not ended by then. Where there was a host to ask it to quit, there is
-/// one to kill it, too.
-fn end_process_after(grace: Duration) {
-    let watchdog = move || {
-        thread::sleep(grace);
-        process::exit(1);
-    };
-    if let Err(error) = thread::Builder::new().spawn(watchdog) {
-        tracing::error!(%error, "nobody sees to it that the process ends");
     }
 }
 
@@ -92,7 +81,7 @@ fn end_process_after(grace: Duration) {
 ///
 /// Outside a tokio runtime with I/O and time enabled.
 pub async fn try_serve(config: ServeConfig) -> Result<(), ServeError> {
-    serve_host(config).await.map(|_| ())
+    serve_host(config, Process::LeftAlone).await.map(|_| ())
 }
 
 /// Why serving ended.
@@ -104,7 +93,14 @@ pub(super) enum End {
     HostGone,
 }
 
-async fn serve_host(config: ServeConfig) -> Result<End, ServeError> {
+/// What becomes of a process that goes on after serving.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Process {
+    Ended,
+    LeftAlone,
+}
+
+async fn serve_host(config: ServeConfig, process: Process) -> Result<End, ServeError> {
     let key = &*config.handshake.magic_cookie_key;
     // An empty name is no variable; what is wrong with it is said below.
     let cookie = (!key.is_empty()).then(|| std::env::var_os(key)).flatten();
@@ -130,12 +126,16 @@ async fn serve_host(config: ServeConfig) -> Result<End, ServeError> {
     tracing::debug!(address = %listener.address(), version, "serving");
 
     let (quit, quit_asked) = watch::channel(false);
+    let presence = Presence::default();
+    let ending = (process == Process::Ended).then(|| Ending::watch(host.clone(), presence.clone()));
     let server = Server {
         plugins,
         connection: config.connection,
         stdio: Some(Arc::clone(&stdio)),
         quit,
+        ending: ending.as_ref().map(Ending::quit),
         acceptor: security.acceptor,
+        _presence: presence,
     };
     let door = Door::new(listener, config.max_pending);
     let served = accept(door, server, quit_asked, host.gone()).await;
@@ -165,7 +165,9 @@ pub(super) async fn accept(
             accepted = door.accept() => {
                 let accepted = accepted.map_err(ServeError::Accept)?;
                 let server = server.clone();
-                door.admit(&mut connections, |place| server.serve_conn(accepted, place));
+                door.admit(&mut connections, |place| {
+                    rescue::guard(server.serve_conn(accepted, place), Watch::Woken)
+                });
             }
             Some(ended) = connections.join_next() => if log_end(ended) {
                 asker_ended = true;
@@ -198,7 +200,9 @@ pub(super) struct Server {
     /// See [`Hooks`].
     pub(super) stdio: Option<Arc<Stdio>>,
     pub(super) quit: watch::Sender<bool>,
+    pub(super) ending: Option<Quit>,
     pub(super) acceptor: Option<Acceptor>,
+    pub(super) _presence: Presence,
 }
 
 /// How a connection ended, and whether it asked the plugin to quit.
@@ -214,6 +218,7 @@ impl Server {
             stdio: self.stdio,
             quit: self.quit,
             asked: Arc::clone(&asked),
+            ending: self.ending,
         };
         let connection = Connection {
             rpc: RpcServer::new(self.plugins, self.connection, Arc::new(hooks)),

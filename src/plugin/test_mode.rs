@@ -9,6 +9,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::config::ServeConfig;
 use super::door::Door;
+use super::ending::Presence;
 use super::listener::{Environment, Listener};
 use super::serve::{ServeError, Server, accept};
 use super::stdio::{Stdio, Tee};
@@ -121,7 +122,9 @@ pub async fn serve_test(
         connection: config.connection,
         stdio: stdio.clone(),
         quit,
+        ending: None,
         acceptor: security.acceptor,
+        _presence: Presence::default(),
     };
     let token = test.cancellation.child_token();
     let cancelled = token.clone();

@@ -18,6 +18,7 @@ use crate::chain::Chain;
 use crate::codec::{DecodeError, EncodeError, Message};
 use crate::deadline::{Deadlines, Timer};
 use crate::escape::Escaped;
+use crate::rescue::{self, Watch};
 
 /// A connection to a [`Server`](super::Server), or to any `net/rpc` server of Go's.
 ///
@@ -159,7 +160,10 @@ impl Client {
             calls: Mutex::new(InFlight::new()),
             deadlines: Deadlines::default(),
         });
-        let handle = tokio::spawn(run(shared.clone(), Inbox::new(read, config)));
+        let handle = {
+            let run = run(shared.clone(), Inbox::new(read, config));
+            tokio::spawn(rescue::guard(run, Watch::Woken))
+        };
         Client {
             task: Arc::new(Task {
                 shared: shared.clone(),

@@ -1,14 +1,18 @@
 //! The answering side.
+//!
+//! A connection is [guarded](rescue): it goes on while methods block threads of the runtime. A method
+//! that is expected to end soon runs on the connection's own task, but aside: another task can take
+//! the connection over if the method does block.
 
 use std::collections::HashMap;
-use std::future::poll_fn;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
-use futures::FutureExt;
+use futures::stream::FuturesUnordered;
+use futures::{FutureExt, StreamExt};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::task::JoinSet;
 
@@ -19,6 +23,7 @@ use super::running::Running;
 use super::service::{Method, QUICK};
 use super::{BoxIo, Config, Encode, Service};
 use crate::codec::{DecodeError, Message};
+use crate::rescue::{self, Inside, Step, Watch, Work};
 
 /// After this many requests in a row the replies are written and other tasks get their turn.
 const TURN: u32 = 64;
@@ -70,20 +75,24 @@ impl Server {
     {
         let config = config.into();
         let (read, write) = tokio::io::split(Box::new(io) as BoxIo);
-        let mut connection = Connection {
+        let connection = Connection {
             services: self.services.clone(),
             outbox: Arc::new(Outbox::new(write, config)),
             inbox: Inbox::new(read, config),
             running: JoinSet::new(),
+            own: FuturesUnordered::new(),
             max_calls: config.calls(),
+            turn: None,
             slow: false,
+            finished: false,
             last: None,
         };
-        let received = poll_fn(|cx| connection.poll_receive(cx)).await;
-        if received.is_ok() {
-            poll_fn(|cx| connection.poll_finish(cx)).await;
-        }
-        received
+        // The library's own methods have deadlines.
+        let watch = match self.services.values().any(Service::has_own) {
+            true => Watch::Always,
+            false => Watch::Woken,
+        };
+        rescue::guard_work(connection, watch).await
     }
 }
 
@@ -101,11 +110,25 @@ struct Connection {
     outbox: Arc<Outbox>,
     inbox: Inbox,
     running: JoinSet<()>,
+    /// Calls of the library's own methods, which run here also while all threads are blocked.
+    own: FuturesUnordered<FirstPoll>,
     max_calls: usize,
+    /// The turn that was begun: it is interrupted by each call that runs aside.
+    turn: Option<Turn>,
     /// Whether calls on this task are timed, since the last turn took longer than it should.
     slow: bool,
+    /// Whether the peer has finished.
+    finished: bool,
     /// What was called last, and mostly is called next.
     last: Option<Called>,
+}
+
+/// Requests that are read in a row.
+struct Turn {
+    start: Instant,
+    requests: u32,
+    /// Whether a task was started. It waits for this thread, so nothing that may block runs before it.
+    spawned: bool,
 }
 
 /// A method, and the name it was called by.
@@ -123,13 +146,19 @@ impl Drop for Connection {
 
 impl Connection {
     /// Starts a call for each request. Ready when the peer has finished or the connection broke.
-    fn poll_receive(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), ServeError>> {
-        while let Poll::Ready(Some(_)) = self.running.poll_join_next(cx) {}
-        self.outbox.hold();
-        let received = self.poll_requests(cx);
+    fn poll_receive(&mut self, cx: &mut Context<'_>) -> Step<Result<(), ServeError>, Aside> {
+        if self.turn.is_none() {
+            while let Poll::Ready(Some(_)) = self.running.poll_join_next(cx) {}
+            self.outbox.hold();
+            self.poll_own(cx);
+        }
+        let received = match self.poll_requests(cx) {
+            Step::Aside(aside) => return Step::Aside(aside),
+            received => received,
+        };
         let was_full = self.outbox.is_full();
         if let Poll::Ready(error) = self.outbox.poll_write(cx) {
-            return Poll::Ready(Err(DecodeError::from(error).into()));
+            return Step::Ready(Err(DecodeError::from(error).into()));
         }
         if was_full && !self.outbox.is_full() {
             // Requests that were left unread do not wake the task again.
@@ -138,47 +167,69 @@ impl Connection {
         received
     }
 
+    fn poll_own(&mut self, cx: &mut Context<'_>) {
+        while let Poll::Ready(Some(())) = self.own.poll_next_unpin(cx) {}
+    }
+
     /// Whether one more request may be read. If not, a call that ends or a reply that is written wakes
     /// the task.
     fn has_room(&mut self, cx: &mut Context<'_>) -> bool {
-        while self.running.len() >= self.max_calls {
+        while self.running.len() + self.own.len() >= self.max_calls {
             // Calls that have ended count until they are taken out.
-            if self.running.poll_join_next(cx).is_pending() {
+            if self.running.poll_join_next(cx).is_pending() || !self.own.is_empty() {
                 return false;
             }
         }
         !self.outbox.is_full()
     }
 
-    /// Takes one turn.
-    fn poll_requests(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), ServeError>> {
-        let start = Instant::now();
-        let mut requests = 0;
+    /// Takes one turn, or goes on with it.
+    fn poll_requests(&mut self, cx: &mut Context<'_>) -> Step<Result<(), ServeError>, Aside> {
+        let mut turn = self.turn.take().unwrap_or_else(|| Turn {
+            start: Instant::now(),
+            requests: 0,
+            spawned: false,
+        });
         let received = loop {
-            if requests == TURN {
+            if turn.requests == TURN {
                 cx.waker().wake_by_ref();
-                break Poll::Pending;
+                break Step::Pending;
             }
             if !self.has_room(cx) {
-                break Poll::Pending;
+                break Step::Pending;
             }
             match self.inbox.poll_next(cx) {
-                Poll::Ready(Ok(request)) => self.start(request, cx)?,
-                Poll::Ready(Err(ReceiveError::Eof)) => break Poll::Ready(Ok(())),
-                Poll::Ready(Err(ReceiveError::Decode(error))) => {
-                    break Poll::Ready(Err(error.into()));
+                Poll::Ready(Ok(request)) => {
+                    turn.requests += 1;
+                    match self.start(request, &mut turn, cx) {
+                        Ok(None) => {}
+                        Ok(Some(aside)) => {
+                            self.turn = Some(turn);
+                            return Step::Aside(aside);
+                        }
+                        Err(error) => break Step::Ready(Err(error.into())),
+                    }
                 }
-                Poll::Pending => break Poll::Pending,
+                Poll::Ready(Err(ReceiveError::Eof)) => break Step::Ready(Ok(())),
+                Poll::Ready(Err(ReceiveError::Decode(error))) => {
+                    break Step::Ready(Err(error.into()));
+                }
+                Poll::Pending => break Step::Pending,
             }
-            requests += 1;
         };
-        if requests > 0 {
-            self.slow = start.elapsed() > QUICK * requests;
+        if turn.requests > 0 {
+            self.slow = turn.start.elapsed() > QUICK * turn.requests;
         }
         received
     }
 
-    fn start(&mut self, request: Message, cx: &mut Context<'_>) -> Result<(), DecodeError> {
+    /// Starts a call, or gives it back to be run aside.
+    fn start(
+        &mut self,
+        request: Message,
+        turn: &mut Turn,
+        cx: &mut Context<'_>,
+    ) -> Result<Option<Aside>, DecodeError> {
         let header: Request<'_> = request.header.decode()?;
         let seq = header.seq;
         match self.find(header.service_method) {
@@ -188,13 +239,18 @@ impl Connection {
                     call: method.run(request.body, responder),
                     method: Some(method),
                 };
-                if let Some(method) = &call.method
-                    && method.is_quick()
-                    && call.ends_at_once(self.slow, cx)
-                {
-                    return Ok(());
+                if call.is_own() {
+                    if !call.ends_at_once(false, cx) {
+                        self.own.push(call);
+                        self.poll_own(cx);
+                    }
+                } else if call.is_quick() && !turn.spawned && !rescue::is_rescuing() {
+                    let timed = self.slow;
+                    return Ok(Some(Aside { call, timed }));
+                } else {
+                    turn.spawned = true;
+                    self.running.spawn(call);
                 }
-                self.running.spawn(call);
             }
             Err(text) => {
                 // There is room: a request is read only while the outbox is not full.
@@ -202,7 +258,7 @@ impl Connection {
                     .fail_now(&text);
             }
         }
-        Ok(())
+        Ok(None)
     }
 
     /// The method of a name such as `Plugin.Greet`, or what the caller is told, in Go's words.
@@ -240,16 +296,59 @@ impl Connection {
     /// Waits for the running calls and sends their replies.
     fn poll_finish(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         loop {
+            self.poll_own(cx);
             if self.outbox.poll_write(cx).is_ready() {
                 return Poll::Ready(());
             }
             match self.running.poll_join_next(cx) {
                 Poll::Ready(Some(_)) => {}
-                Poll::Ready(None) => return self.outbox.poll_finish(cx).map(|_| ()),
-                Poll::Pending => return Poll::Pending,
+                Poll::Ready(None) if self.own.is_empty() => {
+                    return self.outbox.poll_finish(cx).map(|_| ());
+                }
+                Poll::Ready(None) | Poll::Pending => return Poll::Pending,
             }
         }
     }
+}
+
+impl Work for Connection {
+    type Output = Result<(), ServeError>;
+    type Aside = Aside;
+
+    fn poll(&mut self, cx: &mut Context<'_>) -> Step<Result<(), ServeError>, Aside> {
+        if !self.finished {
+            match self.poll_receive(cx) {
+                Step::Ready(Ok(())) => self.finished = true,
+                unfinished => return unfinished,
+            }
+        }
+        match self.poll_finish(cx) {
+            Poll::Ready(()) => Step::Ready(Ok(())),
+            Poll::Pending => Step::Pending,
+        }
+    }
+
+    fn run_aside(mut aside: Aside, cx: &mut Context<'_>) -> Option<Aside> {
+        let ended = aside.call.ends_at_once(aside.timed, cx);
+        (!ended).then_some(aside)
+    }
+
+    fn take_back(&mut self, aside: Aside) {
+        self.running.spawn(aside.call);
+    }
+
+    fn abandon_aside(&mut self) {
+        // It is the one called last.
+        if let Some(called) = &self.last {
+            called.method.note(false, Duration::ZERO);
+        }
+    }
+}
+
+/// A call on the connection's own task.
+struct Aside {
+    call: FirstPoll,
+    timed: bool,
 }
 
 /// A call that notes how its first poll went, wherever that is.
@@ -259,18 +358,31 @@ struct FirstPoll {
 }
 
 impl FirstPoll {
+    fn is_own(&self) -> bool {
+        self.method.as_ref().is_some_and(|method| method.is_own())
+    }
+
+    fn is_quick(&self) -> bool {
+        self.method.as_ref().is_some_and(|method| method.is_quick())
+    }
+
     /// Polls the call on the connection's own task. A panic is answered by the responder, as it is
     /// in a task.
     fn ends_at_once(&mut self, timed: bool, cx: &mut Context<'_>) -> bool {
         let call = AssertUnwindSafe(|| match timed {
             true => self.poll_unpin(cx).is_ready(),
-            false => self.call.poll_unpin(cx).is_ready(),
+            false => self.poll_call(cx).is_ready(),
         });
         let ended = catch_unwind(call).unwrap_or(true);
         if !ended && let Some(method) = self.method.take() {
             method.note(false, Duration::ZERO);
         }
         ended
+    }
+
+    fn poll_call(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        let _inside = Inside::enter();
+        self.call.poll_unpin(cx)
     }
 }
 
@@ -279,10 +391,10 @@ impl Future for FirstPoll {
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
         let Some(method) = self.method.take() else {
-            return self.call.poll_unpin(cx);
+            return self.poll_call(cx);
         };
         let start = Instant::now();
-        let polled = self.call.poll_unpin(cx);
+        let polled = self.poll_call(cx);
         method.note(polled.is_ready(), start.elapsed());
         polled
     }

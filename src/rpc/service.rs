@@ -24,6 +24,8 @@ pub(super) struct Method {
     run: Box<Run>,
     /// How many calls in a row were quick, up to [`TRIAL`].
     quick: AtomicU32,
+    /// Whether it is the library's own, which never blocks its thread.
+    own: bool,
 }
 
 /// A call this short costs less than a task of its own.
@@ -43,6 +45,11 @@ impl Method {
         self.quick.load(Ordering::Relaxed) >= TRIAL
     }
 
+    /// Whether calls run with the connection, for which no thread of the runtime may be left.
+    pub(super) fn is_own(&self) -> bool {
+        self.own
+    }
+
     /// Notes how a call's first poll went.
     pub(super) fn note(&self, ended: bool, took: Duration) {
         if !ended || took > QUICK {
@@ -59,6 +66,8 @@ impl Method {
 #[derive(Clone, Default)]
 pub struct Service {
     methods: Arc<HashMap<String, Arc<Method>>>,
+    /// Whether some are the library's own.
+    own: bool,
 }
 
 impl Service {
@@ -77,7 +86,39 @@ impl Service {
     /// microseconds, without awaiting anything that takes time, run on the connection's task
     /// instead, until one does not. So a method should not block its thread, here as in any task:
     /// what blocks belongs into [`tokio::task::spawn_blocking`].
-    pub fn method<A, R, E, F, Fut>(mut self, name: impl Into<String>, method: F) -> Self
+    ///
+    /// A method that does block its thread holds up what needs the thread, and not the connection: a
+    /// thread of the crate sees to it that other threads of the runtime take over within some tens of
+    /// milliseconds, and serves pings and the end of the process itself when all are blocked.
+    pub fn method<A, R, E, F, Fut>(self, name: impl Into<String>, method: F) -> Self
+    where
+        A: DeserializeOwned + Send + 'static,
+        R: Encode + Send + Sync + 'static,
+        E: Display + 'static,
+        F: Fn(A) -> Fut + Send + Sync + 'static,
+        Fut: Future<Output = Result<R, E>> + Send + 'static,
+    {
+        self.insert(name.into(), method, false)
+    }
+
+    /// Adds a method of the library's own. It must not block its thread: it is polled with the
+    /// connection, also while all threads of the runtime are blocked.
+    pub(crate) fn own_method<A, R, E, F, Fut>(self, name: &str, method: F) -> Self
+    where
+        A: DeserializeOwned + Send + 'static,
+        R: Encode + Send + Sync + 'static,
+        E: Display + 'static,
+        F: Fn(A) -> Fut + Send + Sync + 'static,
+        Fut: Future<Output = Result<R, E>> + Send + 'static,
+    {
+        self.insert(name.to_owned(), method, true)
+    }
+
+    pub(super) fn has_own(&self) -> bool {
+        self.own
+    }
+
+    fn insert<A, R, E, F, Fut>(mut self, name: String, method: F, own: bool) -> Self
     where
         A: DeserializeOwned + Send + 'static,
         R: Encode + Send + Sync + 'static,
@@ -101,11 +142,13 @@ impl Service {
                 }
             })
         });
+        self.own |= own;
         let method = Method {
             run,
             quick: AtomicU32::new(0),
+            own,
         };
-        Arc::make_mut(&mut self.methods).insert(name.into(), Arc::new(method));
+        Arc::make_mut(&mut self.methods).insert(name, Arc::new(method));
         self
     }
 

@@ -24,12 +24,12 @@ use std::time::Duration;
 
 use tokio::sync::{Mutex, mpsc};
 use tokio::task::JoinSet;
-use tokio::time::timeout;
 
 use self::backlog::Backlog;
 use self::capture::Capture;
 pub(super) use self::capture::{is_captured, with_original_stderr};
 use crate::mux::Stream;
+use crate::rescue::{self, Watch, timeout};
 
 /// How long the host's request to quit may wait for output to be sent.
 const DRAIN: Duration = Duration::from_secs(1);
@@ -55,7 +55,8 @@ impl Output {
     fn start(senders: &mut JoinSet<()>) -> Self {
         let backlog = Arc::new(Backlog::default());
         let (streams, arriving) = mpsc::unbounded_channel();
-        senders.spawn(sender::send(Arc::clone(&backlog), arriving));
+        let sending = sender::send(Arc::clone(&backlog), arriving);
+        senders.spawn(rescue::guard(sending, Watch::Woken));
         Self { backlog, streams }
     }
 }

@@ -1,6 +1,7 @@
 //! Attacks on plugwire in a process of its own; see this package's README.
 #![cfg(target_os = "linux")]
 
+mod blocking;
 mod calls;
 mod connections;
 mod noise;

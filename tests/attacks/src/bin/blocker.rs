@@ -1,0 +1,80 @@
+//! A plugin whose methods block threads, and a host that is killed while they do.
+//!
+//! Started by a host it is the plugin, on a runtime of `BLOCKER_WORKERS` threads, or on that of the
+//! current thread for 0. `blocker host` starts itself as a plugin, blocks as many of its threads as
+//! `BLOCKER_WORKERS` says, prints the plugin's process id, and waits.
+
+use std::process::Command;
+use std::time::Duration;
+
+use plugwire::broker::MuxBroker;
+use plugwire::connection::PluginSet;
+use plugwire::handshake::HandshakeConfig;
+use plugwire::host::{Client, ClientConfig};
+use plugwire::plugin::{ServeConfig, serve};
+use plugwire::rpc::Service;
+use tokio::runtime::Builder;
+
+const HANDSHAKE: HandshakeConfig = HandshakeConfig::new(1, "BLOCKER", "blocker");
+
+/// Longer than any test waits.
+const LONG: u64 = 600_000;
+
+fn workers() -> usize {
+    let workers = std::env::var("BLOCKER_WORKERS").ok();
+    workers.and_then(|text| text.parse().ok()).unwrap_or(1)
+}
+
+fn service(broker: MuxBroker) -> Service {
+    let block = |millis: u64| async move {
+        std::thread::sleep(Duration::from_millis(millis));
+        Ok::<_, String>(millis)
+    };
+    Service::new()
+        .method("Echo", |text: String| async move { Ok::<_, String>(text) })
+        // Quick, until it is not.
+        .method("Maybe", block)
+        .method("Block", block)
+        // Wakes the session's driver right before, which then waits for this very thread.
+        .method("OpenAndBlock", move |millis: u64| {
+            let broker = broker.clone();
+            async move {
+                let _stream = broker.session().open().await;
+                std::thread::sleep(Duration::from_millis(millis));
+                Ok::<_, String>(millis)
+            }
+        })
+}
+
+fn main() {
+    if std::env::args().nth(1).as_deref() == Some("host") {
+        let runtime = Builder::new_multi_thread().enable_all().build().unwrap();
+        return runtime.block_on(host());
+    }
+    let runtime = match workers() {
+        0 => Builder::new_current_thread().enable_all().build(),
+        workers => Builder::new_multi_thread()
+            .worker_threads(workers)
+            .enable_all()
+            .build(),
+    };
+    let plugins = PluginSet::new().register_service("blocker", |broker| Ok(service(broker)));
+    runtime
+        .unwrap()
+        .block_on(serve(ServeConfig::new(HANDSHAKE, plugins)));
+}
+
+async fn host() {
+    let command = Command::new(std::env::current_exe().unwrap());
+    let client = Client::launch(ClientConfig::new(HANDSHAKE, command))
+        .await
+        .unwrap();
+    let blocker = client.dispense_client("blocker").await.unwrap();
+    for _ in 0..workers().max(1) {
+        let blocker = blocker.clone();
+        tokio::spawn(async move { blocker.call::<_, u64>("Plugin.Block", &LONG).await });
+    }
+    tokio::time::sleep(Duration::from_millis(500)).await;
+    println!("{}", client.pid());
+    std::future::pending().await
+}

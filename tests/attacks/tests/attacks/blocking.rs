@@ -1,0 +1,170 @@
+//! Methods that block the threads of their runtime: the plugin goes on.
+
+use std::io::{BufRead, BufReader};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use plugwire::handshake::HandshakeConfig;
+use plugwire::host::{Client, ClientConfig};
+use plugwire::rpc;
+use plugwire_attacks::rounds;
+use tokio::task::JoinSet;
+use tokio::time::{sleep, timeout};
+
+const BLOCKER: &str = env!("CARGO_BIN_EXE_blocker");
+const HANDSHAKE: HandshakeConfig = HandshakeConfig::new(1, "BLOCKER", "blocker");
+
+/// How long a method blocks its thread where that is to end.
+const BLOCK: Duration = Duration::from_millis(1500);
+
+/// Longer than any test waits.
+const LONG: u64 = 600_000;
+
+/// More than the slowest machine needs for anything that happens at all.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+fn command(workers: usize) -> Command {
+    let mut command = Command::new(BLOCKER);
+    command.env("BLOCKER_WORKERS", workers.to_string());
+    command
+}
+
+async fn launch(workers: usize) -> (Client, rpc::Client) {
+    let client = Client::launch(ClientConfig::new(HANDSHAKE, command(workers)))
+        .await
+        .unwrap();
+    let blocker = client.dispense_client("blocker").await.unwrap();
+    (client, blocker)
+}
+
+async fn echo(blocker: &rpc::Client) {
+    let echo: String = blocker.call("Plugin.Echo", "hello").await.unwrap();
+    assert_eq!(echo, "hello");
+}
+
+/// Times one exchange.
+async fn timed(exchange: impl Future<Output = ()>) -> Duration {
+    let start = Instant::now();
+    timeout(PATIENCE, exchange).await.expect("an answer");
+    start.elapsed()
+}
+
+/// All threads but one are blocked, each in its own way: other calls and pings are answered before any
+/// of them is free again.
+async fn others_go_on(workers: usize) {
+    let (client, blocker) = launch(workers).await;
+    // Those of a method that is always quick run on the connection's own task.
+    for _ in 0..200 {
+        echo(&blocker).await;
+        let _: u64 = blocker.call("Plugin.Maybe", &0u64).await.unwrap();
+    }
+    let mut slowest = Duration::ZERO;
+    for round in 0..3 * rounds() {
+        let mut blocked = JoinSet::new();
+        let start = Instant::now();
+        for n in 0..workers - 1 {
+            let method = ["Plugin.OpenAndBlock", "Plugin.Maybe", "Plugin.Block"][(round + n) % 3];
+            let blocker = blocker.clone();
+            blocked.spawn(async move {
+                let millis = BLOCK.as_millis() as u64;
+                blocker.call::<_, u64>(method, &millis).await.unwrap()
+            });
+        }
+        sleep(Duration::from_millis(20)).await;
+        for _ in 0..20 {
+            slowest = slowest.max(timed(echo(&blocker)).await);
+        }
+        slowest = slowest.max(timed(async { client.ping().await.unwrap() }).await);
+        let took = start.elapsed();
+        assert!(took < BLOCK, "round {round}, {workers} workers: {took:?}");
+        blocked.join_all().await;
+        for _ in 0..100 {
+            let _: u64 = blocker.call("Plugin.Maybe", &0u64).await.unwrap();
+        }
+    }
+    println!("{workers} workers, all but one blocked: at most {slowest:?}");
+    client.kill().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn calls_go_on_while_one_thread_of_two_is_free() {
+    others_go_on(2).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn calls_go_on_while_one_thread_of_eight_is_free() {
+    others_go_on(8).await;
+}
+
+/// With no thread left the plugin still answers pings, and ends when it is asked to.
+async fn ends_when_asked(workers: usize) {
+    for _ in 0..rounds() {
+        let (client, blocker) = launch(workers).await;
+        let mut blocked = JoinSet::new();
+        for _ in 0..workers.max(1) {
+            let blocker = blocker.clone();
+            blocked.spawn(async move { blocker.call::<_, u64>("Plugin.Block", &LONG).await });
+        }
+        sleep(Duration::from_millis(300)).await;
+        let mut slowest = Duration::ZERO;
+        for _ in 0..5 {
+            slowest = slowest.max(timed(async { client.ping().await.unwrap() }).await);
+        }
+        let quit = timed(client.kill()).await;
+        let status = client.wait().await.unwrap();
+        println!("{workers} workers, all blocked: ping {slowest:?}, quit {quit:?}, {status}");
+        // Not by a signal: it was not the host that ended it.
+        assert_eq!(status.code(), Some(0), "{workers} workers: {status}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_plugin_with_all_threads_blocked_answers_pings_and_quits() {
+    for workers in [0, 1, 2, 8] {
+        ends_when_asked(workers).await;
+    }
+}
+
+/// Kills and reaps the process when it is dropped.
+struct Killed(Child);
+
+impl Drop for Killed {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+#[test]
+fn a_plugin_with_all_threads_blocked_does_not_outlive_its_killed_host() {
+    for workers in [0, 1, 2, 8] {
+        let mut host = command(workers);
+        let host = host.arg("host").stdout(Stdio::piped()).spawn().unwrap();
+        let mut host = Killed(host);
+        let mut line = String::new();
+        BufReader::new(host.0.stdout.take().unwrap())
+            .read_line(&mut line)
+            .unwrap();
+        let plugin: u32 = line.trim().parse().unwrap();
+        host.0.kill().unwrap();
+        let start = Instant::now();
+        let status = format!("/proc/{plugin}/status");
+        let lives = || {
+            let status = std::fs::read_to_string(&status).unwrap_or_default();
+            status.contains("State:") && !status.contains("State:\tZ")
+        };
+        assert!(lives());
+        while lives() {
+            let lived = start.elapsed();
+            if lived > PATIENCE / 2 {
+                let _ = Command::new("kill").args(["-9", line.trim()]).status();
+                panic!("{workers} workers: still there {lived:?} after its host");
+            }
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        println!(
+            "{workers} workers, all blocked: ended {:?} after the host",
+            start.elapsed()
+        );
+    }
+}
