@@ -63,7 +63,7 @@ impl Inside {
         });
         thread::methods_run();
         // While a thread ends it has no mark any more.
-        entered.unwrap_or(false).then_some(Inside(()))
+        entered.unwrap_or(false).then(|| Inside(()))
     }
 }
 
