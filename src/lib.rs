@@ -200,6 +200,8 @@ mod private_dir;
 mod readiness;
 mod rescue;
 pub mod rpc;
+#[cfg(all(unix, any(feature = "host", feature = "plugin")))]
+mod tcp_stream;
 #[cfg(any(feature = "host", feature = "plugin"))]
 mod timestamp;
 #[cfg(all(feature = "tls", any(feature = "host", feature = "plugin")))]

@@ -14,6 +14,8 @@ use crate::handshake::Address;
 use crate::instant;
 use crate::mux::{OpenError, SessionError};
 use crate::rpc::CallError;
+#[cfg(unix)]
+use crate::tcp_stream::TriedTcpStream;
 
 /// Why there is no connection.
 #[derive(Debug)]
@@ -73,6 +75,8 @@ pub(super) async fn dial(
                 Ok(peer) if peer.ip().is_loopback() => Listener::Local,
                 _ => Listener::Anywhere,
             };
+            #[cfg(unix)]
+            let stream = TriedTcpStream(stream);
             let rpc = session.start(stream).await?;
             Ok(Dialed { rpc, listener })
         }

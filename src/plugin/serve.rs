@@ -30,6 +30,8 @@ use crate::handshake::{HandshakeConfig, HandshakeError, HandshakeLine};
 use crate::mux::SessionError;
 use crate::rescue::{self, Watch};
 #[cfg(unix)]
+use crate::tcp_stream::TriedTcpStream;
+#[cfg(unix)]
 use crate::unix_stream::QuietUnixStream;
 
 /// How long the connection of the host that asked the plugin to quit may go on. The host closes it as
@@ -236,6 +238,8 @@ impl Server {
             Accepted::Tcp(stream) => {
                 // Where it fails, the connection has ended, which the session notices.
                 let _ = stream.set_nodelay(true);
+                #[cfg(unix)]
+                let stream = TriedTcpStream(stream);
                 connection.serve(stream, place).await
             }
         };

@@ -1,7 +1,7 @@
 //! A plugin whose methods block threads, and a host that is killed while they do.
 //!
 //! Started by a host it is the plugin, on a runtime of `BLOCKER_WORKERS` threads, or on that of the
-//! current thread for 0. `blocker host` starts itself as a plugin, blocks as many of its threads as
+//! current thread for 0. With `BLOCKER_TCP` it listens on TCP. `blocker host` starts itself as a plugin, blocks as many of its threads as
 //! `BLOCKER_WORKERS` says, prints the plugin's process id, and waits.
 
 use std::process::Command;
@@ -59,9 +59,11 @@ fn main() {
             .build(),
     };
     let plugins = PluginSet::new().register_service("blocker", |broker| Ok(service(broker)));
-    runtime
-        .unwrap()
-        .block_on(serve(ServeConfig::new(HANDSHAKE, plugins)));
+    let mut config = ServeConfig::new(HANDSHAKE, plugins);
+    if std::env::var_os("BLOCKER_TCP").is_some() {
+        config = config.listen_tcp(([127, 0, 0, 1], 0));
+    }
+    runtime.unwrap().block_on(serve(config));
 }
 
 async fn host() {

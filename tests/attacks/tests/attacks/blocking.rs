@@ -30,7 +30,11 @@ fn command(workers: usize) -> Command {
 }
 
 async fn launch(workers: usize) -> (Client, rpc::Client) {
-    let client = Client::launch(ClientConfig::new(HANDSHAKE, command(workers)))
+    launch_by(command(workers)).await
+}
+
+async fn launch_by(command: Command) -> (Client, rpc::Client) {
+    let client = Client::launch(ClientConfig::new(HANDSHAKE, command))
         .await
         .unwrap();
     let blocker = client.dispense_client("blocker").await.unwrap();
@@ -97,9 +101,13 @@ async fn calls_go_on_while_one_thread_of_eight_is_free() {
 }
 
 /// With no thread left the plugin still answers pings, and ends when it is asked to.
-async fn ends_when_asked(workers: usize) {
+async fn ends_when_asked(workers: usize, tcp: bool) {
     for _ in 0..rounds() {
-        let (client, blocker) = launch(workers).await;
+        let mut command = command(workers);
+        if tcp {
+            command.env("BLOCKER_TCP", "1");
+        }
+        let (client, blocker) = launch_by(command).await;
         let mut blocked = JoinSet::new();
         for _ in 0..workers.max(1) {
             let blocker = blocker.clone();
@@ -121,7 +129,14 @@ async fn ends_when_asked(workers: usize) {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_plugin_with_all_threads_blocked_answers_pings_and_quits() {
     for workers in [0, 1, 2, 8] {
-        ends_when_asked(workers).await;
+        ends_when_asked(workers, false).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn so_does_one_that_listens_on_tcp() {
+    for workers in [0, 2] {
+        ends_when_asked(workers, true).await;
     }
 }
 
