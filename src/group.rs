@@ -1,19 +1,8 @@
-//! Files that a group shares.
+//! Groups that share files.
 
-use std::fs::Permissions;
 use std::io;
-use std::os::unix::fs::{PermissionsExt, chown};
-use std::path::Path;
 
-/// Gives a file to a group, by name or number, and sets its mode. (`setGroupWritable`)
-pub(crate) fn share(path: &Path, group: &str, mode: u32) -> io::Result<()> {
-    // The mode comes last, so that the former group never has the new one's rights.
-    chown(path, None, Some(number(group)?)).map_err(|error| {
-        let text = format!("cannot give it to the group {group:?}: {error}");
-        io::Error::new(error.kind(), text)
-    })?;
-    std::fs::set_permissions(path, Permissions::from_mode(mode))
-}
+use rustix::fs::Gid;
 
 /// A group's number, which may be what it is called by.
 pub(crate) fn number(group: &str) -> io::Result<u32> {
@@ -24,6 +13,14 @@ pub(crate) fn number(group: &str) -> io::Result<u32> {
     number_of(group, &groups).ok_or_else(|| {
         let text = format!("failed to find gid from {group:?}: no such group");
         io::Error::new(io::ErrorKind::NotFound, text)
+    })
+}
+
+/// Has a file given to a group, by name or number. (`setGroupWritable`)
+pub(crate) fn share(group: &str, give: impl FnOnce(Gid) -> io::Result<()>) -> io::Result<()> {
+    give(Gid::from_raw(number(group)?)).map_err(|error| {
+        let text = format!("cannot give it to the group {group:?}: {error}");
+        io::Error::new(error.kind(), text)
     })
 }
 
@@ -50,14 +47,16 @@ mod tests {
     }
 
     #[test]
-    fn a_file_is_shared() {
+    fn a_directory_is_shared() {
         use std::os::unix::fs::MetadataExt;
-        let file = tempfile::NamedTempFile::new().unwrap();
+        let base = tempfile::tempdir().unwrap();
+        let directory = crate::private_dir::PrivateDir::create_in(base.path()).unwrap();
         let own = rustix::process::getegid().as_raw();
-        share(file.path(), &own.to_string(), 0o660).unwrap();
-        let metadata = file.path().metadata().unwrap();
-        assert_eq!((metadata.gid(), metadata.mode() & 0o777), (own, 0o660));
-        let error = share(file.path(), "no such group", 0o660).unwrap_err();
+        let give = |group| directory.held().share(group);
+        share(&own.to_string(), give).unwrap();
+        let metadata = directory.path().metadata().unwrap();
+        assert_eq!((metadata.gid(), metadata.mode() & 0o777), (own, 0o770));
+        let error = share("no such group", give).unwrap_err();
         assert_eq!(error.kind(), io::ErrorKind::NotFound);
     }
 }

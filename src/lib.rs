@@ -175,6 +175,8 @@
 
 mod abandoned;
 mod ask;
+#[cfg(any(feature = "host", all(unix, feature = "plugin")))]
+mod background;
 pub mod broker;
 mod chain;
 pub mod codec;
@@ -185,6 +187,8 @@ pub mod gob;
 #[cfg(all(unix, any(feature = "host", feature = "plugin")))]
 mod group;
 pub mod handshake;
+#[cfg(all(unix, any(feature = "host", feature = "plugin")))]
+mod held_dir;
 #[cfg(feature = "host")]
 pub mod host;
 mod instant;
@@ -193,13 +197,16 @@ pub mod mux;
 mod option;
 #[cfg(feature = "plugin")]
 pub mod plugin;
-#[cfg(any(feature = "host", feature = "plugin"))]
-#[cfg_attr(not(unix), allow(dead_code, reason = "sockets are no files there"))]
+#[cfg(all(unix, any(feature = "host", feature = "plugin")))]
 mod private_dir;
 #[cfg(all(unix, any(feature = "host", feature = "plugin")))]
 mod readiness;
 mod rescue;
 pub mod rpc;
+#[cfg(all(unix, any(feature = "host", feature = "plugin")))]
+mod socket_file;
+#[cfg(any(feature = "host", all(unix, feature = "plugin")))]
+mod socket_path;
 #[cfg(all(unix, any(feature = "host", feature = "plugin")))]
 mod tcp_stream;
 #[cfg(any(feature = "host", feature = "plugin"))]

@@ -9,15 +9,10 @@ use super::reattach::AttachConfig;
 use super::tcp_address::{HostPort, Port};
 use crate::connection::InvalidOption;
 use crate::handshake::Address;
+use crate::socket_path;
 
 /// The least of a log's line that is read as one: what the level of a plain line fits into.
 pub(super) const LEAST_LOG_BUFFER: usize = 16;
-
-/// The longest path of a socket, in bytes. There is a zero behind it.
-#[cfg(any(target_os = "linux", target_os = "android"))]
-pub(super) const LONGEST_SOCKET_PATH: usize = 107;
-#[cfg(not(any(target_os = "linux", target_os = "android")))]
-pub(super) const LONGEST_SOCKET_PATH: usize = 103;
 
 impl ClientConfig {
     /// Finds the first option that has no meaning.
@@ -108,7 +103,7 @@ fn check_address(address: &Address) -> Result<(), InvalidOption> {
 
 fn is_socket_path(path: &Path) -> bool {
     let path = path.as_os_str().as_encoded_bytes();
-    (1..=LONGEST_SOCKET_PATH).contains(&path.len()) && !path.contains(&0)
+    (1..=socket_path::LONGEST).contains(&path.len()) && !path.contains(&0)
 }
 
 fn is_host_and_port(text: &str) -> bool {
@@ -133,7 +128,7 @@ mod tests {
             assert!(check_address(&Address::Tcp(good.into())).is_ok(), "{good}");
         }
         assert!(check_address(&Address::Unix("/tmp/plugin1".into())).is_ok());
-        let longest = "x".repeat(LONGEST_SOCKET_PATH);
+        let longest = "x".repeat(socket_path::LONGEST);
         assert!(check_address(&Address::Unix(longest.clone().into())).is_ok());
         assert!(check_address(&Address::Unix((longest + "x").into())).is_err());
     }

@@ -14,7 +14,7 @@ use super::error::LaunchError;
 use super::launch::{KILL_WAIT, Launched, launch};
 use super::managed::manage;
 use super::output::{self, DRAIN};
-use super::process::{Exit, Process};
+use super::process::{Ended, Exit, How, Process};
 use super::reattach::{AttachConfig, Attached, ReattachError, attach};
 use crate::broker::MuxBroker;
 use crate::chain::logged;
@@ -352,16 +352,18 @@ impl Running {
             }
             self.rpc.close().await;
             if agreed {
-                let _ = timeout(self.kill_grace, exit.wait()).await;
+                let _ = timeout(self.kill_grace, exit.reaped()).await;
             }
         }
         if !exit.has_exited() {
             tracing::warn!(id = self.process.id(), "plugin failed to exit gracefully");
             self.process.kill();
-            if timeout(KILL_WAIT, exit.wait()).await.is_err() {
+            if timeout(KILL_WAIT, exit.reaped()).await.is_err() {
                 tracing::error!(id = self.process.id(), "the killed plugin is still there");
             }
         }
+        // Where it was reaped a moment ago, its files may still be there.
+        let _ = timeout(KILL_WAIT, exit.wait()).await;
     }
 
     async fn ask_to_quit(&self) -> bool {
@@ -411,12 +413,17 @@ impl fmt::Debug for Client {
 /// Ends the session of a process that has exited. Its socket closes with it, so this matters only
 /// where a process it started has inherited the socket: calls would wait for ever.
 async fn watch_exit(exit: Exit, id: String, rpc: Arc<RpcClient>) {
-    let status = exit.wait().await;
-    match status {
-        Some(status) if !status.success() => {
+    let Some(Ended { status, how }) = exit.reaped().await else {
+        // It goes on without this host, or the runtime ends.
+        return;
+    };
+    match (how, status) {
+        (How::Killed, _) => tracing::info!(id, "plugin process killed"),
+        (How::Disconnected, _) => tracing::info!(id, "plugin disconnected"),
+        (How::Exited, Some(status)) if !status.success() => {
             tracing::error!(id, %status, "plugin process exited");
         }
-        _ => tracing::info!(id, "plugin process exited"),
+        (How::Exited, _) => tracing::info!(id, "plugin process exited"),
     }
     // What the plugin sent before its end is still to be read.
     let _ = timeout(DRAIN, rpc.closed()).await;

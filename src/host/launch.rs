@@ -8,8 +8,9 @@ use tokio::task::JoinSet;
 use tokio::time::{timeout, timeout_at};
 
 use super::config::ClientConfig;
-use super::dial::{DialError, Dialed, Silence, answers, dial};
+use super::dial::{DialError, Dialed, Listener, Silence, answers, dial};
 use super::error::{LaunchError, ProcessReport};
+use super::leftovers::Leftovers;
 use super::lines::Lines;
 use super::log::LogSink;
 use super::options::Options;
@@ -18,14 +19,12 @@ use super::output::{self, DRAIN, Tail};
 use super::process::{Exit, Process};
 use super::runner::{self, Runner, Started};
 use super::secure::SecureError;
-use super::socket::SocketFile;
 use super::tls::TlsSetup;
 #[cfg(unix)]
 use super::unix_socket;
 use crate::connection::{InvalidOption, RpcClient};
 use crate::handshake::{self, Address, HandshakeError, HandshakeLine};
 use crate::instant;
-use crate::private_dir::PrivateDir;
 use crate::rpc::CallError;
 
 /// How long a plugin that failed may take to exit of itself before it is killed. One that is
@@ -78,7 +77,7 @@ pub(super) async fn launch(config: &mut ClientConfig) -> Result<Launched, Launch
     let deadline = instant::after(config.options.start_timeout);
     let mut environment = config.environment();
     let tls = TlsSetup::new(config, &mut environment).await?;
-    let directory = prepare_sockets(config, &mut environment)
+    let files = prepare_sockets(config, &mut environment)
         .map_err(|(place, source)| LaunchError::SocketDir { place, source })?;
     let full_name = config.launch.runner.name();
     let started = timeout_at(deadline, config.launch.runner.start(environment)).await;
@@ -96,11 +95,8 @@ pub(super) async fn launch(config: &mut ClientConfig) -> Result<Launched, Launch
             });
         }
     };
-    let process = Process::own(plugin);
+    let process = Process::own(plugin, files);
     tracing::debug!(program = full_name, id = process.id(), "plugin started");
-    if let Some(directory) = directory {
-        process.owns_directory(directory);
-    }
 
     let program = Path::new(&full_name);
     let name = program.file_name().unwrap_or(program.as_os_str());
@@ -145,7 +141,7 @@ pub(super) async fn launch(config: &mut ClientConfig) -> Result<Launched, Launch
 fn prepare_sockets(
     config: &ClientConfig,
     environment: &mut runner::LaunchEnvironment,
-) -> Result<Option<PrivateDir>, (PathBuf, io::Error)> {
+) -> Result<Leftovers, (PathBuf, io::Error)> {
     let unix_socket = config.unix_socket.as_ref();
     let directory = unix_socket::prepare(unix_socket, config.launch.detached, environment)?;
     if let Some(directory) = &directory {
@@ -159,15 +155,15 @@ fn prepare_sockets(
             environment.variables.insert(key, path.into());
         }
     }
-    Ok(directory)
+    Ok(directory.map_or_else(Leftovers::default, Leftovers::from))
 }
 
 #[cfg(not(unix))]
 fn prepare_sockets(
     _: &ClientConfig,
     _: &mut runner::LaunchEnvironment,
-) -> Result<Option<PrivateDir>, (PathBuf, io::Error)> {
-    Ok(None)
+) -> Result<Leftovers, (PathBuf, io::Error)> {
+    Ok(Leftovers::default())
 }
 
 async fn not_started(runner: &dyn Runner, error: io::Error) -> LaunchError {
@@ -209,8 +205,9 @@ impl Candidate {
         // and cannot remove it. Whether it is the plugin's is looked into before it is removed.
         let to_host = |address| config.launch.runner.plugin_to_host(address);
         if let Ok(HandshakeLine { address, .. }) = HandshakeLine::parse(&line) {
-            let address = to_host(address).ok();
-            self.owns_socket(address.as_ref().and_then(SocketFile::announced));
+            if let Ok(address) = to_host(address) {
+                self.process.listens_at(&address);
+            }
         }
         let line = HandshakeLine::negotiate(&line, &config.versions).map_err(Failure::Handshake)?;
         let tls = tls.for_plugin(&line).map_err(Failure::Handshake)?;
@@ -226,7 +223,12 @@ impl Candidate {
             ..
         } = &config.options;
         let rpc = match dial(&address, *dial_timeout, connection, tls.as_ref()).await {
-            Ok(Dialed { rpc, .. }) => rpc,
+            Ok(Dialed { rpc, listener }) => {
+                if listener == Listener::Process(self.process.pid()) {
+                    self.process.owns_socket();
+                }
+                rpc
+            }
             Err(error) => return Err(Failure::Dial(address, error)),
         };
         match answers(&rpc, tls.as_ref()).await {
@@ -236,28 +238,22 @@ impl Candidate {
             }
             Err(Silence::Ping(error)) => return Err(Failure::Ping(address, error)),
         }
-        self.owns_socket(SocketFile::announced(&address).map(SocketFile::confirmed));
         Ok((line, address, rpc))
-    }
-
-    fn owns_socket(&self, socket: Option<SocketFile>) {
-        if let Some(socket) = socket {
-            self.process.owns_socket(socket);
-        }
     }
 
     /// Ends the process and says what is known of it.
     async fn fail(mut self, failure: Failure, config: &mut ClientConfig) -> LaunchError {
         let exit = self.process.exit().clone();
         if failure.may_be_a_crash() {
-            let _ = timeout(EXIT_GRACE, exit.wait()).await;
+            let _ = timeout(EXIT_GRACE, exit.reaped()).await;
         }
         let exited = exit.has_exited();
         let status = exit.status();
         self.process.kill();
-        if timeout(KILL_WAIT, exit.wait()).await.is_err() {
+        if timeout(KILL_WAIT, exit.reaped()).await.is_err() {
             tracing::error!(pid = self.process.pid(), "the killed plugin is still there");
         }
+        let _ = timeout(KILL_WAIT, exit.wait()).await;
         // The last words are in the pipe by now. The pumps end of themselves; the margin is for a
         // writer of the host's that is slow to take them.
         let ended = async { while self.pipes.join_next().await.is_some() {} };
@@ -350,7 +346,7 @@ async fn first_line(lines: &mut Lines<runner::Output>, exit: &Exit) -> Result<Ve
     };
     // A process started by the plugin may hold stdout open when the plugin itself is gone.
     let gone = async {
-        exit.wait().await;
+        exit.reaped().await;
         tokio::time::sleep(DRAIN).await;
     };
     tokio::select! {

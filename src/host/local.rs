@@ -2,13 +2,15 @@
 
 use std::ffi::OsStr;
 use std::io;
+use std::pin::pin;
 use std::process::{Command, ExitStatus, Stdio};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use futures::future::BoxFuture;
+use futures::future::{BoxFuture, poll_fn};
 use tokio::process::Child;
 
 use super::diagnose;
-use super::runner::{AttachedRunner, LaunchEnvironment, Output, Runner, Started};
+use super::runner::{AttachedRunner, KillSwitch, LaunchEnvironment, Output, Runner, Started};
 use super::secure::{SecureConfig, Verified};
 use crate::connection::InvalidOption;
 
@@ -243,15 +245,15 @@ fn start(command: Command, group: bool, verified: Option<Verified>) -> io::Resul
     let mut child = tokio::process::Command::from(command).spawn()?;
     let stdout = child.stdout.take();
     let stderr = child.stderr.take();
-    let mut process = LocalProcess {
+    let process = LocalProcess {
         pid: child.id().unwrap_or_default(),
-        child,
+        child: Arc::new(Mutex::new(child)),
         group,
         detached: false,
         _verified: verified,
     };
     let Some(stdout) = stdout else {
-        process.end()?;
+        drop(process);
         return Err(io::Error::other("the process has no pipe for its output"));
     };
     Ok(Started {
@@ -263,7 +265,9 @@ fn start(command: Command, group: bool, verified: Option<Verified>) -> io::Resul
 
 /// A child of this process, killed when it is dropped.
 struct LocalProcess {
-    child: Child,
+    /// Shared with the kill switch. Reaping and killing exclude each other, so what is killed is never
+    /// another process that has got the number since.
+    child: Arc<Mutex<Child>>,
     pid: u32,
     /// Whether it leads a process group that ends with it.
     group: bool,
@@ -272,16 +276,31 @@ struct LocalProcess {
     _verified: Option<Verified>,
 }
 
-impl LocalProcess {
-    fn end(&mut self) -> io::Result<()> {
-        if self.child.id().is_none() {
-            return Ok(());
-        }
-        if self.group {
-            system::kill_group(self.pid);
-        }
-        self.child.start_kill()
+fn locked(child: &Mutex<Child>) -> MutexGuard<'_, Child> {
+    child.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Kills a child that has not been reaped, and its group where it leads one.
+fn end(child: &Mutex<Child>, group: bool) -> io::Result<()> {
+    let mut child = locked(child);
+    let Some(pid) = child.id() else {
+        return Ok(());
+    };
+    if group {
+        system::kill_group(pid);
     }
+    child.start_kill()
+}
+
+/// Waits for a child to end, and reaps it.
+async fn reaped(child: &Mutex<Child>) -> io::Result<ExitStatus> {
+    // All of the state is in the child: a future that is made for each poll goes on with it.
+    poll_fn(|context| {
+        let mut child = locked(child);
+        let wait = pin!(child.wait());
+        wait.poll(context)
+    })
+    .await
 }
 
 impl AttachedRunner for LocalProcess {
@@ -296,22 +315,34 @@ impl AttachedRunner for LocalProcess {
     fn wait(&mut self) -> BoxFuture<'_, io::Result<Option<ExitStatus>>> {
         Box::pin(async {
             if !self.group {
-                return self.child.wait().await.map(Some);
+                return reaped(&self.child).await.map(Some);
             }
             // While the leader is not reaped, nobody else gets the group's number.
-            if self.child.id().is_some() && system::has_ended(self.pid).await {
+            let there = locked(&self.child).id().is_some();
+            if there && system::has_ended(self.pid).await {
                 system::kill_group(self.pid);
-                return self.child.wait().await.map(Some);
+                return reaped(&self.child).await.map(Some);
             }
             // Where that cannot be seen, the number is hardly given out again at once.
-            let status = self.child.wait().await;
+            let status = reaped(&self.child).await;
             system::kill_group(self.pid);
             status.map(Some)
         })
     }
 
     fn kill(&mut self) -> BoxFuture<'_, io::Result<()>> {
-        Box::pin(std::future::ready(self.end()))
+        Box::pin(std::future::ready(end(&self.child, self.group)))
+    }
+
+    fn kill_switch(&self) -> Option<KillSwitch> {
+        let (child, group) = (Arc::downgrade(&self.child), self.group);
+        Some(Box::new(move || {
+            // Without the child, its owner has killed or reaped it.
+            if let Some(child) = child.upgrade() {
+                // Should it fail, it has ended.
+                let _ = end(&child, group);
+            }
+        }))
     }
 
     fn detach(&mut self) {
@@ -323,7 +354,7 @@ impl Drop for LocalProcess {
     fn drop(&mut self) {
         if !self.detached {
             // Should it fail, it has ended. tokio reaps what is dropped here.
-            let _ = self.end();
+            let _ = end(&self.child, self.group);
         }
     }
 }

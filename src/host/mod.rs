@@ -75,6 +75,7 @@ mod dial;
 mod discover;
 mod error;
 mod launch;
+mod leftovers;
 mod lines;
 mod local;
 mod log;
@@ -85,7 +86,6 @@ mod process;
 mod reattach;
 mod runner;
 mod secure;
-mod socket;
 mod tcp_address;
 #[cfg(feature = "tls")]
 mod tls;
@@ -102,7 +102,7 @@ pub use local::{PluginCommand, local_process};
 pub use log::{LOG_TARGET, LogLevel, LogParser, LogRecord};
 pub use managed::cleanup_clients;
 pub use reattach::{AttachConfig, ReattachError};
-pub use runner::{AttachedRunner, LaunchEnvironment, Output, Runner, Started};
+pub use runner::{AttachedRunner, KillSwitch, LaunchEnvironment, Output, Runner, Started};
 pub use secure::{SecureConfig, SecureError};
 #[cfg(feature = "tls")]
 pub use tls::{Tls, TlsConfig};

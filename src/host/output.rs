@@ -50,7 +50,7 @@ impl Tail {
 pub(super) async fn until_drained(exit: Exit, pump: impl Future<Output = ()>) {
     tokio::select! {
         () = pump => {}
-        () = async { exit.wait().await; tokio::time::sleep(DRAIN).await } => {}
+        () = async { exit.reaped().await; tokio::time::sleep(DRAIN).await } => {}
     }
 }
 

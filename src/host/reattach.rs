@@ -12,7 +12,6 @@ use super::dial::{DialError, Dialed, Listener, Silence, answers, dial};
 use super::options::{Options, setters};
 use super::process::Process;
 use super::runner::AttachedRunner;
-use super::socket::SocketFile;
 use super::tls::TlsConfig;
 use crate::connection::{ConnectionError, InvalidOption, RpcClient};
 use crate::handshake::{Address, NETRPC, ReattachConfig};
@@ -205,15 +204,15 @@ async fn connect(config: &mut AttachConfig) -> Result<Attached, ReattachError> {
         }
     };
     let (disconnected, gone) = watch::channel(false);
-    let plugin: Box<dyn AttachedRunner> = match config.runner.take() {
-        Some(runner) => runner,
+    let plugin: Option<Box<dyn AttachedRunner>> = match config.runner.take() {
+        Some(runner) => Some(runner),
         None => match certain_process(reattach, listener) {
             // Found before the plugin answers, so that its answer shows that it was still alive.
-            Some(pid) => Box::new(AttachedProcess::open(pid).map_err(|reason| {
+            Some(pid) => Some(Box::new(AttachedProcess::open(pid).map_err(|reason| {
                 let sought = format!("no process {pid} for {}", reattach.address);
                 not_found(sought, reason)
-            })?),
-            None => Box::new(NoProcess::new(reattach.pid, gone)),
+            })?)),
+            None => None,
         },
     };
     match answers(&rpc, tls).await {
@@ -224,12 +223,13 @@ async fn connect(config: &mut AttachConfig) -> Result<Attached, ReattachError> {
             return Err(ReattachError::Ping { address, source });
         }
     }
-    let process = Process::adopt(plugin);
+    let process = match plugin {
+        Some(plugin) => Process::adopt(plugin),
+        None => Process::adopt_connection(Box::new(NoProcess::new(reattach.pid, gone))),
+    };
     // A connection that ends is no proof that the plugin has, so the socket is looked at again
     // before it is removed.
-    if let Some(socket) = SocketFile::announced(&reattach.address) {
-        process.owns_socket(socket);
-    }
+    process.listens_at(&reattach.address);
     Ok(Attached {
         process,
         rpc,

@@ -86,9 +86,22 @@ pub trait AttachedRunner: Send + 'static {
     /// Ends the plugin at once. [`wait`](Self::wait) tells when it is gone.
     fn kill(&mut self) -> BoxFuture<'_, io::Result<()>>;
 
+    /// What ends the plugin at once, from any thread and without a runtime. Default: `None`.
+    ///
+    /// A [`Client`](super::Client) that is dropped calls it there and then, because this process may
+    /// exit before a task comes to call [`kill`](Self::kill), and the plugin would go on. It must not
+    /// block, and once the plugin has been reaped it must have no effect. A runner that wraps another
+    /// passes on what that one has.
+    fn kill_switch(&self) -> Option<KillSwitch> {
+        None
+    }
+
     /// From now on the plugin is to outlive this. [`kill`](Self::kill) still ends it.
     fn detach(&mut self) {}
 }
+
+/// Ends a plugin at once; see [`AttachedRunner::kill_switch`].
+pub type KillSwitch = Box<dyn Fn() + Send + Sync>;
 
 /// A pipe of a plugin's.
 pub type Output = Box<dyn AsyncRead + Send + Unpin>;

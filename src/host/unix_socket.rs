@@ -1,24 +1,29 @@
 //! Where a plugin's unix socket goes, and who may connect to it.
 
+#[cfg(unix)]
+use std::io;
 use std::path::PathBuf;
-#[cfg(unix)]
-use std::{io, path::Path};
 
-#[cfg(unix)]
-use super::check::LONGEST_SOCKET_PATH;
 #[cfg(unix)]
 use super::runner::LaunchEnvironment;
 #[cfg(unix)]
 use crate::connection::InvalidOption;
 #[cfg(unix)]
-use crate::private_dir::{self, PrivateDir};
+use crate::private_dir::PrivateDir;
+#[cfg(unix)]
+use crate::socket_path;
 
 /// Where a plugin's unix socket goes, and who may connect to it.
 ///
 /// Without this, the socket is in a directory of its own in the temporary directory, which only
 /// this user may enter, and which goes with the plugin. A plugin that is detached makes such a
 /// directory itself, if it is made with this crate; one in Go puts its socket into the temporary
-/// directory.
+/// directory. Where that is too deep for a socket's path, `/tmp` takes its place.
+///
+/// The directory is locked (`flock`) for as long as it is used, so that programs that clean
+/// temporary directories, such as systemd-tmpfiles, leave it alone. When the host is killed, a plugin
+/// that is made with this crate removes it; one that is left all the same is removed by the next host
+/// that makes one in the same place.
 ///
 /// ```
 /// use plugwire::host::UnixSocketConfig;
@@ -69,10 +74,7 @@ impl UnixSocketConfig {
             if !directory.is_dir() {
                 return Err(refused("a directory that exists"));
             }
-            let made = self
-                .base()
-                .join(format!("{}{}", private_dir::PREFIX, u32::MAX));
-            if !fits(&made, LONGEST_SOCKET_PATH) {
+            if !socket_path::fits_within(&self.base()) {
                 return Err(refused(
                     "a path that is short enough for sockets, of about 60 bytes",
                 ));
@@ -84,8 +86,10 @@ impl UnixSocketConfig {
     /// Where the directory is made. Absolute, since the plugin may have another working directory.
     #[cfg(unix)]
     fn base(&self) -> PathBuf {
-        let base = self.temp_dir.clone().unwrap_or_else(std::env::temp_dir);
-        std::path::absolute(&base).unwrap_or(base)
+        match &self.temp_dir {
+            Some(base) => std::path::absolute(base).unwrap_or_else(|_| base.clone()),
+            None => socket_path::temporary(),
+        }
     }
 
     /// Makes the directory. Where that fails, says where it was to be.
@@ -94,7 +98,7 @@ impl UnixSocketConfig {
         let base = self.base();
         let shared = PrivateDir::create_in(&base).and_then(|directory| {
             if let Some(group) = &self.group {
-                crate::group::share(directory.path(), group, 0o770)?;
+                crate::group::share(group, |group| directory.held().share(group))?;
             }
             Ok(directory)
         });
@@ -119,7 +123,7 @@ pub(super) fn prepare(
         // It would have to stay behind.
         None if detached => return Ok(None),
         None => match UnixSocketConfig::default().directory() {
-            Ok(directory) if fits(directory.path(), SHORTEST_LIMIT) => directory,
+            Ok(directory) if socket_path::fits(directory.path()) => directory,
             // Plugins without sockets are none the worse for it, and the others will say so.
             Ok(_) => return Ok(None),
             Err((_, error)) => {
@@ -132,14 +136,4 @@ pub(super) fn prepare(
     environment.socket_dir = Some(path.clone());
     environment.variables.insert(key.to_owned(), path.into());
     Ok(Some(directory))
-}
-
-/// The longest path of a socket on every system, in bytes.
-#[cfg(unix)]
-const SHORTEST_LIMIT: usize = 103;
-
-/// Whether a socket in this directory has a path that is short enough.
-#[cfg(unix)]
-fn fits(directory: &Path, limit: usize) -> bool {
-    directory.as_os_str().len() + "/plugin1234567890".len() <= limit
 }

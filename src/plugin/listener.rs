@@ -64,6 +64,12 @@ pub(super) struct Network {
     pub(super) anywhere: bool,
 }
 
+/// Removes the files of sockets, for a process that is about to exit without dropping its listener.
+pub(super) fn remove_files() {
+    #[cfg(unix)]
+    super::socket_place::remove_all();
+}
+
 /// A socket that hosts connect to.
 pub(super) enum Listener {
     #[cfg(unix)]
@@ -121,68 +127,33 @@ impl Listen for Listener {
 
 #[cfg(unix)]
 mod unix {
-    use std::path::Path;
-
     use tokio::net::{UnixListener, UnixStream};
 
+    use super::super::socket_place::SocketPlace;
     use super::*;
-    use crate::private_dir::{PrivateDir, random};
 
-    /// A unix socket. Its file is removed when it is dropped, and then its directory if it has one
-    /// of its own.
+    /// A unix socket. Its file is removed when it is dropped, and then its directory if that was made
+    /// for it.
     pub(in crate::plugin) struct Socket {
         listener: UnixListener,
         address: Address,
-        _file: SocketFile,
-        _directory: Option<PrivateDir>,
-    }
-
-    struct SocketFile(PathBuf);
-
-    impl Drop for SocketFile {
-        fn drop(&mut self) {
-            if let Err(error) = std::fs::remove_file(&self.0) {
-                // A host that found us gone may have removed it already.
-                if error.kind() != io::ErrorKind::NotFound {
-                    tracing::warn!(path = %self.0.display(), %error, "cannot remove the socket");
-                }
-            }
-        }
+        _place: SocketPlace,
     }
 
     impl Socket {
         /// Listens in the directory that the host made for it, or in a fresh one that only this user
         /// may enter.
         pub(in crate::plugin) fn bind(environment: &Environment) -> Result<Self, ServeError> {
-            let (place, own) = match &environment.socket_dir {
-                Some(directory) => (directory.clone(), None),
-                None => {
-                    let base = std::env::temp_dir();
-                    let failed = |source| ServeError::Listen {
-                        place: base.display().to_string(),
-                        source,
-                    };
-                    let own = PrivateDir::create_in(&base).map_err(failed)?;
-                    (own.path().to_owned(), Some(own))
-                }
-            };
-            let failed = |source| ServeError::Listen {
+            let given = environment.socket_dir.as_deref();
+            let bound = SocketPlace::bind(given, environment.socket_group.as_deref());
+            let (listener, place) = bound.map_err(|(place, source)| ServeError::Listen {
                 place: place.display().to_string(),
                 source,
-            };
-            let (listener, path) = bind_fresh(&place).map_err(failed)?;
-            let file = SocketFile(path.clone());
-            if let Some(group) = &environment.socket_group {
-                if let Some(own) = &own {
-                    crate::group::share(own.path(), group, 0o770).map_err(failed)?;
-                }
-                crate::group::share(&path, group, 0o660).map_err(failed)?;
-            }
+            })?;
             Ok(Self {
                 listener,
-                address: Address::Unix(path),
-                _file: file,
-                _directory: own,
+                address: Address::Unix(place.path().to_owned()),
+                _place: place,
             })
         }
 
@@ -195,25 +166,10 @@ mod unix {
         }
     }
 
-    /// Binds to a path nobody uses. Binding itself is the check, so no other process can get in
-    /// between.
-    fn bind_fresh(directory: &Path) -> io::Result<(UnixListener, PathBuf)> {
-        const ATTEMPTS: usize = 10_000;
-        let mut last = io::ErrorKind::AddrInUse.into();
-        for _ in 0..ATTEMPTS {
-            let digits = random();
-            let path = directory.join(format!("plugin{digits}"));
-            match UnixListener::bind(&path) {
-                Ok(listener) => return Ok((listener, path)),
-                Err(error) if error.kind() == io::ErrorKind::AddrInUse => last = error,
-                Err(error) => return Err(error),
-            }
-        }
-        Err(last)
-    }
-
     #[cfg(test)]
     mod tests {
+        use std::path::Path;
+
         use super::*;
 
         fn within(directory: &Path) -> Environment {

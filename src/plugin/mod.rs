@@ -81,6 +81,8 @@ mod panic;
 mod seldom;
 mod serve;
 mod serve_mux;
+#[cfg(unix)]
+mod socket_place;
 mod stdio;
 mod test_mode;
 #[cfg(feature = "tls")]

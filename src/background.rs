@@ -1,0 +1,18 @@
+//! Work on files, away from the threads of a runtime.
+
+use tokio::sync::oneshot;
+
+/// Does work that may block on a thread of its own, which needs no runtime. Its end, or that it could
+/// not begin, is the end of the channel.
+pub(crate) fn in_background(work: impl FnOnce() + Send + 'static) -> oneshot::Receiver<()> {
+    let (done, ended) = oneshot::channel();
+    let thread = std::thread::Builder::new().name("plugwire-files".to_owned());
+    let spawned = thread.spawn(move || {
+        work();
+        let _ = done.send(());
+    });
+    if let Err(error) = spawned {
+        tracing::warn!(%error, "no thread to remove files on");
+    }
+    ended
+}

@@ -1,0 +1,258 @@
+//! What a plugin that is killed cannot remove itself: its socket, and the directory made for it.
+
+use crate::handshake::Address;
+#[cfg(unix)]
+use crate::private_dir::PrivateDir;
+
+pub(super) use system::Leftovers;
+
+#[cfg(unix)]
+mod system {
+    use std::io;
+
+    use super::*;
+    use crate::private_dir;
+    use crate::socket_file::SocketFile;
+
+    /// The files of one plugin.
+    #[derive(Debug, Default)]
+    pub(in crate::host) struct Leftovers {
+        socket: Option<Socket>,
+        directory: Option<PrivateDir>,
+        /// The plugin outlives this host, and goes on to need them.
+        kept: bool,
+    }
+
+    /// A socket that a plugin announced.
+    #[derive(Debug)]
+    struct Socket {
+        file: SocketFile,
+        /// Whether it is certainly the plugin's: in its own directory, or listened on by its process.
+        /// Any other is a path that somebody printed, where another process may listen.
+        own: bool,
+    }
+
+    impl From<PrivateDir> for Leftovers {
+        fn from(directory: PrivateDir) -> Self {
+            let mut leftovers = Self::default();
+            leftovers.directory = Some(directory);
+            leftovers
+        }
+    }
+
+    impl Leftovers {
+        /// Notes the socket that the plugin announced. From now on it is held by its directory's
+        /// descriptor, and its path is not looked up again.
+        pub(in crate::host) fn announced(&mut self, address: &Address) {
+            let Address::Unix(path) = address else {
+                return;
+            };
+            let mut file = match SocketFile::find(path) {
+                Ok(file) => file,
+                Err(error) => {
+                    tracing::debug!(path = %path.display(), %error, "no socket to clean up");
+                    return;
+                }
+            };
+            let directory = self.directory.as_ref().map(PrivateDir::held);
+            let directory = directory.filter(|held| {
+                let ids = (held.id(), file.directory().id());
+                matches!(ids, (Ok(held), Ok(found)) if held == found)
+            });
+            if let Some(held) = directory {
+                file.share_directory(held);
+            }
+            self.socket = Some(Socket {
+                own: directory.is_some(),
+                file,
+            });
+        }
+
+        /// The plugin's process listens on the socket.
+        pub(in crate::host) fn confirmed(&mut self) {
+            if let Some(socket) = &mut self.socket {
+                socket.own = true;
+            }
+        }
+
+        /// Leaves everything to a plugin that outlives this host, should the runtime end before it.
+        pub(in crate::host) fn keep(&mut self) {
+            self.kept = true;
+        }
+
+        pub(in crate::host) fn is_kept(&self) -> bool {
+            self.kept
+        }
+
+        pub(in crate::host) fn is_empty(&self) -> bool {
+            self.socket.is_none() && self.directory.is_none()
+        }
+
+        /// Removes what is certainly the plugin's, by a handful of system calls. The rest stays noted,
+        /// and so does a directory with more in it.
+        pub(in crate::host) fn remove_at_once(&mut self) {
+            if let Some(socket) = self.socket.take_if(|socket| socket.own) {
+                socket.remove();
+            }
+            self.directory.take_if(PrivateDir::try_remove);
+        }
+
+        /// Removes everything, now that the process is gone. Not for a thread that others wait for.
+        pub(in crate::host) fn remove(mut self) {
+            if let Some(socket) = self.socket.take() {
+                socket.remove();
+            }
+            if let Some(directory) = self.directory.take() {
+                directory.remove();
+            }
+        }
+    }
+
+    impl Drop for Leftovers {
+        fn drop(&mut self) {
+            if self.kept {
+                // With its lock, for as long as this process lives.
+                std::mem::forget(self.directory.take());
+            }
+        }
+    }
+
+    impl Socket {
+        /// Removes the file. A socket that the plugin merely named stays for as long as a process
+        /// listens there.
+        fn remove(&self) {
+            let path = self.file.path().display();
+            if !self.own && !self.file.is_abandoned() {
+                tracing::debug!(%path, "a socket stays, since it may be another process's");
+                return;
+            }
+            match self.file.remove() {
+                Ok(()) => {
+                    tracing::debug!(%path, "removed the plugin's socket");
+                    // A plugin without a directory from its host makes one.
+                    private_dir::remove_if_ours(self.file.directory());
+                }
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+                Err(error) => tracing::warn!(%path, %error, "cannot remove the plugin's socket"),
+            }
+        }
+    }
+}
+
+#[cfg(not(unix))]
+mod system {
+    use super::*;
+
+    /// Sockets are no files here.
+    #[derive(Debug, Default)]
+    pub(in crate::host) struct Leftovers {
+        kept: bool,
+    }
+
+    impl Leftovers {
+        pub(in crate::host) fn announced(&mut self, _: &Address) {}
+
+        pub(in crate::host) fn confirmed(&mut self) {}
+
+        pub(in crate::host) fn keep(&mut self) {
+            self.kept = true;
+        }
+
+        pub(in crate::host) fn is_kept(&self) -> bool {
+            self.kept
+        }
+
+        pub(in crate::host) fn is_empty(&self) -> bool {
+            true
+        }
+
+        pub(in crate::host) fn remove_at_once(&mut self) {}
+
+        pub(in crate::host) fn remove(self) {}
+    }
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use std::os::unix::net::UnixListener;
+    use std::path::Path;
+
+    use super::*;
+
+    fn announced(path: &Path) -> Leftovers {
+        let mut leftovers = Leftovers::default();
+        leftovers.announced(&Address::Unix(path.to_owned()));
+        leftovers
+    }
+
+    #[test]
+    fn a_socket_nobody_listens_on_is_removed() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("socket");
+        drop(UnixListener::bind(&path).unwrap());
+        announced(&path).remove();
+        assert!(!path.exists());
+    }
+
+    #[test]
+    fn a_socket_of_somebody_else_stays() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("socket");
+        let listener = UnixListener::bind(&path).unwrap();
+        announced(&path).remove();
+        let mut leftovers = announced(&path);
+        leftovers.remove_at_once();
+        assert!(path.exists() && !leftovers.is_empty());
+        leftovers.confirmed();
+        leftovers.remove();
+        assert!(!path.exists());
+        drop(listener);
+    }
+
+    #[test]
+    fn what_is_no_socket_stays() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("precious");
+        std::fs::write(&path, "data").unwrap();
+        let mut leftovers = announced(&path);
+        leftovers.confirmed();
+        leftovers.remove();
+        assert!(path.exists());
+        announced(&directory.path().join("missing")).remove();
+    }
+
+    #[test]
+    fn a_socket_in_the_plugins_own_directory_goes_at_once() {
+        let base = tempfile::tempdir().unwrap();
+        let directory = PrivateDir::create_in(base.path()).unwrap();
+        let path = directory.path().join("socket");
+        let _listener = UnixListener::bind(&path).unwrap();
+        let mut leftovers = Leftovers::from(directory);
+        leftovers.announced(&Address::Unix(path));
+        leftovers.remove_at_once();
+        assert!(leftovers.is_empty());
+        assert_eq!(base.path().read_dir().unwrap().count(), 0);
+    }
+
+    #[test]
+    fn the_directory_that_a_plugin_made_goes_with_its_socket() {
+        let base = tempfile::tempdir().unwrap();
+        let directory = base.path().join("plugin-dir-7");
+        std::fs::create_dir(&directory).unwrap();
+        let path = directory.join("socket");
+        drop(UnixListener::bind(&path).unwrap());
+        announced(&path).remove();
+        assert!(!directory.exists());
+    }
+
+    #[test]
+    fn what_a_kept_plugin_uses_stays() {
+        let base = tempfile::tempdir().unwrap();
+        let directory = PrivateDir::create_in(base.path()).unwrap();
+        let path = directory.path().to_owned();
+        let mut leftovers = Leftovers::from(directory);
+        leftovers.keep();
+        drop(leftovers);
+        assert!(path.exists());
+    }
+}

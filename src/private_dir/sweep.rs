@@ -1,0 +1,178 @@
+//! Private directories that were left behind.
+//!
+//! A host that is killed leaves its directory to the plugin, and a plugin that is killed leaves it to
+//! the host. Where both are killed at once, or where the plugin is written in Go, the directory stays
+//! until the next host or plugin of this crate makes one beside it.
+
+use std::collections::VecDeque;
+use std::ffi::OsStr;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use super::is_ours;
+use crate::background::in_background;
+use crate::held_dir::HeldDir;
+use crate::socket_file::SocketFile;
+
+/// The most names that are looked at.
+const MOST_NAMES: usize = 10_000;
+
+/// The most sockets that a directory that was left may have in it. More mean that somebody else uses
+/// it.
+const MOST_SOCKETS: usize = 16;
+
+const LONGEST: Duration = Duration::from_secs(1);
+
+/// Removes the directories left in `base`, on another thread, and once in the life of a process.
+pub(super) fn soon(base: &Path) {
+    static SWEPT: Mutex<VecDeque<PathBuf>> = Mutex::new(VecDeque::new());
+    /// A host that makes its directories in ever new places has few of them left behind in each.
+    const REMEMBERED: usize = 16;
+    {
+        let mut swept = SWEPT.lock().unwrap_or_else(PoisonError::into_inner);
+        if swept.iter().any(|other| other == base) {
+            return;
+        }
+        if swept.len() == REMEMBERED {
+            swept.pop_front();
+        }
+        swept.push_back(base.to_owned());
+    }
+    let base = base.to_owned();
+    drop(in_background(move || {
+        if let Err(error) = sweep(&base) {
+            let base = base.display();
+            tracing::debug!(%base, %error, "cannot look for directories that were left behind");
+        }
+    }));
+}
+
+fn sweep(base: &Path) -> io::Result<()> {
+    let start = Instant::now();
+    let parent = HeldDir::open(base)?.open_in(OsStr::new("."))?;
+    for name in parent.names(MOST_NAMES)? {
+        if start.elapsed() > LONGEST {
+            break;
+        }
+        if !is_ours(&name) {
+            continue;
+        }
+        let path = base.join(&name);
+        match remove_if_left(&parent, &name, &path) {
+            Ok(()) => tracing::debug!(path = %path.display(), "removed a directory that was left"),
+            Err(error) => tracing::debug!(path = %path.display(), %error, "a directory stays"),
+        }
+    }
+    Ok(())
+}
+
+/// Removes a directory that no process uses. The lock says so of hosts and of plugins of this crate,
+/// and the sockets say it of plugins in Go.
+fn remove_if_left(parent: &HeldDir, name: &OsStr, path: &Path) -> io::Result<()> {
+    let directory = parent.open_in(name)?;
+    if !directory.is_own() {
+        return Err(io::ErrorKind::PermissionDenied.into());
+    }
+    directory.lock(true)?;
+    let names = directory.names(MOST_SOCKETS + 1)?;
+    if names.len() > MOST_SOCKETS {
+        return Err(io::ErrorKind::DirectoryNotEmpty.into());
+    }
+    let mut sockets = Vec::new();
+    for name in &names {
+        let socket = SocketFile::find_in(&directory, name, path)?;
+        if !socket.is_abandoned() {
+            return Err(io::ErrorKind::AddrInUse.into());
+        }
+        sockets.push(socket);
+    }
+    for socket in sockets {
+        socket.remove()?;
+    }
+    directory.remove()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::net::UnixListener;
+
+    use super::*;
+    use crate::private_dir::PrivateDir;
+
+    #[test]
+    fn only_what_nobody_uses_is_removed() {
+        let base = tempfile::tempdir().unwrap();
+        let make = |name: &str| {
+            let path = base.path().join(name);
+            std::fs::create_dir(&path).unwrap();
+            path
+        };
+        let used = PrivateDir::create_in(base.path()).unwrap();
+        let empty = make("plugin-dir-1");
+        let dead = make("plugin-dir-2");
+        drop(UnixListener::bind(dead.join("plugin1")).unwrap());
+        let alive = make("plugin-dir-3");
+        let _listener = UnixListener::bind(alive.join("plugin1")).unwrap();
+        drop(UnixListener::bind(alive.join("plugin2")).unwrap());
+        let with_file = make("plugin-dir-4");
+        std::fs::write(with_file.join("file"), "").unwrap();
+        let with_directory = make("plugin-dir-5");
+        std::fs::create_dir(with_directory.join("directory")).unwrap();
+        let of_go = make("plugin-dir1234");
+        let outside = make("outside");
+        let link = base.path().join("plugin-dir-6");
+        std::os::unix::fs::symlink(&outside, &link).unwrap();
+
+        sweep(base.path()).unwrap();
+        assert!(!empty.exists() && !dead.exists());
+        assert!(used.path().exists(), "it is locked");
+        assert!(alive.join("plugin1").exists() && alive.join("plugin2").exists());
+        assert!(with_file.join("file").exists() && with_directory.join("directory").exists());
+        assert!(of_go.exists() && outside.exists() && link.is_symlink());
+    }
+
+    #[test]
+    fn the_next_directory_made_is_the_occasion() {
+        let base = tempfile::tempdir().unwrap();
+        let left = base.path().join("plugin-dir-1");
+        std::fs::create_dir(&left).unwrap();
+        drop(UnixListener::bind(left.join("plugin1")).unwrap());
+        let made = PrivateDir::create_in(base.path()).unwrap();
+        let start = Instant::now();
+        while left.exists() {
+            assert!(start.elapsed() < Duration::from_secs(60));
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        assert!(made.path().exists());
+    }
+
+    /// Hosts that start and sweep at the same time do not take each other's directories.
+    #[test]
+    fn a_directory_that_is_just_being_made_is_safe() {
+        let base = tempfile::tempdir().unwrap();
+        let done = std::sync::atomic::AtomicBool::new(false);
+        std::thread::scope(|scope| {
+            for _ in 0..2 {
+                scope.spawn(|| {
+                    while !done.load(std::sync::atomic::Ordering::Relaxed) {
+                        sweep(base.path()).unwrap();
+                    }
+                });
+            }
+            let made = (0..500).filter_map(|_| PrivateDir::create_in(base.path()).ok());
+            let made: Vec<_> = made.collect();
+            let all = made.iter().all(|directory| directory.path().exists());
+            let count = made.len();
+            drop(made);
+            done.store(true, std::sync::atomic::Ordering::Relaxed);
+            assert!(all && count == 500);
+        });
+        assert_eq!(
+            base.path().read_dir().unwrap().count(),
+            0,
+            "nor is one forgotten"
+        );
+    }
+}
