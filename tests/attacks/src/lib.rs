@@ -3,6 +3,11 @@
 pub mod victim;
 pub mod wire;
 
+use plugwire::handshake::HandshakeConfig;
+
+/// What the hosts and plugins of the attacks agree on.
+pub const HANDSHAKE: HandshakeConfig = HandshakeConfig::new(1, "PLUGWIRE_ATTACKS", "cookie");
+
 /// How many times as large as usual an attack is, from the environment variable `PLUGWIRE_ROUNDS`.
 pub fn rounds() -> usize {
     let rounds = std::env::var("PLUGWIRE_ROUNDS").ok();

@@ -4,6 +4,8 @@
 mod blocking;
 mod calls;
 mod connections;
+mod files;
+mod leaving;
 mod noise;
 mod pace;
 mod soak;

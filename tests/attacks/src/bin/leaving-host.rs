@@ -1,0 +1,32 @@
+//! A host that ends without a word to its plugin: `leaving-host MODE PLUGIN`.
+//!
+//! It prints the plugin's process id, waits for a line on its standard input, and then, by its mode,
+//! waits to be killed (`wait`), exits (`exit`), aborts (`abort`), or drops its client and exits at
+//! once (`drop`).
+
+use std::io::Write;
+use std::process::Command;
+
+use plugwire::host::{Client, ClientConfig};
+use plugwire_attacks::HANDSHAKE;
+
+#[tokio::main]
+async fn main() {
+    let mut arguments = std::env::args().skip(1);
+    let (mode, plugin) = (arguments.next().unwrap(), arguments.next().unwrap());
+    let config = ClientConfig::new(HANDSHAKE, Command::new(plugin));
+    let client = Client::launch(config).await.unwrap();
+    println!("{}", client.pid());
+    std::io::stdout().flush().unwrap();
+    std::io::stdin().read_line(&mut String::new()).unwrap();
+    match &*mode {
+        "wait" => std::future::pending().await,
+        "exit" => std::process::exit(0),
+        "abort" => std::process::abort(),
+        "drop" => {
+            drop(client);
+            std::process::exit(0);
+        }
+        mode => panic!("there is no mode {mode}"),
+    }
+}
