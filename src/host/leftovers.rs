@@ -44,8 +44,9 @@ mod system {
         /// Notes the socket that the plugin announced. From now on it is held by its directory's
         /// descriptor, and its path is not looked up again.
         pub(in crate::host) fn announced(&mut self, address: &Address) {
-            let Address::Unix(path) = address else {
-                return;
+            let path = match address {
+                Address::Unix(path) if !address.is_abstract() => path,
+                Address::Unix(_) | Address::Tcp(_) => return,
             };
             let mut file = match SocketFile::find(path) {
                 Ok(file) => file,
