@@ -13,6 +13,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use super::host_watch::HostWatch;
+use super::listener;
 use crate::rescue;
 
 /// How long the process may go on after serving when nobody is left to kill it.
@@ -122,12 +123,14 @@ pub(super) fn end_process_after(grace: Duration) {
     }
 }
 
-/// Ends the process, also where its exit handlers do not return.
+/// Ends the process, also where its exit handlers do not return. What serves is not dropped, so its
+/// socket is removed here.
 fn exit(code: i32) -> ! {
     let _ = thread::Builder::new().spawn(|| {
         thread::sleep(HANDLERS);
         kill();
     });
+    listener::remove_files();
     process::exit(code)
 }
 

@@ -20,7 +20,7 @@ use super::ending::{Ending, Presence, Quit, UNATTENDED, end_process_after};
 use super::hooks::Hooks;
 use super::host_watch::HostWatch;
 use super::interrupt;
-use super::listener::{self, Accepted, Environment, Listener};
+use super::listener::{Accepted, Environment, Listener};
 use super::panic;
 use super::stdio::{Stdio, Tee};
 use super::tls::Acceptor;
