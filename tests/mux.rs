@@ -187,7 +187,10 @@ async fn what_arrived_before_the_drop_does_not_reset_the_stream() {
     }
     assert_eq!(body, b"reply");
     assert_eq!(flags & RST, 0);
+    // What else it sends is thrown away for as long as it has a window.
     raw.send(DATA, 0, 1, 4, b"late").await;
+    let rest = vec![0; 256 * 1024 - 10];
+    raw.send(DATA, 0, 1, rest.len() as u32, &rest).await;
     let (kind, flags, stream, _) = raw.receive().await;
     assert_eq!((kind, flags, stream), (WINDOW_UPDATE, RST, 1));
 }
@@ -419,7 +422,7 @@ async fn a_silent_peer_ends_the_session() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_peer_is_asked_only_after_a_whole_interval_of_silence() {
+async fn what_a_peer_says_is_no_answer() {
     let (mut raw, server) = Raw::server(Config::default());
     let start = tokio::time::Instant::now();
     tokio::time::sleep(Duration::from_secs(29)).await;
@@ -429,7 +432,7 @@ async fn a_peer_is_asked_only_after_a_whole_interval_of_silence() {
         .unwrap();
     let reason = server.closed().await;
     assert!(matches!(reason, SessionError::KeepAliveTimeout));
-    assert_eq!(start.elapsed().as_secs(), 70);
+    assert_eq!(start.elapsed().as_secs(), 40);
 }
 
 #[tokio::test(start_paused = true)]
@@ -446,7 +449,7 @@ async fn a_peer_may_be_asked_more_often() {
         ping[3] = ACK as u8;
         raw.0.write_all(&ping).await.unwrap();
     }
-    // Each answer is seen at the end of its 50 ms, and looked for again 100 ms later.
+    // Asked every 100 ms.
     assert!(start.elapsed() < Duration::from_secs(4));
     let reason = server.closed().await;
     assert!(matches!(reason, SessionError::KeepAliveTimeout));

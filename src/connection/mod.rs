@@ -44,8 +44,8 @@ pub type BoxError = Box<dyn std::error::Error + Send + Sync>;
 /// | ping, dispense, quit; a host's first three streams | [`control_timeout`](Self::control_timeout) | 1 min | for ever |
 /// | the peer to dial a broker id; a stream to be accepted | [`broker::Config::accept_timeout`] | 5 s | 5 s |
 /// | the peer to accept a broker id | [`broker::Config::dial_timeout`] | 10 s | for ever |
-/// | silence before a sign of life is asked for | [`mux::Config::keep_alive`] | 30 s | `KeepAliveInterval`, 30 s |
-/// | the sign of life | [`mux::Config::keep_alive_timeout`] | 10 s | `ConnectionWriteTimeout`, 10 s |
+/// | the next time that a sign of life is asked for | [`mux::Config::keep_alive`] | 30 s | `KeepAliveInterval`, 30 s |
+/// | the sign of life; a connection that takes nothing to take more | [`mux::Config::keep_alive_timeout`] | 10 s | `ConnectionWriteTimeout`, 10 s |
 /// | the peer to end a stream that was closed here | [`mux::Config::stream_close_timeout`] | 5 min | `StreamCloseTimeout`, 5 min |
 /// | what is queued to be written when a session is closed | [`mux::Config::close_timeout`] | 1 s | not at all |
 /// | the peer to acknowledge a stream | covered by the deadline of what is done with it | none | `StreamOpenTimeout`, 75 s, which ends the session |

@@ -52,15 +52,21 @@ impl Config {
         self
     }
 
-    /// After how long a silence the peer is asked for a sign of life, or `None` for never.
-    /// Default 30 s. (`KeepAliveInterval`)
+    /// How often the peer is asked for a sign of life, whatever else it sends. Default 30 s.
+    /// (`KeepAliveInterval`)
+    ///
+    /// With `None` never, and then a peer that takes nothing is not noticed either: for a plugin that
+    /// is stopped in a debugger.
     pub fn keep_alive(mut self, interval: Option<Duration>) -> Self {
         self.keep_alive = interval;
         self
     }
 
-    /// How long the sign of life may take before the session is ended. Default 10 s.
-    /// (`ConnectionWriteTimeout`)
+    /// How long the sign of life may take, and how long the connection may take nothing of what is
+    /// written, before the session is ended. Default 10 s. (`ConnectionWriteTimeout`)
+    ///
+    /// So a peer that stops is noticed after 40 s at most, and earlier while something is written to
+    /// it. The time of a sign of life counts from when the question is written.
     pub fn keep_alive_timeout(mut self, timeout: Duration) -> Self {
         self.keep_alive_timeout = timeout;
         self

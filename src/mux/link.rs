@@ -16,7 +16,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::task::{Context, Waker};
 
-use tokio::sync::oneshot;
+use tokio::sync::{Notify, oneshot};
 
 use self::read::{Input, Lease};
 use super::Config;
@@ -29,10 +29,6 @@ use crate::rescue;
 
 /// From here on a frame is large: worth a system call of its own.
 const LARGE: usize = 8 * 1024;
-
-/// Above this many bytes that wait for the connection, writers wait too. Above this many bytes of
-/// answers nothing is read that may need another.
-const HIGH_WATER: usize = 128 * 1024;
 
 /// Whoever gets a fresh stream usually writes to it at once, be it after a few hops from task to
 /// task: its number, its confirmation, a call, a reply. Whoever ends one often goes on with the next.
@@ -63,10 +59,10 @@ pub(super) struct Link {
     /// The stream whose large frame came last.
     bulk: Option<u32>,
     lease: Option<Lease>,
+    /// Whether the driver's last turn left something unread.
+    input_left: bool,
 
     // Writing.
-    /// How much of `state.out` the connection has taken.
-    written: usize,
     /// All that the connection has taken.
     total_written: u64,
     broken: Option<Broken>,
@@ -74,6 +70,8 @@ pub(super) struct Link {
     unflushed: bool,
     /// Whether the connection took no more, and will wake the driver when it does.
     blocked: bool,
+    /// Whether the driver needs no call to look whether a blocked connection moves.
+    stall_watched: bool,
     /// Whether somebody flushed since the driver last ran.
     flushed: bool,
     /// Whether the driver was told that there is something to flush.
@@ -93,6 +91,10 @@ pub(super) struct Link {
     outside: u8,
     /// Whom to tell when the connection has taken so much.
     flushing: Vec<(u64, oneshot::Sender<()>)>,
+    /// Wakes those that wait to open or to accept a stream.
+    pub(super) room: Arc<Notify>,
+    /// Whether there are any.
+    room_wanted: bool,
 
     // The driver.
     driver: Waker,
@@ -115,11 +117,12 @@ impl Link {
             received: 0,
             bulk: None,
             lease: None,
-            written: 0,
+            input_left: false,
             total_written: 0,
             broken: None,
             unflushed: false,
             blocked: false,
+            stall_watched: false,
             flushed: false,
             due: false,
             fresh_turns: 0,
@@ -129,12 +132,45 @@ impl Link {
             sent_large: false,
             outside: 0,
             flushing: Vec::new(),
+            room: Arc::new(Notify::new()),
+            room_wanted: false,
             driver: Waker::noop().clone(),
             io_waker: readiness.clone().into(),
             readiness,
             driver_due: false,
             closing: false,
         }
+    }
+
+    pub(super) fn total_written(&self) -> u64 {
+        self.total_written
+    }
+
+    /// How much the connection will have taken when all that is queued now is with it.
+    pub(super) fn queue_end(&self) -> u64 {
+        self.total_written + self.state.out.len() as u64
+    }
+
+    /// Whether the connection takes no more at the moment.
+    pub(super) fn is_blocked(&self) -> bool {
+        self.blocked
+    }
+
+    /// Says whether the driver has to be called when the connection becomes blocked.
+    pub(super) fn set_stall_watched(&mut self, watched: bool) {
+        self.stall_watched = watched;
+    }
+
+    fn set_blocked(&mut self) {
+        self.blocked = true;
+        if !self.stall_watched {
+            self.wake_driver();
+        }
+    }
+
+    /// Whether the peer may have sent something that was not looked at.
+    pub(super) fn has_input_left(&self) -> bool {
+        self.input_left
     }
 
     pub(super) fn received(&self) -> u64 {
@@ -164,6 +200,7 @@ impl Link {
         self.io = None;
         self.lease = None;
         self.flushing.clear();
+        self.tell_openers();
         for waker in std::mem::take(&mut self.waiting).into_values() {
             self.state.wakes.add(Some(waker));
         }
@@ -201,9 +238,10 @@ impl Link {
             self.lease = None;
         }
         let taken = self.take_input();
-        self.state.reset_unwanted();
+        self.state.reset_exhausted();
         match taken {
             Ok(input) => {
+                self.input_left = input == Input::Left;
                 self.flush_in_turn();
                 if input == Input::Empty {
                     self.end_if_broken();
@@ -212,6 +250,7 @@ impl Link {
             Err(reason) => self.end(reason),
         }
         self.tell_writers();
+        self.tell_openers();
     }
 
     /// Ends a session whose connection takes nothing more and has nothing more: not before that was
@@ -244,10 +283,30 @@ impl Link {
 
     /// Whether everything was written that the session was given.
     pub(super) fn is_flushed(&self) -> bool {
-        self.unwritten() == 0 && !self.unflushed
+        self.state.out.is_empty() && !self.state.owes_windows() && !self.unflushed
     }
 
-    /// Lets go of a stream.
+    /// Whether a stream may be opened or accepted. Where not, `room` is told when that may be so.
+    pub(super) fn has_room_for_streams(&mut self) -> bool {
+        let room = self.state.has_room_for_streams();
+        if !room {
+            self.room_wanted = true;
+            if !self.blocked {
+                self.wake_driver();
+            }
+        }
+        room
+    }
+
+    /// Wakes those that wait to open or to accept a stream, once there is room.
+    fn tell_openers(&mut self) {
+        if self.room_wanted && self.state.has_room_for_streams() {
+            self.room_wanted = false;
+            self.room.notify_waiters();
+        }
+    }
+
+    /// Gives up a stream.
     pub(super) fn drop_stream(&mut self, id: u32) {
         self.state.drop_stream(id);
         if self.lease.as_ref().is_some_and(|lease| lease.stream == id) {

@@ -5,7 +5,7 @@ use std::io;
 use std::sync::Arc;
 
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::sync::{Semaphore, oneshot, watch};
+use tokio::sync::{Notify, Semaphore, oneshot, watch};
 
 use super::io::Io;
 use super::link::Link;
@@ -50,6 +50,8 @@ struct Handle {
     shared: Arc<Shared>,
     arrived: Arc<Semaphore>,
     openable: Arc<Semaphore>,
+    /// Told when streams may be opened and accepted again.
+    room: Arc<Notify>,
     ended: watch::Receiver<Option<SessionError>>,
 }
 
@@ -70,6 +72,23 @@ impl Handle {
     }
 }
 
+impl Handle {
+    /// Opens or accepts, once there is room to tell the peer.
+    async fn with_room<R>(&self, mut work: impl FnMut(&mut Link) -> R) -> R {
+        loop {
+            // Before the look, so that no room comes unnoticed in between.
+            let roomier = self.room.notified();
+            let worked = self
+                .shared
+                .with(|link| link.has_room_for_streams().then(|| work(link)));
+            match worked {
+                Some(worked) => return worked,
+                None => roomier.await,
+            }
+        }
+    }
+}
+
 impl Drop for Handle {
     fn drop(&mut self) {
         self.start_close();
@@ -86,7 +105,8 @@ pub enum SessionError {
     /// The peer closed the connection.
     #[error("the peer closed the session")]
     PeerClosed,
-    /// The peer gave no sign of life within the keep-alive timeout.
+    /// The peer did not answer a ping, or read nothing of what was written, for the
+    /// [keep-alive timeout](Config::keep_alive_timeout).
     #[error("keepalive timeout")]
     KeepAliveTimeout,
     /// The connection broke.
@@ -163,6 +183,7 @@ impl Session {
         let config = config.possible();
         let link = Link::new(Io::new(io), config.clone(), client);
         let (arrived, openable) = (link.state.arrived.clone(), link.state.openable.clone());
+        let room = link.room.clone();
         let shared = Arc::new(Shared::new(link));
         let (end, ended) = watch::channel(None);
         let ending = driver::Ending(shared.clone());
@@ -173,6 +194,7 @@ impl Session {
                 shared,
                 arrived,
                 openable,
+                room,
                 ended,
             }),
         }
@@ -180,17 +202,20 @@ impl Session {
 
     /// Opens a stream and tells the peer of it, together with what is written to it at once.
     ///
-    /// Waits while 256 opened streams have not been acknowledged by the peer.
+    /// Waits while 256 opened streams have not been acknowledged by the peer, and while 256 KiB are
+    /// queued that the peer does not read. A call that is cancelled has opened nothing.
     pub async fn open(&self) -> Result<Stream, OpenError> {
         let handle = &*self.handle;
         let Ok(permit) = handle.openable.acquire().await else {
             return Err(self.closed().await.into());
         };
-        let opened = handle.shared.with(|link| {
-            let opened = link.state.open();
-            link.flush_soon();
-            opened
-        });
+        let opened = handle
+            .with_room(|link| {
+                let opened = link.state.open();
+                link.flush_soon();
+                opened
+            })
+            .await;
         match opened {
             Ok(id) => {
                 // The stream gives it back once the peer has acknowledged it.
@@ -203,16 +228,22 @@ impl Session {
     }
 
     /// Takes the next stream that the peer opened and acknowledges it.
+    ///
+    /// Waits while 256 KiB are queued that the peer does not read. A call that is cancelled has taken
+    /// nothing.
     pub async fn accept(&self) -> Result<Stream, SessionError> {
         let handle = &*self.handle;
-        if let Ok(permit) = handle.arrived.acquire().await {
+        let permit = handle.arrived.acquire().await;
+        let accepted = handle
+            .with_room(|link| {
+                let accepted = link.state.accept();
+                link.flush_soon();
+                accepted
+            })
+            .await;
+        if let Ok(permit) = permit {
             permit.forget();
         }
-        let accepted = handle.shared.with(|link| {
-            let accepted = link.state.accept();
-            link.flush_soon();
-            accepted
-        });
         match accepted {
             Some(id) => Ok(Stream::new(handle.shared.clone(), id)),
             None => Err(self.closed().await),

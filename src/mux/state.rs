@@ -1,24 +1,24 @@
 //! The rules of a session, without its connection: what frames do to streams, and which frames
 //! streams give rise to.
 
+mod ending;
 mod entry;
 mod incoming;
+mod using;
 
 use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::sync::Arc;
-use std::task::{Context, Poll};
 
-use tokio::io::ReadBuf;
 use tokio::sync::Semaphore;
 use tokio::time::Instant;
 
 pub(super) use self::entry::CutOff;
 use self::entry::{Entry, Peer};
 use super::Config;
-use super::frame::{ACK, FIN, HEADER, Header, Kind, RST, SYN};
+use super::frame::{ACK, FIN, HEADER, Header, Kind, SYN};
+use super::outgoing::Outgoing;
 use super::session::{OpenError, SessionError};
-use super::wakes::{Wakes, set_waker};
-use crate::instant;
+use super::wakes::Wakes;
 
 /// How much of a stream a side may send before the other has read any of it. The protocol's.
 const WINDOW: u32 = 256 * 1024;
@@ -49,13 +49,16 @@ pub(super) struct State {
     pub(super) openable: Arc<Semaphore>,
     /// The dropped streams, by when they are reset.
     lingering: BTreeSet<(Instant, u32)>,
-    /// Dropped streams that the peer sent more on.
-    unwanted: Vec<u32>,
+    /// Dropped streams on which the peer may send no more, and has not finished.
+    exhausted: Vec<u32>,
+    /// Streams whose readers made room that the peer is to hear of.
+    owed: Vec<u32>,
     /// Frames for the peer.
-    pub(super) out: Vec<u8>,
-    /// How many bytes of `out` are answers to what was read. Nobody answers these, so that two sides
-    /// that stop reading for them do not wait for each other.
-    pub(super) answers: usize,
+    pub(super) out: Outgoing,
+    /// The number of the ping that the peer has not answered.
+    asked: Option<u32>,
+    /// How many pings were sent.
+    pings: u32,
     /// Whether streams came to be or ended that nothing was flushed of since.
     pub(super) fresh: bool,
     /// How many streams have a wide window.
@@ -96,9 +99,11 @@ impl State {
             arrived: Arc::new(Semaphore::new(0)),
             openable: Arc::new(Semaphore::new(UNACKNOWLEDGED)),
             lingering: BTreeSet::new(),
-            unwanted: Vec::new(),
-            out: Vec::new(),
-            answers: 0,
+            exhausted: Vec::new(),
+            owed: Vec::new(),
+            out: Outgoing::default(),
+            asked: None,
+            pings: 0,
             fresh: false,
             wide: 0,
             gone_away: false,
@@ -109,28 +114,45 @@ impl State {
     }
 
     fn queue(&mut self, kind: Kind, flags: u16, stream: u32, length: u32) {
-        let header = Header {
+        self.out.push(Header {
             kind,
             flags,
             stream,
             length,
-        };
-        self.out.extend_from_slice(&header.encode());
+        });
     }
 
     fn answer(&mut self, kind: Kind, flags: u16, stream: u32, length: u32) {
-        self.queue(kind, flags, stream, length);
-        self.answers += HEADER;
+        self.out.push_answer(Header {
+            kind,
+            flags,
+            stream,
+            length,
+        });
     }
 
-    /// Asks the peer for a sign of life.
-    pub(super) fn ping(&mut self, number: u32) {
+    /// Asks the peer for a sign of life: the number of the question in its answer.
+    pub(super) fn ping(&mut self) {
+        let number = self.pings;
+        self.pings = number.wrapping_add(1);
+        self.asked = Some(number);
         self.queue(Kind::Ping, SYN, 0, number);
+    }
+
+    /// Whether the peer answered the last [`ping`](Self::ping).
+    pub(super) fn is_answered(&self) -> bool {
+        self.asked.is_none()
     }
 
     // Streams come and go.
 
-    /// Opens a stream, for somebody who has a permit of [`openable`](Self::openable) and leaves it.
+    /// Whether a stream may be opened or accepted now: the peer may acknowledge and open streams without
+    /// reading what it is sent, and that must not pile up.
+    pub(super) fn has_room_for_streams(&self) -> bool {
+        self.ended.is_some() || self.out.has_room_for_streams()
+    }
+
+    /// Opens a stream, for a caller that has a permit of [`openable`](Self::openable) and leaves it.
     pub(super) fn open(&mut self) -> Result<u32, OpenError> {
         if let Some(reason) = &self.ended {
             return Err(reason.clone().into());
@@ -150,10 +172,12 @@ impl State {
         Ok(id)
     }
 
-    /// The next stream of the peer, for somebody who took a permit of [`arrived`](Self::arrived).
+    /// The next stream of the peer, for a caller that took a permit of [`arrived`](Self::arrived).
     pub(super) fn accept(&mut self) -> Option<u32> {
         let id = self.accepting.pop_front()?;
-        if self.ended.is_none() {
+        // A peer that has reset the stream knows it no more.
+        let known = |entry: &Entry| entry.peer != Peer::Reset;
+        if self.ended.is_none() && self.streams.get(&id).is_some_and(known) {
             self.queue(Kind::WindowUpdate, ACK, id, 0);
             self.fresh = true;
         }
@@ -172,105 +196,6 @@ impl State {
         }
     }
 
-    /// Lets go of a stream as a socket does: the peer is told that nothing more comes (FIN); what it
-    /// had already sent is thrown away; if it sends more, or never ends its side, it is told that
-    /// nobody reads (RST), so that its copy ends instead of waiting for a window that never opens.
-    pub(super) fn drop_stream(&mut self, id: u32) {
-        self.finish(id);
-        let Some(entry) = self.streams.get_mut(&id) else {
-            return;
-        };
-        entry.received.release(&mut self.spare);
-        if entry.peer != Peer::Open || self.ended.is_some() {
-            self.remove(id);
-            return;
-        }
-        entry.reader = None;
-        entry.writer = None;
-        let deadline = instant::after(self.config.stream_close_timeout);
-        entry.dropped = Some(deadline);
-        self.lingering.insert((deadline, id));
-        if let Next::Body {
-            stream,
-            left,
-            finish,
-        } = self.next
-            && stream == id
-        {
-            // Begun before the drop, so no reason for a reset.
-            self.next = Next::Skip { left };
-            if finish {
-                self.remove(id);
-            }
-        }
-    }
-
-    fn remove(&mut self, id: u32) {
-        let Some(mut entry) = self.streams.remove(&id) else {
-            return;
-        };
-        if let Some(deadline) = entry.dropped {
-            self.lingering.remove(&(deadline, id));
-        }
-        entry.acknowledge(&self.openable);
-        self.wide -= usize::from(entry.wide);
-        if let Next::Body { stream, left, .. } = self.next
-            && stream == id
-        {
-            self.next = Next::Skip { left };
-        }
-    }
-
-    /// Ends a stream whose owner gives it up (RST), unless it has ended already.
-    pub(super) fn reset_stream(&mut self, id: u32) {
-        let Some(entry) = self.streams.get_mut(&id) else {
-            return;
-        };
-        entry.received.release(&mut self.spare);
-        self.wakes.add(entry.reader.take());
-        self.wakes.add(entry.writer.take());
-        let over = match entry.peer {
-            Peer::Open => false,
-            Peer::Finished => entry.finished,
-            Peer::Reset => true,
-        };
-        if !over && self.ended.is_none() {
-            self.queue(Kind::WindowUpdate, RST, id, 0);
-            self.fresh = true;
-        }
-        self.remove(id);
-    }
-
-    fn reset(&mut self, id: u32) {
-        self.answer(Kind::WindowUpdate, RST, id, 0);
-        self.remove(id);
-    }
-
-    /// When [`expire`](Self::expire) has something to do.
-    pub(super) fn next_deadline(&self) -> Option<Instant> {
-        self.lingering.first().map(|(deadline, _)| *deadline)
-    }
-
-    /// Resets the dropped streams that the peer goes on writing to. Not before all that came with
-    /// it was looked at: it may have finished them.
-    pub(super) fn reset_unwanted(&mut self) {
-        for id in std::mem::take(&mut self.unwanted) {
-            let dropped = |entry: &Entry| entry.dropped.is_some();
-            if self.streams.get(&id).is_some_and(dropped) {
-                self.reset(id);
-            }
-        }
-    }
-
-    /// Resets the dropped streams whose peer took too long.
-    pub(super) fn expire(&mut self, now: Instant) {
-        while let Some((deadline, id)) = self.lingering.first().copied()
-            && deadline <= now
-        {
-            self.reset(id);
-        }
-    }
-
     /// Nothing comes or goes any more.
     pub(super) fn end(&mut self, reason: SessionError) {
         if self.ended.is_some() {
@@ -284,145 +209,6 @@ impl State {
         for entry in self.streams.values_mut() {
             self.wakes.add(entry.reader.take());
             self.wakes.add(entry.writer.take());
-        }
-    }
-
-    // Streams are used.
-
-    /// Moves what has arrived into `buffer`, which its owner is to give again, if it is large, to be
-    /// read into straight. Ready also at the end, with nothing moved.
-    pub(super) fn poll_read(
-        &mut self,
-        id: u32,
-        buffer: &mut ReadBuf<'_>,
-        straight: bool,
-        cx: &mut Context<'_>,
-    ) -> Poll<Result<(), CutOff>> {
-        let Some(entry) = self.streams.get_mut(&id) else {
-            return Poll::Ready(Err(CutOff::SessionEnded));
-        };
-        entry.straight = straight;
-        if !entry.received.is_empty() {
-            self.read(id, buffer);
-            return Poll::Ready(Ok(()));
-        }
-        match entry.peer {
-            Peer::Finished => Poll::Ready(Ok(())),
-            Peer::Reset => Poll::Ready(Err(CutOff::Reset)),
-            Peer::Open if self.ended.is_some() => Poll::Ready(Err(CutOff::SessionEnded)),
-            Peer::Open => {
-                entry.prompt = true;
-                set_waker(&mut entry.reader, cx);
-                Poll::Pending
-            }
-        }
-    }
-
-    /// Moves what has arrived into `buffer`, as far as there is room.
-    pub(super) fn read(&mut self, id: u32, buffer: &mut ReadBuf<'_>) {
-        let Some(entry) = self.streams.get_mut(&id) else {
-            return;
-        };
-        let n = entry.received.len().min(buffer.remaining());
-        if n > 0 {
-            buffer.put_slice(&entry.received.bytes()[..n]);
-            entry.received.consume(n, &mut self.spare);
-            self.consumed(id, n);
-        }
-    }
-
-    /// So much of a stream was read: the peer is told so from time to time.
-    fn consumed(&mut self, id: u32, n: usize) {
-        let Some(entry) = self.streams.get_mut(&id) else {
-            return;
-        };
-        entry.consumed += n as u32;
-        let window = if entry.wide { WIDE } else { WINDOW };
-        if entry.consumed >= window / 2 && entry.peer == Peer::Open && self.ended.is_none() {
-            let mut credit = std::mem::take(&mut entry.consumed);
-            if !entry.wide && self.wide < WIDE_STREAMS {
-                entry.wide = true;
-                self.wide += 1;
-                credit += WIDE - WINDOW;
-            }
-            entry.receive_window += credit;
-            self.queue(Kind::WindowUpdate, 0, id, credit);
-        }
-    }
-
-    /// So much of the body that comes went straight to its reader.
-    pub(super) fn body_read(&mut self, n: usize) {
-        if let Next::Body { stream, .. } = self.next {
-            if let Some(entry) = self.streams.get_mut(&stream) {
-                // He is here.
-                entry.reader = None;
-            }
-            self.body_arrived(n);
-            self.consumed(stream, n);
-        }
-    }
-
-    /// How much of `wanted` bytes the peer has room for now: at least one.
-    pub(super) fn poll_window(
-        &mut self,
-        id: u32,
-        wanted: usize,
-        cx: &mut Context<'_>,
-    ) -> Poll<Result<usize, CutOff>> {
-        let Some(entry) = self.streams.get_mut(&id) else {
-            return Poll::Ready(Err(CutOff::SessionEnded));
-        };
-        if entry.peer == Peer::Reset {
-            return Poll::Ready(Err(CutOff::Reset));
-        }
-        if self.ended.is_some() {
-            return Poll::Ready(Err(CutOff::SessionEnded));
-        }
-        if entry.send_window == 0 {
-            set_waker(&mut entry.writer, cx);
-            return Poll::Pending;
-        }
-        Poll::Ready(Ok(wanted.min(entry.send_window as usize)))
-    }
-
-    /// Somebody waits to write, to whom a reset is news.
-    pub(super) fn wait_to_write(&mut self, id: u32, cx: &mut Context<'_>) {
-        if let Some(entry) = self.streams.get_mut(&id) {
-            set_waker(&mut entry.writer, cx);
-        }
-    }
-
-    /// A data frame of `n` bytes is sent, in the driver's `turn`.
-    pub(super) fn data_sent(&mut self, id: u32, n: usize, turn: u64) {
-        if let Some(entry) = self.streams.get_mut(&id) {
-            entry.send_window -= n as u32;
-            entry.sent = turn;
-        }
-    }
-
-    /// The driver's turn in which the stream last sent something.
-    pub(super) fn last_sent(&self, id: u32) -> u64 {
-        self.streams.get(&id).map_or(0, |entry| entry.sent)
-    }
-
-    /// Whether somebody reads this stream with large buffers, and waits or has something to read
-    /// before he does. Who waits is woken.
-    pub(super) fn call_reader(&mut self, id: u32) -> bool {
-        let Some(entry) = self.streams.get_mut(&id) else {
-            return false;
-        };
-        let here = entry.reader.is_some() || !entry.received.is_empty();
-        if !entry.straight || !entry.prompt || !here {
-            return false;
-        }
-        self.wakes.add(entry.reader.take());
-        true
-    }
-
-    /// The reader of this stream was called and did not come: he has to be found waiting first.
-    pub(super) fn reader_missing(&mut self, id: u32) {
-        if let Some(entry) = self.streams.get_mut(&id) {
-            entry.prompt = false;
         }
     }
 }

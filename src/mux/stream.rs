@@ -24,8 +24,10 @@ use crate::abandoned::is_abandoned;
 ///
 /// *Shutting down* is a half-close: the peer reads an end of file, and reading goes on here.
 ///
-/// *Dropping* a stream finishes it. What was written before still arrives. A peer that goes on
-/// writing is told by a reset that nobody reads.
+/// *Dropping* a stream finishes it. What was written before still arrives. What the peer sends from
+/// then on is thrown away. A peer that goes on writing until its window is used up gets a reset, and so
+/// does one that does not finish its side within
+/// [`stream_close_timeout`](super::Config::stream_close_timeout).
 ///
 /// *Resetting* a stream gives it up, for a sender that cannot send everything: the peer reads an error
 /// instead of an end of file. See [`reset`](Self::reset). So does dropping one that was not shut down

@@ -3,10 +3,14 @@
 mod bulk;
 mod ends;
 mod frames;
+mod life;
+mod linger;
 mod memory;
 mod peer;
+mod queue;
 mod raw;
 mod resets;
 mod rng;
+mod strict;
 mod turns;
 mod within;

@@ -39,6 +39,11 @@ unsafe impl GlobalAlloc for Largest {
 #[global_allocator]
 static ALLOCATOR: Largest = Largest;
 
+/// The size of the largest block that this thread asked for since this was last called.
+pub fn largest_block() -> usize {
+    LARGEST.replace(0)
+}
+
 /// Many calls at once keep a slow connection full: there is always something that waits for it.
 #[tokio::test]
 async fn a_connection_that_is_never_idle_does_not_make_the_queue_grow() {

@@ -7,7 +7,7 @@ use tokio::io::ReadBuf;
 use tokio::time::Instant;
 
 use super::write::FRAME;
-use super::{HIGH_WATER, LARGE, Link};
+use super::{LARGE, Link};
 use crate::instant;
 use crate::mux::session::SessionError;
 use crate::mux::state::{CutOff, Next};
@@ -57,11 +57,11 @@ impl Link {
         }
         for _ in 0..READS {
             // Answers that the peer does not read must not pile up.
-            if self.state.answers > HIGH_WATER {
+            if self.state.out.is_full_of_answers() {
                 if !self.blocked {
                     self.flush();
                 }
-                if self.state.answers > HIGH_WATER {
+                if self.state.out.is_full_of_answers() {
                     return Ok(Input::Left);
                 }
             }
@@ -105,7 +105,6 @@ impl Link {
         cx: &mut Context<'_>,
     ) -> Poll<Result<(), CutOff>> {
         let before = buffer.filled().len();
-        let gathered = self.state.out.len();
         let straight = buffer.remaining() >= LARGE;
         let mut read = self.state.poll_read(id, buffer, straight, cx);
         if self.lease.as_ref().is_some_and(|lease| lease.stream == id) {
@@ -121,7 +120,7 @@ impl Link {
                 false => self.state.poll_read(id, buffer, straight, cx),
             };
         }
-        if self.state.out.len() > gathered && !self.blocked {
+        if self.state.owes_windows() && !self.blocked {
             // The peer may be waiting for this window.
             self.flush();
         }
@@ -163,7 +162,7 @@ impl Link {
         id: u32,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<Result<(), SessionError>> {
-        while self.state.answers <= HIGH_WATER && self.bulk == Some(id) {
+        while !self.state.out.is_full_of_answers() && self.bulk == Some(id) {
             match self.state.next() {
                 Next::Body { stream, left, .. } if stream == id => {
                     let n = buffer.remaining().min(left as usize);

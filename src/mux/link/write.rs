@@ -5,8 +5,9 @@ use std::task::{Context, Poll, ready};
 
 use tokio::sync::oneshot;
 
-use super::{Broken, HIGH_WATER, LARGE, Link, OUTSIDE};
+use super::{Broken, LARGE, Link, OUTSIDE};
 use crate::mux::frame::HEADER;
+use crate::mux::outgoing::HIGH_WATER;
 use crate::mux::session::SessionError;
 use crate::mux::state::{CutOff, data_header};
 
@@ -17,10 +18,6 @@ pub(super) const FRAME: usize = 64 * 1024;
 const TOLD: usize = 4;
 
 impl Link {
-    pub(super) fn unwritten(&self) -> usize {
-        self.state.out.len() - self.written
-    }
-
     /// Has the driver write what has gathered.
     pub(in crate::mux) fn flush_soon(&mut self) {
         if !std::mem::replace(&mut self.due, true) {
@@ -31,7 +28,7 @@ impl Link {
     /// Writes what has gathered, or has the driver do it when it is about to run anyway, so that one
     /// write carries what several streams have to say.
     pub(in crate::mux) fn flush_now(&mut self) {
-        if self.unwritten() == 0 || self.blocked {
+        if self.state.out.is_empty() || self.blocked {
             return;
         }
         if self.state.fresh || std::mem::replace(&mut self.flushed, true) {
@@ -43,38 +40,29 @@ impl Link {
 
     /// Writes until nothing is left or the connection takes no more.
     pub(super) fn flush(&mut self) {
-        while self.written < self.state.out.len() {
+        loop {
+            // Here, too, since there may have been no room for them before.
+            self.state.grant_windows();
+            if self.state.out.is_empty() {
+                break;
+            }
             let Some(io) = &mut self.io else {
                 return;
             };
             let mut cx = Context::from_waker(&self.io_waker);
-            match io.poll_write(&mut cx, &self.state.out[self.written..]) {
+            match io.poll_write(&mut cx, self.state.out.unwritten()) {
                 Poll::Ready(Ok(n)) => {
-                    self.written += n;
-                    self.note_written(n);
+                    self.state.out.took(n);
+                    self.total_written += n as u64;
                 }
                 Poll::Ready(Err(error)) => return self.fail(error),
                 Poll::Pending => {
-                    self.blocked = true;
-                    return self.forget_written();
+                    self.set_blocked();
+                    return self.state.out.forget_written();
                 }
             }
         }
         self.flush_connection();
-    }
-
-    fn note_written(&mut self, n: usize) {
-        self.total_written += n as u64;
-        self.state.answers = self.state.answers.saturating_sub(n);
-    }
-
-    /// Frames may go on to come for as long as the connection is behind: what it has taken must not
-    /// pile up before them.
-    fn forget_written(&mut self) {
-        if self.written >= HIGH_WATER {
-            self.state.out.drain(..self.written);
-            self.written = 0;
-        }
     }
 
     /// What follows when everything was written: connections that buffer, such as TLS, hold bytes
@@ -84,8 +72,6 @@ impl Link {
             return;
         };
         self.state.out.clear();
-        self.state.out.shrink_to(HIGH_WATER);
-        self.written = 0;
         self.state.fresh = false;
         self.fresh_turns = 0;
         let mut cx = Context::from_waker(&self.io_waker);
@@ -99,7 +85,7 @@ impl Link {
                 }
             }
             Poll::Ready(Err(error)) => self.fail(error),
-            Poll::Pending => self.blocked = true,
+            Poll::Pending => self.set_blocked(),
         }
     }
 
@@ -110,8 +96,6 @@ impl Link {
             received: None,
         });
         self.state.out.clear();
-        self.state.answers = 0;
-        self.written = 0;
         self.unflushed = false;
         self.flushing.clear();
         self.wake_driver();
@@ -122,8 +106,7 @@ impl Link {
         if self.state.ended.is_some() || self.broken.is_some() {
             return;
         }
-        let end = self.total_written + self.unwritten() as u64;
-        self.flushing.push((end, reply));
+        self.flushing.push((self.queue_end(), reply));
         self.due = true;
         self.wake_driver();
     }
@@ -172,12 +155,12 @@ impl Link {
 
     /// Has a frame gather with others. False when there is no room.
     fn send_small(&mut self, id: u32, data: &[u8]) -> bool {
-        if self.unwritten() + data.len() > HIGH_WATER {
+        if self.state.out.len() + data.len() > HIGH_WATER {
             if self.must_wait(id) {
                 return false;
             }
             self.flush();
-            if self.unwritten() + data.len() > HIGH_WATER {
+            if self.state.out.len() + data.len() > HIGH_WATER {
                 return false;
             }
         }
@@ -187,10 +170,8 @@ impl Link {
             Some(_) => self.outside.saturating_sub(1),
             None => OUTSIDE,
         };
-        self.state
-            .out
-            .extend_from_slice(&data_header(id, data.len()));
-        self.state.out.extend_from_slice(data);
+        let header = data_header(id, data.len());
+        self.state.out.push_frame(&header, data);
         self.flush_soon();
         true
     }
@@ -205,9 +186,9 @@ impl Link {
             return false;
         };
         let header = data_header(id, data.len());
-        let gathered = self.state.out.len() - self.written;
+        let gathered = self.state.out.len();
         let slices = [
-            IoSlice::new(&self.state.out[self.written..]),
+            IoSlice::new(self.state.out.unwritten()),
             IoSlice::new(&header),
             IoSlice::new(data),
         ];
@@ -217,7 +198,7 @@ impl Link {
         let written = match io.poll_write_vectored(&mut cx, slices) {
             Poll::Ready(written) => written,
             Poll::Pending => {
-                self.blocked = true;
+                self.set_blocked();
                 return false;
             }
         };
@@ -228,10 +209,10 @@ impl Link {
                 return false;
             }
         };
-        self.note_written(n);
+        self.total_written += n as u64;
         if n <= gathered {
-            self.written += n;
-            self.forget_written();
+            self.state.out.took(n);
+            self.state.out.forget_written();
             return false;
         }
         self.data_sent(id, data.len());
@@ -242,11 +223,9 @@ impl Link {
             return true;
         }
         self.state.out.clear();
-        self.written = 0;
-        self.state.out.extend_from_slice(&header[n.min(HEADER)..]);
         self.state
             .out
-            .extend_from_slice(&data[n.saturating_sub(HEADER)..]);
+            .push_frame(&header[n.min(HEADER)..], &data[n.saturating_sub(HEADER)..]);
         self.flush_soon();
         true
     }

@@ -6,7 +6,7 @@ use std::task::Waker;
 use tokio::sync::Semaphore;
 use tokio::time::Instant;
 
-use super::WINDOW;
+use super::{WIDE, WINDOW};
 use crate::mux::received::Received;
 
 /// One stream.
@@ -14,8 +14,10 @@ pub(super) struct Entry {
     pub(super) received: Received,
     /// How much more the peer may send.
     pub(super) receive_window: u32,
-    /// How much was read that the peer was not told of.
+    /// How much was read that the peer has not heard of.
     pub(super) consumed: u32,
+    /// Whether the stream is among those that are owed a window update.
+    pub(super) owed: bool,
     /// Whether the reader's last buffer was a large one.
     pub(super) straight: bool,
     /// Whether the reader came when he was called last, or waits.
@@ -61,6 +63,7 @@ impl Entry {
             received: Received::default(),
             receive_window: WINDOW,
             consumed: 0,
+            owed: false,
             straight: false,
             prompt: true,
             wide: false,
@@ -73,6 +76,18 @@ impl Entry {
             dropped: None,
             sent: 0,
         }
+    }
+
+    /// Whether the peer is to hear of what was read: once that is half of the window, as in Go.
+    ///
+    /// A stream that was finished here is gone from the peer's table as soon as the peer ends its own
+    /// side, which may already be on the way, and a Go peer logs every frame for a stream that is gone.
+    /// So such a stream waits until its window is used up: a peer that goes on needs more by then.
+    pub(super) fn is_due(&self) -> bool {
+        let window = if self.wide { WIDE } else { WINDOW };
+        self.peer == Peer::Open
+            && self.consumed >= window / 2
+            && (!self.finished || self.receive_window == 0)
     }
 
     /// Gives back the permit of a stream that was opened here, the first time.

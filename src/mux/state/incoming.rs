@@ -52,7 +52,8 @@ impl State {
     fn take_header(&mut self, header: Header) -> Result<(), SessionError> {
         match header.kind {
             Kind::Ping if header.has(SYN) => self.answer(Kind::Ping, ACK, 0, header.length),
-            // Any byte is a sign of life.
+            // Only the answer to the question is a sign of life.
+            Kind::Ping if self.asked == Some(header.length) => self.asked = None,
             Kind::Ping => {}
             Kind::GoAway => match header.length {
                 GO_AWAY_NORMAL => self.gone_away = true,
@@ -102,7 +103,7 @@ impl State {
             let Some(window) = entry.send_window.checked_add(header.length) else {
                 return Err(self.breach(format!("its window for stream {id} exceeds 4 GiB")));
             };
-            // Whoever waits with a window waits for the connection.
+            // A writer that waits with a window waits for the connection.
             if entry.send_window == 0 && window > 0 {
                 self.wakes.add(entry.writer.take());
             }
@@ -115,8 +116,8 @@ impl State {
         } else if body > 0 {
             entry.receive_window -= body;
             if entry.dropped.is_some() {
-                if self.unwanted.last() != Some(&id) {
-                    self.unwanted.push(id);
+                if entry.receive_window == 0 {
+                    self.exhausted.push(id);
                 }
             } else {
                 self.next = Next::Body {
