@@ -45,6 +45,10 @@ pub fn kit(broker: MuxBroker) -> Service {
             std::future::pending::<()>().await;
             done(String::new())
         })
+        .method("BlockThread", |millis: u64| async move {
+            std::thread::sleep(Duration::from_millis(millis));
+            done(millis)
+        })
         .method("Terminal", |_: ()| async {
             done(std::io::IsTerminal::is_terminal(&std::io::stdin()))
         })

@@ -4,7 +4,7 @@ use std::io::{BufRead, BufReader};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use plugwire::handshake::HandshakeConfig;
+use plugwire::handshake::{Address, HandshakeConfig};
 use plugwire::host::{Client, ClientConfig};
 use plugwire::rpc;
 use plugwire_attacks::rounds;
@@ -123,6 +123,9 @@ async fn ends_when_asked(workers: usize, tcp: bool) {
         println!("{workers} workers, all blocked: ping {slowest:?}, quit {quit:?}, {status}");
         // Not by a signal: it was not the host that ended it.
         assert_eq!(status.code(), Some(0), "{workers} workers: {status}");
+        if let Address::Unix(socket) = client.address() {
+            assert!(!socket.exists(), "{}", socket.display());
+        }
     }
 }
 

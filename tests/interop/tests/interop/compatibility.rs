@@ -181,7 +181,7 @@ const ROWS: &[Row] = &[
             "dropping_the_client_ends_the_process",
             "rounds_of_ends",
         ],
-        go_host: &["kill", "kill_ignoring_quit"],
+        go_host: &["kill", "kill_ignoring_quit", "kill_blocked"],
         others: &[("shape_host::rounds_of_ends", GO_HOST)],
     },
     Row {
@@ -390,6 +390,7 @@ const ROWS_BY_AUTO_MTLS: &[Row] = &[
             "log_record",
             "kill",
             "kill_ignoring_quit",
+            "kill_blocked",
             "plugin_crash",
             "plugin_panic",
         ],

@@ -45,6 +45,7 @@ var cases = []testCase{
 	{name: "log_record", run: logRecord, shows: "and becomes a record of the host's logger, with level, module and pairs"},
 	{name: "kill", run: kill, shows: "Kill is graceful and leaves no process and no socket"},
 	{name: "kill_ignoring_quit", run: killIgnoringQuit, shows: "a plugin that will not quit is killed after 2 s"},
+	{name: "kill_blocked", run: killBlocked, shows: "with all its threads blocked a plugin answers pings, and quits"},
 	{name: "group", run: group, shows: "the socket belongs to the group that the host names"},
 	{name: "reattach", run: reattach, shows: "a second client takes the plugin over and ends it"},
 	{name: "version_mismatch", run: versionMismatch, shows: "the error when no protocol version is shared"},

@@ -94,6 +94,38 @@ func killIgnoringQuit(e *env) (string, error) {
 	return fmt.Sprintf("took %s, %s", took, s.cmd.ProcessState), nil
 }
 
+// killBlocked has more calls block their threads than a Rust plugin has.
+func killBlocked(e *env) (string, error) {
+	s, err := e.open(nil)
+	if err != nil {
+		return "", err
+	}
+	for range 64 {
+		go func() { _, _ = call[uint64](s.RPC, "BlockThread", uint64(600_000)) }()
+	}
+	time.Sleep(200 * time.Millisecond)
+	var slowest time.Duration
+	for range 5 {
+		start := time.Now()
+		if err := s.proto.Ping(); err != nil {
+			return "", err
+		}
+		slowest = max(slowest, time.Since(start))
+	}
+	r := s.client.ReattachConfig()
+	took, err := s.timedKill(0, 2*time.Second)
+	if err != nil {
+		return "", err
+	}
+	if err := gone(r); err != nil {
+		return "", err
+	}
+	if state := s.cmd.ProcessState; !state.Success() {
+		return "", fmt.Errorf("not graceful: %s", state)
+	}
+	return fmt.Sprintf("took %s, the slowest ping %s", took, slowest), nil
+}
+
 func versionMismatch(e *env) (string, error) {
 	s := e.launch(func(c *plugin.ClientConfig) {
 		c.HandshakeConfig.ProtocolVersion = 2

@@ -37,6 +37,13 @@ func (s *service) Describe(u kit.User, r *kit.Report) error {
 // Fail answers with the error the host asks for.
 func (s *service) Fail(msg string, _ *string) error { return errors.New(msg) }
 
+// BlockThread answers after a delay too. In Rust it holds a thread of the runtime meanwhile.
+func (s *service) BlockThread(millis uint64, r *uint64) error {
+	time.Sleep(time.Duration(millis) * time.Millisecond)
+	*r = millis
+	return nil
+}
+
 // Echo answers after a delay, so that replies overtake each other.
 func (s *service) Echo(a kit.EchoArgs, r *kit.EchoReply) error {
 	if a.DelayMicros > 0 {
