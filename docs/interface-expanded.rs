@@ -11,6 +11,10 @@ pub trait Counter: Send + Sync + 'static {
     fn doubled(&self, key: String) -> BoxFuture<'_, Result<i64>> {
         CounterDefaults::default_doubled(self, key)
     }
+    #[doc(hidden)]
+    fn __is_plain_fn(&self, _method: &str) -> bool {
+        false
+    }
 }
 /// The default bodies of [`Counter`], for those that implement it and for remotes whose peer lacks a method.
 trait CounterDefaults: Counter {
@@ -96,28 +100,39 @@ const _: () = {
     }
     impl wire::Interface for dyn Counter {
         fn service(self: Arc<Self>, broker: wire::MuxBroker) -> wire::Service {
-            let mut methods = wire::Methods::new(self, broker);
+            let mut methods = wire::Methods::new(self, broker, Counter::__is_plain_fn);
             methods
                 .add(
                     "Put",
+                    "put",
                     |object, broker, args: PutArgs| async move {
                         let sum = wire::dial::<Arc<dyn AddHelper>>(&broker, args.sum)
                             .await?;
-                        Counter::put(&*object, args.key, args.value, sum).await
+                        object
+                            .call(move |object| Counter::put(
+                                object,
+                                args.key,
+                                args.value,
+                                sum,
+                            ))
+                            .await
                     },
                 );
             methods
                 .add(
                     "Get",
+                    "get",
                     |object, _, key: String| async move {
-                        Counter::get(&*object, key).await
+                        object.call(move |object| Counter::get(object, key)).await
                     },
                 );
             methods
                 .add(
                     "Watch",
+                    "watch",
                     |object, broker, key: String| async move {
-                        Counter::watch(&*object, key)
+                        object
+                            .call(move |object| Counter::watch(object, key))
                             .await
                             .map(|reply| wire::lend(&broker, reply))
                     },
@@ -125,8 +140,9 @@ const _: () = {
             methods
                 .add(
                     "Doubled",
+                    "doubled",
                     |object, _, key: String| async move {
-                        Counter::doubled(&*object, key).await
+                        object.call(move |object| Counter::doubled(object, key)).await
                     },
                 );
             methods.into_service()

@@ -1,7 +1,7 @@
-//! `async fn` as a function that returns a boxed future.
+//! `async fn`, and a plain `fn`, as a function that returns a boxed future.
 
 use proc_macro2::{Span, TokenStream};
-use quote::quote;
+use quote::{quote, quote_spanned};
 use syn::{Block, FnArg, Ident, Pat, Signature, Type};
 
 /// The body of an `async fn` as the body of a function that returns its future. The parameters are
@@ -22,6 +22,34 @@ pub fn boxed(params: &[(Ident, Pat)], output: &Type, block: &Block) -> TokenStre
             #(#statements)*
         })
     }
+}
+
+/// The body of a plain `fn` as the body of a function that returns a future which is ready at its first
+/// poll. `at` is what the compiler points at where something is awaited in it.
+pub fn plain(params: &[(Ident, Pat)], output: &Type, block: &Block, at: Span) -> TokenStream {
+    let held = params.iter().map(|(ident, pattern)| {
+        quote! { let #pattern = #ident; }
+    });
+    let statements = &block.stmts;
+    let body = Ident::new("body", Span::mixed_site());
+    // A closure, so that nothing can be awaited in it.
+    let closure = quote_spanned! {at=>
+        move || -> #output {
+            #(#held)*
+            #(#statements)*
+        }
+    };
+    quote! {
+        ::std::boxed::Box::pin(async move {
+            let #body = #closure;
+            #body()
+        })
+    }
+}
+
+/// The method of every interface that tells which methods of an implementation are plain.
+pub fn is_plain_fn() -> Ident {
+    Ident::new("__is_plain_fn", Span::call_site())
 }
 
 /// Gives every parameter a name, and returns these with the patterns that they had.

@@ -99,10 +99,15 @@ impl<'a> Expansion<'a> {
             quote!(#(#attributes)* #signature #body)
         });
         let bounds = quote!(#(#bounds +)*);
+        let is_plain = body::is_plain_fn();
         quote! {
             #(#attributes)*
             #vis trait #name: #bounds ::core::marker::Send + ::core::marker::Sync + 'static {
                 #(#methods)*
+                #[doc(hidden)]
+                fn #is_plain(&self, _method: &str) -> bool {
+                    false
+                }
             }
         }
     }
@@ -413,6 +418,7 @@ impl<'a> Expansion<'a> {
     fn served(&self) -> TokenStream {
         let Expansion { name, wire, .. } = self;
         let methods = local("methods");
+        let is_plain = body::is_plain_fn();
         let added = self.methods().map(|method| self.serve(method));
         let service = self
             .interface
@@ -427,7 +433,7 @@ impl<'a> Expansion<'a> {
                     self: ::std::sync::Arc<Self>,
                     broker: #wire::MuxBroker,
                 ) -> #wire::Service {
-                    let mut #methods = #wire::Methods::new(self, broker);
+                    let mut #methods = #wire::Methods::new(self, broker, #name::#is_plain);
                     #(#added)*
                     #methods.into_service()
                 }
@@ -448,6 +454,7 @@ impl<'a> Expansion<'a> {
         let or_error = or_error(method);
         let ident = method.ident();
         let wire_name = &method.wire;
+        let plain_name = names::plain(ident);
         let argument = match method.args {
             ArgsForm::Nil => quote!(_: ()),
             ArgsForm::Bare => {
@@ -494,7 +501,9 @@ impl<'a> Expansion<'a> {
                     (ArgsForm::Struct, Kind::Value) => quote!(#args.#ident),
                     _ => quote!(#ident),
                 });
-        let called = quote!(#name::#ident(&*#object, #(#params),*).await);
+        let called = quote! {
+            #object.call(move |#object| #name::#ident(#object, #(#params),*)).await
+        };
         let mapped = self.mapped(method);
         let writes =
             (method.params.iter()).any(|param| param.kind == Kind::Brokered { writer: true });
@@ -519,7 +528,7 @@ impl<'a> Expansion<'a> {
         let add = Ident::new("add", method.output.span());
         quote_spanned! {method.output.span()=>
             #(#cfgs)*
-            #methods.#add(#wire_name, |#object, #broker, #argument| async move {
+            #methods.#add(#wire_name, #plain_name, |#object, #broker, #argument| async move {
                 #(#taken)*
                 #outcome
             });

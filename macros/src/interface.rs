@@ -388,15 +388,23 @@ fn output(signature: &Signature) -> Result<(Type, Type)> {
     let ReturnType::Type(_, output) = &signature.output else {
         return Err(Error::new_spanned(&signature.ident, MESSAGE));
     };
-    if let Type::Path(path) = &**output
+    match result_of(output) {
+        Some(ok) => Ok(((**output).clone(), ok.clone())),
+        None => Err(Error::new_spanned(output, MESSAGE)),
+    }
+}
+
+/// What a result is one of, where the type is called so.
+pub fn result_of(output: &Type) -> Option<&Type> {
+    if let Type::Path(path) = output
         && let Some(last) = path.path.segments.last()
         && let PathArguments::AngleBracketed(arguments) = &last.arguments
         && let Some(GenericArgument::Type(ok)) = arguments.args.first()
         && last.ident.to_string().ends_with("Result")
     {
-        return Ok(((**output).clone(), ok.clone()));
+        return Some(ok);
     }
-    Err(Error::new_spanned(output, MESSAGE))
+    None
 }
 
 fn check_reply(ok: &Type, options: &MethodOptions) -> Result<()> {

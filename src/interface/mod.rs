@@ -7,6 +7,7 @@
 mod brokered;
 mod error;
 mod map;
+mod plain;
 mod remote;
 mod served;
 mod stream;
@@ -51,7 +52,7 @@ pub mod __private {
 
     pub use super::map::{ArgMap, InterfaceValue, put, put_as, take};
     pub use super::remote::{Call, Loan};
-    pub use super::served::{Methods, flush};
+    pub use super::served::{Methods, Object, flush};
     pub use super::{Interface, Method, Remote, dial, lend};
     pub use crate::broker::MuxBroker;
     pub use crate::rpc::{Empty, Service};

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use serde::de::DeserializeOwned;
 
-use super::Error;
+use super::{BoxFuture, Error, plain};
 use crate::broker::MuxBroker;
 use crate::rpc::{Encode, Service};
 
@@ -15,32 +15,40 @@ use crate::rpc::{Encode, Service};
 pub struct Methods<I: ?Sized> {
     object: Arc<I>,
     broker: MuxBroker,
+    is_plain: fn(&I, &str) -> bool,
     service: Service,
 }
 
 impl<I: Send + Sync + ?Sized + 'static> Methods<I> {
-    /// None so far.
-    pub fn new(object: Arc<I>, broker: MuxBroker) -> Self {
+    /// None so far. `is_plain` says which of the object's methods are plain `fn`s.
+    pub fn new(object: Arc<I>, broker: MuxBroker, is_plain: fn(&I, &str) -> bool) -> Self {
         Methods {
             object,
             broker,
+            is_plain,
             service: Service::new(),
         }
     }
 
-    /// Adds a method: what it does with an argument, on the object, in a connection.
-    pub fn add<A, R, E, F, Fut>(&mut self, name: &str, method: F)
+    /// Adds a method under its name on the wire: what it does with an argument, on the object, in a
+    /// connection. `plain_name` is its name in the trait.
+    pub fn add<A, R, E, F, Fut>(&mut self, name: &str, plain_name: &str, method: F)
     where
         A: DeserializeOwned + Send + 'static,
         R: Encode + Send + Sync + 'static,
-        E: Display + 'static,
-        F: Fn(Arc<I>, MuxBroker, A) -> Fut + Send + Sync + 'static,
+        E: Display + Send + 'static,
+        F: Fn(Object<I>, MuxBroker, A) -> Fut + Send + Sync + 'static,
         Fut: Future<Output = Result<R, E>> + Send + 'static,
     {
         let (object, broker) = (self.object.clone(), self.broker.clone());
+        let is_plain = (self.is_plain)(&object, plain_name);
         let service = std::mem::take(&mut self.service);
         self.service = service.method(name, move |argument: A| {
-            let call = method(object.clone(), broker.clone(), argument);
+            let object = Object {
+                object: object.clone(),
+                is_plain,
+            };
+            let call = method(object, broker.clone(), argument);
             async move { call.await.map_err(|error| text(&error)) }
         });
     }
@@ -56,6 +64,29 @@ fn text<E: Display + 'static>(error: &E) -> String {
     match castaway::cast!(error, &Error) {
         Ok(error) => error.for_peer(),
         Err(error) => error.to_string(),
+    }
+}
+
+/// The implementation, for one call of a method.
+#[doc(hidden)]
+#[derive(Debug)]
+pub struct Object<I: ?Sized> {
+    object: Arc<I>,
+    is_plain: bool,
+}
+
+impl<I: Send + Sync + ?Sized + 'static> Object<I> {
+    /// Calls the method: here, or on the blocking pool if it is a plain `fn`.
+    pub async fn call<R, F>(self, method: F) -> R
+    where
+        F: for<'a> FnOnce(&'a I) -> BoxFuture<'a, R> + Send + 'static,
+        R: Send + 'static,
+    {
+        let Object { object, is_plain } = self;
+        match is_plain {
+            false => method(&object).await,
+            true => plain::run(move || plain::finish(method(&object))).await,
+        }
     }
 }
 

@@ -10,6 +10,7 @@ mod defaults;
 mod forms;
 mod lifetimes;
 mod own_error;
+mod plain;
 mod streams;
 mod syntax;
 

@@ -1,6 +1,5 @@
 //! The end of a plugin: asked for, forced, of its own, by a crash.
 
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use plugwire::connection::{ConnectionConfig, RpcClient};
@@ -66,6 +65,37 @@ async fn a_plugin_quits_while_other_hosts_are_connected() {
     );
     let error = timeout(PATIENCE, calling).await.unwrap().unwrap();
     assert!(error.unwrap_err().is_disconnected());
+}
+
+/// Of a plugin with one thread for all but plain methods.
+#[tokio::test]
+async fn a_plugin_whose_plain_methods_block_answers_and_quits() {
+    const CALLS: u32 = 20;
+    let place = Place::new();
+    let client = place.launch().await;
+    let tester = tester_of(&client).await;
+    let blocker = client.dispense::<dyn Blocker>("blocker").await.unwrap();
+    for _ in 0..CALLS {
+        let blocker = blocker.clone();
+        tokio::spawn(async move { blocker.block().await });
+    }
+    let all_block = async {
+        while blocker.blocked().await.unwrap() < CALLS {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+    };
+    timeout(PATIENCE, all_block).await.unwrap();
+    for _ in 0..CALLS {
+        timeout(PATIENCE, client.ping()).await.unwrap().unwrap();
+        let greeting = tester.call::<_, String>("Plugin.Greet", &());
+        assert_eq!(
+            timeout(PATIENCE, greeting).await.unwrap().unwrap(),
+            "Hello!"
+        );
+    }
+    timeout(PATIENCE, client.kill()).await.unwrap();
+    let status = timeout(PATIENCE, client.wait()).await.unwrap();
+    assert_eq!(status.unwrap().code(), Some(7), "it quit when it was asked");
 }
 
 #[tokio::test]

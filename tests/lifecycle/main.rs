@@ -14,6 +14,8 @@ use std::fs::OpenOptions;
 use std::io::Write as _;
 use std::path::PathBuf;
 use std::process::{Command, Output};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 use plugwire::connection::PluginSet;
@@ -49,7 +51,9 @@ fn plugin_half() {
         .enable_all()
         .build()
         .unwrap();
-    let plugins = PluginSet::new().register_service("tester", |_| Ok(tester()));
+    let plugins = PluginSet::new()
+        .register_service("tester", |_| Ok(tester()))
+        .register::<dyn Blocker>("blocker", || Ok(Arc::new(Blocking::default())));
     runtime.block_on(plugin::serve(ServeConfig::new(HANDSHAKE, plugins)));
     match afterwards.to_str() {
         Some("linger") => std::thread::sleep(Duration::from_secs(1000)),
@@ -60,6 +64,31 @@ fn plugin_half() {
         _ => {}
     }
     std::process::exit(7);
+}
+
+#[plugwire::interface]
+trait Blocker {
+    /// Blocks its thread for good.
+    async fn block(&self) -> plugwire::Result<()>;
+    /// How many do.
+    async fn blocked(&self) -> plugwire::Result<u32>;
+}
+
+#[derive(Default)]
+struct Blocking(AtomicU32);
+
+#[plugwire::interface]
+impl Blocker for Blocking {
+    fn block(&self) -> plugwire::Result<()> {
+        self.0.fetch_add(1, Ordering::Relaxed);
+        loop {
+            std::thread::park();
+        }
+    }
+
+    async fn blocked(&self) -> plugwire::Result<u32> {
+        Ok(self.0.load(Ordering::Relaxed))
+    }
 }
 
 fn tester() -> Service {
