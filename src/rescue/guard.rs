@@ -473,3 +473,6 @@ impl<W: Work> Stuck for Place<W> {
         true
     }
 }
+
+#[cfg(test)]
+mod tests;
