@@ -61,6 +61,17 @@
 //! of its author's, and then serves that host alone. `ServeConfig::tls` configures it otherwise.
 //! Without the feature, such a host is an [error](ServeError::NoTls).
 //!
+//! # Methods that block
+//!
+//! A method that blocks its thread (by a lock, a file, `std::thread::sleep`) holds up what tokio has to
+//! run on that thread. Other calls go on within some tens of milliseconds as long as one thread of the
+//! runtime is free. When none is, calls wait; on Unix, pings and the request to quit are answered all
+//! the same, and the host's death is noticed. A thread of the crate's own, `plugwire-rescue`, does
+//! that. It starts with the first call, looks every 10 ms while methods run, sleeps otherwise, and
+//! never runs a plugin's code. After quit, or once the host is gone, it also ends the process that a
+//! blocked method keeps alive; see [`serve`]. What blocks is still best left to
+//! [`tokio::task::spawn_blocking`], so that calls do not wait.
+//!
 //! # Signals
 //!
 //! From [`serve`] on, and for the rest of the process's life, SIGINT is ignored: Ctrl-C at a
