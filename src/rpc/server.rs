@@ -168,7 +168,7 @@ impl Connection {
     }
 
     fn poll_own(&mut self, cx: &mut Context<'_>) {
-        while let Poll::Ready(Some(())) = self.own.poll_next_unpin(cx) {}
+        while !self.own.is_empty() && self.own.poll_next_unpin(cx).is_ready() {}
     }
 
     /// Whether one more request may be read. If not, a call that ends or a reply that is written wakes
