@@ -59,6 +59,18 @@ structs! {
         list: Vec<Box<Inner>>,
         map: BTreeMap<String, Inner>,
     }
+    Maps {
+        counts: BTreeMap<String, i64>,
+        by_number: BTreeMap<i64, String>,
+        nested: BTreeMap<String, BTreeMap<String, i64>>,
+        list: Vec<BTreeMap<String, i64>>,
+        after: String,
+    }
+    MapPointers {
+        nil: Option<BTreeMap<String, i64>>,
+        empty: Option<BTreeMap<String, i64>>,
+        after: String,
+    }
     Tree { value: i64, kids: Vec<Tree>, }
     List { value: i64, next: Option<Box<List>>, }
     Husband { name: String, wife: Option<Box<Wife>>, }
@@ -114,8 +126,8 @@ pub trait Visit {
 pub enum AsGo {
     /// Byte for byte the same.
     Exactly,
-    /// The same to a receiver: names of unnamed types have Go's package or width in them, maps have their own idea of
-    /// empty, and definitions that Go puts into the middle of a value come before it.
+    /// The same to a receiver: names of unnamed types have Go's package or width in them, a map that is nil in Go is an
+    /// empty one here, and definitions that Go puts into the middle of a value come before it.
     Equivalent,
     /// Not encoded at all: the Rust type is a stand-in for an opaque one.
     Not,
@@ -203,6 +215,12 @@ pub fn visit_all(visit: &mut impl Visit) {
     for name in ["outer", "outer_zero", "outer_empty_map"] {
         visit.visit::<Outer>(name, Equivalent);
     }
+    // A map that Go has as nil is empty here, and is sent.
+    visit.visit::<Maps>("maps_nil", Equivalent);
+    for name in ["maps_empty", "maps_nested"] {
+        visit.visit::<Maps>(name, Exactly);
+    }
+    visit.visit::<MapPointers>("map_pointers", Exactly);
     visit.visit::<Pointers>("pointers", Equivalent);
     visit.visit::<Pointers>("pointers_nil", Equivalent);
     visit.visit::<Tree>("tree", Equivalent);

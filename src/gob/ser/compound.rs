@@ -33,11 +33,11 @@ pub(crate) struct Items<'a, 's> {
 /// Where the items are, which says what is to do behind the last.
 #[derive(Clone, Copy)]
 enum Place {
-    /// In a list or a map, or alone.
+    /// In a list or a map, or alone; and all maps, which are written even when they are empty.
     Plain,
-    /// In a field that begins there, and is cut off again should there be no items.
+    /// A list in a field that begins there, and is cut off again should there be no items.
     Field(usize),
-    /// In a field of which nothing was written, since there are to be no items.
+    /// A list in a field of which nothing was written, since there are to be no items.
     LeftOut,
     /// In an array: another count than declared is an error.
     Array,
@@ -98,7 +98,7 @@ impl<'a, 's> Items<'a, 's> {
         slot: Slot,
         len: Option<usize>,
     ) -> Result<(), EncodeError> {
-        let (types, start) = (self.st.types, self.st.out.len());
+        let types = self.st.types;
         let mut ser = self.ser(id, slot);
         if id == Id::INTERFACE {
             let at = ser.open_interface("map[string]interface {}", &DICTIONARY)?;
@@ -108,15 +108,11 @@ impl<'a, 's> Items<'a, 's> {
         let Some(Type::Map { key, elem, .. }) = types.get(id) else {
             return Err(ser.mismatch("a map"));
         };
-        // Go leaves out nil maps and sends empty ones; there is no nil here, and an empty map is as good as none.
-        let written = ser.begin(len == Some(0));
-        let place = match slot {
-            _ if !written => Place::LeftOut,
-            Slot::Field(_) => Place::Field(start),
-            _ => Place::Plain,
-        };
+        // Go leaves out nil maps and sends empty ones. A Rust map is never nil: left out, it would be nil to Go code,
+        // which panics where it writes into it.
+        ser.begin(false);
         (self.key, self.elem) = (*key, *elem);
-        self.declare(place, len);
+        self.declare(Place::Plain, len);
         Ok(())
     }
 

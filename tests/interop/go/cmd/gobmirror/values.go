@@ -125,7 +125,8 @@ func element(t reflect.Type, r *rand.Rand, depth int) reflect.Value {
 	return v
 }
 
-// same compares values as gob does: nothing at all, an empty collection, and a pointer to a zero are alike.
+// same compares values as gob does: nothing at all, an empty slice, and a pointer to a zero are alike. A map that is empty
+// is not one that is nil.
 func same(a, b reflect.Value) bool {
 	if a.IsValid() && b.IsValid() && a.Type() == reflect.TypeFor[time.Time]() {
 		x, y := a.Interface().(time.Time), b.Interface().(time.Time)
@@ -155,7 +156,7 @@ func same(a, b reflect.Value) bool {
 		}
 		return true
 	case reflect.Map:
-		if a.Len() != b.Len() {
+		if a.IsNil() != b.IsNil() || a.Len() != b.Len() {
 			return false
 		}
 		for _, key := range a.MapKeys() {
@@ -183,8 +184,7 @@ func empty(v reflect.Value) bool {
 	case reflect.Slice:
 		return v.Len() == 0
 	case reflect.Map:
-		// Only a nil map is left out, but Rust has none: an empty one is as good.
-		return v.Len() == 0
+		return v.IsNil()
 	case reflect.Struct, reflect.Array:
 		return false
 	}

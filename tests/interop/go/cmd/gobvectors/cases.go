@@ -70,6 +70,20 @@ type Pointers struct {
 	Map  map[string]*Inner
 }
 
+type Maps struct {
+	Counts   map[string]int
+	ByNumber map[int]string
+	Nested   map[string]map[string]int
+	List     []map[string]int
+	After    string
+}
+
+type MapPointers struct {
+	Nil   *map[string]int
+	Empty *map[string]int
+	After string
+}
+
 type Tree struct {
 	Value int
 	Kids  []*Tree
@@ -293,6 +307,14 @@ var cases = []testCase{
 	}),
 	single("outer_zero", Outer{}),
 	single("outer_empty_map", Outer{Map: map[string]int{}}),
+	single("maps_nil", Maps{After: "z"}),
+	single("maps_empty", Maps{
+		map[string]int{}, map[int]string{}, map[string]map[string]int{}, []map[string]int{}, "z",
+	}),
+	single("maps_nested", Maps{
+		map[string]int{}, map[int]string{}, map[string]map[string]int{"a": {}}, []map[string]int{{}, {"b": 1}}, "",
+	}),
+	single("map_pointers", MapPointers{Empty: &map[string]int{}, After: "z"}),
 	single("pointers", Pointers{
 		pointer(5), pointer("s"), pointer(pointer(7)), &Inner{}, &[2]int{0, 1}, []*Inner{{"a"}, {}},
 		map[string]*Inner{"k": {"v"}},
