@@ -15,6 +15,8 @@
 //! | a `char` | an integer, which Go's runes are |
 //! | an `i128` or `u128` | any integer, and the 16 bytes that rmp-serde writes |
 //! | an extension (rmp-serde's `_ExtStruct`) | |
+//! | a type with an encoding of its own (`gob::Marshal`) | its bytes in all the forms that bytes have |
+//! | a `gob::Time` | a timestamp as an extension of type −1, bytes or a string; the output of `MarshalBinary`; text |
 //!
 //! A field that was left out gets what serde gives it: what its `#[serde(default)]` says, `None` for
 //! an `Option`. Only where that is an error the field gets the zero of its type, so that a type that
@@ -36,6 +38,7 @@ pub(super) use self::lessons::count as lessons;
 
 use self::access::{Fields, Items};
 use self::zero::Zero;
+use crate::gob::{OpaqueKind, TIME, opaque_kind};
 
 /// How rmp-serde recognises extensions among newtype structs.
 pub(super) const EXTENSION: &str = "_ExtStruct";
@@ -69,6 +72,10 @@ enum Asked {
     Tuple(usize),
     Map,
     Struct,
+    /// The bytes of a type with an encoding of its own, whose zero it knows itself.
+    Opaque,
+    /// The same of a time.
+    Time,
     /// A type that knows nil itself, or takes anything.
     Anything,
 }
@@ -154,6 +161,21 @@ impl<'de, D: Deserializer<'de>> Deserializer<'de> for Lenient<D> {
         if name == EXTENSION {
             return self.inner.deserialize_newtype_struct(name, visitor);
         }
+        if let Some(kind) = opaque_kind(name) {
+            let nil = Nil {
+                visitor,
+                asked: if name == TIME {
+                    Asked::Time
+                } else {
+                    Asked::Opaque
+                },
+                depth: self.depth,
+            };
+            return match kind {
+                OpaqueKind::Text => self.inner.deserialize_str(nil),
+                _ => self.inner.deserialize_bytes(nil),
+            };
+        }
         visitor.visit_newtype_struct(deeper(self.inner, self.depth)?)
     }
 
@@ -238,7 +260,10 @@ struct Nil<V> {
 
 impl<V> Nil<V> {
     fn takes_bytes(&self) -> bool {
-        matches!(self.asked, Asked::Bytes | Asked::Seq | Asked::Tuple(_))
+        matches!(
+            self.asked,
+            Asked::Bytes | Asked::Seq | Asked::Tuple(_) | Asked::Opaque | Asked::Time
+        )
     }
 }
 
@@ -377,7 +402,7 @@ impl<'de, V: Visitor<'de>> Visitor<'de> for Nil<V> {
             Asked::Map | Asked::Struct => {
                 Fields::read(zero::NoEntries::<E>::new(), visitor, self.asked, self.depth)
             }
-            Asked::Anything => visitor.visit_unit(),
+            Asked::Anything | Asked::Opaque | Asked::Time => visitor.visit_unit(),
         }
     }
 

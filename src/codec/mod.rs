@@ -38,6 +38,23 @@ pub enum Codec {
     MsgPack,
 }
 
+/// How a [`Time`](crate::gob::Time) is written in MessagePack. Every form that Go peers write is read,
+/// whichever is written: nil, timestamps of 4, 8 and 12 bytes as extension −1, as `bin` and as `str`,
+/// the output of `MarshalBinary`, and text.
+#[cfg(feature = "msgpack")]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum TimeFormat {
+    /// A timestamp of 12 bytes as `bin`, which hashicorp/go-msgpack 2 and ugorji's codec read with
+    /// any setting of `WriteExt`. It has no zone: the time arrives in UTC.
+    #[default]
+    Timestamp,
+    /// The output of Go's `Time.MarshalBinary` as `bin`, with the zone. hashicorp/go-msgpack 0.5 reads
+    /// nothing else, and neither do later ones where `TimeNotBuiltin` is set, as it is in Consul and
+    /// Nomad.
+    MarshalBinary,
+}
+
 /// How the messages of a connection are written, and how much of the peer's is taken.
 ///
 /// Everything that takes one takes a [`Codec`] as well, for the default limits.
@@ -53,6 +70,8 @@ pub struct Config {
     codec: Codec,
     limits: Limits,
     max_calls: usize,
+    #[cfg(feature = "msgpack")]
+    times: TimeFormat,
 }
 
 impl Default for Config {
@@ -68,6 +87,8 @@ impl Config {
             codec,
             limits: Limits::default(),
             max_calls: 16 * 1024,
+            #[cfg(feature = "msgpack")]
+            times: TimeFormat::default(),
         }
     }
 
@@ -75,6 +96,13 @@ impl Config {
     /// the length alone; its depth is fixed, at gob's default, and it has no types to define.
     pub fn limits(mut self, limits: Limits) -> Self {
         self.limits = limits;
+        self
+    }
+
+    /// How times are written in MessagePack. Default [`TimeFormat::Timestamp`]. Gob has one form.
+    #[cfg(feature = "msgpack")]
+    pub fn times(mut self, format: TimeFormat) -> Self {
+        self.times = format;
         self
     }
 
@@ -196,6 +224,16 @@ impl MessageDecoder {
             Codec::MsgPack => DecoderRepr::MsgPack(msgpack::Decoder::new(limits)),
         })
     }
+
+    /// The header of the next message, while the body is still to come. A peer that went wrong may
+    /// have sent a header that is none, and wait for an answer instead of sending more.
+    pub fn header(&self) -> Option<&Value> {
+        match &self.0 {
+            DecoderRepr::Gob(decoder) => decoder.header.as_ref(),
+            #[cfg(feature = "msgpack")]
+            DecoderRepr::MsgPack(decoder) => decoder.header.as_ref(),
+        }
+    }
 }
 
 impl tokio_util::codec::Decoder for MessageDecoder {
@@ -221,16 +259,17 @@ pub struct MessageEncoder(EncoderRepr);
 enum EncoderRepr {
     Gob(gob::Encoder),
     #[cfg(feature = "msgpack")]
-    MsgPack,
+    MsgPack(msgpack::Encoder),
 }
 
 impl MessageEncoder {
     /// The encoder for a fresh connection.
     pub fn new(config: impl Into<Config>) -> Self {
-        MessageEncoder(match config.into().codec {
+        let config = config.into();
+        MessageEncoder(match config.codec {
             Codec::Gob => EncoderRepr::Gob(gob::Encoder::default()),
             #[cfg(feature = "msgpack")]
-            Codec::MsgPack => EncoderRepr::MsgPack,
+            Codec::MsgPack => EncoderRepr::MsgPack(msgpack::Encoder::new(config.times)),
         })
     }
 }
@@ -247,7 +286,7 @@ where
         match &mut self.0 {
             EncoderRepr::Gob(encoder) => Ok(encoder.encode(message.0, message.1, bytes)?),
             #[cfg(feature = "msgpack")]
-            EncoderRepr::MsgPack => msgpack::encode(message.0, message.1, bytes),
+            EncoderRepr::MsgPack(encoder) => encoder.encode(message.0, message.1, bytes),
         }
     }
 }

@@ -9,6 +9,8 @@
 //! Enums are what rmp-serde makes of them: a variant without data is its name, as over gob, and one
 //! with data a map from its name to the data, which gob has no form for.
 //!
+//! A [`Time`](crate::gob::Time) is written in the form that [`TimeFormat`] says, and read in any.
+//!
 //! Two things a Go peer does over MessagePack and not over gob. An argument that is not of the type
 //! its method takes loses the connection, after the error or before it: Go's codecs leave unread
 //! what they cannot read and take it for the next header. And the argument of a method that it does
@@ -16,8 +18,9 @@
 //! say that every map there has strings for keys, as Consul's do, and the argument's are numbers.
 
 mod ser;
+mod time;
 
-use bytes::{BufMut, Bytes, BytesMut};
+use bytes::{BufMut, BytesMut};
 use rmp_serde::Serializer;
 use rmp_serde::config::BytesMode;
 use serde::{Deserialize, Serialize};
@@ -25,7 +28,7 @@ use serde::{Deserialize, Serialize};
 use self::ser::Plain;
 use super::lenient::{self, Lenient};
 use super::scan::Scanner;
-use super::{DecodeError, EncodeError, Limits, Message, Value, ValueRepr};
+use super::{DecodeError, EncodeError, Limits, Message, TimeFormat, Value, ValueRepr};
 
 /// How deep values may be nested, as for gob.
 const MAX_DEPTH: usize = 128;
@@ -39,7 +42,7 @@ pub(super) struct Decoder {
     max_value: usize,
     scanner: Scanner,
     /// A header whose body has not arrived yet.
-    header: Option<Bytes>,
+    pub(super) header: Option<Value>,
 }
 
 impl Decoder {
@@ -56,13 +59,13 @@ impl Decoder {
             let Some(length) = self.scanner.scan(bytes, self.max_value)? else {
                 return Ok(None);
             };
-            let value = bytes.split_to(length).freeze();
+            let value = Value(ValueRepr::MsgPack(bytes.split_to(length).freeze()));
             match self.header.take() {
                 None => self.header = Some(value),
                 Some(header) => {
                     return Ok(Some(Message {
-                        header: Value(ValueRepr::MsgPack(header)),
-                        body: Value(ValueRepr::MsgPack(value)),
+                        header,
+                        body: value,
                     }));
                 }
             }
@@ -88,24 +91,47 @@ fn attempt<'a, T: Deserialize<'a>>(value: &'a [u8]) -> Result<T, rmp_serde::deco
     T::deserialize(Lenient::new(&mut deserializer, MAX_TYPES))
 }
 
-pub(super) fn encode<H, B>(header: &H, body: &B, bytes: &mut BytesMut) -> Result<(), EncodeError>
-where
-    H: Serialize + ?Sized,
-    B: Serialize + ?Sized,
-{
-    let start = bytes.len();
-    put(header, bytes)
-        .and_then(|()| put(body, bytes))
-        .inspect_err(|_| bytes.truncate(start))
+#[derive(Debug)]
+pub(super) struct Encoder {
+    times: TimeFormat,
 }
 
-fn put<T: Serialize + ?Sized>(value: &T, bytes: &mut BytesMut) -> Result<(), EncodeError> {
-    let mut serializer = Serializer::new(bytes.writer())
-        .with_struct_map()
-        .with_human_readable()
-        // Bytes are bytes, whether or not the type says so to serde.
-        .with_bytes(BytesMode::ForceIterables);
-    value
-        .serialize(Plain(&mut serializer))
-        .map_err(|error| EncodeError::MsgPack(Box::new(error)))
+impl Encoder {
+    pub(super) fn new(times: TimeFormat) -> Self {
+        Encoder { times }
+    }
+
+    pub(super) fn encode<H, B>(
+        &self,
+        header: &H,
+        body: &B,
+        bytes: &mut BytesMut,
+    ) -> Result<(), EncodeError>
+    where
+        H: Serialize + ?Sized,
+        B: Serialize + ?Sized,
+    {
+        let start = bytes.len();
+        self.put(header, bytes)
+            .and_then(|()| self.put(body, bytes))
+            .inspect_err(|_| bytes.truncate(start))
+    }
+
+    fn put<T>(&self, value: &T, bytes: &mut BytesMut) -> Result<(), EncodeError>
+    where
+        T: Serialize + ?Sized,
+    {
+        let mut serializer = Serializer::new(bytes.writer())
+            .with_struct_map()
+            .with_human_readable()
+            // Bytes are bytes, whether or not the type says so to serde.
+            .with_bytes(BytesMode::ForceIterables);
+        let plain = Plain {
+            inner: &mut serializer,
+            times: self.times,
+        };
+        value
+            .serialize(plain)
+            .map_err(|error| EncodeError::MsgPack(Box::new(error)))
+    }
 }

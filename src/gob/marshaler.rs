@@ -15,13 +15,15 @@ use super::types::OpaqueKind;
 const GOB: &str = "$plugwire::gob::GobEncoder";
 const BINARY: &str = "$plugwire::gob::BinaryMarshaler";
 const TEXT: &str = "$plugwire::gob::TextMarshaler";
+/// The same for a [`Time`](super::Time), which other formats of this crate have a form for, too.
+pub(crate) const TIME: &str = "$plugwire::gob::Time";
 /// The same for a zero value, which a field leaves out.
 pub(crate) const ZERO: &str = "$plugwire::gob::Marshaler::zero";
 
 /// Which kind of type a marker announces.
 pub(crate) fn kind(marker: &str) -> Option<OpaqueKind> {
     match marker {
-        GOB => Some(OpaqueKind::Gob),
+        GOB | TIME => Some(OpaqueKind::Gob),
         BINARY => Some(OpaqueKind::Binary),
         TEXT => Some(OpaqueKind::Text),
         _ => None,
@@ -158,11 +160,24 @@ pub mod with {
     pub fn deserialize<'de, T: Marshal, D: Deserializer<'de>>(
         deserializer: D,
     ) -> Result<T, D::Error> {
-        if trace::is_tracer::<D>() {
-            hand_over(Hand::Name(T::NAME));
-        }
-        deserializer.deserialize_newtype_struct(T::MARSHALER.marker(), Opaque::<T>(PhantomData))
+        get::<T, _, _>(
+            deserializer,
+            T::MARSHALER.marker(),
+            Opaque::<T>(PhantomData),
+        )
     }
+}
+
+/// Asks the deserializer for a type's own encoding.
+pub(crate) fn get<'de, T: Marshal, V: Visitor<'de>, D: Deserializer<'de>>(
+    deserializer: D,
+    marker: &'static str,
+    visitor: V,
+) -> Result<V::Value, D::Error> {
+    if trace::is_tracer::<D>() {
+        hand_over(Hand::Name(T::NAME));
+    }
+    deserializer.deserialize_newtype_struct(marker, visitor)
 }
 
 /// Gives the bytes to the serializer, for which they are a type's own encoding if it is the one of this module.

@@ -112,9 +112,15 @@ pub use self::marshaler::{
     BinaryMarshaled, GobEncoded, Marshal, Marshaled, Marshaler, TextMarshaled, binary_marshaler,
     gob_encoder, text_marshaler,
 };
+#[cfg(feature = "msgpack")]
+pub(crate) use self::marshaler::{TIME, kind as opaque_kind};
 pub use self::schema::Schema;
 pub use self::text::as_string;
+#[cfg(feature = "msgpack")]
+pub(crate) use self::time::TIMESTAMP;
 pub use self::time::{ParseTimeError, Time, TimeRangeError};
+#[cfg(feature = "msgpack")]
+pub(crate) use self::types::OpaqueKind;
 pub use self::value::Value;
 #[doc(inline)]
 pub use crate::__gob_interface as interface;

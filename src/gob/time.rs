@@ -2,17 +2,15 @@
 
 mod convert;
 mod text;
+mod wire;
 
 use std::fmt;
 use std::time::{Duration, SystemTime};
 
-use serde::de::{Deserialize, Deserializer};
-use serde::ser::{Serialize, Serializer};
-
 pub use self::convert::TimeRangeError;
 pub use self::text::ParseTimeError;
-use super::marshaler::{self, Marshal, Marshaler};
-use super::ser;
+#[cfg(feature = "msgpack")]
+pub(crate) use self::wire::TIMESTAMP;
 
 /// Seconds from Go's zero time, the beginning of year 1, to the Unix epoch.
 const UNIX: i64 = 62_135_596_800;
@@ -47,7 +45,8 @@ const UNIX: i64 = 62_135_596_800;
 /// ```
 ///
 /// In formats for people, such as JSON, a time is a string in the form of RFC 3339, as it is for Go; in other formats
-/// the bytes of gob.
+/// the bytes of gob. Calls in MessagePack have a form of their own, in which the zone is lost unless the codec is told
+/// otherwise: see `TimeFormat` of the module [`codec`](crate::codec).
 ///
 /// Times are equal when they are the same instant in the same zone, and ordered by the instant first.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -147,64 +146,6 @@ impl Time {
     pub fn is_zero(self) -> bool {
         self.seconds == 0 && self.nanos == 0
     }
-
-    /// What Go's `MarshalBinary` makes of it, and how many bytes of it count.
-    fn encode(self) -> ([u8; 16], usize) {
-        let mut out = [0; 16];
-        let (minutes, seconds) = match self.zone {
-            Zone::Utc => (-1, 0),
-            // Go takes the seconds for unsigned when it reads them, so a zone to the west that it sends comes out in
-            // another place. Rounded down, the minutes leave seconds that are right either way.
-            // Only the last minute has none below it.
-            Zone::East(offset) if (-32_768 * 60..-60).contains(&offset) => {
-                (offset.div_euclid(60) as i16, offset.rem_euclid(60) as i8)
-            }
-            Zone::East(offset) => ((offset / 60) as i16, (offset % 60) as i8),
-        };
-        // The second version is the first with a byte more, for zones such as those of the nineteenth century.
-        let version2 = seconds != 0;
-        out[0] = if version2 { 2 } else { 1 };
-        out[1..9].copy_from_slice(&self.seconds.to_be_bytes());
-        out[9..13].copy_from_slice(&self.nanos.to_be_bytes());
-        out[13..15].copy_from_slice(&minutes.to_be_bytes());
-        out[15] = seconds as u8;
-        (out, if version2 { 16 } else { 15 })
-    }
-
-    fn decode(bytes: &[u8]) -> Result<Self, &'static str> {
-        let (seconds_east, bytes) = match bytes {
-            [1, bytes @ ..] => (0, bytes),
-            [2, bytes @ .., seconds] => (i32::from(*seconds as i8), bytes),
-            [] => return Err("a time of no bytes"),
-            _ => return Err("a time of an unknown version"),
-        };
-        let Ok::<&[u8; 14], _>(&[a, b, c, d, e, f, g, h, n0, n1, n2, n3, z0, z1]) =
-            bytes.try_into()
-        else {
-            return Err("a time of the wrong length");
-        };
-        let nanos = u32::from_be_bytes([n0, n1, n2, n3]);
-        if nanos >= 1_000_000_000 {
-            return Err("a time with too many nanoseconds");
-        }
-        let zone = match i32::from(i16::from_be_bytes([z0, z1])) * 60 + seconds_east {
-            // For Go, too, it is the sum that says so.
-            -60 => Zone::Utc,
-            // More seconds than a minute has can make it one that could not be sent on.
-            offset if !fits(offset) => return Err("a time in a zone that cannot be"),
-            offset => Zone::East(offset),
-        };
-        Ok(Self {
-            seconds: i64::from_be_bytes([a, b, c, d, e, f, g, h]),
-            nanos,
-            zone,
-        })
-    }
-}
-
-/// Whether the whole minutes of an offset fit the 16 bits that they have on the wire.
-fn fits(seconds_east: i32) -> bool {
-    i16::try_from(seconds_east / 60).is_ok()
 }
 
 impl fmt::Debug for Time {
@@ -213,52 +154,9 @@ impl fmt::Debug for Time {
     }
 }
 
-impl Marshal for Time {
-    const MARSHALER: Marshaler = Marshaler::Gob;
-    const NAME: &'static str = "Time";
-    type Error = String;
-
-    fn marshal(&self) -> Result<std::borrow::Cow<'_, [u8]>, String> {
-        let (bytes, len) = Time::encode(*self);
-        Ok(bytes[..len].to_vec().into())
-    }
-
-    fn unmarshal(bytes: &[u8]) -> Result<Self, String> {
-        // Text is what other formats have.
-        match std::str::from_utf8(bytes).map(str::parse) {
-            Ok(Ok(time)) => Ok(time),
-            _ => Time::decode(bytes).map_err(str::to_owned),
-        }
-    }
-
-    fn zero() -> Self {
-        Self::ZERO
-    }
-
-    fn is_zero(&self) -> bool {
-        *self == Self::ZERO
-    }
-}
-
-impl Serialize for Time {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        if serializer.is_human_readable() && !ser::is_interface_serializer::<S>() {
-            return serializer.collect_str(self);
-        }
-        let (bytes, len) = self.encode();
-        marshaler::put(
-            serializer,
-            Self::MARSHALER,
-            &bytes[..len],
-            *self == Self::ZERO,
-        )
-    }
-}
-
-impl<'de> Deserialize<'de> for Time {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        marshaler::with::deserialize(deserializer)
-    }
+/// Whether the whole minutes of an offset fit the 16 bits that they have on the wire.
+fn fits(seconds_east: i32) -> bool {
+    i16::try_from(seconds_east / 60).is_ok()
 }
 
 impl From<SystemTime> for Time {

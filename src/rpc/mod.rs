@@ -40,6 +40,8 @@ mod running;
 mod server;
 mod service;
 
+#[cfg(feature = "msgpack")]
+pub use crate::codec::TimeFormat;
 pub use crate::codec::{Codec, Config, Encode};
 pub use client::{CallError, Client};
 pub use message::Empty;

@@ -9,6 +9,7 @@ use serde::de::{self, DeserializeSeed, Deserializer, Unexpected, Visitor};
 
 use super::lessons::{self, Lessons};
 use super::{Asked, Nil, Zero, deeper};
+use crate::gob::TIMESTAMP;
 
 /// Reads a part leniently, one level further in.
 pub(super) struct Seed<S> {
@@ -314,7 +315,7 @@ impl<'de, A: de::VariantAccess<'de>> de::VariantAccess<'de> for EnumAccess<A> {
     }
 }
 
-/// Reads the bytes of an extension, whatever its type.
+/// Reads the bytes of an extension, whatever its type; but a time's has to be the one for times.
 pub(super) struct Extension<V>(pub(super) Nil<V>);
 
 impl<'de, V: Visitor<'de>> Visitor<'de> for Extension<V> {
@@ -325,7 +326,12 @@ impl<'de, V: Visitor<'de>> Visitor<'de> for Extension<V> {
     }
 
     fn visit_seq<A: de::SeqAccess<'de>>(self, mut access: A) -> Result<V::Value, A::Error> {
-        let _: Option<i8> = access.next_element()?;
+        let kind: Option<i8> = access.next_element()?;
+        if self.0.asked == Asked::Time && kind != Some(TIMESTAMP) {
+            let kind = kind.unwrap_or_default();
+            let text = format!("an extension of type {kind} where a time was expected");
+            return Err(de::Error::custom(text));
+        }
         let payload = access.next_element_seed(Payload(self.0))?;
         payload.ok_or_else(|| de::Error::custom("an extension without bytes"))
     }

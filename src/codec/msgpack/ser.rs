@@ -10,21 +10,36 @@
 //! | `char` | a string | a number, as Go's rune is |
 //! | `i128`, `u128` | 16 bytes | a number, as for gob, and 16 bytes only where it has more than 64 bits |
 //! | a unit struct | an empty list | an empty map, as Go's `struct{}` is |
+//! | [`Time`](crate::gob::Time) | a string | bytes, in the form that the peer reads ([`TimeFormat`]) |
 
 use serde::ser::{self, Serialize, Serializer};
 
+use super::time::Moment;
+use crate::codec::TimeFormat;
 use crate::codec::lenient::EXTENSION;
+use crate::gob::TIME;
 
 /// A serializer that writes what Go reads.
-pub(super) struct Plain<S>(pub(super) S);
+pub(super) struct Plain<S> {
+    pub(super) inner: S,
+    pub(super) times: TimeFormat,
+}
 
 /// A value within another one.
-struct Part<'a, T: ?Sized>(&'a T);
+struct Part<'a, T: ?Sized>(&'a T, TimeFormat);
 
 impl<T: Serialize + ?Sized> Serialize for Part<'_, T> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        self.0.serialize(Plain(serializer))
+        self.0.serialize(Plain {
+            inner: serializer,
+            times: self.1,
+        })
     }
+}
+
+/// What writes the parts of what has been begun.
+fn parts<P, E>(begun: Result<P, E>, times: TimeFormat) -> Result<Plain<P>, E> {
+    begun.map(|inner| Plain { inner, times })
 }
 
 fn is_byte<T>() -> bool {
@@ -35,7 +50,7 @@ fn is_byte<T>() -> bool {
 macro_rules! forward {
     ($($method:ident($($name:ident: $type:ty),*);)*) => {$(
         fn $method(self, $($name: $type),*) -> Result<S::Ok, S::Error> {
-            self.0.$method($($name),*)
+            self.inner.$method($($name),*)
         }
     )*};
 }
@@ -71,30 +86,30 @@ impl<S: Serializer> Serializer for Plain<S> {
     }
 
     fn serialize_char(self, value: char) -> Result<S::Ok, S::Error> {
-        self.0.serialize_u32(value.into())
+        self.inner.serialize_u32(value.into())
     }
 
     fn serialize_i128(self, value: i128) -> Result<S::Ok, S::Error> {
         match (i64::try_from(value), u64::try_from(value)) {
-            (Ok(value), _) => self.0.serialize_i64(value),
-            (_, Ok(value)) => self.0.serialize_u64(value),
-            _ => self.0.serialize_i128(value),
+            (Ok(value), _) => self.inner.serialize_i64(value),
+            (_, Ok(value)) => self.inner.serialize_u64(value),
+            _ => self.inner.serialize_i128(value),
         }
     }
 
     fn serialize_u128(self, value: u128) -> Result<S::Ok, S::Error> {
         match u64::try_from(value) {
-            Ok(value) => self.0.serialize_u64(value),
-            Err(_) => self.0.serialize_u128(value),
+            Ok(value) => self.inner.serialize_u64(value),
+            Err(_) => self.inner.serialize_u128(value),
         }
     }
 
     fn serialize_some<T: Serialize + ?Sized>(self, value: &T) -> Result<S::Ok, S::Error> {
-        self.0.serialize_some(&Part(value))
+        self.inner.serialize_some(&Part(value, self.times))
     }
 
     fn serialize_unit_struct(self, _: &'static str) -> Result<S::Ok, S::Error> {
-        ser::SerializeMap::end(self.0.serialize_map(Some(0))?)
+        ser::SerializeMap::end(self.inner.serialize_map(Some(0))?)
     }
 
     fn serialize_newtype_struct<T: Serialize + ?Sized>(
@@ -104,9 +119,13 @@ impl<S: Serializer> Serializer for Plain<S> {
     ) -> Result<S::Ok, S::Error> {
         if name == EXTENSION {
             // Its parts are for rmp-serde.
-            return self.0.serialize_newtype_struct(name, value);
+            return self.inner.serialize_newtype_struct(name, value);
         }
-        self.0.serialize_newtype_struct(name, &Part(value))
+        if name == TIME {
+            return value.serialize(Moment(self.inner, self.times));
+        }
+        self.inner
+            .serialize_newtype_struct(name, &Part(value, self.times))
     }
 
     fn serialize_newtype_variant<T: Serialize + ?Sized>(
@@ -116,16 +135,16 @@ impl<S: Serializer> Serializer for Plain<S> {
         variant: &'static str,
         value: &T,
     ) -> Result<S::Ok, S::Error> {
-        self.0
-            .serialize_newtype_variant(name, index, variant, &Part(value))
+        self.inner
+            .serialize_newtype_variant(name, index, variant, &Part(value, self.times))
     }
 
     fn serialize_seq(self, len: Option<usize>) -> Result<Self::SerializeSeq, S::Error> {
-        self.0.serialize_seq(len).map(Plain)
+        parts(self.inner.serialize_seq(len), self.times)
     }
 
     fn serialize_tuple(self, len: usize) -> Result<Self::SerializeTuple, S::Error> {
-        self.0.serialize_tuple(len).map(Plain)
+        parts(self.inner.serialize_tuple(len), self.times)
     }
 
     fn serialize_tuple_struct(
@@ -133,7 +152,7 @@ impl<S: Serializer> Serializer for Plain<S> {
         name: &'static str,
         len: usize,
     ) -> Result<Self::SerializeTupleStruct, S::Error> {
-        self.0.serialize_tuple_struct(name, len).map(Plain)
+        parts(self.inner.serialize_tuple_struct(name, len), self.times)
     }
 
     fn serialize_tuple_variant(
@@ -143,13 +162,15 @@ impl<S: Serializer> Serializer for Plain<S> {
         variant: &'static str,
         len: usize,
     ) -> Result<Self::SerializeTupleVariant, S::Error> {
-        self.0
-            .serialize_tuple_variant(name, index, variant, len)
-            .map(Plain)
+        parts(
+            self.inner
+                .serialize_tuple_variant(name, index, variant, len),
+            self.times,
+        )
     }
 
     fn serialize_map(self, len: Option<usize>) -> Result<Self::SerializeMap, S::Error> {
-        self.0.serialize_map(len).map(Plain)
+        parts(self.inner.serialize_map(len), self.times)
     }
 
     fn serialize_struct(
@@ -157,7 +178,7 @@ impl<S: Serializer> Serializer for Plain<S> {
         name: &'static str,
         len: usize,
     ) -> Result<Self::SerializeStruct, S::Error> {
-        self.0.serialize_struct(name, len).map(Plain)
+        parts(self.inner.serialize_struct(name, len), self.times)
     }
 
     fn serialize_struct_variant(
@@ -167,9 +188,11 @@ impl<S: Serializer> Serializer for Plain<S> {
         variant: &'static str,
         len: usize,
     ) -> Result<Self::SerializeStructVariant, S::Error> {
-        self.0
-            .serialize_struct_variant(name, index, variant, len)
-            .map(Plain)
+        parts(
+            self.inner
+                .serialize_struct_variant(name, index, variant, len),
+            self.times,
+        )
     }
 
     fn collect_seq<I>(self, items: I) -> Result<S::Ok, S::Error>
@@ -184,9 +207,9 @@ impl<S: Serializer> Serializer for Plain<S> {
         };
         if is_byte::<I::Item>() {
             return match len {
-                Some(0) => self.0.serialize_bytes(&[]),
+                Some(0) => self.inner.serialize_bytes(&[]),
                 // rmp-serde makes bytes of it, without a copy.
-                _ => self.0.collect_seq(items),
+                _ => self.inner.collect_seq(items),
             };
         }
         let mut list = self.serialize_seq(len)?;
@@ -197,11 +220,11 @@ impl<S: Serializer> Serializer for Plain<S> {
     }
 
     fn collect_str<T: std::fmt::Display + ?Sized>(self, value: &T) -> Result<S::Ok, S::Error> {
-        self.0.collect_str(value)
+        self.inner.collect_str(value)
     }
 
     fn is_human_readable(&self) -> bool {
-        self.0.is_human_readable()
+        self.inner.is_human_readable()
     }
 }
 
@@ -212,11 +235,11 @@ macro_rules! parts {
             type Error = S::Error;
 
             fn $method<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), S::Error> {
-                self.0.$method(&Part(value))
+                self.inner.$method(&Part(value, self.times))
             }
 
             fn end(self) -> Result<S::Ok, S::Error> {
-                self.0.end()
+                self.inner.end()
             }
         }
     )*};
@@ -240,15 +263,15 @@ macro_rules! fields {
                 key: &'static str,
                 value: &T,
             ) -> Result<(), S::Error> {
-                self.0.serialize_field(key, &Part(value))
+                self.inner.serialize_field(key, &Part(value, self.times))
             }
 
             fn skip_field(&mut self, key: &'static str) -> Result<(), S::Error> {
-                self.0.skip_field(key)
+                self.inner.skip_field(key)
             }
 
             fn end(self) -> Result<S::Ok, S::Error> {
-                self.0.end()
+                self.inner.end()
             }
         }
     )*};
@@ -264,14 +287,14 @@ impl<S: ser::SerializeMap> ser::SerializeMap for Plain<S> {
     type Error = S::Error;
 
     fn serialize_key<T: Serialize + ?Sized>(&mut self, key: &T) -> Result<(), S::Error> {
-        self.0.serialize_key(&Part(key))
+        self.inner.serialize_key(&Part(key, self.times))
     }
 
     fn serialize_value<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), S::Error> {
-        self.0.serialize_value(&Part(value))
+        self.inner.serialize_value(&Part(value, self.times))
     }
 
     fn end(self) -> Result<S::Ok, S::Error> {
-        self.0.end()
+        self.inner.end()
     }
 }

@@ -5,7 +5,7 @@ use std::process::Stdio;
 
 use plugwire::broker::{Config as BrokerConfig, MuxBroker};
 use plugwire::mux::{Config as SessionConfig, Session};
-use plugwire::rpc::{Client, Codec, Server};
+use plugwire::rpc::{Client, Codec, Config, Server, TimeFormat};
 use tempfile::TempDir;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite};
 use tokio::net::{UnixListener, UnixStream};
@@ -22,6 +22,8 @@ pub enum Peer {
     Gob,
     /// net-rpc-msgpackrpc as it comes: the old specification.
     Hashicorp,
+    /// The same with the new specification.
+    HashicorpExt,
     /// The same with the options of Consul and Nomad.
     Consul,
     /// The same from the go-msgpack that Consul and Nomad shipped for years.
@@ -37,10 +39,14 @@ impl Peer {
         self == Peer::Gob
     }
 
-    fn codec(self) -> Codec {
+    fn codec(self) -> Config {
         match self {
-            Peer::Gob => Codec::Gob,
-            _ => Codec::MsgPack,
+            Peer::Gob => Config::new(Codec::Gob),
+            // The only form that they read.
+            Peer::Consul | Peer::Legacy => {
+                Config::new(Codec::MsgPack).times(TimeFormat::MarshalBinary)
+            }
+            _ => Config::new(Codec::MsgPack),
         }
     }
 
@@ -48,6 +54,7 @@ impl Peer {
         match self {
             Peer::Gob => "gob",
             Peer::Hashicorp => "hashicorp",
+            Peer::HashicorpExt => "hashicorp-ext",
             Peer::Consul => "consul",
             Peer::Legacy => "legacy",
             Peer::Ugorji | Peer::Packer => "ugorji",
@@ -156,6 +163,59 @@ async fn serve_go(peer: Peer, cases: &[&str]) {
     assert_eq!(passed, cases, "{output}");
 }
 
+/// What becomes of the calls of a Go client one of which could not be encoded.
+async fn after_a_lone_header(peer: Peer, go_serves: bool) -> serde_json::Value {
+    let (mut program, mut stream) = peer.start("lone-header").await;
+    let mut stdout = program.process.stdout.take().unwrap();
+    let (server, serving) = if go_serves {
+        let (server, mut other) = peer.start("server").await;
+        let relaying = tokio::spawn(async move {
+            // Either may hang up first.
+            let _ = tokio::io::copy_bidirectional(&mut stream, &mut other).await;
+        });
+        (Some(server), relaying)
+    } else {
+        let server = Server::new().register("Plugin", service(None));
+        let serving = tokio::spawn(async move {
+            server.serve(stream, peer.codec()).await.unwrap_err();
+        });
+        (None, serving)
+    };
+    let mut output = String::new();
+    within(stdout.read_to_string(&mut output)).await.unwrap();
+    let status = within(program.process.wait()).await.unwrap();
+    assert!(status.success(), "{status}");
+    within(serving).await.unwrap();
+    if let Some(mut server) = server {
+        within(server.process.wait()).await.unwrap();
+    }
+    serde_json::from_str(&output).unwrap()
+}
+
+/// A Go client leaves the header of a call that it could not encode in front of the next one.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_header_without_a_body_ends_the_connection_as_in_go() {
+    if !go::present() {
+        return;
+    }
+    for peer in [
+        Peer::Gob,
+        Peer::Hashicorp,
+        Peer::HashicorpExt,
+        Peer::Consul,
+        Peer::Legacy,
+        Peer::Ugorji,
+    ] {
+        let in_go = after_a_lone_header(peer, true).await;
+        let here = after_a_lone_header(peer, false).await;
+        assert_eq!(here, in_go, "{peer:?}");
+        if peer == Peer::Gob {
+            assert_eq!(in_go["next"], "unexpected EOF");
+            assert_eq!(in_go["running"], "reply");
+        }
+    }
+}
+
 async fn serve<T>(stream: T, peer: Peer, broker: Option<MuxBroker>)
 where
     T: AsyncRead + AsyncWrite + Send + Unpin + 'static,
@@ -177,7 +237,7 @@ fn the_vectors_are_what_go_writes() {
     let vectors = include_str!("../../../vectors/msgpack.json");
     let vectors: serde_json::Map<String, serde_json::Value> =
         serde_json::from_str(vectors).unwrap();
-    assert_eq!(vectors.len(), 4);
+    assert_eq!(vectors.len(), 5);
     for (flavor, expected) in vectors {
         let output = std::process::Command::new(go::program("msgpackpeer"))
             .args(["-flavor", &flavor, "-role", "bytes"])
@@ -189,7 +249,7 @@ fn the_vectors_are_what_go_writes() {
     }
 }
 
-const EVERYWHERE: [&str; 8] = [
+const EVERYWHERE: [&str; 9] = [
     "greet",
     "errors",
     "bad_argument",
@@ -198,6 +258,7 @@ const EVERYWHERE: [&str; 8] = [
     "sizes",
     "large",
     "concurrent",
+    "maps",
 ];
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -213,7 +274,7 @@ macro_rules! go_clients {
         async fn $name() {
             if go::present() {
                 let mut cases = EVERYWHERE.to_vec();
-                cases.extend(["partial", "loose", "moments", $($more),*]);
+                cases.extend(["partial", "loose", "moments", "times", $($more),*]);
                 serve_go(Peer::$peer, &cases).await;
             }
         }
@@ -222,6 +283,7 @@ macro_rules! go_clients {
 
 go_clients! {
     a_go_client_calls_over_hashicorp_s_msgpack Hashicorp;
+    a_go_client_calls_over_hashicorp_s_newer_msgpack HashicorpExt;
     a_go_client_calls_over_consul_s_msgpack Consul;
     a_go_client_calls_over_legacy_msgpack Legacy;
     a_go_client_calls_over_ugorji_s_msgpack Ugorji;
@@ -256,6 +318,7 @@ macro_rules! go_servers {
             case!($peer eight_mib_of_bytes);
             case!($peer two_thousand_calls_32_at_a_time);
             case!($peer fields_that_the_other_side_lacks);
+            case!($peer empty_maps_that_go_writes_into);
             $(case!($peer $name);)*
         }
     )*};
@@ -264,14 +327,21 @@ macro_rules! go_servers {
 go_servers! {
     Gob a_go_server_over_gob: ;
     Hashicorp a_go_server_over_hashicorp_s_msgpack:
-        zeros_that_go_leaves_out, values_of_mixed_types, times_are_carried_as_bytes;
+        zeros_that_go_leaves_out, values_of_mixed_types, times_are_carried_as_bytes,
+        times_are_understood;
+    HashicorpExt a_go_server_over_hashicorp_s_newer_msgpack:
+        zeros_that_go_leaves_out, values_of_mixed_types, times_are_carried_as_bytes,
+        times_are_understood;
     Consul a_go_server_over_consul_s_msgpack:
-        zeros_that_go_leaves_out, values_of_mixed_types, times_are_carried_as_bytes;
+        zeros_that_go_leaves_out, values_of_mixed_types, times_are_carried_as_bytes,
+        times_are_understood;
     Legacy a_go_server_over_legacy_msgpack:
-        zeros_that_go_leaves_out, values_of_mixed_types, times_are_carried_as_bytes;
+        zeros_that_go_leaves_out, values_of_mixed_types, times_are_carried_as_bytes,
+        times_are_understood;
     Ugorji a_go_server_over_ugorji_s_msgpack:
-        zeros_that_go_leaves_out, values_of_mixed_types, times_are_carried_as_bytes;
+        zeros_that_go_leaves_out, values_of_mixed_types, times_are_carried_as_bytes,
+        times_are_understood;
     Packer a_go_server_as_packer_is:
         zeros_that_go_leaves_out, values_of_mixed_types, times_are_carried_as_bytes,
-        the_peer_calls_back_through_the_broker;
+        times_are_understood, the_peer_calls_back_through_the_broker;
 }

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 
+use plugwire::gob::{Time, Value};
 use plugwire::rpc::{CallError, Client};
 use plugwire_interop::types::{Address, EchoArgs, EchoReply, Report, User};
 use serde::{Deserialize, Serialize};
@@ -12,7 +13,8 @@ use tokio::task::JoinSet;
 use crate::msgpack::Connection;
 use crate::msgpack_service::adder;
 use crate::msgpack_types::{
-    self as types, Kinds, KindsArgs, Loose, PARTIALS, Partial, PartialArgs, SAMPLES, SIZES, Stamped,
+    self as types, Kinds, KindsArgs, Loose, Maps, PARTIALS, Partial, PartialArgs, SAMPLES, SIZES,
+    Stamped, Times, TimesArgs,
 };
 use crate::peer::within;
 
@@ -203,6 +205,15 @@ pub async fn two_thousand_calls_32_at_a_time(go: &Connection) {
     within(callers.join_all()).await;
 }
 
+/// Go writes into each of them, which ends it where one is nil.
+pub async fn empty_maps_that_go_writes_into(go: &Connection) {
+    let filled: Maps = call(&go.client, "Plugin.FillMaps", &types::empty_maps()).await;
+    assert_eq!(filled, types::filled_maps());
+    let inner = BTreeMap::from([("inner".to_owned(), Value::Map(Vec::new()))]);
+    call::<_, ()>(&go.client, "Plugin.FillLoose", &inner).await;
+    still_greets(&go.client).await;
+}
+
 pub async fn fields_that_the_other_side_lacks(go: &Connection) {
     #[derive(Serialize, Deserialize)]
     #[serde(rename_all = "PascalCase")]
@@ -274,6 +285,22 @@ pub async fn times_are_carried_as_bytes(go: &Connection) {
         let back: Stamped = call(&go.client, "Plugin.EchoMoment", &moment).await;
         assert_eq!(back, moment);
     }
+}
+
+pub async fn times_are_understood(go: &Connection) {
+    for (n, at) in types::moments().into_iter().enumerate() {
+        let got: Times = call(&go.client, "Plugin.TimesOf", &n).await;
+        assert_eq!(got.with_zeros(), types::times_of(at));
+        let times = types::times_of(at);
+        let same: bool = call(&go.client, "Plugin.CheckTimes", &TimesArgs { n, times }).await;
+        assert!(same, "{at}");
+    }
+    // A reply that is no time fails its call and no other.
+    let error = within(go.client.call::<_, Time>("Plugin.EchoText", "yesterday"))
+        .await
+        .unwrap_err();
+    assert!(matches!(error, CallError::Decode { .. }), "{error:?}");
+    still_greets(&go.client).await;
 }
 
 pub async fn the_peer_calls_back_through_the_broker(go: &Connection) {

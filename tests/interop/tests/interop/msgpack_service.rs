@@ -8,7 +8,9 @@ use plugwire::rpc::Service;
 use plugwire_interop::types::{AddArgs, EchoArgs, EchoReply, Report, User};
 use serde::{Deserialize, Serialize};
 
-use crate::msgpack_types::{self as types, Kinds, KindsArgs, Loose, Partial, PartialArgs, Stamped};
+use crate::msgpack_types::{
+    self as types, Kinds, KindsArgs, Loose, Maps, Partial, PartialArgs, Stamped, TimesArgs,
+};
 
 /// Go's `struct{}`.
 #[derive(Serialize, Deserialize)]
@@ -44,6 +46,7 @@ pub fn service(broker: Option<MuxBroker>) -> Service {
             check(args.value, expected)
         })
         .method("EchoPartial", |value: Partial| async { done(value) })
+        .method("EchoMaps", |maps: Maps| async { done(maps) })
         .method("EchoText", |text: String| async { done(text) })
         .method("EchoBytes", |bytes: Vec<u8>| async { done(bytes) })
         .method(
@@ -56,6 +59,15 @@ pub fn service(broker: Option<MuxBroker>) -> Service {
         .method("Loose", |_: ()| async { done(types::loose()) })
         .method("EchoLoose", |value: Loose| async { done(value) })
         .method("EchoMoment", |value: Stamped| async { done(value) })
+        .method("TimesOf", |n: usize| async move {
+            done(types::times_of(types::moments()[n]))
+        })
+        .method("CheckTimes", |args: TimesArgs| async move {
+            check(
+                args.times.with_zeros(),
+                types::times_of(types::moments()[args.n]),
+            )
+        })
         .method("CallBack", move |id: u32| call_back(broker.clone(), id))
 }
 

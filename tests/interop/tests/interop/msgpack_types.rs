@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use plugwire::gob::Value;
+use plugwire::gob::{Time, Value};
 use serde::{Deserialize, Serialize};
 
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -91,6 +91,98 @@ pub struct PartialArgs {
 pub struct Stamped {
     pub at: Option<Vec<u8>>,
     pub label: String,
+}
+
+/// A time in each place that one can be in.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct Times {
+    #[serde(flatten)]
+    pub base: TimeBase,
+    pub at: Time,
+    pub maybe: Option<Time>,
+    pub nil: Option<Time>,
+    pub list: Vec<Time>,
+    pub named: BTreeMap<String, Time>,
+}
+
+/// Embedded in Go. What serde flattens follows its own rules, by which a nil is no zero.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct TimeBase {
+    pub since: Option<Time>,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct TimesArgs {
+    pub n: usize,
+    pub times: Times,
+}
+
+/// What the peer has under the same numbers.
+pub fn moments() -> [Time; 4] {
+    let at = |seconds, nanos| Time::from_unix(seconds, nanos).unwrap();
+    [
+        at(1_582_979_415, 0),
+        at(1_582_979_415, 123_456_789),
+        at(-2_208_988_800, 5),
+        Time::ZERO,
+    ]
+}
+
+pub fn times_of(at: Time) -> Times {
+    Times {
+        base: TimeBase { since: Some(at) },
+        at,
+        maybe: Some(at),
+        nil: None,
+        list: vec![at],
+        named: BTreeMap::from([("at".to_owned(), at)]),
+    }
+}
+
+impl Times {
+    /// As some peers write it: a zero as nil.
+    pub fn with_zeros(mut self) -> Times {
+        for time in [&mut self.base.since, &mut self.maybe] {
+            time.get_or_insert(Time::ZERO);
+        }
+        self
+    }
+}
+
+/// Maps that are empty, and one that is none.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct Maps {
+    pub counts: BTreeMap<String, i64>,
+    pub by_number: BTreeMap<i64, String>,
+    pub nested: BTreeMap<String, BTreeMap<String, i64>>,
+    pub list: Vec<BTreeMap<String, i64>>,
+    pub nil: Option<BTreeMap<String, i64>>,
+}
+
+pub fn empty_maps() -> Maps {
+    Maps {
+        counts: BTreeMap::new(),
+        by_number: BTreeMap::new(),
+        nested: BTreeMap::from([("a".to_owned(), BTreeMap::new())]),
+        list: vec![BTreeMap::new()],
+        nil: None,
+    }
+}
+
+/// The same, when the peer has written into each of them.
+pub fn filled_maps() -> Maps {
+    let one = || BTreeMap::from([("x".to_owned(), 1)]);
+    Maps {
+        counts: one(),
+        by_number: BTreeMap::from([(1, "x".to_owned())]),
+        nested: BTreeMap::from([("a".to_owned(), one())]),
+        list: vec![one()],
+        nil: None,
+    }
 }
 
 pub type Loose = BTreeMap<String, Value>;

@@ -36,9 +36,11 @@ var cases = []testCase{
 	{name: "sizes", run: sizes},
 	{name: "large", run: large},
 	{name: "concurrent", run: concurrent},
+	{name: "maps", run: maps},
 	{name: "partial", run: partial, only: inMsgpack},
 	{name: "loose", run: looseValues, only: inMsgpack},
 	{name: "moments", run: times, only: inMsgpack},
+	{name: "times", run: timesUnderstood, only: inMsgpack},
 	{name: "callback", run: callback, only: overMux},
 }
 
@@ -286,6 +288,30 @@ func times(e *env) error {
 		if !back.At.Equal(at) {
 			return fmt.Errorf("%v came back as %v", at, back.At)
 		}
+	}
+	return nil
+}
+
+// timesUnderstood has the server read times and write them.
+func timesUnderstood(e *env) error {
+	for n, at := range timed() {
+		var ok bool
+		if err := e.call("Plugin.CheckTimes", TimesArgs{N: n, Times: timesOf(at)}, &ok); err != nil || !ok {
+			return fmt.Errorf("%v there: %v, %w", at, ok, err)
+		}
+		var got Times
+		if err := e.call("Plugin.TimesOf", n, &got); err != nil {
+			return err
+		}
+		if err := got.check(at); err != nil {
+			return fmt.Errorf("here: %w", err)
+		}
+	}
+	// A time that cannot be one fails its call and no other.
+	if err := e.fails("Plugin.CheckTimes", map[string]interface{}{
+		"N": 0, "Times": map[string]interface{}{"At": "yesterday"},
+	}, ""); err != nil {
+		return err
 	}
 	return nil
 }

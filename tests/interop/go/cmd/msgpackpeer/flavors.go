@@ -28,9 +28,11 @@ var flavors = map[string]flavor{
 	},
 	// What net-rpc-msgpackrpc does when it is told nothing: the old specification.
 	"hashicorp": overHashicorp(&hashicorp.MsgpackHandle{}),
-	"consul":    overHashicorp(consulHandle()),
-	"legacy":    overLegacy(),
-	"ugorji":    overUgorji(),
+	// The same with the new specification.
+	"hashicorp-ext": overHashicorp(&hashicorp.MsgpackHandle{WriteExt: true}),
+	"consul":        overHashicorp(consulHandle()),
+	"legacy":        overLegacy(),
+	"ugorji":        overUgorji(),
 }
 
 // consulHandle has the options of Consul and Nomad today: strings where nothing

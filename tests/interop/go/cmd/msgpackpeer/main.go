@@ -3,12 +3,14 @@
 // that Go programs of the HashiCorp family speak.
 //
 //	msgpackpeer -flavor NAME -role server|client -socket PATH [-mux]
+//	msgpackpeer -flavor NAME -role lone-header -socket PATH
 //	msgpackpeer -flavor NAME -role bytes
 //
 // It dials the socket in both roles, so that whoever listens knows when it is
 // there. A server ends when its peer hangs up. A client prints one JSON line for
 // each case that it ran and exits with 1 when one failed. The third role prints
-// how the flavor writes the samples.
+// what becomes of calls around one that could not be encoded, and the last how the
+// flavor writes the samples.
 package main
 
 import (
@@ -29,8 +31,8 @@ func main() {
 }
 
 func run() error {
-	name := flag.String("flavor", "", "how values are written: gob, hashicorp, consul, legacy or ugorji")
-	role := flag.String("role", "", "server, client or bytes")
+	name := flag.String("flavor", "", "how values are written: gob, hashicorp, hashicorp-ext, consul, legacy or ugorji")
+	role := flag.String("role", "", "server, client, lone-header or bytes")
 	socket := flag.String("socket", "", "the `path` of the unix socket to dial")
 	mux := flag.Bool("mux", false, "speak on stream 0 of a broker over yamux")
 	flag.Parse()
@@ -52,6 +54,8 @@ func run() error {
 		return serve(conn, f, *mux)
 	case "client":
 		return call(conn, f, *mux)
+	case "lone-header":
+		return loneHeader(os.Stdout, conn, f)
 	}
 	return fmt.Errorf("unknown role %q", *role)
 }

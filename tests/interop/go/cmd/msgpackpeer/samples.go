@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 	"reflect"
+	"slices"
 	"time"
 )
 
@@ -127,6 +128,49 @@ var moments = []time.Time{
 	time.Date(2020, 2, 29, 12, 30, 15, 0, time.UTC),
 	time.Date(2020, 2, 29, 12, 30, 15, 123456789, time.UTC),
 	time.Date(1900, 1, 1, 0, 0, 0, 5, time.UTC),
+}
+
+// timed are those, and the zero time.
+func timed() []time.Time { return append(slices.Clone(moments), time.Time{}) }
+
+// Times has a time in each place that one can be in.
+type Times struct {
+	TimeBase
+	At    time.Time
+	Maybe *time.Time
+	Nil   *time.Time
+	List  []time.Time
+	Named map[string]time.Time
+}
+
+// TimeBase is embedded.
+type TimeBase struct{ Since time.Time }
+
+// timesOf has the same time in each place.
+func timesOf(at time.Time) Times {
+	return Times{
+		TimeBase: TimeBase{at}, At: at, Maybe: &at, List: []time.Time{at}, Named: map[string]time.Time{"at": at},
+	}
+}
+
+// check says where another time is. A nil may be a zero: it is how a zero is written.
+func (t Times) check(at time.Time) error {
+	places := map[string]time.Time{"Since": t.Since, "At": t.At, "Named": t.Named["at"]}
+	if t.Maybe != nil {
+		places["Maybe"] = *t.Maybe
+	} else if !at.IsZero() {
+		places["Maybe"] = time.Time{}
+	}
+	if len(t.List) != 1 || t.Nil != nil {
+		return fmt.Errorf("%+v", t)
+	}
+	places["List"] = t.List[0]
+	for place, got := range places {
+		if !got.Equal(at) {
+			return fmt.Errorf("%s is %v, not %v", place, got, at)
+		}
+	}
+	return nil
 }
 
 // pattern gives n bytes, of which text has only those of ASCII.

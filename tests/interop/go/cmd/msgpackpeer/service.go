@@ -119,6 +119,21 @@ func (s *service) Moment(n int, r *Stamped) error {
 // EchoMoment sends back what it reads.
 func (s *service) EchoMoment(m Stamped, r *Stamped) error { *r = m; return nil }
 
+// TimesOf gives a time in each place.
+func (s *service) TimesOf(n int, r *Times) error { *r = timesOf(timed()[n]); return nil }
+
+// TimesArgs says which time it should be.
+type TimesArgs struct {
+	N     int
+	Times Times
+}
+
+// CheckTimes says whether a time arrived in each place.
+func (s *service) CheckTimes(a TimesArgs, ok *bool) error {
+	*ok = true
+	return a.Times.check(timed()[a.N])
+}
+
 // AddArgs goes to the caller's own Add.
 type AddArgs = kit.AddArgs
 
