@@ -2,6 +2,8 @@
 
 #[path = "rpc/cases.rs"]
 mod cases;
+#[path = "rpc/wrong.rs"]
+mod wrong;
 
 use std::time::Duration;
 
@@ -9,8 +11,10 @@ use cases::{Pair, echo, in_codec, plugin, within};
 use plugwire::rpc::{CallError, Client, Codec, Server, Service};
 use serde::{Deserialize, Serialize};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use wrong::both_ways;
 
 in_codec!(Codec::Gob);
+both_ways!(Codec::Gob);
 
 #[tokio::test]
 async fn an_argument_or_reply_that_gob_cannot_say_fails_the_call_alone() {

@@ -2,6 +2,8 @@
 
 #[path = "rpc/cases.rs"]
 mod cases;
+#[path = "rpc/wrong.rs"]
+mod wrong;
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -13,8 +15,10 @@ use plugwire::rpc::{CallError, Client, Codec, Server, Service};
 use serde::{Deserialize, Serialize, Serializer};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio_util::codec::{Decoder, Encoder};
+use wrong::both_ways;
 
 in_codec!(Codec::MsgPack);
+both_ways!(Codec::MsgPack);
 
 #[derive(Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase")]

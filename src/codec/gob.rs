@@ -3,13 +3,13 @@
 use bytes::BytesMut;
 
 use super::{DecodeError, Message, Value, ValueRepr};
-use crate::gob::{self, Encode, EncodeError, Limits, RawValue};
+use crate::gob::{self, Encode, EncodeError, Limits};
 
 #[derive(Debug)]
 pub(super) struct Decoder {
     gob: gob::Decoder,
     /// A header whose body has not arrived yet.
-    header: Option<RawValue>,
+    pub(super) header: Option<Value>,
 }
 
 impl Decoder {
@@ -25,12 +25,13 @@ impl Decoder {
             let Some(value) = self.gob.next_value(bytes)? else {
                 return Ok(None);
             };
+            let value = Value(ValueRepr::Gob(value));
             match self.header.take() {
                 None => self.header = Some(value),
                 Some(header) => {
                     return Ok(Some(Message {
-                        header: Value(ValueRepr::Gob(header)),
-                        body: Value(ValueRepr::Gob(value)),
+                        header,
+                        body: value,
                     }));
                 }
             }

@@ -10,7 +10,8 @@ use tokio_util::codec::Decoder;
 use tokio_util::io::poll_read_buf;
 
 use super::BoxIo;
-use crate::codec::{Config, DecodeError, Message, MessageDecoder};
+use super::message::{Request, Response};
+use crate::codec::{Config, DecodeError, Message, MessageDecoder, Value};
 
 /// Room made for the first read: an idle connection holds no more than this.
 const SMALL: usize = 1024;
@@ -23,7 +24,13 @@ pub(super) struct Inbox {
     decoder: MessageDecoder,
     buffer: BytesMut,
     room: usize,
+    is_header: IsHeader,
+    /// Whether the header that waits for its body has been looked at.
+    checked: bool,
 }
+
+/// Whether a value is a header of the kind expected.
+type IsHeader = fn(&Value) -> Result<(), DecodeError>;
 
 /// Why no more messages come.
 #[derive(Debug, thiserror::Error)]
@@ -37,12 +44,28 @@ pub(super) enum ReceiveError {
 }
 
 impl Inbox {
-    pub(super) fn new(io: ReadHalf<BoxIo>, config: Config) -> Self {
+    /// The inbox of a server.
+    pub(super) fn of_requests(io: ReadHalf<BoxIo>, config: Config) -> Self {
+        Self::new(io, config, |header| {
+            header.decode::<Request<'_>>().map(drop)
+        })
+    }
+
+    /// The inbox of a client.
+    pub(super) fn of_replies(io: ReadHalf<BoxIo>, config: Config) -> Self {
+        Self::new(io, config, |header| {
+            header.decode::<Response<'_>>().map(drop)
+        })
+    }
+
+    fn new(io: ReadHalf<BoxIo>, config: Config, is_header: IsHeader) -> Self {
         Inbox {
             io,
             decoder: MessageDecoder::new(config),
             buffer: BytesMut::new(),
             room: SMALL,
+            is_header,
+            checked: false,
         }
     }
 
@@ -55,8 +78,10 @@ impl Inbox {
             if !self.buffer.is_empty()
                 && let Some(message) = self.decoder.decode(&mut self.buffer)?
             {
+                self.checked = false;
                 return Poll::Ready(Ok(message));
             }
+            self.check_header()?;
             self.buffer.reserve(self.room);
             let n = ready!(poll_read_buf(Pin::new(&mut self.io), cx, &mut self.buffer))
                 .map_err(ReceiveError::from_io)?;
@@ -69,6 +94,21 @@ impl Inbox {
                 self.room = SMALL;
             }
         }
+    }
+}
+
+impl Inbox {
+    /// Fails at a header that is none as soon as it is there, as Go does: no body may ever follow. A Go
+    /// peer that could not encode a body has sent its header alone, after which everything it sends is
+    /// taken for what it is not.
+    fn check_header(&mut self) -> Result<(), DecodeError> {
+        if !self.checked
+            && let Some(header) = self.decoder.header()
+        {
+            (self.is_header)(header)?;
+            self.checked = true;
+        }
+        Ok(())
     }
 }
 

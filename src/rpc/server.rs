@@ -57,7 +57,8 @@ impl Server {
         self
     }
 
-    /// Serves one connection until the peer finishes; calls that still run then are waited for.
+    /// Serves one connection until the peer finishes, or sends what is no request; calls that still run
+    /// then are waited for.
     ///
     /// When the connection breaks, or this future is dropped, running calls are ended at their
     /// next await. A request that does not decode, or a reply that does not encode, is answered
@@ -78,13 +79,13 @@ impl Server {
         let connection = Connection {
             services: self.services.clone(),
             outbox: Arc::new(Outbox::new(write, config)),
-            inbox: Inbox::new(read, config),
+            inbox: Inbox::of_requests(read, config),
             running: JoinSet::new(),
             own: FuturesUnordered::new(),
             max_calls: config.calls(),
             turn: None,
             slow: false,
-            finished: false,
+            received: None,
             last: None,
         };
         // The library's own methods have deadlines.
@@ -117,8 +118,8 @@ struct Connection {
     turn: Option<Turn>,
     /// Whether calls on this task are timed, since the last turn took longer than it should.
     slow: bool,
-    /// Whether the peer has finished.
-    finished: bool,
+    /// How receiving ended, once the running calls alone are left.
+    received: Option<Result<(), ServeError>>,
     /// What was called last, and mostly is called next.
     last: Option<Called>,
 }
@@ -316,14 +317,18 @@ impl Work for Connection {
     type Aside = Aside;
 
     fn poll(&mut self, cx: &mut Context<'_>) -> Step<Result<(), ServeError>, Aside> {
-        if !self.finished {
+        if self.received.is_none() {
             match self.poll_receive(cx) {
-                Step::Ready(Ok(())) => self.finished = true,
+                Step::Ready(Err(ServeError::Connection(DecodeError::Io(error)))) => {
+                    return Step::Ready(Err(DecodeError::Io(error).into()));
+                }
+                // A peer that sends what is no request may still wait for replies. (`ServeCodec` in Go)
+                Step::Ready(received) => self.received = Some(received),
                 unfinished => return unfinished,
             }
         }
         match self.poll_finish(cx) {
-            Poll::Ready(()) => Step::Ready(Ok(())),
+            Poll::Ready(()) => Step::Ready(self.received.take().unwrap_or(Ok(()))),
             Poll::Pending => Step::Pending,
         }
     }
