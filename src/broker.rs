@@ -24,6 +24,7 @@ use tokio::task::JoinHandle;
 use self::dialed::Dialed;
 use crate::chain::logged;
 use crate::deadline::{Deadlines, Timer};
+use crate::gob::Limits;
 use crate::mux::{OpenError, Session, SessionError, Stream};
 use crate::option::InvalidOption;
 use crate::rescue::{self, Watch};
@@ -74,6 +75,17 @@ impl Config {
     pub fn codec(mut self, codec: impl Into<rpc::Config>) -> Self {
         self.codec = codec.into();
         self
+    }
+
+    /// The same codec with other limits.
+    pub(crate) fn limits(mut self, limits: Limits) -> Self {
+        self.codec = self.codec.limits(limits);
+        self
+    }
+
+    /// How calls are written, and what is taken of them.
+    pub(crate) fn calls(&self) -> rpc::Config {
+        self.codec
     }
 }
 
@@ -198,6 +210,11 @@ impl MuxBroker {
             shared,
             _acceptor: Arc::new(Acceptor(acceptor)),
         }
+    }
+
+    /// The deadlines that the broker's task sees to.
+    pub(crate) fn deadlines(&self) -> &Deadlines {
+        &self.shared.deadlines
     }
 
     /// The session under the broker.
@@ -403,6 +420,7 @@ async fn run(shared: Arc<Shared>) {
     let mut arriving = FuturesUnordered::new();
     let mut serial = 0u64;
     let mut timer = Timer::default();
+    let _owned = shared.deadlines.own();
     loop {
         tokio::select! {
             accepted = shared.session.accept() => match accepted {

@@ -30,6 +30,8 @@ struct State {
     set: Option<Instant>,
     /// The owner's task.
     owner: Waker,
+    /// Whether that task has ended, so that each wait sees to itself.
+    orphaned: bool,
 }
 
 /// The deadline passed first.
@@ -47,6 +49,7 @@ impl Default for Deadlines {
             next: 0,
             set: None,
             owner: Waker::noop().clone(),
+            orphaned: false,
         }))
     }
 }
@@ -95,6 +98,11 @@ impl Deadlines {
         }
     }
 
+    /// To be held by the owner's task: once it is dropped, waits that go on have timers of their own.
+    pub(crate) fn own(&self) -> Ownership<'_> {
+        Ownership(self)
+    }
+
     /// [Polls](Self::poll) for ever.
     pub(crate) async fn run(&self, timer: &mut Timer) -> Infallible {
         poll_fn(|cx| {
@@ -110,10 +118,24 @@ impl Deadlines {
         after: Duration,
         future: F,
     ) -> Result<F::Output, Elapsed> {
+        self.until(Due::After(after), future).await
+    }
+
+    /// Waits for `future`, and no longer than until `deadline`.
+    pub(crate) async fn timeout_at<F: Future>(
+        &self,
+        deadline: Instant,
+        future: F,
+    ) -> Result<F::Output, Elapsed> {
+        self.until(Due::At(deadline), future).await
+    }
+
+    async fn until<F: Future>(&self, due: Due, future: F) -> Result<F::Output, Elapsed> {
         let mut wait = Wait {
             deadlines: self,
-            after,
+            due,
             key: None,
+            alone: None,
         };
         let mut future = std::pin::pin!(future);
         poll_fn(|cx| match future.as_mut().poll(cx) {
@@ -124,16 +146,59 @@ impl Deadlines {
     }
 }
 
+/// Marks the deadlines as orphaned when it is dropped.
+#[derive(Debug)]
+pub(crate) struct Ownership<'a>(&'a Deadlines);
+
+impl Drop for Ownership<'_> {
+    fn drop(&mut self) {
+        let mut state = self.0.lock();
+        state.orphaned = true;
+        let waits = std::mem::take(&mut state.waits);
+        drop(state);
+        for waker in waits.into_values() {
+            waker.wake();
+        }
+    }
+}
+
+/// When a wait ends. The clock is not read for what is ready at once.
+#[derive(Clone, Copy)]
+enum Due {
+    After(Duration),
+    At(Instant),
+}
+
 /// One wait's deadline; forgotten when dropped.
 struct Wait<'a> {
     deadlines: &'a Deadlines,
-    after: Duration,
+    due: Due,
     key: Option<(Instant, u64)>,
+    /// Its own timer, where there is no owner.
+    alone: Option<Pin<Box<Sleep>>>,
 }
 
 impl Wait<'_> {
+    fn deadline(&mut self) -> Instant {
+        let deadline = match self.due {
+            Due::After(after) => instant::after(after),
+            Due::At(deadline) => deadline,
+        };
+        self.due = Due::At(deadline);
+        deadline
+    }
+
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Elapsed> {
         let mut state = self.deadlines.lock();
+        if state.orphaned {
+            drop(state);
+            self.key = None;
+            let deadline = self.deadline();
+            let alone = self
+                .alone
+                .get_or_insert_with(|| Box::pin(tokio::time::sleep_until(deadline)));
+            return alone.as_mut().poll(cx).map(|()| Elapsed);
+        }
         if let Some(key) = self.key {
             match state.waits.get_mut(&key) {
                 Some(waker) => waker.clone_from(cx.waker()),
@@ -142,7 +207,7 @@ impl Wait<'_> {
             }
             return Poll::Pending;
         }
-        let deadline = instant::after(self.after);
+        let deadline = self.deadline();
         let key = (deadline, state.next);
         state.next += 1;
         self.key = Some(key);
@@ -192,6 +257,28 @@ mod tests {
         let after = Duration::from_secs(3);
         assert!(deadlines.timeout(after, pending::<()>()).await.is_err());
         assert!(start.elapsed() >= after);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_wait_outlives_the_owner() {
+        let deadlines = Arc::new(Deadlines::default());
+        let owned = deadlines.clone();
+        let owner = tokio::spawn(async move {
+            let _owned = owned.own();
+            owned.run(&mut Timer::default()).await
+        });
+        let after = Duration::from_secs(5);
+        let (start, begun) = (Instant::now(), deadlines.clone());
+        let before = tokio::spawn(async move { begun.timeout(after, pending::<()>()).await });
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        owner.abort();
+        assert!(before.await.unwrap().is_err());
+        assert!(start.elapsed() < after + Duration::from_millis(10));
+        let start = Instant::now();
+        assert!(deadlines.timeout(after, pending::<()>()).await.is_err());
+        assert!(start.elapsed() < after + Duration::from_millis(10));
+        let ready = deadlines.timeout(Duration::MAX, tokio::time::sleep(after));
+        assert!(ready.await.is_ok());
     }
 
     #[tokio::test(start_paused = true)]

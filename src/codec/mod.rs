@@ -92,6 +92,12 @@ impl Config {
         }
     }
 
+    /// The same in another codec.
+    pub(crate) fn codec(mut self, codec: Codec) -> Self {
+        self.codec = codec;
+        self
+    }
+
     /// What is taken of the peer: longer or deeper messages end the connection. MessagePack heeds
     /// the length alone; its depth is fixed, at gob's default, and it has no types to define.
     pub fn limits(mut self, limits: Limits) -> Self {

@@ -45,9 +45,9 @@ impl RpcClient {
         let control = session.open().await?;
         let stdout = session.open().await?;
         let stderr = session.open().await?;
-        let broker = MuxBroker::new(session.clone(), config.broker.clone());
+        let broker = MuxBroker::new(session.clone(), config.broker_config());
         Ok(RpcClient {
-            control: rpc::Client::new(control, rpc::Codec::Gob)
+            control: rpc::Client::new(control, config.control_codec())
                 .with_timeout(config.control_timeout),
             stdio: Some((stdout, stderr)),
             broker,

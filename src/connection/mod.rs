@@ -18,9 +18,10 @@ pub use crate::option::InvalidOption;
 pub use client::{DispenseError, RpcClient};
 pub use server::{PluginSet, RpcServer, ServeHooks};
 
+use crate::gob::Limits;
 use crate::mux::{OpenError, SessionError};
 use crate::rpc::ServeError;
-use crate::{broker, mux};
+use crate::{broker, mux, rpc};
 
 /// An error of any kind, as a plugin's own code gives it.
 pub type BoxError = Box<dyn std::error::Error + Send + Sync>;
@@ -67,6 +68,7 @@ pub type BoxError = Box<dyn std::error::Error + Send + Sync>;
 pub struct ConnectionConfig {
     mux: mux::Config,
     broker: broker::Config,
+    limits: Option<Limits>,
     control_timeout: Duration,
 }
 
@@ -75,6 +77,7 @@ impl Default for ConnectionConfig {
         ConnectionConfig {
             mux: mux::Config::default(),
             broker: broker::Config::default(),
+            limits: None,
             control_timeout: Duration::from_secs(60),
         }
     }
@@ -91,6 +94,35 @@ impl ConnectionConfig {
     pub fn broker(mut self, config: broker::Config) -> Self {
         self.broker = config;
         self
+    }
+
+    /// How much of the peer's is taken: of its calls and replies on the control stream, and on every
+    /// stream of the broker that has calls. A message that goes beyond ends its stream; on the control
+    /// stream, the connection. Default those of the broker's [codec](broker::Config::codec), which are
+    /// [`Limits::default`] where nothing else was said, messages of up to 1 GiB.
+    ///
+    /// ```
+    /// use plugwire::connection::ConnectionConfig;
+    /// use plugwire::gob::Limits;
+    ///
+    /// let config = ConnectionConfig::default().limits(Limits::default().max_message(1 << 20));
+    /// ```
+    pub fn limits(mut self, limits: Limits) -> Self {
+        self.limits = Some(limits);
+        self
+    }
+
+    /// The broker's settings, with the limits that hold for the whole connection.
+    fn broker_config(&self) -> broker::Config {
+        match self.limits {
+            Some(limits) => self.broker.clone().limits(limits),
+            None => self.broker.clone(),
+        }
+    }
+
+    /// How calls on the control stream are written, which is always in gob, and what is taken of them.
+    fn control_codec(&self) -> rpc::Config {
+        self.broker_config().calls().codec(rpc::Codec::Gob)
     }
 
     /// How long a call on the control stream may take (ping, dispense, quit), and how long a

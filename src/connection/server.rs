@@ -14,7 +14,7 @@ use crate::chain::logged;
 use crate::interface::Interface;
 use crate::mux::{Session, SessionError, Stream};
 use crate::rescue::timeout;
-use crate::rpc::{Codec, Empty, Server, Service};
+use crate::rpc::{Empty, Server, Service};
 
 /// How long the answer to `Control.Quit` waits for what was written before it.
 const QUIT_FLUSH: Duration = Duration::from_secs(1);
@@ -155,12 +155,12 @@ impl RpcServer {
             .map_err(|_| ConnectionError::Incomplete(patience))??;
         connected();
         self.hooks.stdio(stdout, stderr);
-        let broker = MuxBroker::new(session.clone(), self.config.broker.clone());
+        let broker = MuxBroker::new(session.clone(), self.config.broker_config());
         let server = Server::new()
             .register("Control", self.control_service(&session))
             .register("Dispenser", dispenser_service(&self.plugins, &broker));
         tokio::select! {
-            served = server.serve(control, Codec::Gob) => {
+            served = server.serve(control, self.config.control_codec()) => {
                 served?;
                 // The host closes the control stream first and the session right after; what is
                 // on its way on other streams is not to be cut off by going first.

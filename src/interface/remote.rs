@@ -7,11 +7,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use serde::de::DeserializeOwned;
-use tokio::time::{Instant, timeout_at};
+use tokio::time::Instant;
 
 use super::brokered::{Brokered, Lease, Lent, Slot, dial};
 use super::{BoxFuture, Error, Interface};
 use crate::broker::MuxBroker;
+use crate::instant;
 use crate::rpc::{self, CallError, Encode};
 
 /// An implementation of the interface `I` in another process: `Remote<dyn Counter>` implements
@@ -209,7 +210,7 @@ impl<'a> Call<'a> {
             method: method.name,
             deadline: own
                 .or(remote.timeout)
-                .map(|timeout| (Instant::now() + timeout, timeout)),
+                .map(|timeout| (instant::after(timeout), timeout)),
             leases: Vec::new(),
         }
     }
@@ -230,7 +231,8 @@ impl<'a> Call<'a> {
         let reply = match self.deadline {
             None => self.rpc.call(self.method, argument).await,
             Some((deadline, _)) => {
-                let called = timeout_at(deadline, self.rpc.call(self.method, argument)).await;
+                let call = self.rpc.call(self.method, argument);
+                let called = self.rpc.deadlines().timeout_at(deadline, call).await;
                 called.unwrap_or_else(|_| Err(self.too_late()))
             }
         };
@@ -240,10 +242,13 @@ impl<'a> Call<'a> {
         let settled = self.settle(reply.is_ok());
         let settled = match self.deadline {
             None => settled.await,
-            Some((deadline, _)) => match timeout_at(deadline, settled).await {
-                Ok(settled) => settled,
-                Err(_) => return Err(self.too_late().into()),
-            },
+            Some((deadline, _)) => {
+                let deadlines = self.broker.deadlines();
+                match deadlines.timeout_at(deadline, settled).await {
+                    Ok(settled) => settled,
+                    Err(_) => return Err(self.too_late().into()),
+                }
+            }
         };
         if is_answer(&reply) {
             self.leases.iter().for_each(Lease::answered);
@@ -278,7 +283,7 @@ impl<'a> Call<'a> {
         match self.deadline {
             None => dialed,
             Some((deadline, _)) => Box::pin(async move {
-                let dialed = timeout_at(deadline, dialed).await;
+                let dialed = self.broker.deadlines().timeout_at(deadline, dialed).await;
                 dialed.unwrap_or_else(|_| Err(self.too_late().into()))
             }),
         }

@@ -161,7 +161,7 @@ impl Client {
             deadlines: Deadlines::default(),
         });
         let handle = {
-            let run = run(shared.clone(), Inbox::new(read, config));
+            let run = run(shared.clone(), Inbox::of_replies(read, config));
             tokio::spawn(rescue::guard(run, Watch::Woken))
         };
         Client {
@@ -242,6 +242,11 @@ impl Client {
         reply
     }
 
+    /// The deadlines that the connection's task sees to.
+    pub(crate) fn deadlines(&self) -> &Deadlines {
+        &self.shared.deadlines
+    }
+
     /// Closes the connection. Calls that wait, and all later ones, fail with
     /// [`CallError::Shutdown`].
     pub fn close(&self) {
@@ -292,6 +297,7 @@ impl Drop for Waiting<'_> {
 /// Sees to the deadlines, reads replies, and writes what the callers could not, until the connection ends.
 async fn run(shared: Arc<Shared>, mut inbox: Inbox) {
     let mut timer = Timer::default();
+    let _owned = shared.deadlines.own();
     let error = poll_fn(|cx| {
         shared.deadlines.poll(&mut timer, cx);
         if let Poll::Ready(error) = shared.outbox.poll_write(cx) {

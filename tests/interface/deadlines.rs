@@ -72,6 +72,19 @@ async fn a_deadline_is_set_on_the_client_for_all_for_one_method_or_for_one_call(
     assert_eq!(error.to_string(), "Plugin.Never gave no answer within 1s");
 }
 
+#[tokio::test]
+async fn a_deadline_may_be_of_any_length() {
+    let pair = Pair::new();
+    let slow = pair.connect::<dyn Slow>(Arc::new(Sleeper)).await;
+    let patient = slow.with_timeout(Duration::MAX);
+    assert_eq!(patient.at_once().await.unwrap(), 1);
+    assert!(patient.promised().await.unwrap().at_once().await.is_ok());
+    let patient = slow.with_method_timeout(<dyn Slow>::AT_ONCE, Duration::MAX);
+    assert_eq!(patient.at_once().await.unwrap(), 1);
+    tokio::time::pause();
+    times_out(slow.with_timeout(Duration::ZERO).never(), Duration::ZERO).await;
+}
+
 /// A peer that announces what it does not serve, under a number of its own each time.
 async fn promising(pair: &Pair) -> Remote<dyn Slow> {
     let ids = Arc::new(AtomicU32::new(99));

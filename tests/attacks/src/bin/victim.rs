@@ -4,12 +4,13 @@
 //! handshake. `victim host SOCKET`: the host's end, which serves `calm` under the broker's id 1 to a
 //! peer that dials it at once, dispenses `calm` and then waits.
 //! `victim serve SOCKET`: a whole plugin, its accept loop included, as `plugin::serve_test` serves it.
-//! A third argument `sleepy` turns busy polling off.
+//! Further arguments are options: `sleepy` turns busy polling off, `max_message=BYTES` limits messages.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use plugwire::connection::{ConnectionConfig, PluginSet, RpcClient, RpcServer, ServeHooks};
+use plugwire::gob::Limits;
 use plugwire::handshake::HandshakeConfig;
 use plugwire::mux::{self, Stream};
 use plugwire::plugin::{ServeConfig, ServeTestConfig, serve_test};
@@ -50,13 +51,18 @@ fn plugins() -> PluginSet {
 async fn main() {
     let mut arguments = std::env::args().skip(1);
     let (mode, socket) = (arguments.next().unwrap(), arguments.next().unwrap());
-    let config = match arguments.next().as_deref() {
-        None => ConnectionConfig::default(),
-        Some("sleepy") => {
-            ConnectionConfig::default().mux(mux::Config::default().busy_poll(Duration::ZERO))
-        }
-        Some(other) => panic!("there is no option {other}"),
-    };
+    let mut config = ConnectionConfig::default();
+    for option in arguments {
+        config = match option.split_once('=') {
+            None if option == "sleepy" => {
+                config.mux(mux::Config::default().busy_poll(Duration::ZERO))
+            }
+            Some(("max_message", bytes)) => {
+                config.limits(Limits::default().max_message(bytes.parse().unwrap()))
+            }
+            _ => panic!("there is no option {option}"),
+        };
+    }
     // The test that started this process holds its standard input.
     std::thread::spawn(|| {
         let _ = std::io::copy(&mut std::io::stdin(), &mut std::io::sink());

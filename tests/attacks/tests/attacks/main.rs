@@ -6,6 +6,7 @@ mod calls;
 mod connections;
 mod files;
 mod leaving;
+mod limits;
 mod noise;
 mod pace;
 mod soak;
