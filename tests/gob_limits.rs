@@ -58,6 +58,22 @@ fn limits_and_malformed_streams() {
     use DecodeErrorKind as Kind;
     let default = Limits::default();
 
+    // The longest length that there is, under no limit at all.
+    let endless = Limits::default().max_message(usize::MAX);
+    for width in 1..=8 {
+        let mut bytes = vec![(width as u8).wrapping_neg()];
+        bytes.resize(1 + width, 0xff);
+        let result = Decoder::with_limits(endless).next_value(&mut BytesMut::from(&bytes[..]));
+        match result {
+            // Memory might hold it, so that it is waited for.
+            Ok(None) => assert!(width < 8, "{width}"),
+            result => {
+                let kind = result.unwrap_err().kind().clone();
+                assert!(matches!(kind, Kind::MessageTooBig { .. }), "{kind:?}");
+            }
+        }
+    }
+
     // A length of 2^60, and one over the limit: refused before the bytes arrive.
     assert!(matches!(
         refused(&[0xf8, 16, 0, 0, 0, 0, 0, 0, 0], default),

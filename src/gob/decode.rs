@@ -309,15 +309,16 @@ impl Decoder {
         if len == 0 {
             return Err(DecodeErrorKind::EmptyMessage.into());
         }
-        if len > self.limits.max_message as u64 {
-            return Err(DecodeErrorKind::MessageTooBig {
+        let start = at + width;
+        // What no memory can hold is too big under any limit.
+        let end = usize::try_from(len)
+            .ok()
+            .filter(|len| *len <= self.limits.max_message)
+            .and_then(|len| start.checked_add(len))
+            .ok_or(DecodeErrorKind::MessageTooBig {
                 len,
                 max: self.limits.max_message,
-            }
-            .into());
-        }
-        let start = at + width;
-        let end = start + len as usize;
+            })?;
         Ok((end <= input.len()).then_some((start, end)))
     }
 
