@@ -1,6 +1,7 @@
 //! What is taken of a peer: one set of limits for the control stream and for all that the broker has, in
 //! both roles and in each codec.
 
+use std::error::Error;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -81,8 +82,20 @@ fn limited_by_the_broker() -> ConnectionConfig {
 #[track_caller]
 fn assert_too_big(error: &CallError) {
     assert!(matches!(error, CallError::Connection(_)), "{error:?}");
-    let text = error.to_string();
-    assert!(text.contains(&LIMIT.to_string()), "{text}");
+    assert_names_the_limit(error);
+}
+
+/// The error, or one of its causes.
+#[track_caller]
+fn assert_names_the_limit(error: &(dyn Error + 'static)) {
+    let mut texts = Vec::new();
+    let mut next = Some(error);
+    while let Some(error) = next {
+        texts.push(error.to_string());
+        next = error.source();
+    }
+    let limit = LIMIT.to_string();
+    assert!(texts.iter().any(|text| text.contains(&limit)), "{texts:?}");
 }
 
 #[tokio::test]
@@ -106,8 +119,7 @@ async fn a_plugin_refuses_a_request_on_the_control_stream_that_is_too_big() {
         assert!(error.is_disconnected(), "{error}");
         let error = within(serving).await.unwrap().unwrap_err();
         assert!(matches!(error, ConnectionError::Control(_)), "{error:?}");
-        let text = error.to_string();
-        assert!(text.contains(&LIMIT.to_string()), "{text}");
+        assert_names_the_limit(&error);
     }
 }
 
