@@ -116,6 +116,18 @@ async fn a_launch_refuses_what_means_nothing() {
             ("max_streams", "3", "at least 4"),
         ),
         (
+            |config| config.connection(with_mux(mux::Config::default().max_buffered(1000))),
+            ("max_buffered", "1000", "at least 262144"),
+        ),
+        (
+            |config| config.connection(with_mux(mux::Config::default().max_unaccepted(0))),
+            ("max_unaccepted", "0", "at least 262144"),
+        ),
+        (
+            |config| config.connection(with_mux(mux::Config::default().max_noise(0))),
+            ("max_noise", "0", "at least 1"),
+        ),
+        (
             |config| config.connection(with_mux(mux::Config::default().keep_alive(Some(NOTHING)))),
             ("keep_alive", "0ns", "more than nothing"),
         ),
@@ -405,6 +417,9 @@ async fn waits_may_be_of_any_length() {
         .keep_alive_timeout(EVER)
         .accept_backlog(usize::MAX)
         .max_streams(usize::MAX)
+        .max_buffered(usize::MAX)
+        .max_unaccepted(usize::MAX)
+        .max_noise(u32::MAX)
         .close_timeout(EVER)
         .stream_close_timeout(EVER);
     let broker = broker::Config::default()

@@ -57,7 +57,9 @@ pub type BoxError = Box<dyn std::error::Error + Send + Sync>;
 /// ([`ServeConfig::max_pending`](crate::plugin::ServeConfig::max_pending)), 256 streams may be there to
 /// be accepted ([`mux::Config::accept_backlog`], `AcceptBacklog`), and 16,384 calls of the peer may run
 /// on a stream ([`rpc::Config::max_calls`](crate::rpc::Config::max_calls)). In Go the first and the last
-/// have no bound. For up to 100 µs after something arrived a thread of the runtime may stay awake where
+/// have no bound. Nor has what a session holds for readers that do not read (here
+/// [`mux::Config::max_buffered`], 256 MiB, and [`mux::Config::max_unaccepted`], 64 MiB), and what a peer
+/// may send in vain ([`mux::Config::max_noise`], 2,000 frames a second). For up to 100 µs after something arrived a thread of the runtime may stay awake where
 /// that is faster, as Go's scheduler has threads that look for work ([`mux::Config::busy_poll`]).
 ///
 /// The start, dial, control and TLS handshake timeouts cannot be nothing at all, in which nothing can

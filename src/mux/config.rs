@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use tokio::sync::Semaphore;
 
+use super::state::WINDOW;
 use crate::option::InvalidOption;
 
 /// What stands in for no pause at all.
@@ -27,6 +28,9 @@ pub struct Config {
     pub(super) close_timeout: Duration,
     pub(super) stream_close_timeout: Duration,
     pub(super) max_streams: usize,
+    pub(super) max_buffered: usize,
+    pub(super) max_unaccepted: usize,
+    pub(super) max_noise: u32,
     pub(super) busy_poll: Duration,
 }
 
@@ -39,6 +43,9 @@ impl Default for Config {
             close_timeout: Duration::from_secs(1),
             stream_close_timeout: Duration::from_secs(5 * 60),
             max_streams: 1 << 16,
+            max_buffered: 256 << 20,
+            max_unaccepted: 64 << 20,
+            max_noise: 2_000,
             busy_poll: Duration::from_micros(100),
         }
     }
@@ -94,6 +101,37 @@ impl Config {
         self
     }
 
+    /// How much memory may hold what has arrived on the session's streams and is not read, in bytes.
+    /// Default 256 MiB, which is a full window of each of a thousand streams; at least 256 KiB.
+    ///
+    /// Above it the streams that hold most are reset, and their readers get an
+    /// [`UnreadError`](super::UnreadError); the session and its other streams go on. When half of it is
+    /// used, no stream gets a window of 1 MiB any more.
+    pub fn max_buffered(mut self, bytes: usize) -> Self {
+        self.max_buffered = bytes;
+        self
+    }
+
+    /// How much of [`max_buffered`](Self::max_buffered) may be held by streams that were not accepted
+    /// yet. Default 64 MiB, which is a full window of each stream of the default
+    /// [`accept_backlog`](Self::accept_backlog); at least 256 KiB.
+    pub fn max_unaccepted(mut self, bytes: usize) -> Self {
+        self.max_unaccepted = bytes;
+        self
+    }
+
+    /// How many frames of each kind of [`Noise`](super::Noise) the peer may send in a second, and ten
+    /// times as many at once. Default 2,000; at least 1. Of streams that it opens and resets it is ten
+    /// times each number.
+    ///
+    /// A peer that sends more gets a GoAway, and the session ends with
+    /// [`SessionError::Noise`](super::SessionError::Noise). Peers that work as they should come nowhere
+    /// near: what was on its way to a stream when it ended is not counted.
+    pub fn max_noise(mut self, frames_per_second: u32) -> Self {
+        self.max_noise = frames_per_second;
+        self
+    }
+
     /// How long the session's task may keep a thread of the runtime from sleeping after something has
     /// arrived. Default 100 µs; zero lets the thread sleep at once.
     ///
@@ -122,6 +160,25 @@ impl Config {
                 "at least 4 streams",
             ));
         }
+        for (option, bytes) in [
+            ("max_buffered", self.max_buffered),
+            ("max_unaccepted", self.max_unaccepted),
+        ] {
+            if bytes < WINDOW as usize {
+                return Err(InvalidOption::new(
+                    option,
+                    bytes,
+                    "at least 262144 bytes, the window of a stream",
+                ));
+            }
+        }
+        if self.max_noise == 0 {
+            return Err(InvalidOption::new(
+                "max_noise",
+                0,
+                "at least 1 frame a second",
+            ));
+        }
         if let Some(interval) = self.keep_alive {
             InvalidOption::check_duration("keep_alive", interval)?;
         }
@@ -132,6 +189,9 @@ impl Config {
     pub(super) fn possible(mut self) -> Self {
         self.accept_backlog = self.accept_backlog.clamp(1, Semaphore::MAX_PERMITS);
         self.max_streams = self.max_streams.max(1);
+        self.max_buffered = self.max_buffered.max(WINDOW as usize);
+        self.max_unaccepted = self.max_unaccepted.max(WINDOW as usize);
+        self.max_noise = self.max_noise.max(1);
         // Without a pause between two looks at the clock nothing else would be done.
         self.keep_alive = self.keep_alive.map(|interval| interval.max(SHORTEST));
         self.keep_alive_timeout = self.keep_alive_timeout.max(SHORTEST);

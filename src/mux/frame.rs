@@ -32,6 +32,11 @@ pub(super) const FIN: u16 = 4;
 /// The stream is given up.
 pub(super) const RST: u16 = 8;
 
+/// Why a peer says that it goes.
+pub(super) const GO_AWAY_NORMAL: u32 = 0;
+pub(super) const GO_AWAY_PROTOCOL_ERROR: u32 = 1;
+pub(super) const GO_AWAY_INTERNAL_ERROR: u32 = 2;
+
 /// A frame's header.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Header {

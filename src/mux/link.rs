@@ -193,7 +193,7 @@ impl Link {
             return;
         }
         // What the peer is to know of the reason.
-        if let SessionError::Protocol(_) = reason {
+        if let SessionError::Protocol(_) | SessionError::Noise { .. } = reason {
             self.flush();
         }
         self.state.end(reason);

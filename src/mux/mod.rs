@@ -19,7 +19,9 @@
 //! is sent for a stream that may be gone at the peer, of which Go logs each.
 //!
 //! What a peer can make a session hold is bounded: streams by [`Config::max_streams`], what they hold by
-//! their windows, and what is queued for a peer that does not read by 512 KiB and twelve bytes a stream.
+//! their windows and by [`Config::max_buffered`] for all together, and what is queued for a peer that does
+//! not read by 512 KiB and twelve bytes a stream. A peer that sends what is of no use is told to go, once
+//! it is more than [`Config::max_noise`].
 //!
 //! The rules are in `state`, which knows no connection: bytes go in, bytes come out. `link` joins it
 //! to one, and reads and writes; a task of the session, in `driver`, waits for both, and
@@ -44,5 +46,6 @@ mod stream;
 mod wakes;
 
 pub use config::Config;
-pub use session::{OpenError, Session, SessionError};
+pub use session::{OpenError, Session, SessionError, UnreadError};
+pub use state::Noise;
 pub use stream::Stream;

@@ -1,5 +1,7 @@
 //! What has arrived on a stream and was not read yet.
 
+use super::state::WINDOW;
+
 /// An emptied buffer above this size is not kept by its stream, so that an idle stream costs
 /// little however much once went through it.
 const KEEP: usize = 4 * 1024;
@@ -19,6 +21,11 @@ pub(super) struct Received {
 impl Received {
     pub(super) fn len(&self) -> usize {
         self.end - self.start
+    }
+
+    /// How much memory it takes.
+    pub(super) fn size(&self) -> usize {
+        self.space.len()
     }
 
     pub(super) fn is_empty(&self) -> bool {
@@ -54,13 +61,20 @@ impl Received {
             std::mem::swap(&mut self.space, spare);
         }
         if self.space.len() - self.end < n {
+            let unread = self.start == 0;
             self.space.copy_within(self.start..self.end, 0);
             self.end -= self.start;
             self.start = 0;
             // Twice as much as there is: else every small arrival in a full buffer would have all
-            // of it moved.
-            let size = (self.end + n).max(2 * self.end);
+            // of it moved. Where nothing was read yet a window is enough.
+            let needed = self.end + n;
+            let size = match unread && needed <= WINDOW as usize {
+                true => (2 * self.end).clamp(needed, WINDOW as usize),
+                false => needed.max(2 * self.end),
+            };
             if size > self.space.len() {
+                // Exactly, since it counts against what a session may hold.
+                self.space.reserve_exact(size - self.space.len());
                 self.space.resize(size, 0);
             }
         }

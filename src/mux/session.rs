@@ -10,6 +10,7 @@ use tokio::sync::{Notify, Semaphore, oneshot, watch};
 use super::io::Io;
 use super::link::Link;
 use super::shared::Shared;
+use super::state::Noise;
 use super::{Config, Stream, driver};
 use crate::rescue::{self, Watch};
 
@@ -112,6 +113,15 @@ pub enum SessionError {
     /// The connection broke.
     #[error("the session's connection failed")]
     Io(#[source] Arc<std::io::Error>),
+    /// The peer sent too much that is of no use, and was told so (GoAway). See
+    /// [`Config::max_noise`].
+    #[error("the peer sent too many {noise}, more than {per_second} a second")]
+    Noise {
+        /// What there was too much of.
+        noise: Noise,
+        /// How many a second there may be for long.
+        per_second: u64,
+    },
     /// The peer's bytes are no yamux frames, or break the protocol's rules.
     #[error("the peer does not speak yamux: {0}")]
     Protocol(String),
@@ -128,6 +138,20 @@ impl SessionError {
             _ => SessionError::Io(Arc::new(error)),
         }
     }
+}
+
+/// Why a stream was reset on this side, while its reader had not asked for that: as source of an
+/// [`io::Error`] of the kind [`QuotaExceeded`](io::ErrorKind::QuotaExceeded).
+///
+/// See [`Config::max_buffered`] and [`Config::max_unaccepted`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+#[error(
+    "the stream was reset: it held most of what its session's streams had not read, which was more than {limit} bytes"
+)]
+pub struct UnreadError {
+    /// The limit that was exceeded, in bytes.
+    pub limit: usize,
 }
 
 /// Why a stream could not be opened.

@@ -1,9 +1,11 @@
 //! The rules of a session, without its connection: what frames do to streams, and which frames
 //! streams give rise to.
 
+mod budget;
 mod ending;
 mod entry;
 mod incoming;
+mod noise;
 mod using;
 
 use std::collections::{BTreeSet, HashMap, VecDeque};
@@ -12,8 +14,11 @@ use std::sync::Arc;
 use tokio::sync::Semaphore;
 use tokio::time::Instant;
 
+use self::budget::Budget;
 pub(super) use self::entry::CutOff;
-use self::entry::{Entry, Peer};
+use self::entry::Entry;
+use self::noise::Meter;
+pub use self::noise::Noise;
 use super::Config;
 use super::frame::{ACK, FIN, HEADER, Header, Kind, SYN};
 use super::outgoing::Outgoing;
@@ -21,7 +26,7 @@ use super::session::{OpenError, SessionError};
 use super::wakes::Wakes;
 
 /// How much of a stream a side may send before the other has read any of it. The protocol's.
-const WINDOW: u32 = 256 * 1024;
+pub(super) const WINDOW: u32 = 256 * 1024;
 
 /// What a stream's window grows to once half of it was read: fewer words about windows, and fewer
 /// wake-ups for them.
@@ -61,6 +66,10 @@ pub(super) struct State {
     pings: u32,
     /// Whether streams came to be or ended that nothing was flushed of since.
     pub(super) fresh: bool,
+    /// How much the streams hold.
+    budget: Budget,
+    /// How much the peer sends in vain.
+    meter: Meter,
     /// How many streams have a wide window.
     wide: usize,
     /// Whether the peer accepts no more streams.
@@ -89,6 +98,8 @@ pub(super) enum Next {
 impl State {
     pub(super) fn new(config: Config, client: bool) -> Self {
         State {
+            budget: Budget::new(&config),
+            meter: Meter::new(config.max_noise),
             config,
             streams: HashMap::new(),
             next_id: if client { 1 } else { 2 },
@@ -175,9 +186,11 @@ impl State {
     /// The next stream of the peer, for a caller that took a permit of [`arrived`](Self::arrived).
     pub(super) fn accept(&mut self) -> Option<u32> {
         let id = self.accepting.pop_front()?;
-        // A peer that has reset the stream knows it no more.
-        let known = |entry: &Entry| entry.peer != Peer::Reset;
-        if self.ended.is_none() && self.streams.get(&id).is_some_and(known) {
+        let entry = self.streams.get_mut(&id)?;
+        entry.accepted = true;
+        self.budget.accept(entry.received.size());
+        // Where the stream was reset the peer knows it no more.
+        if self.ended.is_none() && !entry.peer.is_reset() {
             self.queue(Kind::WindowUpdate, ACK, id, 0);
             self.fresh = true;
         }
@@ -188,7 +201,7 @@ impl State {
     pub(super) fn finish(&mut self, id: u32) {
         if let Some(entry) = self.streams.get_mut(&id)
             && !std::mem::replace(&mut entry.finished, true)
-            && entry.peer != Peer::Reset
+            && !entry.peer.is_reset()
             && self.ended.is_none()
         {
             self.queue(Kind::WindowUpdate, FIN, id, 0);

@@ -62,7 +62,7 @@ async fn streams_opened_and_finished_for_a_peer_that_does_not_read() {
 /// The peer opens and ends streams unread, which are accepted and dropped.
 #[tokio::test(start_paused = true)]
 async fn streams_accepted_and_finished_for_a_peer_that_does_not_read() {
-    let (mut raw, session) = Raw::client(config(), 4096);
+    let (mut raw, session) = Raw::client(config().max_noise(u32::MAX), 4096);
     let accepting = tokio::spawn(async move {
         while let Ok(Ok(stream)) = timeout(Duration::from_secs(5), session.accept()).await {
             drop(stream);

@@ -19,7 +19,9 @@ impl State {
         let Some(entry) = self.streams.get_mut(&id) else {
             return;
         };
+        let size = entry.received.size();
         entry.received.release(&mut self.spare);
+        self.budget.change(entry.accepted, size, 0);
         if entry.peer != Peer::Open || self.ended.is_some() {
             self.remove(id);
             return;
@@ -32,17 +34,23 @@ impl State {
         if entry.receive_window == 0 {
             self.exhausted.push(id);
         }
-        if let Next::Body {
-            stream,
-            left,
-            finish,
-        } = self.next
-            && stream == id
-        {
-            self.next = Next::Skip { left };
-            if finish {
-                self.remove(id);
+        if self.skip_body(id) {
+            self.remove(id);
+        }
+    }
+
+    /// Has the rest of a body of this stream skipped. True where the peer finishes its side with it.
+    pub(super) fn skip_body(&mut self, id: u32) -> bool {
+        match self.next {
+            Next::Body {
+                stream,
+                left,
+                finish,
+            } if stream == id => {
+                self.next = Next::Skip { left };
+                finish
             }
+            _ => false,
         }
     }
 
@@ -51,13 +59,15 @@ impl State {
         let Some(entry) = self.streams.get_mut(&id) else {
             return;
         };
+        let size = entry.received.size();
         entry.received.release(&mut self.spare);
+        self.budget.change(entry.accepted, size, 0);
         self.wakes.add(entry.reader.take());
         self.wakes.add(entry.writer.take());
         let over = match entry.peer {
             Peer::Open => false,
             Peer::Finished => entry.finished,
-            Peer::Reset => true,
+            Peer::Reset | Peer::Cut { .. } => true,
         };
         if !over && self.ended.is_none() {
             self.queue(Kind::WindowUpdate, RST, id, 0);
@@ -75,11 +85,11 @@ impl State {
         }
         entry.acknowledge(&self.openable);
         self.wide -= usize::from(entry.wide);
-        if let Next::Body { stream, left, .. } = self.next
-            && stream == id
-        {
-            self.next = Next::Skip { left };
-        }
+        self.budget.change(entry.accepted, entry.received.size(), 0);
+        self.skip_body(id);
+        let may_send = matches!(entry.peer, Peer::Open | Peer::Cut { .. });
+        self.meter
+            .stream_gone(if may_send { entry.receive_window } else { 0 });
     }
 
     fn reset(&mut self, id: u32) {

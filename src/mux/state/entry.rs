@@ -8,6 +8,7 @@ use tokio::time::Instant;
 
 use super::{WIDE, WINDOW};
 use crate::mux::received::Received;
+use crate::mux::session::UnreadError;
 
 /// One stream.
 pub(super) struct Entry {
@@ -33,6 +34,8 @@ pub(super) struct Entry {
     pub(super) finished: bool,
     /// Whether the stream was opened here and holds a permit until the peer acknowledges it.
     pub(super) unacknowledged: bool,
+    /// Whether it was opened here, or accepted.
+    pub(super) accepted: bool,
     /// Set once the stream was dropped: when the peer is told so by a reset.
     pub(super) dropped: Option<Instant>,
     /// The driver's turn in which something large was sent last.
@@ -48,12 +51,25 @@ pub(super) enum Peer {
     Finished,
     /// It gave the stream up.
     Reset,
+    /// It was sent a reset: the session's streams held more than the limit, and this one most of it.
+    Cut { limit: usize },
+}
+
+impl Peer {
+    /// Whether the stream is gone at the peer, or will be once it hears.
+    pub(super) fn is_reset(self) -> bool {
+        matches!(self, Peer::Reset | Peer::Cut { .. })
+    }
 }
 
 /// Why nothing can be read or written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::mux) enum CutOff {
     Reset,
+    /// The session holds too much.
+    Unread {
+        limit: usize,
+    },
     SessionEnded,
 }
 
@@ -73,6 +89,7 @@ impl Entry {
             peer: Peer::Open,
             finished: false,
             unacknowledged: opened_here,
+            accepted: opened_here,
             dropped: None,
             sent: 0,
         }
@@ -105,6 +122,9 @@ impl CutOff {
                 io::ErrorKind::ConnectionReset,
                 "the stream was reset by the peer",
             ),
+            CutOff::Unread { limit } => {
+                io::Error::new(io::ErrorKind::QuotaExceeded, UnreadError { limit })
+            }
             CutOff::SessionEnded => io::Error::new(
                 io::ErrorKind::ConnectionAborted,
                 "the stream's session is closed",

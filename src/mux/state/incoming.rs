@@ -1,14 +1,13 @@
 //! Frames come in.
 
 use super::entry::{Entry, Peer};
+use super::noise::Noise;
 use super::{Next, State};
-use crate::mux::frame::{ACK, FIN, HEADER, Header, Kind, RST, SYN};
+use crate::mux::frame::{
+    ACK, FIN, GO_AWAY_INTERNAL_ERROR, GO_AWAY_NORMAL, GO_AWAY_PROTOCOL_ERROR, HEADER, Header, Kind,
+    RST, SYN,
+};
 use crate::mux::session::SessionError;
-
-/// Why a peer says that it goes.
-const GO_AWAY_NORMAL: u32 = 0;
-const GO_AWAY_PROTOCOL_ERROR: u32 = 1;
-const GO_AWAY_INTERNAL_ERROR: u32 = 2;
 
 impl State {
     pub(in crate::mux) fn next(&self) -> Next {
@@ -34,9 +33,15 @@ impl State {
                 Next::Body { stream, left, .. } => {
                     let n = bytes.len().min(left as usize);
                     if let Some(entry) = self.streams.get_mut(&stream) {
+                        let size = entry.received.size();
                         entry.received.extend(&bytes[..n], &mut self.spare);
+                        self.budget
+                            .change(entry.accepted, size, entry.received.size());
                     }
                     self.body_arrived(n);
+                    if self.budget.is_over() {
+                        self.relieve();
+                    }
                     bytes = &bytes[n..];
                 }
                 Next::Skip { left } => {
@@ -51,12 +56,19 @@ impl State {
 
     fn take_header(&mut self, header: Header) -> Result<(), SessionError> {
         match header.kind {
-            Kind::Ping if header.has(SYN) => self.answer(Kind::Ping, ACK, 0, header.length),
+            Kind::Ping if header.has(SYN) => {
+                self.answer(Kind::Ping, ACK, 0, header.length);
+                self.noise(Noise::Pings)?;
+            }
             // Only the answer to the question is a sign of life.
             Kind::Ping if self.asked == Some(header.length) => self.asked = None,
-            Kind::Ping => {}
+            Kind::Ping => self.noise(Noise::Pings)?,
             Kind::GoAway => match header.length {
-                GO_AWAY_NORMAL => self.gone_away = true,
+                GO_AWAY_NORMAL => {
+                    if std::mem::replace(&mut self.gone_away, true) {
+                        self.noise(Noise::EmptyFrames)?;
+                    }
+                }
                 GO_AWAY_PROTOCOL_ERROR => {
                     let text = "it says that it was told something that is no yamux";
                     return Err(SessionError::Protocol(text.to_owned()));
@@ -90,14 +102,24 @@ impl State {
         }
         // Go, too, ignores what comes for a stream that is no more.
         let Some(entry) = self.streams.get_mut(&id) else {
-            return Ok(());
+            return match header.has(SYN) {
+                true => Ok(()),
+                false => self.unknown_stream(body),
+            };
         };
+        let says_nothing = header.length == 0
+            && !header.has(SYN | RST)
+            && !(header.has(ACK) && entry.unacknowledged)
+            && !(header.has(FIN) && entry.peer == Peer::Open);
         if header.has(ACK) {
             entry.acknowledge(&self.openable);
         }
         if header.has(RST) {
             self.take_reset(id);
-            return Ok(());
+            return match id % 2 == self.next_id % 2 {
+                true => Ok(()),
+                false => self.noise(Noise::ResetStreams),
+            };
         }
         if header.kind == Kind::WindowUpdate {
             let Some(window) = entry.send_window.checked_add(header.length) else {
@@ -119,7 +141,7 @@ impl State {
                 if entry.receive_window == 0 {
                     self.exhausted.push(id);
                 }
-            } else {
+            } else if !matches!(entry.peer, Peer::Cut { .. }) {
                 self.next = Next::Body {
                     stream: id,
                     left: body,
@@ -131,7 +153,10 @@ impl State {
         if header.has(FIN) {
             self.take_finish(id);
         }
-        Ok(())
+        match says_nothing {
+            true => self.noise(Noise::EmptyFrames),
+            false => Ok(()),
+        }
     }
 
     /// The peer opens a stream. One that is too many is refused and does not come to be.
@@ -143,11 +168,11 @@ impl State {
             return Err(self.breach(format!("it opened stream {id} twice")));
         }
         if self.streams.len() >= self.config.max_streams {
-            tracing::warn!(stream = id, "too many streams, resetting a new one");
             self.answer(Kind::WindowUpdate, RST, id, 0);
+            return self.refused(id, "too many streams");
         } else if self.accepting.len() >= self.config.accept_backlog {
-            tracing::warn!(stream = id, "backlog exceeded, resetting a new stream");
             self.answer(Kind::WindowUpdate, RST, id, 0);
+            return self.refused(id, "backlog exceeded");
         } else {
             self.streams.insert(id, Entry::new(false));
             self.accepting.push_back(id);
@@ -174,7 +199,9 @@ impl State {
         let Some(entry) = self.streams.get_mut(&id) else {
             return;
         };
-        entry.peer = Peer::Reset;
+        if !entry.peer.is_reset() {
+            entry.peer = Peer::Reset;
+        }
         self.wakes.add(entry.reader.take());
         self.wakes.add(entry.writer.take());
         entry.acknowledge(&self.openable);
@@ -195,6 +222,10 @@ impl State {
         match self.next {
             Next::Body { stream, .. } => {
                 let entry = self.streams.get_mut(&stream)?;
+                let size = entry.received.size();
+                entry.received.room(n, &mut self.spare);
+                self.budget
+                    .change(entry.accepted, size, entry.received.size());
                 Some(entry.received.room(n, &mut self.spare))
             }
             Next::Header | Next::Skip { .. } => None,
@@ -209,6 +240,9 @@ impl State {
             entry.received.filled(n);
         }
         self.body_arrived(n);
+        if self.budget.is_over() {
+            self.relieve();
+        }
     }
 
     /// So much of a body has arrived, wherever it was put.

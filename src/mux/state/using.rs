@@ -30,6 +30,7 @@ impl State {
         match entry.peer {
             Peer::Finished => Poll::Ready(Ok(())),
             Peer::Reset => Poll::Ready(Err(CutOff::Reset)),
+            Peer::Cut { limit } => Poll::Ready(Err(CutOff::Unread { limit })),
             Peer::Open if self.ended.is_some() => Poll::Ready(Err(CutOff::SessionEnded)),
             Peer::Open => {
                 entry.prompt = true;
@@ -47,7 +48,10 @@ impl State {
         let n = entry.received.len().min(buffer.remaining());
         if n > 0 {
             buffer.put_slice(&entry.received.bytes()[..n]);
+            let size = entry.received.size();
             entry.received.consume(n, &mut self.spare);
+            self.budget
+                .change(entry.accepted, size, entry.received.size());
             self.consumed(id, n);
         }
     }
@@ -93,7 +97,7 @@ impl State {
             return;
         }
         let mut credit = std::mem::take(&mut entry.consumed);
-        if !entry.wide && self.wide < WIDE_STREAMS {
+        if !entry.wide && self.wide < WIDE_STREAMS && self.budget.allows_wide() {
             entry.wide = true;
             self.wide += 1;
             credit += WIDE - WINDOW;
@@ -124,8 +128,10 @@ impl State {
         let Some(entry) = self.streams.get_mut(&id) else {
             return Poll::Ready(Err(CutOff::SessionEnded));
         };
-        if entry.peer == Peer::Reset {
-            return Poll::Ready(Err(CutOff::Reset));
+        match entry.peer {
+            Peer::Reset => return Poll::Ready(Err(CutOff::Reset)),
+            Peer::Cut { limit } => return Poll::Ready(Err(CutOff::Unread { limit })),
+            Peer::Open | Peer::Finished => {}
         }
         if self.ended.is_some() {
             return Poll::Ready(Err(CutOff::SessionEnded));
