@@ -184,25 +184,13 @@ async fn connect_tcp(address: &str) -> io::Result<TcpStream> {
 
 #[cfg(unix)]
 mod system {
-    use std::ffi::OsStr;
     use std::io;
-    use std::os::unix::ffi::OsStrExt;
-    use std::path::Path;
 
     use tokio::net::{TcpStream, UnixStream};
 
     use super::Listener;
+    pub(super) use crate::host::unix_dial::connect;
     use crate::unix_stream::QuietUnixStream;
-
-    pub(super) async fn connect(path: &Path, is_abstract: bool) -> io::Result<UnixStream> {
-        if !is_abstract {
-            return UnixStream::connect(path).await;
-        }
-        // The system writes the name with a zero in the place of Go's `@`.
-        let mut name = path.as_os_str().as_bytes().to_vec();
-        name[0] = 0;
-        UnixStream::connect(OsStr::from_bytes(&name)).await
-    }
 
     pub(super) fn quiet(stream: UnixStream) -> io::Result<QuietUnixStream> {
         QuietUnixStream::new(stream)

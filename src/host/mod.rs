@@ -92,6 +92,8 @@ mod tls;
 #[cfg(not(feature = "tls"))]
 #[path = "no_tls.rs"]
 mod tls;
+#[cfg(unix)]
+mod unix_dial;
 mod unix_socket;
 
 pub use client::Client;

@@ -46,6 +46,8 @@ mod system {
         match errno {
             Errno::CONNABORTED | Errno::CONNRESET | Errno::INTR | Errno::AGAIN => Cure::Another,
             Errno::MFILE | Errno::NFILE | Errno::NOBUFS | Errno::NOMEM => Cure::Resources,
+            // There the options of a connection that was reset already cannot be set.
+            Errno::INVAL if cfg!(target_vendor = "apple") => Cure::Time,
             Errno::BADF | Errno::FAULT | Errno::INVAL | Errno::NOTSOCK => Cure::None,
             _ => Cure::Time,
         }
@@ -115,6 +117,7 @@ mod tests {
             (Errno::NOSR, Cure::Time),
             (Errno::BADF, Cure::None),
             (Errno::FAULT, Cure::None),
+            #[cfg(not(target_vendor = "apple"))]
             (Errno::INVAL, Cure::None),
             (Errno::NOTSOCK, Cure::None),
         ];

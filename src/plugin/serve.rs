@@ -22,6 +22,7 @@ use super::host_watch::HostWatch;
 use super::interrupt;
 use super::listener::{Accepted, Environment, Listener};
 use super::panic;
+use super::seldom::Seldom;
 use super::stdio::{Stdio, Tee};
 use super::tls::Acceptor;
 use crate::chain::{Chain, logged};
@@ -158,6 +159,7 @@ pub(super) async fn accept(
     let mut host_gone = pin!(host_gone);
     let mut abandoned = false;
     let mut asker_ended = false;
+    let mut failures = Seldom::default();
     let end = loop {
         if abandoned && connections.is_empty() {
             tracing::info!("the host is gone, so the plugin stops");
@@ -171,7 +173,7 @@ pub(super) async fn accept(
                     rescue::guard(server.serve_conn(accepted, place), Watch::Woken)
                 });
             }
-            Some(ended) = connections.join_next() => if log_end(ended) {
+            Some(ended) = connections.join_next() => if log_end(ended, &mut failures) {
                 asker_ended = true;
                 break End::Quit;
             },
@@ -183,7 +185,7 @@ pub(super) async fn accept(
     drop(door);
     let finish = async {
         while !asker_ended && let Some(ended) = connections.join_next().await {
-            asker_ended = log_end(ended);
+            asker_ended = log_end(ended, &mut failures);
         }
     };
     if timeout(FINISH, finish).await.is_err() {
@@ -209,8 +211,19 @@ pub(super) struct Server {
 
 /// How a connection ended, and whether it asked the plugin to quit.
 struct Ended {
-    result: Result<(), ConnectionError>,
+    result: Result<(), Failed>,
     asked: bool,
+}
+
+/// Why a connection was not served to its end.
+#[derive(Debug, thiserror::Error)]
+enum Failed {
+    #[error("its socket cannot be used")]
+    Socket(#[source] io::Error),
+    #[error("no TLS with it")]
+    Tls(#[source] io::Error),
+    #[error(transparent)]
+    Connection(#[from] ConnectionError),
 }
 
 impl Server {
@@ -230,10 +243,7 @@ impl Server {
             #[cfg(unix)]
             Accepted::Unix(stream) => match QuietUnixStream::new(stream) {
                 Ok(stream) => connection.serve(stream, place).await,
-                Err(error) => {
-                    tracing::warn!(%error, "cannot serve a connection");
-                    Ok(())
-                }
+                Err(error) => Err(Failed::Socket(error)),
             },
             Accepted::Tcp(stream) => {
                 // Where it fails, the connection has ended, which the session notices.
@@ -256,38 +266,37 @@ struct Connection {
 
 impl Connection {
     /// It is in the making until it has its streams, TLS included.
-    async fn serve<T>(&self, stream: T, place: Place) -> Result<(), ConnectionError>
+    async fn serve<T>(&self, stream: T, place: Place) -> Result<(), Failed>
     where
         T: AsyncRead + AsyncWrite + Send + Unpin + 'static,
     {
         let Some(acceptor) = &self.acceptor else {
-            return self.rpc.serve_conn_when(stream, || place.give_up()).await;
+            let served = self.rpc.serve_conn_when(stream, || place.give_up());
+            return Ok(served.await?);
         };
-        match acceptor.accept(stream).await {
-            Ok(stream) => self.rpc.serve_conn_when(stream, || place.give_up()).await,
-            // As below: somebody looked whether anybody listens.
-            Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => {
-                tracing::debug!("connection ended before its TLS handshake");
-                Ok(())
-            }
-            Err(error) => {
-                tracing::warn!(error = %logged(&error), "refused a connection: no TLS with it");
-                Ok(())
-            }
-        }
+        let stream = acceptor.accept(stream).await.map_err(Failed::Tls)?;
+        let served = self.rpc.serve_conn_when(stream, || place.give_up());
+        Ok(served.await?)
     }
 }
 
-/// Whether the connection that ended had asked the plugin to quit.
-fn log_end(ended: Result<Ended, tokio::task::JoinError>) -> bool {
+/// Whether the connection that ended had asked the plugin to quit. Failures that come in numbers are
+/// warned of now and then.
+fn log_end(ended: Result<Ended, tokio::task::JoinError>, failures: &mut Seldom) -> bool {
     let asked = ended.as_ref().is_ok_and(|ended| ended.asked);
     match ended.map(|ended| ended.result) {
         Ok(Ok(())) => tracing::debug!("connection ended"),
         // So does a Go host that only looks whether anybody listens, before it reattaches.
-        Ok(Err(ConnectionError::Session(SessionError::PeerClosed))) => {
+        Ok(Err(Failed::Connection(ConnectionError::Session(SessionError::PeerClosed)))) => {
             tracing::debug!("connection ended before it was set up");
         }
-        Ok(Err(error)) => tracing::warn!(error = %logged(&error), "connection failed"),
+        Ok(Err(Failed::Tls(error))) if error.kind() == io::ErrorKind::UnexpectedEof => {
+            tracing::debug!("connection ended before its TLS handshake");
+        }
+        Ok(Err(error)) => match failures.say() {
+            Some(times) => tracing::warn!(error = %logged(&error), times, "connection failed"),
+            None => tracing::debug!(error = %logged(&error), "connection failed"),
+        },
         // There can be many of these, and the door has said so.
         Err(error) if error.is_cancelled() => tracing::debug!("connection dropped for a newer one"),
         Err(error) => tracing::error!(%error, "connection failed"),

@@ -73,7 +73,12 @@ async fn main() {
     }
     let listener = tokio::net::UnixListener::bind(socket).unwrap();
     println!("ready");
-    while let Ok((stream, _)) = listener.accept().await {
+    loop {
+        // What fails here passes, such as a full table of descriptors.
+        let Ok((stream, _)) = listener.accept().await else {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+            continue;
+        };
         let (mode, config) = (mode.clone(), config.clone());
         tokio::spawn(async move {
             match &*mode {

@@ -1,7 +1,10 @@
 //! Connections that lead to nothing, and a table of descriptors that is full.
 
+use std::collections::VecDeque;
 use std::io::Write;
 use std::os::unix::net::UnixStream;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use plugwire::handshake::{Address, ReattachConfig};
@@ -58,6 +61,36 @@ async fn half_open_connections_do_not_keep_a_host_waiting() {
         assert!(took < Duration::from_secs(10), "{took:?}");
         assert!(victim.descriptors() < limit);
     }
+}
+
+/// A peer that connects again and again while the host does: what it opened last must not carry away
+/// the host's connection, which takes some milliseconds to show that it is one.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_host_gets_through_a_storm_of_connections() {
+    let victim = Victim::start_with_descriptors(VICTIM, "serve", 1024);
+    let over = Arc::new(AtomicBool::new(false));
+    let (socket, ends) = (victim.socket().to_owned(), over.clone());
+    let storm = tokio::task::spawn_blocking(move || {
+        let mut open = VecDeque::new();
+        let mut count = 0;
+        while !ends.load(Ordering::Relaxed) {
+            open.push_back(UnixStream::connect(&socket).unwrap());
+            count += 1;
+            if open.len() > 1000 {
+                open.pop_front();
+            }
+        }
+        count
+    });
+    tokio::time::sleep(Duration::from_millis(500)).await;
+    let mut longest = Duration::ZERO;
+    for _ in 0..3 * rounds() {
+        longest = longest.max(be_served(&victim).await);
+    }
+    over.store(true, Ordering::Relaxed);
+    let count = storm.await.unwrap();
+    println!("{count} connections: served after {longest:?} at most");
+    assert!(longest < Duration::from_secs(30), "{longest:?}");
 }
 
 /// Hosts that are served are never dropped, so newcomers wait until there is room, and are then
