@@ -52,7 +52,7 @@ pub type BoxError = Box<dyn std::error::Error + Send + Sync>;
 /// | the peer to acknowledge a stream | covered by the deadline of what is done with it | none | `StreamOpenTimeout`, 75 s, which ends the session |
 /// | the answer to a call | [`rpc::Client::with_timeout`](crate::rpc::Client::with_timeout) | none | for ever |
 ///
-/// go-plugin gives yamux its defaults, and no way to set them. Beside the waits, 128 connections to a
+/// go-plugin gives yamux its defaults, and no way to set them. Beside the waits, 256 connections to a
 /// plugin may be without their first three streams
 /// ([`ServeConfig::max_pending`](crate::plugin::ServeConfig::max_pending)), 256 streams may be there to
 /// be accepted ([`mux::Config::accept_backlog`], `AcceptBacklog`), and 16,384 calls of the peer may run

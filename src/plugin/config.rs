@@ -43,7 +43,7 @@ impl ServeConfig {
             network: None,
             outlive_host: false,
             tls: TlsOptions::default(),
-            max_pending: 128,
+            max_pending: 256,
             plaintext: false,
             doubled: None,
         }
@@ -139,12 +139,13 @@ impl ServeConfig {
     }
 
     /// How many connections may be in the making at once: accepted, and without their three streams
-    /// yet, or without TLS where there is any. Default 128, and at least 1; go-plugin has no bound.
+    /// yet, or without TLS where there is any. Default 256, and at least 1; go-plugin has no bound.
     ///
     /// Peers that connect and say nothing would otherwise use up the process's descriptors. When there
     /// are as many and another peer connects, the connection that has been in the making longest is
-    /// dropped, once it has had 50 ms; until then the newcomer waits. A connection with its streams is a
-    /// host's, and never dropped for another.
+    /// dropped, once it has had 100 ms; until then the newcomer waits. So it takes a flood of 2,560
+    /// connections a second to delay a host. A connection with its streams is a host's, and never
+    /// dropped for another.
     pub fn max_pending(mut self, connections: usize) -> Self {
         self.max_pending = connections;
         self

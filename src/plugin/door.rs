@@ -18,9 +18,9 @@ use super::seldom::Seldom;
 const FIRST_PAUSE: Duration = Duration::from_millis(5);
 const LONGEST_PAUSE: Duration = Duration::from_secs(1);
 
-/// How long a connection may be in the making before a newer one can take its place. An honest host
-/// needs a few milliseconds, and some more on a busy machine.
-const GRACE: Duration = Duration::from_millis(50);
+/// How long a connection is served before a newer one can take its place. An honest host needs a few
+/// milliseconds to show that it is one, and more on a machine that does other things.
+const GRACE: Duration = Duration::from_millis(100);
 
 /// What connections come from.
 pub(super) trait Listen {
@@ -49,7 +49,7 @@ impl<L: Listen> Door<L> {
             pending: Pending(Arc::new(Shared {
                 most,
                 queue: Mutex::default(),
-                left: Notify::new(),
+                changed: Notify::new(),
             })),
             pause: FIRST_PAUSE,
             closed_until: None,
@@ -109,14 +109,19 @@ impl<L: Listen> Door<L> {
         }
         queue.last += 1;
         let number = queue.last;
-        let task = tasks.spawn(serve(Place {
+        let serving = serve(Place {
             pending: self.pending.clone(),
             number,
-        }));
+        });
+        let pending = self.pending.clone();
+        let task = tasks.spawn(async move {
+            pending.begin(number);
+            serving.await
+        });
         // The lock is held from before the task begins, so it leaves only after it has entered.
         queue.places.push_back(Entry {
             number,
-            since: Instant::now(),
+            begun: None,
             task,
         });
     }
@@ -129,8 +134,8 @@ struct Pending(Arc<Shared>);
 struct Shared {
     most: usize,
     queue: Mutex<Queue>,
-    /// A place became free.
-    left: Notify,
+    /// A place became free, or the wait for one has another end.
+    changed: Notify,
 }
 
 #[derive(Default)]
@@ -143,8 +148,17 @@ struct Queue {
 
 struct Entry {
     number: u64,
-    since: Instant,
+    /// When its task ran first. In a flood that can be long after it was accepted, and not its peer's
+    /// fault.
+    begun: Option<Instant>,
     task: AbortHandle,
+}
+
+impl Entry {
+    /// When a newer connection may take the place.
+    fn had_its_time(&self) -> Option<Instant> {
+        Some(self.begun? + GRACE)
+    }
 }
 
 impl Shared {
@@ -160,16 +174,35 @@ impl Pending {
     /// carry away an honest host that has just been accepted.
     async fn room(&self) {
         loop {
-            let grace = {
+            let until = {
                 let queue = self.0.lock();
                 match queue.places.front() {
-                    Some(oldest) if queue.places.len() >= self.0.most => oldest.since + GRACE,
+                    Some(oldest) if queue.places.len() >= self.0.most => oldest.had_its_time(),
                     _ => return,
                 }
             };
-            if timeout_at(grace, self.0.left.notified()).await.is_err() {
-                return;
+            let changed = self.0.changed.notified();
+            match until {
+                None => changed.await,
+                Some(until) => {
+                    if timeout_at(until, changed).await.is_err() {
+                        return;
+                    }
+                }
             }
+        }
+    }
+
+    /// The task of a connection runs.
+    fn begin(&self, number: u64) {
+        let mut queue = self.0.lock();
+        if let Some(entry) = queue
+            .places
+            .iter_mut()
+            .rfind(|entry| entry.number == number)
+        {
+            entry.begun = Some(Instant::now());
+            self.0.changed.notify_one();
         }
     }
 
@@ -178,8 +211,8 @@ impl Pending {
     fn drop_half(&self) -> usize {
         let mut queue = self.0.lock();
         let half = queue.places.len().div_ceil(2);
-        let old = Instant::now();
-        let may_go = |entry: &&Entry| entry.since + GRACE <= old;
+        let now = Instant::now();
+        let may_go = |entry: &&Entry| entry.had_its_time().is_some_and(|time| time <= now);
         let dropped = queue.places.iter().take(half).take_while(may_go).count();
         for _ in 0..dropped {
             queue.drop_oldest();
@@ -221,7 +254,7 @@ impl Drop for Place {
         // Honest hosts take moments, so theirs is one of the last.
         if let Some(index) = queue.places.iter().rposition(own) {
             queue.places.remove(index);
-            self.pending.0.left.notify_one();
+            self.pending.0.changed.notify_one();
         }
     }
 }

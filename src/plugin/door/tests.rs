@@ -160,7 +160,7 @@ async fn the_oldest_makes_room_for_a_newcomer() {
         guests.admit(&door, number, false);
     }
     let start = Instant::now();
-    // The third waits until the first has had its time.
+    // The third waits until the first has had its time, which begins when its task runs.
     let number = door.accept().await.unwrap();
     assert!(start.elapsed() >= GRACE && start.elapsed() < 2 * GRACE);
     guests.admit(&door, number, false);
@@ -209,6 +209,7 @@ async fn without_descriptors_the_older_half_goes() {
     for number in 1..=5 {
         guests.admit(&door, number, false);
     }
+    tokio::task::yield_now().await;
     tokio::time::sleep(GRACE).await;
     guests.admit(&door, 6, false);
     door.listener.add([Err(Errno::MFILE.into()), Ok(7)]);
@@ -220,4 +221,22 @@ async fn without_descriptors_the_older_half_goes() {
     assert_eq!(door.accept().await.unwrap(), 8);
     assert_eq!(door.accept().await.unwrap(), 9);
     assert_eq!(guests.dropped().await, [1, 2, 3, 4, 5]);
+}
+
+/// What runs late is not late itself.
+#[tokio::test(start_paused = true)]
+async fn a_connection_s_time_begins_when_its_task_runs() {
+    let mut door = door(1);
+    let mut guests = Guests::new();
+    door.listener.add([Ok(2)]);
+    guests.admit(&door, 1, false);
+    tokio::time::advance(10 * GRACE).await;
+    door.pending.0.lock().places[0].begun = None;
+    // It has not run, so no time will do.
+    let accepted = tokio::time::timeout(10 * GRACE, door.accept()).await;
+    assert!(accepted.is_err(), "{accepted:?}");
+    door.pending.begin(1);
+    let start = Instant::now();
+    assert_eq!(door.accept().await.unwrap(), 2);
+    assert!(start.elapsed() >= GRACE, "{:?}", start.elapsed());
 }
