@@ -3,6 +3,7 @@
 use std::time::{Duration, Instant};
 
 use plugwire::connection::{ConnectionConfig, RpcClient};
+use plugwire::host::{PluginCommand, UnixSocketConfig};
 use plugwire::rpc::CallError;
 use rustix::process::{Signal, kill_process};
 use tokio::net::UnixStream;
@@ -121,6 +122,68 @@ async fn a_dropped_client_leaves_nothing() {
     until("its socket is removed", || place.sockets().is_empty()).await;
 }
 
+/// Waits for a process to die while no task of this runtime can run.
+fn dies_without_the_runtime(pid: u32) {
+    let start = Instant::now();
+    while !is_gone(pid) && !is_zombie(pid) {
+        assert!(start.elapsed() < PATIENCE);
+        std::thread::sleep(Duration::from_millis(1));
+    }
+}
+
+/// Its host may exit right after dropping it, and none of its tasks may run again.
+#[tokio::test]
+async fn a_dropped_client_kills_before_any_task_runs() {
+    let base = TempDir::new().unwrap();
+    let place = Place::new();
+    let mut command = place.command("");
+    command.env_remove("PLUGIN_UNIX_SOCKET_DIR");
+    let sockets = UnixSocketConfig::new().temp_dir(base.path());
+    let client = launch(ClientConfig::new(HANDSHAKE, command).unix_socket(sockets)).await;
+    let pid = client.pid();
+    assert!(!is_gone(pid) && !is_zombie(pid));
+    assert_eq!(base.path().read_dir().unwrap().count(), 1);
+    drop(client);
+    assert_eq!(
+        base.path().read_dir().unwrap().count(),
+        0,
+        "its socket and its directory are gone, too"
+    );
+    dies_without_the_runtime(pid);
+}
+
+#[tokio::test]
+async fn so_does_its_process_group() {
+    let place = Place::new();
+    let command = PluginCommand::new(place.command("")).process_group(true);
+    let client = launch(ClientConfig::new(HANDSHAKE, command)).await;
+    let tester = tester_of(&client).await;
+    let note = place.0.path().join("child");
+    let script = format!("sleep 1000 & echo $! > {}", note.display());
+    assert!(ask(&tester, "Shell", &script).await);
+    let child = std::fs::read_to_string(&note).unwrap();
+    let (plugin, child) = (client.pid(), child.trim().parse().unwrap());
+    assert!(!is_gone(child));
+    drop(client);
+    dies_without_the_runtime(plugin);
+    dies_without_the_runtime(child);
+}
+
+#[tokio::test]
+async fn a_client_that_leaves_its_plugin_running_does_not_kill_it() {
+    let place = Place::new();
+    let first = place.launch().await;
+    let pid = first.pid();
+    let reattached = Client::reattach(first.reattach_config()).await.unwrap();
+    drop(reattached);
+    let kept = first.detach().await;
+    tokio::time::sleep(Duration::from_millis(50)).await;
+    assert!(!is_gone(pid) && !is_zombie(pid));
+    let second = Client::reattach(kept).await.unwrap();
+    timeout(PATIENCE, second.kill()).await.unwrap();
+    until("it has ended", || is_gone(pid)).await;
+}
+
 #[test]
 fn a_runtime_that_ends_takes_its_plugins_along() {
     let place = Place::new();
@@ -129,11 +192,7 @@ fn a_runtime_that_ends_takes_its_plugins_along() {
     let pid = client.pid();
     drop(runtime);
     // Whether somebody reaps it is up to the system then, so dead is enough.
-    let start = Instant::now();
-    while !is_gone(pid) && !is_zombie(pid) {
-        assert!(start.elapsed() < PATIENCE);
-        std::thread::sleep(Duration::from_millis(1));
-    }
+    dies_without_the_runtime(pid);
     drop(client);
 }
 

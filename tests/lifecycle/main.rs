@@ -8,6 +8,7 @@
 mod ending;
 mod output;
 mod survival;
+mod told;
 
 use std::convert::Infallible;
 use std::fs::OpenOptions;
