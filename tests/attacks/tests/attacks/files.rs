@@ -223,3 +223,35 @@ async fn still_serves(client: &Client) {
     kill(client).await;
     assert!(!directory(client).exists());
 }
+
+/// systemd-tmpfiles removes what is old in temporary directories, but nothing in a locked directory.
+#[tokio::test]
+async fn a_cleaner_of_temporary_directories_leaves_those_in_use() {
+    if Command::new("systemd-tmpfiles")
+        .arg("--version")
+        .output()
+        .is_err()
+    {
+        eprintln!("systemd-tmpfiles is missing: that it leaves sockets alone was not tried");
+        return;
+    }
+    let place = Place::new();
+    let client = launch(&place, "own").await;
+    ask(&client, "Litter", &1_usize).await;
+    let unused = place.0.join("unused");
+    std::fs::create_dir(&unused).unwrap();
+    std::fs::write(unused.join("0"), "").unwrap();
+
+    let rules = tempfile::tempdir().unwrap();
+    let rule = rules.path().join("clean.conf");
+    // Age 0: everything is old.
+    std::fs::write(&rule, format!("d {} 0755 - - 0\n", place.0.display())).unwrap();
+    let cleaned = Command::new("systemd-tmpfiles")
+        .arg("--clean")
+        .arg(&rule)
+        .status();
+    assert!(cleaned.unwrap().success());
+    assert!(!unused.exists(), "it does clean");
+    assert!(directory(&client).join("0").exists());
+    still_serves(&client).await;
+}

@@ -3,6 +3,8 @@
 //! ```text
 //! kit-host upgrade PLUGIN    start it detached, print how to reattach, exit
 //! kit-host hold PLUGIN       start it, print how to reattach, wait to be killed
+//! kit-host drop PLUGIN       start it, print how to reattach, wait for the end of stdin, drop the client
+//!                            and exit at once
 //! kit-host terminal PLUGIN   print whether the plugin's stdin is a terminal
 //! ```
 
@@ -15,7 +17,7 @@ use plugwire_interop::{HANDSHAKE, KIT};
 async fn main() {
     let mut arguments = std::env::args().skip(1);
     let (Some(mode), Some(plugin)) = (arguments.next(), arguments.next()) else {
-        panic!("usage: kit-host upgrade|hold|terminal PLUGIN");
+        panic!("usage: kit-host upgrade|hold|drop|terminal PLUGIN");
     };
     let mut command = PluginCommand::new(Command::new(plugin));
     if mode == "upgrade" {
@@ -35,7 +37,13 @@ async fn main() {
     }
     let reattach = serde_json::to_string(&client.reattach_config()).expect("JSON");
     println!("{reattach}");
-    if mode == "hold" {
-        std::future::pending::<()>().await;
+    match &*mode {
+        "hold" => std::future::pending().await,
+        "drop" => {
+            let _ = std::io::copy(&mut std::io::stdin(), &mut std::io::sink());
+            drop(client);
+            std::process::exit(0);
+        }
+        _ => {}
     }
 }

@@ -17,6 +17,7 @@ mod examples;
 mod go;
 mod go_host;
 mod launch_cases;
+mod leftover_cases;
 mod lifecycle_cases;
 mod log_cases;
 mod longlived;
@@ -109,6 +110,10 @@ cases! {
     launch_cases::the_socket_is_in_a_private_directory,
     launch_cases::the_socket_goes_where_the_host_says_and_to_its_group,
     launch_cases::several_interfaces_in_one_process,
+    leftover_cases::a_host_that_drops_its_client_and_exits_leaves_nothing,
+    leftover_cases::what_is_left_of_both_is_removed_by_the_next_host,
+    leftover_cases::the_directory_is_locked_while_it_is_used,
+    leftover_cases::a_temporary_directory_too_deep_for_sockets_is_replaced,
     reattach_cases::a_plugin_outlives_its_host_and_is_taken_over,
     reattach_cases::a_detached_plugin_outlives_its_client,
     reattach_cases::a_plugin_that_was_let_go_lives_with_its_host,
