@@ -3,6 +3,8 @@
 //! `victim plugin SOCKET`: the plugin's end of each connection, as `plugin::serve` has it behind its
 //! handshake. `victim host SOCKET`: the host's end, which serves `calm` under the broker's id 1 to a
 //! peer that dials it at once, dispenses `calm` and then waits.
+//! `victim idle SOCKET`: a session that accepts no stream. `victim opener SOCKET`: one that opens streams
+//! and finishes them. `victim writer SOCKET`: one that writes to each stream of the peer.
 //! `victim serve SOCKET`: a whole plugin, its accept loop included, as `plugin::serve_test` serves it.
 //! Further arguments are options: `sleepy` turns busy polling off, `max_message=BYTES` limits messages.
 
@@ -12,9 +14,11 @@ use std::time::Duration;
 use plugwire::connection::{ConnectionConfig, PluginSet, RpcClient, RpcServer, ServeHooks};
 use plugwire::gob::Limits;
 use plugwire::handshake::HandshakeConfig;
-use plugwire::mux::{self, Stream};
+use plugwire::mux::{self, Session, Stream};
 use plugwire::plugin::{ServeConfig, ServeTestConfig, serve_test};
 use plugwire::rpc::Service;
+use tokio::io::AsyncWriteExt;
+use tokio::net::UnixStream;
 
 type BoxFuture<'a, T> = std::pin::Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 
@@ -96,8 +100,39 @@ async fn main() {
                     eprintln!("victim: {}", client.closed().await);
                     drop(calm);
                 }
+                "idle" => {
+                    let session = Session::server(stream, mux::Config::default());
+                    eprintln!("victim: {}", session.closed().await);
+                }
+                "opener" => open_and_finish(stream).await,
+                "writer" => write_to_all(stream).await,
                 mode => panic!("there is no mode {mode}"),
             }
+        });
+    }
+}
+
+/// Opens streams and finishes them, as fast as the peer has it.
+async fn open_and_finish(stream: UnixStream) {
+    let session = Session::client(stream, mux::Config::default());
+    loop {
+        for _ in 0..16 {
+            match session.open().await {
+                Ok(mut stream) => stream.shutdown().await.unwrap(),
+                Err(error) => return eprintln!("victim: {error}"),
+            }
+        }
+        tokio::task::yield_now().await;
+    }
+}
+
+/// Writes without end to each stream of the peer.
+async fn write_to_all(stream: UnixStream) {
+    let session = Session::server(stream, mux::Config::default());
+    while let Ok(mut stream) = session.accept().await {
+        tokio::spawn(async move {
+            let block = vec![7; 10_000];
+            while stream.write_all(&block).await.is_ok() {}
         });
     }
 }

@@ -7,6 +7,7 @@ mod connections;
 mod files;
 mod leaving;
 mod limits;
+mod memory;
 mod noise;
 mod pace;
 mod soak;
