@@ -9,6 +9,7 @@ use tokio::task::spawn_blocking;
 
 use super::BoxFuture;
 use crate::abandoned::abandon;
+use crate::rescue::Inside;
 
 /// Runs `work` on the blocking pool. A panic of the work is one of this. Dropped, it takes back work that
 /// has not begun; work that has begun goes on to its end.
@@ -19,7 +20,12 @@ where
 {
     let work = Work(Arc::new(Mutex::new(Some(work))));
     let taken = work.0.clone();
-    let result = spawn_blocking(move || take(&taken).map(|work| work())).await;
+    let result = spawn_blocking(move || {
+        // The end of the runtime waits for it.
+        let _inside = Inside::enter_pooled();
+        take(&taken).map(|work| work())
+    })
+    .await;
     match result {
         Ok(Some(result)) => result,
         Err(error) if error.is_panic() => resume_unwind(error.into_panic()),

@@ -84,21 +84,21 @@ impl Drop for Ending {
 }
 
 impl Shared {
-    /// A method has blocked a thread for so long.
+    /// A method has held a thread for so long.
     fn look(&self, blocked: Duration) {
         if blocked < BLOCKED {
             return;
         }
         if let Some(quit) = self.quit.get() {
             if quit.elapsed() >= QUITTING {
-                tracing::info!("a method blocks its thread after quit, so the process is ended");
+                tracing::info!("a method goes on after quit, so the process is ended");
                 exit(0);
             }
         } else if self.presence.is_empty()
             && self.host.is_gone()
             && !self.abandoned.swap(true, Ordering::Relaxed)
         {
-            tracing::info!("the host is gone and a method blocks its thread");
+            tracing::info!("the host is gone and a method goes on");
             end_process_after(UNATTENDED);
         }
     }

@@ -47,8 +47,8 @@ const FINISH: Duration = Duration::from_secs(1);
 /// 5 s after that, perhaps since a method blocks a thread, it **exits with status 1**.
 ///
 /// This is what a plugin's `main` calls. When it returns, `main` should too. While a method blocks its
-/// thread, the runtime does not let `main` end, and where methods block all threads, this does not even
-/// return. A process in which a method still does so 1 s after the host's request to quit was answered
+/// thread, or runs on the blocking pool, the runtime does not let `main` end, and where methods block
+/// all threads, this does not even return. A process in which a method still does so 1 s after the host's request to quit was answered
 /// **exits with status 0**: in Go it would be gone by then, and a host kills it after 2 s.
 ///
 /// Where serving is not possible, and first of all when the process was not started by a host, the

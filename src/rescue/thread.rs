@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 use std::thread::{self, Thread};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::threads::{Found, Looks};
 
@@ -14,6 +14,9 @@ const TICK: Duration = Duration::from_millis(10);
 
 /// After so many looks without any method the thread sleeps until there is one.
 const IDLE: u32 = 3;
+
+/// How often the thread looks while methods run on the blocking pool alone.
+const POOLED_TICK: Duration = Duration::from_millis(250);
 
 /// How often in a row guarded work is polled that goes on waking one another.
 const PASSES: usize = 32;
@@ -105,7 +108,7 @@ fn wake() {
     }
 }
 
-/// What else is to be done while a method blocks a thread; it is given for how long that was.
+/// What else is to be done while a method holds a thread; it is given for how long that was.
 type Hook = Box<dyn Fn(Duration) + Send>;
 
 static BLOCKED: Mutex<Option<Hook>> = Mutex::new(None);
@@ -114,7 +117,8 @@ fn blocked_hook() -> MutexGuard<'static, Option<Hook>> {
     BLOCKED.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Has this called at each look while a method blocks a thread.
+/// Has this called at each look while a method blocks a thread of a runtime, or runs on the blocking
+/// pool.
 #[cfg(feature = "plugin")]
 pub(crate) fn while_blocked(hook: Option<Hook>) {
     *blocked_hook() = hook;
@@ -127,14 +131,8 @@ fn run() {
     loop {
         thread::sleep(TICK);
         let run = METHODS_RUN.swap(false, Ordering::SeqCst);
-        let found = looks.look();
-        if let Found::Blocked(looks) = found {
-            rescue();
-            if let Some(look) = &*blocked_hook() {
-                look(TICK * looks);
-            }
-        }
-        idle = match run || found != Found::Outside {
+        let found = look(&mut looks);
+        idle = match run || found.inside {
             true => 0,
             false => idle + 1,
         };
@@ -145,12 +143,32 @@ fn run() {
     }
 }
 
+/// Looks at the threads, and does what that calls for.
+fn look(looks: &mut Looks) -> Found {
+    let found = looks.look(Instant::now());
+    if found.blocked {
+        rescue();
+    }
+    if found.blocked || found.pooled {
+        if let Some(look) = &*blocked_hook() {
+            look(found.longest);
+        }
+    }
+    found
+}
+
+/// Sleeps for as long as no thread of a runtime enters a method.
 fn sleep_until_methods_run(looks: &mut Looks) {
     ASLEEP.store(true, Ordering::SeqCst);
     // A thread that entered a method before it could know of this sleep is seen by its mark.
-    if looks.look() == Found::Outside {
-        while !METHODS_RUN.load(Ordering::SeqCst) {
-            thread::park();
+    let mut found = look(looks);
+    while !found.inside && !METHODS_RUN.load(Ordering::SeqCst) {
+        match found.pooled {
+            true => {
+                thread::park_timeout(POOLED_TICK);
+                found = look(looks);
+            }
+            false => thread::park(),
         }
     }
     ASLEEP.store(false, Ordering::SeqCst);

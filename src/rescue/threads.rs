@@ -1,16 +1,22 @@
 //! Which threads are inside a method.
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use super::thread;
 
-/// What a thread says of itself: odd while it is inside a method, and another number each time.
+/// What a thread says of itself.
 ///
 /// Only its own thread writes it, so that a call costs two plain stores to a place that no other
 /// thread writes to.
 #[derive(Debug, Default)]
-struct Mark(AtomicU64);
+struct Mark {
+    /// Odd while the thread is inside a method, and another number each time.
+    turn: AtomicU64,
+    /// Whether the thread is one of the blocking pool, where nothing waits for it.
+    pooled: AtomicBool,
+}
 
 static MARKS: Mutex<Vec<Arc<Mark>>> = Mutex::new(Vec::new());
 
@@ -29,11 +35,11 @@ impl Own {
     }
 
     fn now(&self) -> u64 {
-        self.0.0.load(Ordering::Relaxed)
+        self.0.turn.load(Ordering::Relaxed)
     }
 
-    fn set(&self, mark: u64) {
-        self.0.0.store(mark, Ordering::Release);
+    fn set(&self, turn: u64) {
+        self.0.turn.store(turn, Ordering::Release);
     }
 }
 
@@ -67,6 +73,18 @@ impl Inside {
     }
 }
 
+impl Inside {
+    /// Enters a method on a thread of the blocking pool: it holds up nothing but the end of the process.
+    #[cfg_attr(
+        not(feature = "macros"),
+        allow(dead_code, reason = "only traits have such methods")
+    )]
+    pub(crate) fn enter_pooled() -> Option<Inside> {
+        let _ = OWN.try_with(|own| own.0.pooled.store(true, Ordering::Relaxed));
+        Self::enter()
+    }
+}
+
 impl Drop for Inside {
     fn drop(&mut self) {
         let _ = OWN.try_with(|own| own.set(own.now() + 1));
@@ -74,22 +92,24 @@ impl Drop for Inside {
 }
 
 /// How the threads were found.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Found {
-    /// None is inside a method.
-    Outside,
-    /// Some are, though not in the same call as before.
-    Inside,
-    /// One is in the same call as at so many looks before.
-    Blocked(u32),
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Found {
+    /// Whether threads of a runtime are inside a method.
+    pub(super) inside: bool,
+    /// Whether one of them is in the same call as at the look before.
+    pub(super) blocked: bool,
+    /// Whether threads of the blocking pool are inside a method.
+    pub(super) pooled: bool,
+    /// How long a thread of any kind has been in the same call, to the knowledge of the looks.
+    pub(super) longest: Duration,
 }
 
 /// A thread as it was at the last look.
 struct Seen {
     mark: Arc<Mark>,
-    last: u64,
-    /// How many looks in a row found it in the same call, after the first.
-    looks: u32,
+    turn: u64,
+    /// Since when it has been in this turn.
+    since: Instant,
 }
 
 /// All threads as they were at the last look.
@@ -98,29 +118,34 @@ pub(super) struct Looks(Vec<Seen>);
 
 impl Looks {
     /// Looks at all threads.
-    pub(super) fn look(&mut self) -> Found {
-        self.meet();
-        let mut found = Found::Outside;
+    pub(super) fn look(&mut self, now: Instant) -> Found {
+        self.meet(now);
+        let mut found = Found::default();
         for seen in &mut self.0 {
-            let now = seen.mark.0.load(Ordering::Acquire);
-            if now.is_multiple_of(2) || now != seen.last {
-                seen.looks = 0;
-            } else {
-                seen.looks = seen.looks.saturating_add(1);
+            let turn = seen.mark.turn.load(Ordering::Acquire);
+            let same = turn == seen.turn;
+            if !same {
+                seen.turn = turn;
+                seen.since = now;
             }
-            seen.last = now;
-            found = found.max(match seen.looks {
-                _ if now.is_multiple_of(2) => Found::Outside,
-                0 => Found::Inside,
-                looks => Found::Blocked(looks),
-            });
+            if turn.is_multiple_of(2) {
+                continue;
+            }
+            match seen.mark.pooled.load(Ordering::Relaxed) {
+                true => found.pooled = true,
+                false => {
+                    found.inside = true;
+                    found.blocked |= same;
+                }
+            }
+            found.longest = found.longest.max(now.saturating_duration_since(seen.since));
         }
         found
     }
 
     /// Takes in the threads that are new, and drops those that have ended.
-    fn meet(&mut self) {
-        let ended = |mark: &Mark| mark.0.load(Ordering::Relaxed) == ENDED;
+    fn meet(&mut self, now: Instant) {
+        let ended = |mark: &Mark| mark.turn.load(Ordering::Relaxed) == ENDED;
         self.0.retain(|seen| !ended(&seen.mark));
         let mut marks = MARKS.lock().unwrap_or_else(PoisonError::into_inner);
         marks.retain(|mark| !ended(mark));
@@ -128,8 +153,8 @@ impl Looks {
         let new = marks.get(self.0.len()..).unwrap_or_default();
         self.0.extend(new.iter().map(|mark| Seen {
             mark: Arc::clone(mark),
-            last: 0,
-            looks: 0,
+            turn: 0,
+            since: now,
         }));
     }
 }
@@ -162,29 +187,47 @@ mod tests {
         drop(again);
     }
 
-    #[test]
-    fn a_thread_that_stays_inside_is_blocked_and_one_that_ended_is_forgotten() {
+    /// A thread that stays inside until it is told to end, and its mark.
+    fn inside(pooled: bool) -> (impl FnOnce(), Arc<Mark>) {
         let (leave, left) = mpsc::channel::<()>();
         let (entered, inside) = mpsc::channel::<Arc<Mark>>();
         let thread = std::thread::spawn(move || {
-            let _inside = Inside::enter();
+            let _inside = match pooled {
+                true => Inside::enter_pooled(),
+                false => Inside::enter(),
+            };
             entered.send(OWN.with(|own| own.0.clone())).unwrap();
             let _ = left.recv();
         });
-        let mark = inside.recv().unwrap();
-        let mut looks = Looks::default();
-        // Other tests of the process have methods too.
-        let looked = |looks: &mut Looks| {
-            looks.look();
-            let seen = looks.0.iter().find(|seen| Arc::ptr_eq(&seen.mark, &mark));
-            seen.map(|seen| seen.looks)
+        let end = move || {
+            drop(leave);
+            thread.join().unwrap();
         };
-        assert_eq!(looked(&mut looks), Some(0));
-        assert_eq!(looked(&mut looks), Some(1));
-        assert_eq!(looked(&mut looks), Some(2));
-        assert!(looks.look() >= Found::Blocked(3));
-        drop(leave);
-        thread.join().unwrap();
-        assert_eq!(looked(&mut looks), None);
+        (end, inside.recv().unwrap())
+    }
+
+    #[test]
+    fn a_thread_that_stays_inside_is_blocked_and_one_that_ended_is_forgotten() {
+        for pooled in [false, true] {
+            let (end, mark) = inside(pooled);
+            let mut looks = Looks::default();
+            let start = Instant::now();
+            let after = |secs| start + Duration::from_secs(secs);
+            let since = |looks: &Looks| {
+                let seen = looks.0.iter().find(|seen| Arc::ptr_eq(&seen.mark, &mark));
+                seen.map(|seen| seen.since)
+            };
+            // Other tests of the process have methods too.
+            looks.look(start);
+            assert_eq!(since(&looks), Some(start));
+            let found = looks.look(after(1));
+            assert!(found.blocked || pooled, "{found:?}");
+            assert!(found.pooled || !pooled, "{found:?}");
+            assert!(looks.look(after(5)).longest >= Duration::from_secs(5));
+            assert_eq!(since(&looks), Some(start));
+            end();
+            looks.look(after(6));
+            assert_eq!(since(&looks), None);
+        }
     }
 }

@@ -5,6 +5,7 @@
 //! `BLOCKER_WORKERS` says, prints the plugin's process id, and waits.
 
 use std::process::Command;
+use std::sync::Arc;
 use std::time::Duration;
 
 use plugwire::broker::MuxBroker;
@@ -46,6 +47,22 @@ fn service(broker: MuxBroker) -> Service {
         })
 }
 
+/// What blocks as it should.
+#[plugwire::interface]
+trait Plain {
+    async fn block(&self, millis: u64) -> plugwire::Result<u64>;
+}
+
+struct Pooled;
+
+#[plugwire::interface]
+impl Plain for Pooled {
+    fn block(&self, millis: u64) -> plugwire::Result<u64> {
+        std::thread::sleep(Duration::from_millis(millis));
+        Ok(millis)
+    }
+}
+
 fn main() {
     if std::env::args().nth(1).as_deref() == Some("host") {
         let runtime = Builder::new_multi_thread().enable_all().build().unwrap();
@@ -58,7 +75,9 @@ fn main() {
             .enable_all()
             .build(),
     };
-    let plugins = PluginSet::new().register_service("blocker", |broker| Ok(service(broker)));
+    let plugins = PluginSet::new()
+        .register_service("blocker", |broker| Ok(service(broker)))
+        .register::<dyn Plain>("plain", || Ok(Arc::new(Pooled)));
     let mut config = ServeConfig::new(HANDSHAKE, plugins);
     if std::env::var_os("BLOCKER_TCP").is_some() {
         config = config.listen_tcp(([127, 0, 0, 1], 0));

@@ -143,6 +143,24 @@ async fn so_does_one_that_listens_on_tcp() {
     }
 }
 
+/// Nor does a method on the blocking pool, for which the end of the runtime waits, keep the process.
+#[tokio::test]
+async fn a_plugin_whose_plain_methods_run_quits() {
+    let (client, _) = launch(2).await;
+    let plain = client.dispense_client("plain").await.unwrap();
+    let blocked = tokio::spawn({
+        let plain = plain.clone();
+        async move { plain.call::<_, u64>("Plugin.Block", &LONG).await }
+    });
+    sleep(Duration::from_millis(300)).await;
+    timed(async { client.ping().await.unwrap() }).await;
+    let quit = timed(client.kill()).await;
+    let status = client.wait().await.unwrap();
+    println!("a plain method runs: quit {quit:?}, {status}");
+    assert_eq!(status.code(), Some(0), "{status}");
+    assert!(blocked.await.unwrap().is_err());
+}
+
 /// Kills and reaps the process when it is dropped.
 struct Killed(Child);
 
