@@ -35,6 +35,7 @@ mod stream_cases;
 mod terminal_cases;
 mod tls_cases;
 mod version_cases;
+mod yamux;
 
 /// Runs a case against both plugins.
 macro_rules! cases {
