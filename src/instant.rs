@@ -6,10 +6,16 @@ use tokio::time::Instant;
 
 /// When this much time has passed. What no clock can count to is so far off that it never comes.
 pub(crate) fn after(wait: Duration) -> Instant {
+    later(Instant::now(), wait)
+}
+
+/// The same, counted from another time.
+pub(crate) fn later(time: Instant, wait: Duration) -> Instant {
     /// What tokio itself takes for never.
     const THIRTY_YEARS: Duration = Duration::from_secs(30 * 365 * 24 * 60 * 60);
-    let now = Instant::now();
-    now.checked_add(wait).unwrap_or(now + THIRTY_YEARS)
+    // A time so late that thirty years have no room behind it is itself never.
+    let never = || time.checked_add(THIRTY_YEARS).unwrap_or(time);
+    time.checked_add(wait).unwrap_or_else(never)
 }
 
 #[cfg(test)]

@@ -162,6 +162,8 @@
 
 #![warn(missing_docs)]
 #![forbid(unsafe_code)]
+// Of times and durations: see clippy.toml. A test that panics fails, which is all right.
+#![cfg_attr(not(test), warn(clippy::arithmetic_side_effects))]
 // Lints look at the whole crate, where every function has its caller.
 #![cfg_attr(
     not(all(

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use plugwire::broker;
 use plugwire::connection::{ConnectionConfig, PluginSet};
+use plugwire::gob::Limits;
 use plugwire::handshake::{Address, HandshakeConfig, ReattachConfig};
 use plugwire::host::{
     AttachConfig, Client, ClientConfig, InvalidOption, LaunchError, PluginCommand, ReattachError,
@@ -429,6 +430,11 @@ async fn waits_may_be_of_any_length() {
     let connection = ConnectionConfig::default()
         .mux(mux)
         .broker(broker)
+        .limits(
+            Limits::default()
+                .max_message(usize::MAX)
+                .max_types(usize::MAX),
+        )
         .control_timeout(EVER);
     let config = ServeConfig::new(HANDSHAKE, PluginSet::new()).connection(connection.clone());
     let server = serve_test(config, ServeTestConfig::new()).await.unwrap();

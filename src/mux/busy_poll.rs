@@ -116,7 +116,7 @@ fn since_epoch(now: Instant) -> Duration {
         let epoch = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
         (Instant::now(), epoch.unwrap_or_default())
     });
-    *epoch + now.saturating_duration_since(*start)
+    epoch.saturating_add(now.saturating_duration_since(*start))
 }
 
 /// With a single core to run on, the peer cannot do anything before this side sleeps.

@@ -53,6 +53,11 @@ struct Stall {
 }
 
 impl Clock {
+    /// How long until something late is looked at again.
+    fn look_every(&self) -> Duration {
+        self.timeout.checked_div(LOOKS).unwrap_or(self.timeout)
+    }
+
     pub(super) fn new(config: &Config) -> Self {
         Clock {
             interval: config.keep_alive,
@@ -113,7 +118,7 @@ impl Clock {
             self.stall = Some(Stall {
                 written: link.total_written(),
                 since,
-                look: instant::after(self.timeout / LOOKS),
+                look: instant::after(self.look_every()),
             });
             link.set_stall_watched(true);
         }
@@ -145,7 +150,7 @@ impl Clock {
     }
 
     fn is_dead(&mut self, link: &mut Link, now: Instant) -> bool {
-        let again = instant::after(self.timeout / LOOKS);
+        let again = instant::after(self.look_every());
         if let Some(asked) = &mut self.asked
             && asked.until <= now
         {

@@ -12,6 +12,7 @@ use tokio::time::{Instant, sleep_until, timeout_at};
 
 use super::accept_error::{Cure, cure};
 use super::seldom::Seldom;
+use crate::instant;
 
 /// The first pause after a failure that passes, and the longest; each is twice the one before. Go's
 /// `http.Server` has the same.
@@ -87,12 +88,12 @@ impl<L: Listen> Door<L> {
                 Cure::Time => 0,
                 Cure::Resources => self.pending.drop_half(),
             };
-            self.closed_until = Some(Instant::now() + self.pause);
+            self.closed_until = Some(instant::after(self.pause));
             if let Some(times) = self.failures.say() {
                 let pause = self.pause;
                 tracing::warn!(%error, times, dropped, ?pause, "cannot accept connections for now");
             }
-            self.pause = LONGEST_PAUSE.min(2 * self.pause);
+            self.pause = LONGEST_PAUSE.min(self.pause.saturating_mul(2));
         }
     }
 
@@ -157,7 +158,7 @@ struct Entry {
 impl Entry {
     /// When a newer connection may take the place.
     fn had_its_time(&self) -> Option<Instant> {
-        Some(self.begun? + GRACE)
+        Some(instant::later(self.begun?, GRACE))
     }
 }
 

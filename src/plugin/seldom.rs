@@ -19,7 +19,10 @@ impl Seldom {
     pub(super) fn say(&mut self) -> Option<u64> {
         self.since += 1;
         let now = Instant::now();
-        if self.said.is_some_and(|said| now < said + LOG_EVERY) {
+        if self
+            .said
+            .is_some_and(|said| now.saturating_duration_since(said) < LOG_EVERY)
+        {
             return None;
         }
         self.said = Some(now);

@@ -219,7 +219,7 @@ impl Connection {
             }
         };
         if turn.requests > 0 {
-            self.slow = turn.start.elapsed() > QUICK * turn.requests;
+            self.slow = turn.start.elapsed() > QUICK.saturating_mul(turn.requests);
         }
         received
     }

@@ -53,8 +53,16 @@ impl OneTime {
             .duration_since(SystemTime::UNIX_EPOCH)
             .unwrap_or_default();
         let epoch = rcgen::date_time_ymd(1970, 1, 1);
-        params.not_before = epoch + now.saturating_sub(CLOCK_SKEW);
-        params.not_after = epoch + now + LIFETIME;
+        #[expect(
+            clippy::arithmetic_side_effects,
+            reason = "both are far from the ends of the calendar"
+        )]
+        let (from, until) = (
+            epoch + now.saturating_sub(CLOCK_SKEW),
+            epoch + now + LIFETIME,
+        );
+        params.not_before = from;
+        params.not_after = until;
         let certificate = params.self_signed(&key)?;
         Ok(Self {
             pem: certificate.pem(),

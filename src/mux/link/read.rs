@@ -145,7 +145,7 @@ impl Link {
             Some(lease) if lease.until > now => {}
             Some(lease) if lease.received < self.received => {
                 lease.received = self.received;
-                lease.until = now + LEASE;
+                lease.until = instant::later(now, LEASE);
             }
             Some(lease) => {
                 self.state.reader_missing(lease.stream);

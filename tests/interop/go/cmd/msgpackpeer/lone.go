@@ -21,7 +21,7 @@ func loneHeader(w io.Writer, conn io.ReadWriteCloser, f flavor) error {
 		return outcome(client.Go("Plugin.EchoText", argument, &text, make(chan *rpc.Call, 1)))
 	}
 	shown := map[string]string{}
-	if call(make(chan int)) == "reply" {
+	if call(func() {}) == "reply" {
 		shown["bad"] = "reply"
 	}
 	shown["next"] = call("next")
