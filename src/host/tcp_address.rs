@@ -216,7 +216,7 @@ mod services {
             let named = first == name || words.any(|word| word == name);
             (named && port != 0).then_some(port)
         };
-        file.lines().filter_map(port).last()
+        file.lines().rev().find_map(port)
     }
 }
 
