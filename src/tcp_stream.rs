@@ -13,6 +13,13 @@ use tokio::net::TcpStream;
 
 use crate::rescue;
 
+/// No signal where the peer is gone. Where there is no such flag, the socket has an option of it, which
+/// tokio sets.
+#[cfg(not(target_vendor = "apple"))]
+const QUIET: SendFlags = SendFlags::NOSIGNAL;
+#[cfg(target_vendor = "apple")]
+const QUIET: SendFlags = SendFlags::empty();
+
 /// A connected TCP socket.
 pub(crate) struct TriedTcpStream(pub(crate) TcpStream);
 
@@ -60,7 +67,7 @@ impl AsyncWrite for TriedTcpStream {
         if written.is_ready() || !rescue::is_rescuing() {
             return written;
         }
-        tried(|| send(&self.0, data, SendFlags::NOSIGNAL))
+        tried(|| send(&self.0, data, QUIET))
     }
 
     fn poll_write_vectored(
@@ -72,7 +79,7 @@ impl AsyncWrite for TriedTcpStream {
         let first = slices.iter().find(|slice| !slice.is_empty());
         match first {
             Some(first) if written.is_pending() && rescue::is_rescuing() => {
-                tried(|| send(&self.0, first, SendFlags::NOSIGNAL))
+                tried(|| send(&self.0, first, QUIET))
             }
             _ => written,
         }
