@@ -11,6 +11,7 @@ mod forms;
 mod lifetimes;
 mod own_error;
 mod plain;
+mod pulled;
 mod streams;
 mod syntax;
 
