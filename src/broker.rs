@@ -28,7 +28,7 @@ use crate::gob::Limits;
 use crate::mux::{OpenError, Session, SessionError, Stream};
 use crate::option::InvalidOption;
 use crate::rescue::{self, Watch};
-use crate::rpc::{self, Client, Server};
+use crate::rpc::{self, Client, Obituary, Server};
 
 /// Settings of a [`MuxBroker`].
 #[derive(Clone, Debug)]
@@ -102,6 +102,7 @@ struct Shared {
     session: Session,
     next_id: AtomicU32,
     config: Config,
+    obituary: Obituary,
     /// Of everybody who waits for the peer; the accepting task sees to them.
     deadlines: Deadlines,
     pending: Mutex<HashMap<u32, Pending>>,
@@ -198,10 +199,16 @@ impl MuxBroker {
     ///
     /// Outside a tokio runtime: accepting runs as a task of its own.
     pub fn new(session: Session, config: Config) -> MuxBroker {
+        Self::start(session, config, Obituary::default())
+    }
+
+    /// As [`new`](Self::new), with the place where the end of the peer's process is told.
+    pub(crate) fn start(session: Session, config: Config, obituary: Obituary) -> MuxBroker {
         let shared = Arc::new(Shared {
             session,
             next_id: AtomicU32::new(0),
             config,
+            obituary,
             deadlines: Deadlines::default(),
             pending: Mutex::new(HashMap::new()),
         });
@@ -297,7 +304,10 @@ impl MuxBroker {
             Ok(stream) => Dialed::new(stream?, id, self.clone()),
             Err(_) => return Err(DialError::Timeout { id, waited }),
         };
-        Ok(Client::new(stream, self.shared.config.codec))
+        let Shared {
+            config, obituary, ..
+        } = &*self.shared;
+        Ok(Client::start(stream, config.codec, obituary.clone()))
     }
 
     /// Waits for the peer to dial `id` and serves it an interface, until it hangs up or the session

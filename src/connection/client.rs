@@ -6,7 +6,7 @@ use super::{ConnectionConfig, ConnectionError};
 use crate::broker::{DialError, MuxBroker};
 use crate::interface::{Interface, Remote};
 use crate::mux::{Session, SessionError, Stream};
-use crate::rpc::{self, CallError};
+use crate::rpc::{self, CallError, Obituary};
 
 /// The host's end of a connection to a plugin. (`RPCClient`)
 ///
@@ -39,15 +39,27 @@ impl RpcClient {
     where
         T: AsyncRead + AsyncWrite + Send + Unpin + 'static,
     {
+        Self::start(io, config, Obituary::default()).await
+    }
+
+    /// As [`connect`](Self::connect), with the place where the end of the plugin's process is told.
+    pub(crate) async fn start<T>(
+        io: T,
+        config: &ConnectionConfig,
+        obituary: Obituary,
+    ) -> Result<RpcClient, ConnectionError>
+    where
+        T: AsyncRead + AsyncWrite + Send + Unpin + 'static,
+    {
         config.check()?;
         let session = Session::client(io, config.mux.clone());
         // The plugin serves the control stream only after it has accepted all three.
         let control = session.open().await?;
         let stdout = session.open().await?;
         let stderr = session.open().await?;
-        let broker = MuxBroker::new(session.clone(), config.broker_config());
+        let broker = MuxBroker::start(session.clone(), config.broker_config(), obituary.clone());
         Ok(RpcClient {
-            control: rpc::Client::new(control, config.control_codec())
+            control: rpc::Client::start(control, config.control_codec(), obituary)
                 .with_timeout(config.control_timeout),
             stdio: Some((stdout, stderr)),
             broker,

@@ -4,7 +4,7 @@ use std::io;
 
 use crate::broker::DialError;
 use crate::chain::Chain;
-use crate::rpc::{CallError, boxed_text};
+use crate::rpc::{CallError, Crash, boxed_text};
 
 /// What a method of an interface gives, unless the trait names an error of its own.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
@@ -66,6 +66,24 @@ impl Error {
             Error::Call(error) => error.is_timeout(),
             Error::Dial(error) => matches!(error, DialError::Timeout { .. }),
             _ => false,
+        }
+    }
+
+    /// Whether the plugin's process ended without having been asked to: see [`CallError::Crashed`].
+    pub fn is_crashed(&self) -> bool {
+        self.crash().is_some()
+    }
+
+    /// Whether the plugin's process ended by a panic, Go's or Rust's.
+    pub fn is_panic(&self) -> bool {
+        matches!(self, Error::Call(error) if error.is_panic())
+    }
+
+    /// How the plugin's process ended, where the call failed for that.
+    pub fn crash(&self) -> Option<&Crash> {
+        match self {
+            Error::Call(error) => error.crash(),
+            _ => None,
         }
     }
 

@@ -13,10 +13,16 @@ use super::busy_poll::BusyPoll;
 use super::clock::Clock;
 use super::session::SessionError;
 use super::shared::Shared;
+use crate::chain::logged;
 use crate::rescue;
 
 /// Runs a session until it ends, and leaves the reason in `end`.
-pub(super) async fn run(session: Ending, config: Config, end: watch::Sender<Option<SessionError>>) {
+pub(super) async fn run(
+    session: Ending,
+    config: Config,
+    client: bool,
+    end: watch::Sender<Option<SessionError>>,
+) {
     let mut clock = Clock::new(&config);
     let mut busy = BusyPoll::new(config.busy_poll);
     // Where `block_on` has a thread of its own, that has to be woken, and needs a core.
@@ -46,7 +52,20 @@ pub(super) async fn run(session: Ending, config: Config, end: watch::Sender<Opti
         None => close(&session.0, config.close_timeout).await,
     };
     drop(session);
+    log_end(&reason, client);
     end.send_replace(Some(reason));
+}
+
+/// A session that one of the sides ends is a matter of course. So are, for a server, clients that break the
+/// rules: there can be any number, and it depends on what is served how many are worth a warning.
+fn log_end(reason: &SessionError, client: bool) {
+    match reason {
+        SessionError::Closed | SessionError::PeerClosed => {
+            tracing::debug!(%reason, "session ended");
+        }
+        _ if client => tracing::warn!(reason = %logged(reason), "session ended"),
+        _ => tracing::debug!(reason = %logged(reason), "session ended"),
+    }
 }
 
 /// Writes what is queued: it is still to arrive. A peer that does not read must not hold it up.

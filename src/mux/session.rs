@@ -211,7 +211,7 @@ impl Session {
         let shared = Arc::new(Shared::new(link));
         let (end, ended) = watch::channel(None);
         let ending = driver::Ending(shared.clone());
-        let driven = driver::run(ending, config, end);
+        let driven = driver::run(ending, config, client, end);
         tokio::spawn(rescue::guard(driven, Watch::Always));
         Session {
             handle: Arc::new(Handle {

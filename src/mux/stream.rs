@@ -9,7 +9,6 @@ use std::task::{Context, Poll};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use super::shared::Shared;
-use super::state::CutOff;
 use crate::abandoned::is_abandoned;
 
 /// One ordered, reliable byte stream in each direction, with flow control of its own.
@@ -17,7 +16,8 @@ use crate::abandoned::is_abandoned;
 /// *Reading* ends with an end of file only when the peer finished its side. A stream that the peer
 /// reset reads as [`ConnectionReset`](io::ErrorKind::ConnectionReset), and one whose session is gone
 /// as [`ConnectionAborted`](io::ErrorKind::ConnectionAborted), each after the bytes that had
-/// arrived.
+/// arrived. That error holds the reason: [`get_ref`](io::Error::get_ref) gives the
+/// [`SessionError`](super::SessionError).
 ///
 /// *Writing* needs no flush: what was written goes out within a few turns of the runtime, together
 /// with what other streams wrote. A *flush* sends it at once.
@@ -97,9 +97,10 @@ impl AsyncRead for Stream {
             return Poll::Ready(Ok(()));
         }
         self.check_reset()?;
-        self.session
-            .with(|link| link.poll_read(self.id, buffer, cx))
-            .map_err(CutOff::error)
+        self.session.with(|link| {
+            let read = link.poll_read(self.id, buffer, cx);
+            read.map_err(|cut| cut.error(link.state.ended.as_ref()))
+        })
     }
 }
 

@@ -5,19 +5,22 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::Poll;
 use std::time::Duration;
 
+use futures::future::BoxFuture;
 use serde::de::DeserializeOwned;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::task::JoinHandle;
 
-use super::in_flight::InFlight;
-use super::inbox::{Inbox, ReceiveError};
+use super::call_error::CallError;
+use super::crash::{self, Obituary};
+use super::end::EndReason;
+use super::in_flight::{Ended, InFlight};
+use super::inbox::Inbox;
 use super::message::{Request, Response};
 use super::outbox::{Outbox, SendError};
 use super::{BoxIo, Config, Encode};
-use crate::chain::Chain;
-use crate::codec::{DecodeError, EncodeError, Message};
+use crate::chain::logged;
+use crate::codec::{DecodeError, Message};
 use crate::deadline::{Deadlines, Timer};
-use crate::escape::Escaped;
 use crate::rescue::{self, Watch};
 
 /// A connection to a [`Server`](super::Server), or to any `net/rpc` server of Go's.
@@ -37,6 +40,7 @@ struct Shared {
     outbox: Outbox,
     calls: Mutex<InFlight>,
     deadlines: Deadlines,
+    obituary: Obituary,
 }
 
 struct Task {
@@ -46,7 +50,7 @@ struct Task {
 
 impl Task {
     fn end(&self) {
-        self.shared.end(|| CallError::Shutdown);
+        self.shared.end(&EndReason::Closed);
         self.handle.abort();
     }
 }
@@ -54,92 +58,6 @@ impl Task {
 impl Drop for Task {
     fn drop(&mut self) {
         self.end();
-    }
-}
-
-/// Why a call gave no reply.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum CallError {
-    /// The peer answered with an error: its text, as it came. Printed, it is on one line, with line
-    /// breaks and other control characters written out, so that it can go to a terminal or a log.
-    #[error("{}", Escaped(.0))]
-    Server(String),
-    /// The connection was closed before the call, or on this side during it.
-    #[error("connection is shut down")]
-    Shutdown,
-    /// The peer ended the connection before it answered.
-    #[error("unexpected EOF")]
-    UnexpectedEof,
-    /// The connection broke before the answer came.
-    #[error("the connection failed: {0}")]
-    Connection(String),
-    /// No answer came within the deadline of [`Client::with_timeout`].
-    #[error("{method} gave no answer within {timeout:?}")]
-    Timeout {
-        /// The service and method called.
-        method: String,
-        /// How long the answer was waited for.
-        timeout: Duration,
-    },
-    /// The argument cannot be written; nothing was sent.
-    #[error("cannot encode the argument of {method}")]
-    Encode {
-        /// The service and method called.
-        method: String,
-        /// What is wrong with it.
-        source: EncodeError,
-    },
-    /// The reply is not of the type expected.
-    #[error("cannot decode the reply of {method}")]
-    Decode {
-        /// The service and method called.
-        method: String,
-        /// What is wrong with it.
-        source: DecodeError,
-    },
-}
-
-impl CallError {
-    /// The text that crosses the wire, where a method fails with this: what the peer said as it came,
-    /// and everything else with its causes.
-    pub(crate) fn for_peer(&self) -> String {
-        match self {
-            CallError::Server(text) => text.clone(),
-            error => Chain(error).to_string(),
-        }
-    }
-
-    /// What the peer said, as it came, where it answered with an error.
-    pub fn peer_text(&self) -> Option<&str> {
-        match self {
-            CallError::Server(text) => Some(text),
-            _ => None,
-        }
-    }
-
-    /// Whether the peer has the service but not the method: it is older than the caller, or
-    /// another plugin.
-    pub fn is_method_not_found(&self) -> bool {
-        matches!(self, CallError::Server(text) if text.starts_with("rpc: can't find method "))
-    }
-
-    /// Whether the peer does not have the service.
-    pub fn is_service_not_found(&self) -> bool {
-        matches!(self, CallError::Server(text) if text.starts_with("rpc: can't find service "))
-    }
-
-    /// Whether the deadline passed.
-    pub fn is_timeout(&self) -> bool {
-        matches!(self, CallError::Timeout { .. })
-    }
-
-    /// Whether the connection is of no more use.
-    pub fn is_disconnected(&self) -> bool {
-        matches!(
-            self,
-            CallError::Shutdown | CallError::UnexpectedEof | CallError::Connection(_)
-        )
     }
 }
 
@@ -153,12 +71,20 @@ impl Client {
     where
         T: AsyncRead + AsyncWrite + Send + Unpin + 'static,
     {
-        let config = config.into();
+        Self::start(io, config.into(), Obituary::default())
+    }
+
+    /// As [`new`](Self::new), with the place where the end of the peer's process is told.
+    pub(crate) fn start<T>(io: T, config: Config, obituary: Obituary) -> Client
+    where
+        T: AsyncRead + AsyncWrite + Send + Unpin + 'static,
+    {
         let (read, write) = tokio::io::split(Box::new(io) as BoxIo);
         let shared = Arc::new(Shared {
             outbox: Outbox::new(write, config),
             calls: Mutex::new(InFlight::new()),
             deadlines: Deadlines::default(),
+            obituary,
         });
         let handle = {
             let run = run(shared.clone(), Inbox::of_replies(read, config));
@@ -217,7 +143,11 @@ impl Client {
     {
         let shared = &*self.shared;
         shared.outbox.ready().await;
-        let (seq, reply) = shared.calls().begin().ok_or(CallError::Shutdown)?;
+        let begun = shared.calls().begin();
+        let (seq, reply) = match begun {
+            Ok(begun) => begun,
+            Err(ended) => return Err(self.lost(method, CallError::Shutdown(ended.reason)).await),
+        };
         let mut waiting = Waiting {
             shared,
             seq,
@@ -227,19 +157,49 @@ impl Client {
             service_method: method,
             seq,
         };
-        shared
-            .outbox
-            .send(&request, argument)
-            .map_err(|error| match error {
-                SendError::Closed => CallError::Shutdown,
-                SendError::Encode(source) => CallError::Encode {
+        match shared.outbox.send(&request, argument) {
+            // The connection ends right now, of which `reply` tells.
+            Ok(()) | Err(SendError::Closed) => {}
+            Err(SendError::Encode(source)) => {
+                return Err(CallError::Encode {
                     method: method.to_owned(),
                     source,
-                },
-            })?;
-        let reply = reply.await.unwrap_or(Err(CallError::Shutdown));
+                });
+            }
+        }
+        let reply = reply.await;
         waiting.answered = true;
-        reply
+        match reply {
+            Ok(Err(error)) if error.is_disconnected() => Err(self.lost(method, error).await),
+            Ok(reply) => reply,
+            Err(_) => Err(CallError::Shutdown(EndReason::Closed)),
+        }
+    }
+
+    /// Finds out whether the connection was lost since the peer's process has ended. Boxed: it is rare,
+    /// and no part of what every call takes along.
+    fn lost<'a>(&'a self, method: &'a str, error: CallError) -> BoxFuture<'a, CallError> {
+        Box::pin(async move {
+            let Some(Ended { reason, at }) = self.shared.calls().ended().cloned() else {
+                return error;
+            };
+            let patience = match reason {
+                EndReason::Closed => Duration::ZERO,
+                EndReason::Failed(_) => crash::SESSION_LOST,
+                EndReason::PeerClosed | EndReason::Malformed(_) => crash::STREAM_ENDED,
+            };
+            let patience = self
+                .timeout
+                .map_or(patience, |timeout| patience.min(timeout));
+            match self.shared.obituary.crash(at + patience).await {
+                Some(crash) => CallError::Crashed {
+                    method: method.to_owned(),
+                    crash,
+                    source: reason,
+                },
+                None => error,
+            }
+        })
     }
 
     /// The deadlines that the connection's task sees to.
@@ -273,9 +233,10 @@ impl Shared {
         self.calls.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn end(&self, error: impl FnMut() -> CallError) {
+    /// Fails the calls before later ones find the outbox closed.
+    fn end(&self, reason: &EndReason) {
+        self.calls().end(reason);
         self.outbox.close();
-        self.calls().end(error);
     }
 }
 
@@ -298,28 +259,28 @@ impl Drop for Waiting<'_> {
 async fn run(shared: Arc<Shared>, mut inbox: Inbox) {
     let mut timer = Timer::default();
     let _owned = shared.deadlines.own();
-    let error = poll_fn(|cx| {
+    let reason = poll_fn(|cx| {
         shared.deadlines.poll(&mut timer, cx);
         if let Poll::Ready(error) = shared.outbox.poll_write(cx) {
-            return Poll::Ready(ReceiveError::Decode(error.into()));
+            return Poll::Ready(EndReason::from_io(error));
         }
         loop {
             match inbox.poll_next(cx) {
                 Poll::Ready(Ok(reply)) => {
                     if let Err(error) = take_reply(&shared, reply) {
-                        return Poll::Ready(ReceiveError::Decode(error));
+                        return Poll::Ready(EndReason::from_decode(error));
                     }
                 }
-                Poll::Ready(Err(error)) => return Poll::Ready(error),
+                Poll::Ready(Err(error)) => return Poll::Ready(error.into()),
                 Poll::Pending => return Poll::Pending,
             }
         }
     })
     .await;
-    shared.end(|| match &error {
-        ReceiveError::Eof => CallError::UnexpectedEof,
-        ReceiveError::Decode(error) => CallError::Connection(error.to_string()),
-    });
+    if let EndReason::Malformed(_) = reason {
+        tracing::warn!(reason = %logged(&reason), "a connection is of no more use");
+    }
+    shared.end(&reason);
 }
 
 /// Hands a reply to its call. An error means that the peer's headers cannot be read.

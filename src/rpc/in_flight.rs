@@ -4,8 +4,10 @@ use std::collections::HashMap;
 use std::hash::{BuildHasherDefault, Hasher};
 
 use tokio::sync::oneshot;
+use tokio::time::Instant;
 
-use super::client::CallError;
+use super::call_error::CallError;
+use super::end::EndReason;
 use crate::codec::Message;
 
 /// What a waiting call gets.
@@ -15,8 +17,15 @@ pub(super) type Outcome = Result<Message, CallError>;
 pub(super) struct InFlight {
     next: u64,
     waiting: HashMap<u64, oneshot::Sender<Outcome>, BuildHasherDefault<SeqHasher>>,
-    /// Set once no reply can come any more: what calls made from then on get.
-    ended: bool,
+    /// Set once no reply can come any more.
+    ended: Option<Ended>,
+}
+
+/// Why no reply comes any more, and since when.
+#[derive(Clone)]
+pub(super) struct Ended {
+    pub(super) reason: EndReason,
+    pub(super) at: Instant,
 }
 
 /// Spreads sequence numbers, which are given out in order here and by nobody else, so that no peer
@@ -46,20 +55,20 @@ impl InFlight {
         InFlight {
             next: 0,
             waiting: HashMap::default(),
-            ended: false,
+            ended: None,
         }
     }
 
-    /// Numbers a new call; `None` when no reply can come any more.
-    pub(super) fn begin(&mut self) -> Option<(u64, oneshot::Receiver<Outcome>)> {
-        if self.ended {
-            return None;
+    /// Numbers a new call, unless no reply can come any more.
+    pub(super) fn begin(&mut self) -> Result<(u64, oneshot::Receiver<Outcome>), Ended> {
+        if let Some(ended) = &self.ended {
+            return Err(ended.clone());
         }
         let seq = self.next;
         self.next += 1;
         let (sender, receiver) = oneshot::channel();
         self.waiting.insert(seq, sender);
-        Some((seq, receiver))
+        Ok((seq, receiver))
     }
 
     /// Hands a reply to its call. False when nobody waits for it, as after a call was abandoned.
@@ -75,12 +84,20 @@ impl InFlight {
         self.waiting.remove(&seq);
     }
 
-    /// No reply comes any more: fails every waiting call and every later one.
-    pub(super) fn end(&mut self, mut error: impl FnMut() -> CallError) {
-        self.ended = true;
+    /// No reply comes any more: fails every waiting call and every later one. The first reason stays.
+    pub(super) fn end(&mut self, reason: &EndReason) {
+        self.ended.get_or_insert_with(|| Ended {
+            reason: reason.clone(),
+            at: Instant::now(),
+        });
         for (_, waiting) in self.waiting.drain() {
-            let _ = waiting.send(Err(error()));
+            let _ = waiting.send(Err(reason.of_pending()));
         }
+    }
+
+    /// Why no reply comes any more.
+    pub(super) fn ended(&self) -> Option<&Ended> {
+        self.ended.as_ref()
     }
 
     pub(super) fn len(&self) -> usize {
@@ -95,7 +112,10 @@ mod tests {
     #[test]
     fn every_call_gets_a_number_of_its_own() {
         let mut calls = InFlight::new();
-        let numbers: Vec<u64> = (0..3).filter_map(|_| calls.begin()).map(|c| c.0).collect();
+        let numbers: Vec<u64> = (0..3)
+            .filter_map(|_| calls.begin().ok())
+            .map(|c| c.0)
+            .collect();
         assert_eq!(numbers, [0, 1, 2]);
         assert_eq!(calls.len(), 3);
     }
@@ -103,21 +123,21 @@ mod tests {
     #[test]
     fn an_abandoned_call_s_reply_is_nobody_s() {
         let mut calls = InFlight::new();
-        let (seq, _receiver) = calls.begin().unwrap();
+        let (seq, _receiver) = calls.begin().ok().unwrap();
         calls.abandon(seq);
-        assert!(!calls.complete(seq, Err(CallError::Shutdown)));
+        assert!(!calls.complete(seq, Err(CallError::Shutdown(EndReason::Closed))));
         assert_eq!(calls.len(), 0);
     }
 
     #[test]
     fn the_end_fails_waiting_calls_and_later_ones() {
         let mut calls = InFlight::new();
-        let (_, mut receiver) = calls.begin().unwrap();
-        calls.end(|| CallError::UnexpectedEof);
+        let (_, mut receiver) = calls.begin().ok().unwrap();
+        calls.end(&EndReason::PeerClosed);
         assert!(matches!(
             receiver.try_recv(),
-            Ok(Err(CallError::UnexpectedEof))
+            Ok(Err(CallError::UnexpectedEof(EndReason::PeerClosed)))
         ));
-        assert!(calls.begin().is_none());
+        assert!(calls.begin().is_err());
     }
 }

@@ -35,9 +35,10 @@ type IsHeader = fn(&Value) -> Result<(), DecodeError>;
 /// Why no more messages come.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum ReceiveError {
-    /// The peer finished, between two messages or within one.
+    /// The peer finished, between two messages or within one, or the session under the stream ended,
+    /// which leaves an error.
     #[error("EOF")]
-    Eof,
+    Eof(Option<io::Error>),
     /// The peer's bytes are no messages, or the stream failed.
     #[error(transparent)]
     Decode(#[from] DecodeError),
@@ -86,7 +87,7 @@ impl Inbox {
             let n = ready!(poll_read_buf(Pin::new(&mut self.io), cx, &mut self.buffer))
                 .map_err(ReceiveError::from_io)?;
             if n == 0 {
-                return Poll::Ready(Err(ReceiveError::Eof));
+                return Poll::Ready(Err(ReceiveError::Eof(None)));
             }
             if n >= self.room {
                 self.room = (self.room * 4).min(LARGE);
@@ -116,7 +117,9 @@ impl ReceiveError {
     /// A session that ended under the stream is the peer's end too, as in Go.
     fn from_io(error: io::Error) -> Self {
         match error.kind() {
-            io::ErrorKind::ConnectionAborted | io::ErrorKind::UnexpectedEof => ReceiveError::Eof,
+            io::ErrorKind::ConnectionAborted | io::ErrorKind::UnexpectedEof => {
+                ReceiveError::Eof(Some(error))
+            }
             _ => ReceiveError::Decode(error.into()),
         }
     }

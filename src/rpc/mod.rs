@@ -31,7 +31,10 @@
 //! # }
 //! ```
 
+mod call_error;
 mod client;
+mod crash;
+mod end;
 mod in_flight;
 mod inbox;
 mod message;
@@ -43,7 +46,13 @@ mod service;
 #[cfg(feature = "msgpack")]
 pub use crate::codec::TimeFormat;
 pub use crate::codec::{Codec, Config, Encode};
-pub use client::{CallError, Client};
+pub use call_error::CallError;
+pub use client::Client;
+pub use crash::Crash;
+#[cfg(feature = "host")]
+pub(crate) use crash::Fate;
+pub(crate) use crash::Obituary;
+pub use end::EndReason;
 pub use message::Empty;
 pub use server::{ServeError, Server};
 pub use service::Service;

@@ -211,7 +211,7 @@ impl Connection {
                         Err(error) => break Step::Ready(Err(error.into())),
                     }
                 }
-                Poll::Ready(Err(ReceiveError::Eof)) => break Step::Ready(Ok(())),
+                Poll::Ready(Err(ReceiveError::Eof(_))) => break Step::Ready(Ok(())),
                 Poll::Ready(Err(ReceiveError::Decode(error))) => {
                     break Step::Ready(Err(error.into()));
                 }

@@ -120,14 +120,16 @@ impl Link {
         cx: &mut Context<'_>,
     ) -> Poll<io::Result<usize>> {
         let window = ready!(self.state.poll_window(id, data.len(), cx));
-        let n = window.map_err(CutOff::error)?.min(FRAME);
+        let n = window
+            .map_err(|cut| cut.error(self.state.ended.as_ref()))?
+            .min(FRAME);
         let vectored = self.io.as_ref().is_some_and(|io| io.is_write_vectored());
         let sent = match n >= LARGE && vectored {
             true => self.send_large(id, &data[..n]),
             false => self.send_small(id, &data[..n]),
         };
-        if self.broken.is_some() {
-            return Poll::Ready(Err(CutOff::SessionEnded.error()));
+        if let Some(broken) = &self.broken {
+            return Poll::Ready(Err(CutOff::SessionEnded.error(Some(&broken.reason))));
         }
         if sent {
             return Poll::Ready(Ok(n));

@@ -8,7 +8,7 @@ use tokio::time::Instant;
 
 use super::{WIDE, WINDOW};
 use crate::mux::received::Received;
-use crate::mux::session::UnreadError;
+use crate::mux::session::{SessionError, UnreadError};
 
 /// One stream.
 pub(super) struct Entry {
@@ -116,7 +116,8 @@ impl Entry {
 }
 
 impl CutOff {
-    pub(in crate::mux) fn error(self) -> io::Error {
+    /// What a reader or writer gets. The end of a session is the error's inner one.
+    pub(in crate::mux) fn error(self, ended: Option<&SessionError>) -> io::Error {
         match self {
             CutOff::Reset => io::Error::new(
                 io::ErrorKind::ConnectionReset,
@@ -127,7 +128,7 @@ impl CutOff {
             }
             CutOff::SessionEnded => io::Error::new(
                 io::ErrorKind::ConnectionAborted,
-                "the stream's session is closed",
+                ended.cloned().unwrap_or(SessionError::Closed),
             ),
         }
     }

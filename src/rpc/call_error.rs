@@ -1,0 +1,142 @@
+//! Why a call gave no reply.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::crash::Crash;
+use super::end::EndReason;
+use crate::chain::Chain;
+use crate::codec::{DecodeError, EncodeError};
+use crate::escape::Escaped;
+
+/// Why a call gave no reply.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum CallError {
+    /// The peer answered with an error: its text, as it came. Printed, it is on one line, with line
+    /// breaks and other control characters written out, so that it can go to a terminal or a log.
+    #[error("{}", Escaped(.0))]
+    Server(String),
+    /// The connection was closed before the call, or on this side during it.
+    #[error("connection is shut down")]
+    Shutdown(#[source] EndReason),
+    /// The peer, or the session under the connection, ended it before the answer came.
+    #[error("unexpected EOF")]
+    UnexpectedEof(#[source] EndReason),
+    /// The connection broke before the answer came.
+    #[error("the connection failed")]
+    Connection(#[source] EndReason),
+    /// The plugin's process ended before the answer came, or had ended before the call, without having
+    /// been asked to.
+    ///
+    /// Only a host's calls fail so, those to interfaces that the plugin handed out among them. When one
+    /// does, [`exited`](crate::host::Client::exited) is true.
+    #[error("no answer of {method}: {crash}")]
+    Crashed {
+        /// The service and method called.
+        method: String,
+        /// How the process ended.
+        crash: Arc<Crash>,
+        /// How the connection ended.
+        source: EndReason,
+    },
+    /// No answer came within the deadline of [`Client::with_timeout`].
+    #[error("{method} gave no answer within {timeout:?}")]
+    Timeout {
+        /// The service and method called.
+        method: String,
+        /// How long the answer was waited for.
+        timeout: Duration,
+    },
+    /// The argument cannot be written; nothing was sent.
+    #[error("cannot encode the argument of {method}")]
+    Encode {
+        /// The service and method called.
+        method: String,
+        /// What is wrong with it.
+        source: EncodeError,
+    },
+    /// The reply is not of the type expected.
+    #[error("cannot decode the reply of {method}")]
+    Decode {
+        /// The service and method called.
+        method: String,
+        /// What is wrong with it.
+        source: DecodeError,
+    },
+}
+
+impl CallError {
+    /// The text that crosses the wire, where a method fails with this: what the peer said as it came,
+    /// and everything else with its causes.
+    pub(crate) fn for_peer(&self) -> String {
+        match self {
+            CallError::Server(text) => text.clone(),
+            error => Chain(error).to_string(),
+        }
+    }
+
+    /// What the peer said, as it came, where it answered with an error.
+    pub fn peer_text(&self) -> Option<&str> {
+        match self {
+            CallError::Server(text) => Some(text),
+            _ => None,
+        }
+    }
+
+    /// Whether the peer has the service but not the method: it is older than the caller, or
+    /// another plugin.
+    pub fn is_method_not_found(&self) -> bool {
+        matches!(self, CallError::Server(text) if text.starts_with("rpc: can't find method "))
+    }
+
+    /// Whether the peer does not have the service.
+    pub fn is_service_not_found(&self) -> bool {
+        matches!(self, CallError::Server(text) if text.starts_with("rpc: can't find service "))
+    }
+
+    /// Whether the deadline passed.
+    pub fn is_timeout(&self) -> bool {
+        matches!(self, CallError::Timeout { .. })
+    }
+
+    /// Whether the connection is of no more use.
+    pub fn is_disconnected(&self) -> bool {
+        matches!(
+            self,
+            CallError::Shutdown(_)
+                | CallError::UnexpectedEof(_)
+                | CallError::Connection(_)
+                | CallError::Crashed { .. }
+        )
+    }
+
+    /// Whether the plugin's process ended without having been asked to.
+    pub fn is_crashed(&self) -> bool {
+        self.crash().is_some()
+    }
+
+    /// Whether the plugin's process ended by a panic, Go's or Rust's.
+    pub fn is_panic(&self) -> bool {
+        self.crash().is_some_and(|crash| crash.panic.is_some())
+    }
+
+    /// How the plugin's process ended, where the call failed for that.
+    pub fn crash(&self) -> Option<&Crash> {
+        match self {
+            CallError::Crashed { crash, .. } => Some(crash),
+            _ => None,
+        }
+    }
+
+    /// Why the connection carries no more calls, where the call failed for that.
+    pub fn end_reason(&self) -> Option<&EndReason> {
+        match self {
+            CallError::Shutdown(reason)
+            | CallError::UnexpectedEof(reason)
+            | CallError::Connection(reason)
+            | CallError::Crashed { source: reason, .. } => Some(reason),
+            _ => None,
+        }
+    }
+}
