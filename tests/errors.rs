@@ -22,7 +22,7 @@ use plugwire::host::{
 };
 use plugwire::mux::{OpenError, SessionError};
 use plugwire::plugin;
-use plugwire::rpc::{self, CallError};
+use plugwire::rpc::{self, CallError, EndReason};
 
 /// A cause whose text is like no other.
 fn system() -> io::Error {
@@ -35,6 +35,12 @@ fn address() -> Address {
 
 fn session() -> SessionError {
     SessionError::Io(Arc::new(system()))
+}
+
+/// The end of a session, as the calls over it learn of it.
+fn ended() -> EndReason {
+    let error = io::Error::new(io::ErrorKind::ConnectionAborted, session());
+    EndReason::Failed(Arc::new(error))
 }
 
 fn decode() -> codec::DecodeError {
@@ -95,6 +101,17 @@ fn examples() -> Vec<Example> {
             source: system(),
         }),
         example(CallError::Server("no such key".into())),
+        example(CallError::Shutdown(EndReason::Closed)),
+        example(CallError::UnexpectedEof(ended())),
+        example(CallError::Connection(EndReason::Malformed(Arc::new(
+            decode(),
+        )))),
+        example(CallError::Crashed {
+            method: method(),
+            crash: Arc::default(),
+            source: ended(),
+        }),
+        example(ended()),
         example(CallError::Timeout {
             method: method(),
             timeout: second,
@@ -303,9 +320,9 @@ fn sources_of_the_crate() -> Vec<PathBuf> {
 /// Whether there is an example of every public error type, by its name.
 #[test]
 fn every_public_error_is_among_the_examples() {
-    // Met by no value that could be made here: of a time that a crate behind a feature refuses, and
-    // of bytes that a decoder behind a feature refuses.
-    const ELSEWHERE: [&str; 2] = ["TimeRangeError", "MalformedError"];
+    // Met by no value that could be made here: of a time that a crate behind a feature refuses, of
+    // bytes that a decoder behind a feature refuses, and of a session that is full.
+    const ELSEWHERE: [&str; 3] = ["TimeRangeError", "MalformedError", "UnreadError"];
     let shown: BTreeSet<&str> = examples()
         .iter()
         .filter_map(|(name, _)| name.rsplit("::").next())

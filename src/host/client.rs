@@ -13,7 +13,8 @@ use super::config::{ClientConfig, Writer};
 use super::error::LaunchError;
 use super::launch::{KILL_WAIT, Launched, launch};
 use super::managed::manage;
-use super::output::{self, DRAIN};
+use super::obituary::Obituary;
+use super::output::{self, DRAIN, Tail};
 use super::process::{Ended, Exit, How, Process};
 use super::reattach::{AttachConfig, Attached, ReattachError, attach};
 use crate::broker::MuxBroker;
@@ -21,6 +22,7 @@ use crate::chain::logged;
 use crate::connection::{DispenseError, RpcClient};
 use crate::handshake::{Address, ReattachConfig};
 use crate::interface::{Interface, Remote};
+use crate::mux::SessionError;
 use crate::rpc::{self, CallError};
 
 /// A running plugin, and the connection to it.
@@ -45,6 +47,7 @@ pub(super) struct Running {
     rpc: Arc<RpcClient>,
     kill_grace: Duration,
     killed: OnceCell<()>,
+    obituary: Obituary,
     tasks: Tasks,
 }
 
@@ -69,6 +72,8 @@ struct Parts {
     kill_grace: Duration,
     /// Whom to tell when the connection has ended.
     disconnected: Option<watch::Sender<bool>>,
+    obituary: Obituary,
+    watchers: JoinSet<()>,
 }
 
 impl Client {
@@ -96,6 +101,7 @@ impl Client {
             address,
             rpc,
             pipes,
+            obituary,
         } = launch(&mut config).await?;
         let mut reattach = ReattachConfig::new(address).protocol_version(line.app_version);
         reattach.pid = Some(process.pid()).filter(|&pid| pid != 0);
@@ -108,6 +114,8 @@ impl Client {
             sync_stderr: config.options.sync_stderr,
             kill_grace: config.options.kill_grace,
             disconnected: None,
+            obituary,
+            watchers: JoinSet::new(),
         });
         Ok(Self::of(running, config.options.managed))
     }
@@ -145,7 +153,14 @@ impl Client {
             process,
             rpc,
             disconnected,
+            obituary,
         } = attach(&mut config).await?;
+        let mut watchers = JoinSet::new();
+        let plugin = format!("at {}", config.reattach.address);
+        let (exit, tail) = (process.exit().clone(), Tail::default());
+        // Its log is elsewhere.
+        tail.end();
+        watchers.spawn(obituary.clone().write(plugin, process.pid(), exit, tail));
         let running = Running::new(Parts {
             process,
             reattach: config.reattach,
@@ -155,6 +170,8 @@ impl Client {
             sync_stderr: config.options.sync_stderr,
             kill_grace: config.options.kill_grace,
             disconnected: Some(disconnected),
+            obituary,
+            watchers,
         });
         Ok(Self::of(running, config.options.managed))
     }
@@ -263,9 +280,10 @@ impl Client {
         self.running.process.exit().wait().await
     }
 
-    /// Waits for the connection to end, whichever side ends it.
-    pub async fn closed(&self) {
-        self.running.rpc.closed().await;
+    /// Waits for the connection to end, whichever side ends it, and says why it did. What became of the
+    /// process, [`wait`](Self::wait) tells.
+    pub async fn closed(&self) -> SessionError {
+        self.running.rpc.closed().await
     }
 
     /// Ends the plugin, and returns when it is gone.
@@ -293,7 +311,7 @@ impl Running {
         }
         let rpc = Arc::new(parts.rpc);
         let process = parts.process;
-        let mut watchers = JoinSet::new();
+        let mut watchers = parts.watchers;
         let (exit, id) = (process.exit().clone(), process.id().to_owned());
         watchers.spawn(watch_exit(exit, id, Arc::clone(&rpc)));
         if let Some(disconnected) = parts.disconnected {
@@ -309,6 +327,7 @@ impl Running {
             rpc,
             kill_grace: parts.kill_grace,
             killed: OnceCell::new(),
+            obituary: parts.obituary,
             tasks: Tasks {
                 stdio: Mutex::new(stdio),
                 pipes: Mutex::new(parts.pipes),
@@ -323,6 +342,7 @@ impl Running {
     }
 
     async fn end(&self) {
+        self.obituary.dismiss();
         if self.reattach.test {
             self.disconnect().await;
         } else {

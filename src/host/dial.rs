@@ -13,7 +13,7 @@ use crate::connection::{ConnectionConfig, ConnectionError, RpcClient};
 use crate::handshake::Address;
 use crate::instant;
 use crate::mux::{OpenError, SessionError};
-use crate::rpc::CallError;
+use crate::rpc::{CallError, Obituary};
 #[cfg(unix)]
 use crate::tcp_stream::TriedTcpStream;
 
@@ -52,6 +52,7 @@ pub(super) async fn dial(
     timeout: Duration,
     config: &ConnectionConfig,
     tls: Option<&TlsConfig>,
+    obituary: Obituary,
 ) -> Result<Dialed, DialError> {
     let deadline = instant::after(timeout);
     let connected = DialError::Connect;
@@ -59,6 +60,7 @@ pub(super) async fn dial(
         config,
         tls,
         deadline,
+        obituary,
     };
     match address {
         Address::Unix(path) => {
@@ -88,6 +90,7 @@ struct Session<'a> {
     config: &'a ConnectionConfig,
     tls: Option<&'a TlsConfig>,
     deadline: Instant,
+    obituary: Obituary,
 }
 
 impl Session<'_> {
@@ -96,10 +99,10 @@ impl Session<'_> {
         T: AsyncRead + AsyncWrite + Send + Unpin + 'static,
     {
         let started = match self.tls {
-            None => RpcClient::connect(stream, self.config).await,
+            None => RpcClient::start(stream, self.config, self.obituary).await,
             Some(tls) => {
                 let secured = within(self.deadline, DialError::Tls, tls.connect(stream)).await?;
-                RpcClient::connect(secured, self.config).await
+                RpcClient::start(secured, self.config, self.obituary).await
             }
         };
         started.map_err(|error| {

@@ -13,6 +13,7 @@ use super::error::{LaunchError, ProcessReport};
 use super::leftovers::Leftovers;
 use super::lines::Lines;
 use super::log::LogSink;
+use super::obituary::Obituary;
 use super::options::Options;
 use super::output::until_drained;
 use super::output::{self, DRAIN, Tail};
@@ -52,6 +53,7 @@ pub(super) struct Launched {
     pub(super) address: Address,
     pub(super) rpc: RpcClient,
     pub(super) pipes: JoinSet<()>,
+    pub(super) obituary: Obituary,
 }
 
 /// Why a started process is not going to be a plugin.
@@ -69,6 +71,7 @@ struct Candidate {
     name: String,
     tail: Tail,
     pipes: JoinSet<()>,
+    obituary: Obituary,
 }
 
 /// Starts the plugin, shakes hands and connects.
@@ -108,15 +111,26 @@ pub(super) async fn launch(config: &mut ClientConfig) -> Result<Launched, Launch
         let log = LogSink::new(name.clone(), config.on_log.take());
         let log = output::log_stderr(lines, config.stderr.take(), tail.clone(), log);
         pipes.spawn(until_drained(process.exit().clone(), log));
+    } else {
+        tail.end();
     }
+    let (obituary, told) = Obituary::new();
+    let (exit, pid) = (process.exit().clone(), process.pid());
+    pipes.spawn(
+        obituary
+            .clone()
+            .write(name.clone(), pid, exit, tail.clone()),
+    );
     let mut candidate = Candidate {
         process,
         name,
         tail,
         pipes,
+        obituary,
     };
 
-    let failure = match timeout_at(deadline, candidate.connect(stdout, tls, config)).await {
+    let connected = candidate.connect(stdout, tls, config, told);
+    let failure = match timeout_at(deadline, connected).await {
         Ok(Ok((line, address, rpc))) => {
             if config.launch.detached {
                 candidate.process.keep().await;
@@ -127,6 +141,7 @@ pub(super) async fn launch(config: &mut ClientConfig) -> Result<Launched, Launch
                 address,
                 rpc,
                 pipes: candidate.pipes,
+                obituary: candidate.obituary,
             });
         }
         Ok(Err(failure)) => failure,
@@ -194,6 +209,7 @@ impl Candidate {
         tls: TlsSetup,
         // Not shared: the writers in it are not `Sync`, and this future is to be `Send`.
         config: &mut ClientConfig,
+        told: crate::rpc::Obituary,
     ) -> Result<(HandshakeLine, Address, RpcClient), Failure> {
         let mut lines = Lines::new(stdout, handshake::MAX_LINE);
         let exit = self.process.exit().clone();
@@ -222,7 +238,7 @@ impl Candidate {
             dial_timeout,
             ..
         } = &config.options;
-        let rpc = match dial(&address, *dial_timeout, connection, tls.as_ref()).await {
+        let rpc = match dial(&address, *dial_timeout, connection, tls.as_ref(), told).await {
             Ok(Dialed { rpc, listener }) => {
                 if listener == Listener::Process(self.process.pid()) {
                     self.process.owns_socket();
@@ -249,6 +265,7 @@ impl Candidate {
         }
         let exited = exit.has_exited();
         let status = exit.status();
+        self.obituary.dismiss();
         self.process.kill();
         if timeout(KILL_WAIT, exit.reaped()).await.is_err() {
             tracing::error!(pid = self.process.pid(), "the killed plugin is still there");

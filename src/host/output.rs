@@ -3,12 +3,15 @@
 
 use std::collections::VecDeque;
 use std::io;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::process::ExitStatus;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt};
+use tokio::sync::watch;
 
 use super::config::Writer;
+use super::last_panic::LastPanic;
 use super::lines::Lines;
 use super::log::LogSink;
 use super::process::Exit;
@@ -19,26 +22,63 @@ use crate::escape::Escaped;
 /// ever.
 pub(super) const DRAIN: Duration = Duration::from_millis(500);
 
-/// The last lines of a plugin's stderr, for the error when it does not start.
+/// The last lines of a plugin's stderr, for the error when it does not start, or crashes.
 #[derive(Clone, Default)]
-pub(super) struct Tail(Arc<Mutex<VecDeque<String>>>);
+pub(super) struct Tail(Arc<TailState>);
+
+#[derive(Default)]
+struct TailState {
+    written: Mutex<Written>,
+    /// Whether no more lines come.
+    ended: watch::Sender<bool>,
+}
+
+#[derive(Default)]
+struct Written {
+    lines: VecDeque<String>,
+    panic: LastPanic,
+}
 
 impl Tail {
     const LINES: usize = 64;
     const BYTES_PER_LINE: usize = 512;
 
     fn push(&self, line: &[u8]) {
-        let line = String::from_utf8_lossy(&line[..line.len().min(Self::BYTES_PER_LINE)]);
-        let mut lines = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if lines.len() == Self::LINES {
-            lines.pop_front();
+        let start = String::from_utf8_lossy(&line[..line.len().min(Self::BYTES_PER_LINE)]);
+        let whole = String::from_utf8_lossy(line);
+        let mut written = self.written();
+        written.panic.line(&whole);
+        if written.lines.len() == Self::LINES {
+            written.lines.pop_front();
         }
-        lines.push_back(line.into_owned());
+        written.lines.push_back(start.into_owned());
+    }
+
+    fn written(&self) -> MutexGuard<'_, Written> {
+        let written = self.0.written.lock();
+        written.unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The panic that ended a process which exited so just now.
+    pub(super) fn panic(&self, status: Option<ExitStatus>) -> Option<String> {
+        self.written().panic.of(status)
+    }
+
+    /// From now on no more lines come.
+    pub(super) fn end(&self) {
+        self.0.ended.send_replace(true);
+    }
+
+    /// Waits for the last line.
+    pub(super) async fn ended(&self) {
+        let mut ended = self.0.ended.subscribe();
+        let _ = ended.wait_for(|&ended| ended).await;
     }
 
     pub(super) fn text(&self) -> String {
-        let lines = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        lines
+        let written = self.written();
+        written
+            .lines
             .iter()
             .map(String::as_str)
             .collect::<Vec<_>>()
@@ -62,6 +102,7 @@ pub(super) async fn log_stderr(
     mut log: LogSink,
 ) {
     let mut copy = Copy::new(copy, "stderr");
+    let _end = EndOnDrop(&tail);
     loop {
         let piece = match lines.next().await {
             Ok(Some(piece)) => piece,
@@ -71,9 +112,19 @@ pub(super) async fn log_stderr(
                 return;
             }
         };
-        copy.write(piece.raw).await;
+        // First, since a writer may be slow.
         tail.push(piece.line());
+        copy.write(piece.raw).await;
         log.line(piece.line(), piece.goes_on);
+    }
+}
+
+/// However the reading ends, nothing waits for more lines.
+struct EndOnDrop<'a>(&'a Tail);
+
+impl Drop for EndOnDrop<'_> {
+    fn drop(&mut self) {
+        self.0.end();
     }
 }
 

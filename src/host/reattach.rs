@@ -9,6 +9,7 @@ use tokio::time::timeout_at;
 
 use super::attached::{AttachedProcess, NoProcess};
 use super::dial::{DialError, Dialed, Listener, Silence, answers, dial};
+use super::obituary::Obituary;
 use super::options::{Options, setters};
 use super::process::Process;
 use super::runner::AttachedRunner;
@@ -155,6 +156,7 @@ pub(super) struct Attached {
     pub(super) rpc: RpcClient,
     /// To be told when the connection has ended, which is all there is to know of some plugins.
     pub(super) disconnected: watch::Sender<bool>,
+    pub(super) obituary: Obituary,
 }
 
 /// Connects to the plugin and finds its process.
@@ -190,7 +192,8 @@ async fn connect(config: &mut AttachConfig) -> Result<Attached, ReattachError> {
         dial_timeout,
         ..
     } = &config.options;
-    let dialed = dial(&reattach.address, *dial_timeout, connection, tls).await;
+    let (obituary, told) = Obituary::new();
+    let dialed = dial(&reattach.address, *dial_timeout, connection, tls, told).await;
     let Dialed { rpc, listener } = match dialed {
         Ok(dialed) => dialed,
         Err(DialError::Connect(reason)) => {
@@ -212,7 +215,11 @@ async fn connect(config: &mut AttachConfig) -> Result<Attached, ReattachError> {
                 let sought = format!("no process {pid} for {}", reattach.address);
                 not_found(sought, reason)
             })?)),
-            None => None,
+            None => {
+                // The end of its process cannot be told from that of its connection.
+                obituary.dismiss();
+                None
+            }
         },
     };
     match answers(&rpc, tls).await {
@@ -234,6 +241,7 @@ async fn connect(config: &mut AttachConfig) -> Result<Attached, ReattachError> {
         process,
         rpc,
         disconnected,
+        obituary,
     })
 }
 

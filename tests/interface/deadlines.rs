@@ -1,5 +1,6 @@
 //! Deadlines of a call, of a method, of a client; in virtual time.
 
+use std::error::Error as _;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
@@ -124,9 +125,11 @@ async fn an_interface_that_leads_nowhere_fails_its_first_call_in_time() {
     assert_eq!(begun.elapsed(), Duration::ZERO);
     let error = promised.at_once().await.unwrap_err();
     assert!(error.is_disconnected(), "{error}");
+    let causes = std::iter::successors(error.source(), |&error| error.source());
+    let causes: Vec<String> = causes.map(ToString::to_string).collect();
     assert!(
-        error.to_string().contains("did not accept broker id 99"),
-        "{error}"
+        causes.concat().contains("did not accept broker id 99"),
+        "{causes:?}"
     );
     assert_eq!(begun.elapsed().as_secs(), 5);
 }

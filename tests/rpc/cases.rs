@@ -248,7 +248,7 @@ pub async fn closing_fails_pending_and_later_calls(codec: Codec) {
             .await
             .unwrap_err(),
     ] {
-        assert!(matches!(error, CallError::Shutdown), "{error:?}");
+        assert!(matches!(error, CallError::Shutdown(_)), "{error:?}");
         assert_eq!(error.to_string(), "connection is shut down");
         assert!(error.is_disconnected());
     }

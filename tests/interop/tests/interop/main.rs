@@ -9,6 +9,7 @@ mod broker_cases;
 mod call_cases;
 mod certificate_cases;
 mod compatibility;
+mod crash_cases;
 mod cut_off_cases;
 mod defaults;
 mod dial_forms;
@@ -101,6 +102,11 @@ cases! {
     lifecycle_cases::version_mismatch,
     lifecycle_cases::wrong_cookie,
     lifecycle_cases::a_plugin_that_dies_fails_every_pending_call,
+    crash_cases::an_exit_is_told_by_the_call_and_by_all_others,
+    crash_cases::a_signal_is_told,
+    crash_cases::a_panic_is_told_with_its_text,
+    crash_cases::a_plugin_that_is_asked_to_quit_has_not_crashed,
+    crash_cases::a_death_is_told_soon,
     ending_cases::rounds_of_ends,
     launch_cases::an_executable_with_the_right_checksum_is_started,
     launch_cases::an_executable_with_a_wrong_checksum_is_not,

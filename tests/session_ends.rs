@@ -1,0 +1,298 @@
+//! Why a session ended reaches everything that fails for it: calls, reads and writes, `closed`, the log.
+
+use std::error::Error;
+use std::fmt::{self, Write as _};
+use std::io;
+use std::pin::Pin;
+use std::sync::{Arc, Mutex};
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use plugwire::mux::{Config, Session, SessionError, Stream};
+use plugwire::rpc::{Client, Codec, EndReason};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, DuplexStream, ReadBuf};
+use tracing::field::{Field, Visit};
+use tracing::{Event, Level, Subscriber};
+use tracing_subscriber::layer::{self, Layer, SubscriberExt};
+
+/// The events of sessions, one a line.
+#[derive(Clone, Default)]
+struct Log(Arc<Mutex<Vec<(Level, String)>>>);
+
+struct Text(String);
+
+impl Visit for Text {
+    fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
+        let _ = write!(self.0, "{field}={value:?} ");
+    }
+}
+
+impl<S: Subscriber> Layer<S> for Log {
+    fn on_event(&self, event: &Event<'_>, _: layer::Context<'_, S>) {
+        if event.metadata().target().starts_with("plugwire") {
+            let mut text = Text(String::new());
+            event.record(&mut text);
+            let level = *event.metadata().level();
+            self.0.lock().unwrap().push((level, text.0));
+        }
+    }
+}
+
+/// The causes of an error that are of a type.
+fn cause<'a, E: Error + 'static>(error: &'a (dyn Error + 'static)) -> Option<&'a E> {
+    std::iter::successors(Some(error), |&error| error.source()).find_map(|e| e.downcast_ref())
+}
+
+fn chain(error: &(dyn Error + 'static)) -> String {
+    let errors = std::iter::successors(Some(error), |&error| error.source());
+    let texts: Vec<String> = errors.map(ToString::to_string).collect();
+    texts.join(": ")
+}
+
+/// A session with a call and a read that wait, and what ends it.
+struct Ending {
+    session: Session,
+    client: Client,
+    stream: Stream,
+    log: Log,
+}
+
+impl Ending {
+    async fn start(
+        io: impl AsyncRead + AsyncWrite + Send + Unpin + 'static,
+        config: Config,
+    ) -> (Ending, tracing::subscriber::DefaultGuard) {
+        let log = Log::default();
+        let subscriber = tracing_subscriber::registry().with(log.clone());
+        let guard = tracing::subscriber::set_default(subscriber);
+        let session = Session::client(io, config);
+        let client = Client::new(session.open().await.unwrap(), Codec::Gob);
+        let stream = session.open().await.unwrap();
+        let ending = Ending {
+            session,
+            client,
+            stream,
+            log,
+        };
+        (ending, guard)
+    }
+
+    /// Waits for the end, of which everything has to know. Returns what the call's error says and the
+    /// one line of the log.
+    async fn is_known(
+        mut self,
+        end: impl Future<Output = ()>,
+        is: fn(&SessionError) -> bool,
+    ) -> (String, (Level, String)) {
+        let waiting = self.client.clone();
+        let (call, ()) = tokio::join!(waiting.call::<_, ()>("Plugin.Wait", &()), end);
+        let error = call.unwrap_err();
+        assert_eq!(error.to_string(), "unexpected EOF");
+        assert!(error.is_disconnected() && !error.is_crashed());
+        let reason = cause::<SessionError>(&error).expect("a reason");
+        assert!(is(reason), "{reason:?}");
+        let told = chain(&error);
+
+        // A later call knows it as well.
+        let error = self
+            .client
+            .call::<_, ()>("Plugin.Late", &())
+            .await
+            .unwrap_err();
+        assert_eq!(error.to_string(), "connection is shut down");
+        assert!(
+            matches!(error.end_reason(), Some(EndReason::Failed(_))),
+            "{error:?}"
+        );
+        assert!(is(cause::<SessionError>(&error).expect("a reason")));
+
+        for error in [
+            self.stream.read(&mut [0; 8]).await.unwrap_err(),
+            self.stream.write(b"more").await.unwrap_err(),
+        ] {
+            assert_eq!(error.kind(), io::ErrorKind::ConnectionAborted);
+            let reason = error.get_ref().unwrap().downcast_ref().expect("a reason");
+            assert!(is(reason), "{reason:?}");
+        }
+        assert!(is(&self.session.closed().await));
+        let lines = std::mem::take(&mut *self.log.0.lock().unwrap());
+        let ends = lines
+            .into_iter()
+            .filter(|(_, text)| text.contains("session ended"));
+        let ends: Vec<_> = ends.collect();
+        assert_eq!(ends.len(), 1, "{ends:?}");
+        (told, ends.into_iter().next().unwrap())
+    }
+}
+
+async fn over_duplex() -> (Ending, tracing::subscriber::DefaultGuard, DuplexStream) {
+    let (here, there) = tokio::io::duplex(1 << 20);
+    let (ending, guard) = Ending::start(here, Config::default()).await;
+    (ending, guard, there)
+}
+
+#[tokio::test]
+async fn a_breach_of_the_protocol_is_told() {
+    let (ending, _guard, mut peer) = over_duplex().await;
+    let breach = async {
+        peer.write_all(b"HTTP/1.1 400 Bad Request\r\n")
+            .await
+            .unwrap()
+    };
+    let (told, (level, line)) = ending
+        .is_known(breach, |reason| matches!(reason, SessionError::Protocol(_)))
+        .await;
+    let text =
+        "unexpected EOF: its stream failed: the peer does not speak yamux: protocol version 72";
+    assert!(told.starts_with(text), "{told}");
+    assert_eq!(level, Level::WARN);
+    assert!(line.contains("protocol version 72"), "{line}");
+}
+
+#[tokio::test]
+async fn a_peer_that_goes_away_is_told() {
+    let (ending, _guard, mut peer) = over_duplex().await;
+    // GoAway with the code of an internal error.
+    let frame = [0, 3, 0, 0, 0, 0, 0, 0, 0, 0, 0, 2];
+    let go_away = async { peer.write_all(&frame).await.unwrap() };
+    let (told, (level, _)) = ending
+        .is_known(go_away, |reason| {
+            !matches!(reason, SessionError::PeerClosed | SessionError::Closed)
+        })
+        .await;
+    assert!(told.contains("it went wrong"), "{told}");
+    assert_eq!(level, Level::WARN);
+}
+
+#[tokio::test(start_paused = true)]
+async fn silence_is_told() {
+    let (ending, _guard, _peer) = over_duplex().await;
+    let (told, (level, _)) = ending
+        .is_known(std::future::ready(()), |reason| {
+            matches!(reason, SessionError::KeepAliveTimeout)
+        })
+        .await;
+    assert_eq!(told, "unexpected EOF: its stream failed: keepalive timeout");
+    assert_eq!(level, Level::WARN);
+}
+
+#[tokio::test]
+async fn a_peer_that_closes_is_told_and_no_warning() {
+    let (ending, _guard, peer) = over_duplex().await;
+    let (told, (level, _)) = ending
+        .is_known(async { drop(peer) }, |reason| {
+            matches!(reason, SessionError::PeerClosed)
+        })
+        .await;
+    assert!(told.ends_with("the peer closed the session"), "{told}");
+    assert_eq!(level, Level::DEBUG);
+}
+
+#[tokio::test]
+async fn a_session_closed_here_is_told_and_no_warning() {
+    let (ending, _guard, _peer) = over_duplex().await;
+    let session = ending.session.clone();
+    let (_, (level, _)) = ending
+        .is_known(async { session.close().await }, |reason| {
+            matches!(reason, SessionError::Closed)
+        })
+        .await;
+    assert_eq!(level, Level::DEBUG);
+}
+
+/// A connection whose descriptor goes bad once it is told to.
+struct Lost {
+    inner: DuplexStream,
+    lost: Arc<tokio::sync::Notify>,
+    waiting: Option<Pin<Box<dyn Future<Output = ()> + Send>>>,
+}
+
+impl AsyncRead for Lost {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        let lost = self.lost.clone();
+        let waiting = self
+            .waiting
+            .get_or_insert_with(|| Box::pin(async move { lost.notified().await }));
+        if waiting.as_mut().poll(cx).is_ready() {
+            self.waiting = Some(Box::pin(std::future::ready(())));
+            return Poll::Ready(Err(io::Error::from_raw_os_error(9)));
+        }
+        Pin::new(&mut self.inner).poll_read(cx, buffer)
+    }
+}
+
+impl AsyncWrite for Lost {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        data: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.inner).poll_write(cx, data)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.inner).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.inner).poll_shutdown(cx)
+    }
+}
+
+#[tokio::test]
+async fn a_lost_descriptor_is_told() {
+    let (inner, _there) = tokio::io::duplex(1 << 20);
+    let lost = Arc::new(tokio::sync::Notify::new());
+    let io = Lost {
+        inner,
+        lost: lost.clone(),
+        waiting: None,
+    };
+    let (ending, _guard) = Ending::start(io, Config::default()).await;
+    let lose = async {
+        tokio::time::sleep(Duration::from_millis(10)).await;
+        lost.notify_one();
+    };
+    let (told, (level, line)) = ending
+        .is_known(lose, |reason| matches!(reason, SessionError::Io(_)))
+        .await;
+    assert!(told.contains("os error 9"), "{told}");
+    assert_eq!(level, Level::WARN);
+    assert!(line.contains("os error 9"), "{line}");
+}
+
+/// Of a stream that only the calls' peer has closed, and of one that speaks another language.
+#[tokio::test]
+async fn the_end_of_a_stream_alone_is_told() {
+    let (here, there) = tokio::io::duplex(1 << 16);
+    let client = Client::new(here, Codec::Gob);
+    let (call, ()) = tokio::join!(client.call::<_, ()>("Plugin.Wait", &()), async {
+        drop(there)
+    });
+    assert_eq!(
+        chain(&call.unwrap_err()),
+        "unexpected EOF: the peer closed its stream"
+    );
+
+    let (here, mut there) = tokio::io::duplex(1 << 16);
+    let client = Client::new(here, Codec::Gob);
+    let (call, ()) = tokio::join!(client.call::<_, ()>("Plugin.Wait", &()), async {
+        there.write_all(&[0; 64]).await.unwrap();
+    });
+    let error = call.unwrap_err();
+    let text = "the connection failed: the peer's messages cannot be read: gob: ";
+    assert!(chain(&error).starts_with(text), "{}", chain(&error));
+
+    let (here, _there) = tokio::io::duplex(1 << 16);
+    let client = Client::new(here, Codec::Gob);
+    client.close();
+    let error = client.call::<_, ()>("Plugin.Late", &()).await.unwrap_err();
+    assert_eq!(
+        chain(&error),
+        "connection is shut down: it was closed on this side"
+    );
+}
