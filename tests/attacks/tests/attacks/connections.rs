@@ -59,7 +59,6 @@ async fn half_open_connections_do_not_keep_a_host_waiting() {
         println!("{} half-open: served after {took:?}", open.len());
         // In a second where the machine has nothing else to do; without a bound on them, in forty.
         assert!(took < Duration::from_secs(10), "{took:?}");
-        assert!(victim.descriptors() < limit);
     }
 }
 
