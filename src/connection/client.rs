@@ -1,5 +1,7 @@
 //! The host's end of a connection.
 
+use std::sync::Arc;
+
 use tokio::io::{AsyncRead, AsyncWrite};
 
 use super::{ConnectionConfig, ConnectionError};
@@ -10,13 +12,17 @@ use crate::rpc::{self, CallError, Obituary};
 
 /// The host's end of a connection to a plugin. (`RPCClient`)
 ///
-/// Dropping it ends the session without asking the plugin to quit.
+/// Dropping it ends the session without asking the plugin to quit. What was got through it, such as a
+/// [`Remote`], does not keep it: calls fail with
+/// [`SessionError::ClientDropped`] as their source from then on.
 #[derive(Debug)]
 pub struct RpcClient {
     session: Session,
     control: rpc::Client,
     stdio: Option<(Stream, Stream)>,
     broker: MuxBroker,
+    /// What this is the client of, for those who use it later.
+    plugin: Arc<str>,
 }
 
 /// Why a plugin was not dispensed.
@@ -64,7 +70,21 @@ impl RpcClient {
             stdio: Some((stdout, stderr)),
             broker,
             session,
+            plugin: "a plugin".into(),
         })
+    }
+
+    /// Says whose client this is, for the errors of those that go on to use it after it was dropped.
+    #[cfg(feature = "host")]
+    pub(crate) fn set_plugin(&mut self, name: &str) {
+        self.plugin = format!("plugin {name}").into();
+    }
+
+    /// Ends the session for the reason that the client is dropped.
+    pub(crate) fn start_drop(&self) {
+        self.session.start_close_for(SessionError::ClientDropped {
+            plugin: Arc::clone(&self.plugin),
+        });
     }
 
     /// The streams of what the plugin process writes to its stdout and stderr; `None` when they
@@ -118,7 +138,7 @@ impl RpcClient {
 
 impl Drop for RpcClient {
     fn drop(&mut self) {
-        // Whoever else has a handle to the broker does not keep the session alive.
-        self.session.start_close();
+        // Other handles of the broker do not keep the session alive.
+        self.start_drop();
     }
 }

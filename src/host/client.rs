@@ -31,6 +31,12 @@ use crate::rpc::{self, CallError};
 /// dropped has its process killed at once, and reaped in the background, unless it was started
 /// [detached] or was running before this host [reattached](Self::reattach) to it.
 ///
+/// The plugin lives as long as its `Client`, whatever else was got from it. A [`Remote`], an
+/// [`rpc::Client`], an interface, reader or writer does not keep the `Client`: once it is dropped their
+/// calls fail as [disconnected](CallError::is_disconnected), with
+/// [`SessionError::ClientDropped`](crate::mux::SessionError::ClientDropped) as their source. So keep the
+/// `Client` beside them, in an `Arc` where several need it.
+///
 /// When the plugin dies, every pending call fails at once, [`closed`](Self::closed) and
 /// [`wait`](Self::wait) return, and the process is reaped and its socket removed without anyone
 /// asking.
@@ -299,6 +305,14 @@ impl Client {
     /// [`kill_grace`]: ClientConfig::kill_grace
     pub async fn kill(&self) {
         self.running.kill().await;
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        // Before the process is killed, which would pass for the reason, and for a crash.
+        self.obituary.dismiss();
+        self.rpc.start_drop();
     }
 }
 

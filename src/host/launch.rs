@@ -238,7 +238,7 @@ impl Candidate {
             dial_timeout,
             ..
         } = &config.options;
-        let rpc = match dial(&address, *dial_timeout, connection, tls.as_ref(), told).await {
+        let mut rpc = match dial(&address, *dial_timeout, connection, tls.as_ref(), told).await {
             Ok(Dialed { rpc, listener }) => {
                 if listener == Listener::Process(self.process.pid()) {
                     self.process.owns_socket();
@@ -254,6 +254,7 @@ impl Candidate {
             }
             Err(Silence::Ping(error)) => return Err(Failure::Ping(address, error)),
         }
+        rpc.set_plugin(&self.name);
         Ok((line, address, rpc))
     }
 

@@ -194,7 +194,7 @@ async fn connect(config: &mut AttachConfig) -> Result<Attached, ReattachError> {
     } = &config.options;
     let (obituary, told) = Obituary::new();
     let dialed = dial(&reattach.address, *dial_timeout, connection, tls, told).await;
-    let Dialed { rpc, listener } = match dialed {
+    let Dialed { mut rpc, listener } = match dialed {
         Ok(dialed) => dialed,
         Err(DialError::Connect(reason)) => {
             let sought = format!("cannot connect to {}", reattach.address);
@@ -237,6 +237,7 @@ async fn connect(config: &mut AttachConfig) -> Result<Attached, ReattachError> {
     // A connection that ends is no proof that the plugin has, so the socket is looked at again
     // before it is removed.
     process.listens_at(&reattach.address);
+    rpc.set_plugin(&format!("at {}", reattach.address));
     Ok(Attached {
         process,
         rpc,

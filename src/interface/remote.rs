@@ -22,6 +22,9 @@ use crate::rpc::{self, CallError, Encode};
 /// are one connection, which ends with the last of them. `Arc::new(remote)` is an `Arc<dyn Counter>`,
 /// as an implementation in this process is.
 ///
+/// It does not keep the plugin: that ends with its [`Client`](crate::host::Client), from when on calls
+/// fail as [disconnected](Error::is_disconnected), and say that the client was dropped.
+///
 /// # Deadlines
 ///
 /// [`with_timeout`](Self::with_timeout) bounds every call of the handle that it returns,

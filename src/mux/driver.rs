@@ -27,30 +27,27 @@ pub(super) async fn run(
     let mut busy = BusyPoll::new(config.busy_poll);
     // Where `block_on` has a thread of its own, that has to be woken, and needs a core.
     let several_threads = Handle::current().runtime_flavor() != RuntimeFlavor::CurrentThread;
-    let mut closing = false;
-    let reason = poll_fn(|cx| {
+    let (reason, is_open) = poll_fn(|cx| {
         session.0.with(|link| {
             link.drive(cx);
             clock.poll(link, cx);
-            closing = link.closing;
             if !rescue::is_rescuing()
                 && link.is_conversing()
                 && !(several_threads && link.is_used_outside())
             {
                 busy.poll(link.received(), cx);
             }
-            match &link.state.ended {
-                Some(reason) => Poll::Ready(Some(reason.clone())),
-                None if closing => Poll::Ready(None),
-                None => Poll::Pending,
+            match (&link.state.ended, &link.closing) {
+                (Some(reason), _) => Poll::Ready((reason.clone(), false)),
+                (None, Some(reason)) => Poll::Ready((reason.clone(), true)),
+                (None, None) => Poll::Pending,
             }
         })
     })
     .await;
-    let reason = match reason {
-        Some(reason) => reason,
-        None => close(&session.0, config.close_timeout).await,
-    };
+    if is_open {
+        close(&session.0, config.close_timeout).await;
+    }
     drop(session);
     log_end(&reason, client);
     end.send_replace(Some(reason));
@@ -69,7 +66,7 @@ fn log_end(reason: &SessionError, client: bool) {
 }
 
 /// Writes what is queued: it is still to arrive. A peer that does not read must not hold it up.
-async fn close(shared: &Shared, timeout: Duration) -> SessionError {
+async fn close(shared: &Shared, timeout: Duration) {
     let written = poll_fn(|cx| {
         shared.with(|link| {
             link.drive(cx);
@@ -80,7 +77,6 @@ async fn close(shared: &Shared, timeout: Duration) -> SessionError {
         })
     });
     let _ = rescue::timeout(timeout, written).await;
-    SessionError::Closed
 }
 
 /// Ends the session with its driver, also where the runtime drops it before it ever ran.

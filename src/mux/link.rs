@@ -103,8 +103,8 @@ pub(super) struct Link {
     io_waker: Waker,
     /// Whether the driver is to be woken.
     driver_due: bool,
-    /// Whether the session's handles are gone or closed it.
-    pub(super) closing: bool,
+    /// Why this side closes the session, once its handles are gone or one closed it.
+    pub(super) closing: Option<SessionError>,
 }
 
 impl Link {
@@ -138,7 +138,7 @@ impl Link {
             io_waker: readiness.clone().into(),
             readiness,
             driver_due: false,
-            closing: false,
+            closing: None,
         }
     }
 
@@ -196,7 +196,8 @@ impl Link {
         if let SessionError::Protocol(_) | SessionError::Noise { .. } = reason {
             self.flush();
         }
-        self.state.end(reason);
+        // What the peer does once this side goes is not why.
+        self.state.end(self.closing.clone().unwrap_or(reason));
         self.io = None;
         self.lease = None;
         self.flushing.clear();
@@ -233,7 +234,7 @@ impl Link {
         if self.readiness.take() || rescue::is_rescuing() {
             self.blocked = false;
         }
-        if self.closing {
+        if self.closing.is_some() {
             // There is little time, and nobody minds it.
             self.lease = None;
         }
@@ -273,7 +274,7 @@ impl Link {
         if self.is_flushed() && self.flushing.is_empty() {
             return;
         }
-        if self.state.fresh && self.fresh_turns < TURNS && !self.closing {
+        if self.state.fresh && self.fresh_turns < TURNS && self.closing.is_none() {
             self.fresh_turns += 1;
             self.wake_driver();
         } else if !self.blocked {

@@ -65,9 +65,9 @@ impl fmt::Debug for Handle {
 }
 
 impl Handle {
-    fn start_close(&self) {
+    fn start_close(&self, reason: SessionError) {
         self.shared.with(|link| {
-            link.closing = true;
+            link.closing.get_or_insert(reason);
             link.wake_driver();
         });
     }
@@ -92,7 +92,7 @@ impl Handle {
 
 impl Drop for Handle {
     fn drop(&mut self) {
-        self.start_close();
+        self.start_close(SessionError::Closed);
     }
 }
 
@@ -103,6 +103,15 @@ pub enum SessionError {
     /// It was closed on this side.
     #[error("session shutdown")]
     Closed,
+    /// The client that the connection belonged to was dropped on this side: the host's `Client`, or an
+    /// [`RpcClient`](crate::connection::RpcClient). What was got through it does not keep it.
+    #[error(
+        "the client of {plugin} was dropped, which ended the connection: keep it for as long as the plugin is used"
+    )]
+    ClientDropped {
+        /// What it was the client of, such as `plugin kv`.
+        plugin: Arc<str>,
+    },
     /// The peer closed the connection.
     #[error("the peer closed the session")]
     PeerClosed,
@@ -294,7 +303,13 @@ impl Session {
 
     /// Ends the session without waiting for it to be over.
     pub(crate) fn start_close(&self) {
-        self.handle.start_close();
+        self.handle.start_close(SessionError::Closed);
+    }
+
+    /// Ends the session without waiting for it to be over, and gives a reason for it to who still uses
+    /// it.
+    pub(crate) fn start_close_for(&self, reason: SessionError) {
+        self.handle.start_close(reason);
     }
 
     /// Waits until the session is over and says why.

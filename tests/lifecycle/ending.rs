@@ -4,8 +4,10 @@ use std::time::{Duration, Instant};
 
 use plugwire::connection::{ConnectionConfig, RpcClient};
 use plugwire::host::{PluginCommand, UnixSocketConfig};
+use plugwire::mux::SessionError;
 use plugwire::rpc::CallError;
 use rustix::process::{Signal, kill_process};
+use tokio::io::AsyncReadExt;
 use tokio::net::UnixStream;
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
@@ -290,4 +292,81 @@ async fn an_interrupt_is_the_hosts_to_act_on() {
     }
     client.kill().await;
     assert_eq!(client.wait().await.unwrap().code(), Some(7));
+}
+
+/// What was got from a client does not keep it, and says so.
+#[tokio::test]
+async fn what_outlives_its_client_says_that_it_was_dropped() {
+    let place = Place::new();
+    let client = place.launch().await;
+    let pid = client.pid();
+    let tester = tester_of(&client).await;
+    let blocker = client.dispense::<dyn Blocker>("blocker").await.unwrap();
+    let other = blocker.other().await.unwrap();
+    let mut reader = blocker.source().await.unwrap();
+    let broker = client.broker().clone();
+    let pending = hanging(&tester).await;
+    drop(client);
+    // The process is ended as ever.
+    until("it is reaped", || is_gone(pid)).await;
+
+    let told = "the client of plugin sh was dropped";
+    let says_so = |error: &(dyn std::error::Error + 'static)| {
+        let chain = std::iter::successors(Some(error), |error| error.source());
+        let texts: Vec<String> = chain.map(ToString::to_string).collect();
+        assert!(texts.iter().any(|text| text.starts_with(told)), "{texts:?}");
+    };
+    let error = timeout(PATIENCE, pending)
+        .await
+        .unwrap()
+        .unwrap()
+        .unwrap_err();
+    assert!(error.is_disconnected(), "{error:?}");
+    says_so(&error);
+    let error = tester
+        .call::<_, String>("Plugin.Greet", &())
+        .await
+        .unwrap_err();
+    assert!(error.is_disconnected(), "{error:?}");
+    says_so(&error);
+    for error in [
+        blocker.blocked().await.unwrap_err(),
+        other.blocked().await.unwrap_err(),
+        blocker.other().await.err().unwrap(),
+    ] {
+        assert!(error.is_disconnected(), "{error:?}");
+        says_so(&error);
+    }
+    let error = reader.read_u8().await.unwrap_err();
+    assert!(error.to_string().starts_with(told), "{error}");
+    says_so(&broker.dial(1).await.unwrap_err());
+    let session = broker.session().closed().await;
+    assert!(
+        matches!(session, SessionError::ClientDropped { .. }),
+        "{session}"
+    );
+}
+
+/// The plugin is left, and all the same its client is gone.
+#[tokio::test]
+async fn a_dropped_client_of_a_plugin_that_stays_is_named_by_the_address() {
+    let place = Place::new();
+    let first = place.launch().await;
+    let second = Client::reattach(first.reattach_config()).await.unwrap();
+    let address = second.address().to_string();
+    let tester = tester_of(&second).await;
+    drop(second);
+    let session = tester
+        .call::<_, String>("Plugin.Greet", &())
+        .await
+        .unwrap_err();
+    let chain = std::iter::successors(Some(&session as &dyn std::error::Error), |e| e.source());
+    let texts: Vec<String> = chain.map(ToString::to_string).collect();
+    let told = format!("the client of plugin at {address} was dropped");
+    assert!(
+        texts.iter().any(|text| text.starts_with(&told)),
+        "{texts:?}"
+    );
+    first.ping().await.unwrap();
+    first.kill().await;
 }

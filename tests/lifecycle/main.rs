@@ -73,6 +73,9 @@ trait Blocker {
     async fn block(&self) -> plugwire::Result<()>;
     /// How many do.
     async fn blocked(&self) -> plugwire::Result<u32>;
+    async fn other(&self) -> plugwire::Result<Arc<dyn Blocker>>;
+    /// Has nothing to give.
+    async fn source(&self) -> plugwire::Result<plugwire::Reader>;
 }
 
 #[derive(Default)]
@@ -89,6 +92,16 @@ impl Blocker for Blocking {
 
     async fn blocked(&self) -> plugwire::Result<u32> {
         Ok(self.0.load(Ordering::Relaxed))
+    }
+
+    async fn other(&self) -> plugwire::Result<Arc<dyn Blocker>> {
+        Ok(Arc::new(Blocking::default()))
+    }
+
+    async fn source(&self) -> plugwire::Result<plugwire::Reader> {
+        let (reader, writer) = tokio::io::duplex(1);
+        std::mem::forget(writer);
+        Ok(plugwire::Reader::new(reader))
     }
 }
 

@@ -72,7 +72,7 @@ impl Link {
                 _ => None,
             };
             if let Some(stream) = bulk
-                && !self.closing
+                && self.closing.is_none()
                 && self.state.call_reader(stream)
             {
                 self.bulk = bulk;
