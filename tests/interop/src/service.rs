@@ -62,6 +62,7 @@ pub fn kit(broker: MuxBroker) -> Service {
     let service = brokered!(service, broker, "MakeCounter", make_counter);
     let service = brokered!(service, broker, "Nested", nested);
     let service = brokered!(service, broker, "ReadFrom", read_from);
+    let service = brokered!(service, broker, "PullFrom", pull_from);
     let service = brokered!(service, broker, "WriteTo", write_to);
     let service = brokered!(service, broker, "AcceptEchoes", accept_echoes);
     let service = brokered!(service, broker, "DialEchoes", dial_echoes);
@@ -165,6 +166,20 @@ async fn nested(broker: MuxBroker, id: u32) -> Result<u32, BoxError> {
 async fn read_from(broker: MuxBroker, id: u32) -> Result<crate::types::Digest, BoxError> {
     let reader = broker.dial(id).await?;
     Ok(bytes::read_all(reader).await?)
+}
+
+/// The same, with a byte written before each read.
+async fn pull_from(broker: MuxBroker, id: u32) -> Result<crate::types::Digest, BoxError> {
+    let mut stream = broker.dial(id).await?;
+    let mut pulled = Vec::new();
+    let mut buffer = [0; 4096];
+    loop {
+        stream.write_all(&[1]).await?;
+        match stream.read(&mut buffer).await? {
+            0 => return Ok(bytes::read_all(&pulled[..]).await?),
+            n => pulled.extend_from_slice(&buffer[..n]),
+        }
+    }
 }
 
 async fn write_to(broker: MuxBroker, args: WriteArgs) -> Result<crate::types::Digest, BoxError> {

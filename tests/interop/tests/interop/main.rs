@@ -88,6 +88,7 @@ cases! {
     stream_cases::six_hundred_streams_dialed_by_the_host,
     stream_cases::six_hundred_streams_dialed_by_the_plugin,
     stream_cases::a_dropped_reader_ends_the_plugin_s_writing,
+    stream_cases::all_arrives_at_a_plugin_that_asks_for_each_piece,
     cut_off_cases::a_reader_that_fails_is_not_imported,
     cut_off_cases::the_reader_of_an_abandoned_call_is_not_imported,
     cut_off_cases::a_writer_that_fails_fails_the_plugin_s_writing,

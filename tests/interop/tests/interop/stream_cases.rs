@@ -1,10 +1,12 @@
 //! Readers and writers.
 
 use plugwire::host::Client;
-use plugwire::rpc;
+use plugwire::{Reader, rpc};
 use plugwire_interop::bytes;
 use plugwire_interop::service::{dial_echoes, echo_stream};
 use plugwire_interop::types::{Digest, EchoArgs, EchoReply, WriteArgs};
+
+use tokio::io::AsyncWriteExt;
 
 use crate::peer::{Peer, within};
 
@@ -123,5 +125,37 @@ pub async fn a_dropped_reader_ends_the_plugin_s_writing(peer: Peer) {
     assert!(!error.is_disconnected(), "{error:?}");
     assert!(error.to_string().contains("reset"), "{error}");
     within(accepting).await.unwrap();
+    client.kill().await;
+}
+
+/// A stream that was shut down and dropped, and a reader that was handed over, while the plugin goes on
+/// asking for each piece.
+pub async fn all_arrives_at_a_plugin_that_asks_for_each_piece(peer: Peer) {
+    const BYTES: i64 = 200_000;
+    let (client, kit) = peer.kit().await;
+    let broker = client.broker().clone();
+    let mut content = Vec::new();
+    let expected = bytes::write_all(&mut content, 7, BYTES, BYTES)
+        .await
+        .unwrap();
+    for round in 0..200 {
+        let id = match round % 2 {
+            0 => {
+                let (broker, id, content) = (broker.clone(), broker.next_id(), content.clone());
+                tokio::spawn(async move {
+                    let mut stream = broker.accept(id).await.unwrap();
+                    stream.write_all(&content).await.unwrap();
+                    stream.shutdown().await.unwrap();
+                });
+                id
+            }
+            _ => {
+                let reader = Reader::new(std::io::Cursor::new(content.clone()));
+                plugwire::interface::lend(&broker, reader)
+            }
+        };
+        let pulled: Digest = within(kit.call("Plugin.PullFrom", &id)).await.unwrap();
+        assert_eq!(pulled, expected, "in round {round}");
+    }
     client.kill().await;
 }

@@ -24,6 +24,27 @@ func (s *service) ReadFrom(id uint32, d *kit.Digest) error {
 	return err
 }
 
+// PullFrom does as ReadFrom, and writes a byte before each read.
+func (s *service) PullFrom(id uint32, d *kit.Digest) error {
+	conn, err := s.broker.Dial(id)
+	if err != nil {
+		return err
+	}
+	defer conn.Close()
+	*d, err = kit.DigestOf(pulled{conn})
+	return err
+}
+
+// pulled asks for each piece before it reads it.
+type pulled struct{ net.Conn }
+
+func (p pulled) Read(b []byte) (int, error) {
+	if _, err := p.Write([]byte{1}); err != nil {
+		return 0, err
+	}
+	return p.Conn.Read(b[:min(len(b), 4096)])
+}
+
 // WriteTo writes into what the host serves under id. A chunk is one Write
 // however long it is: yamux cuts it up by the peer's window, and that is tested.
 func (s *service) WriteTo(a kit.WriteArgs, d *kit.Digest) error {
