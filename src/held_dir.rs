@@ -89,9 +89,13 @@ impl HeldDir {
         rustix::fs::fstat(&self.descriptor).is_ok_and(|stat| stat.st_uid == owner)
     }
 
-    /// Whether it has been removed.
+    /// Whether it has been removed. Not every system counts the names of a directory, and elsewhere one
+    /// that was moved counts as removed.
     pub(crate) fn is_gone(&self) -> bool {
-        rustix::fs::fstat(&self.descriptor).is_ok_and(|stat| stat.st_nlink == 0)
+        match cfg!(any(target_os = "linux", target_os = "android")) {
+            true => rustix::fs::fstat(&self.descriptor).is_ok_and(|stat| stat.st_nlink == 0),
+            false => matches!(self.stat(self.from_within.as_os_str()), Err(Errno::NOENT)),
+        }
     }
 
     /// Whether its name still leads to it.
@@ -217,7 +221,14 @@ impl HeldDir {
         if FileType::from_raw_mode(stat.st_mode) != FileType::Socket {
             return Err(io::ErrorKind::NotFound.into());
         }
-        Ok(rustix::fs::chmod(by_descriptor(&file), mode)?)
+        match rustix::fs::chmod(by_descriptor(&file), mode) {
+            // Without `/proc` there is nothing better.
+            Err(Errno::NOENT) => {
+                let changed = rustix::fs::chmodat(&self.descriptor, name, mode, AtFlags::empty());
+                Ok(changed?)
+            }
+            changed => Ok(changed?),
+        }
     }
 
     #[cfg(feature = "plugin")]

@@ -28,8 +28,10 @@ use crate::rpc::{self, CallError};
 /// A running plugin, and the connection to it.
 ///
 /// End it with [`kill`](Self::kill), which lets it exit in its own time. A `Client` that is merely
-/// dropped has its process killed at once, and reaped in the background, unless it was started
-/// [detached] or was running before this host [reattached](Self::reattach) to it.
+/// dropped kills its process there and then, so that it is gone even where this process exits next, and
+/// has it reaped in the background; unless it was started [detached] or was running before this host
+/// [reattached](Self::reattach) to it. (Where a [runner](super::Runner) started it, that takes its
+/// [kill switch](super::AttachedRunner::kill_switch).)
 ///
 /// The plugin lives as long as its `Client`, whatever else was got from it. A [`Remote`], an
 /// [`rpc::Client`], an interface, reader or writer does not keep the `Client`: once it is dropped their
@@ -39,7 +41,8 @@ use crate::rpc::{self, CallError};
 ///
 /// When the plugin dies, every pending call fails at once, [`closed`](Self::closed) and
 /// [`wait`](Self::wait) return, and the process is reaped and its socket removed without anyone
-/// asking.
+/// asking. Should this process die first, the plugin ends, and removes its socket itself if it is made
+/// with this crate.
 ///
 /// [detached]: super::PluginCommand::detached
 pub struct Client {

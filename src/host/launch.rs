@@ -220,10 +220,10 @@ impl Candidate {
         // The socket is noted even where the line is refused, since the plugin will be killed then
         // and cannot remove it. Whether it is the plugin's is looked into before it is removed.
         let to_host = |address| config.launch.runner.plugin_to_host(address);
-        if let Ok(HandshakeLine { address, .. }) = HandshakeLine::parse(&line) {
-            if let Ok(address) = to_host(address) {
-                self.process.listens_at(&address);
-            }
+        if let Ok(HandshakeLine { address, .. }) = HandshakeLine::parse(&line)
+            && let Ok(address) = to_host(address)
+        {
+            self.process.listens_at(&address);
         }
         let line = HandshakeLine::negotiate(&line, &config.versions).map_err(Failure::Handshake)?;
         let tls = tls.for_plugin(&line).map_err(Failure::Handshake)?;

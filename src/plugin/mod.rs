@@ -55,7 +55,8 @@
 //!
 //! A plugin serves one host after another, or several: a connection that ends is not its end. It
 //! ends when a host asks it to quit, and when the host that started it dies and nobody else is
-//! connected; see [`ServeConfig::outlive_host`]. [`serve_test`] serves a plugin within its test.
+//! connected; see [`ServeConfig::outlive_host`]. When it ends it removes its socket, and the directory
+//! that was made for the socket. [`serve_test`] serves a plugin within its test.
 //!
 //! With the crate's feature `tls`, a plugin does AutoMTLS with a host that asks for it, without a word
 //! of its author's, and then serves that host alone. `ServeConfig::tls` configures it otherwise.

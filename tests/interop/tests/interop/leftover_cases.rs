@@ -136,7 +136,7 @@ pub async fn a_host_that_drops_its_client_and_exits_leaves_nothing(peer: Peer) {
         assert!(is_running(host.pid()) && host.socket().exists());
         host.exits().await;
         host.plugin_ends().await;
-        assert_eq!(entries(temporary.path()), [PathBuf::new(); 0]);
+        assert!(entries(temporary.path()).is_empty());
     }
 }
 
