@@ -1,11 +1,12 @@
 //! A host that ends without a word to its plugin: `leaving-host MODE PLUGIN`.
 //!
 //! It prints the plugin's process id, waits for a line on its standard input, and then, by its mode,
-//! waits to be killed (`wait`), exits (`exit`), aborts (`abort`), or drops its client and exits at
+//! waits to be killed (`wait`, and with all of the plugin's threads blocked by methods `block`), exits (`exit`), aborts (`abort`), or drops its client and exits at
 //! once (`drop`).
 
 use std::io::Write;
 use std::process::Command;
+use std::time::Duration;
 
 use plugwire::host::{Client, ClientConfig};
 use plugwire_attacks::HANDSHAKE;
@@ -16,11 +17,23 @@ async fn main() {
     let (mode, plugin) = (arguments.next().unwrap(), arguments.next().unwrap());
     let config = ClientConfig::new(HANDSHAKE, Command::new(plugin));
     let client = Client::launch(config).await.unwrap();
+    if mode == "block" {
+        let untidy = client.dispense_client("untidy").await.unwrap();
+        for _ in 0..64 {
+            let untidy = untidy.clone();
+            tokio::spawn(async move { untidy.call::<_, bool>("Plugin.Block", &()).await });
+        }
+        while untidy.in_flight() < 64 {
+            tokio::task::yield_now().await;
+        }
+        // Until they are in the plugin's hands.
+        tokio::time::sleep(Duration::from_millis(300)).await;
+    }
     println!("{}", client.pid());
     std::io::stdout().flush().unwrap();
     std::io::stdin().read_line(&mut String::new()).unwrap();
     match &*mode {
-        "wait" => std::future::pending().await,
+        "wait" | "block" => std::future::pending().await,
         "exit" => std::process::exit(0),
         "abort" => std::process::abort(),
         "drop" => {

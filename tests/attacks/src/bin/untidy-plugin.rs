@@ -44,6 +44,10 @@ fn done() -> Result<bool, Infallible> {
 fn plugins() -> PluginSet {
     PluginSet::new().register_service("untidy", |_| {
         Ok(Service::new()
+            .method("Block", |(): ()| async {
+                std::thread::sleep(std::time::Duration::from_secs(3600));
+                done()
+            })
             .method("Nest", |levels: usize| async move {
                 // Relative to itself, since no path is that long.
                 std::env::set_current_dir(directory()).unwrap();

@@ -42,8 +42,12 @@ fn entries(directory: &Path) -> Vec<std::path::PathBuf> {
 
 /// Has a host launch a plugin and then end, some times over.
 fn leave(mode: &str, manners: &str, end: impl Fn(&Child)) {
+    leave_often(3 * rounds(), mode, manners, end);
+}
+
+fn leave_often(rounds: usize, mode: &str, manners: &str, end: impl Fn(&Child)) {
     let mut longest = Duration::ZERO;
-    for round in 0..3 * rounds() {
+    for round in 0..rounds {
         let temporary = tempfile::tempdir().unwrap();
         let mut host = Command::new(env!("CARGO_BIN_EXE_leaving-host"))
             .args([mode, env!("CARGO_BIN_EXE_untidy-plugin")])
@@ -94,4 +98,10 @@ fn nothing_is_left_of_a_host_that_aborts() {
 #[test]
 fn nothing_is_left_of_a_host_that_drops_its_client_and_exits() {
     leave("drop", "outlive", |_| {});
+}
+
+/// The plugin has to end the process itself, after some seconds. It removes what it has first.
+#[test]
+fn nothing_is_left_of_a_killed_host_whose_plugins_threads_are_blocked() {
+    leave_often(1, "block", "own", |host| signal(host, "-KILL"));
 }
