@@ -149,10 +149,10 @@ fn look(looks: &mut Looks) -> Found {
     if found.blocked {
         rescue();
     }
-    if found.blocked || found.pooled {
-        if let Some(look) = &*blocked_hook() {
-            look(found.longest);
-        }
+    if (found.blocked || found.pooled)
+        && let Some(look) = &*blocked_hook()
+    {
+        look(found.longest);
     }
     found
 }

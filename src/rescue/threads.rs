@@ -75,10 +75,6 @@ impl Inside {
 
 impl Inside {
     /// Enters a method on a thread of the blocking pool: it holds up nothing but the end of the process.
-    #[cfg_attr(
-        not(feature = "macros"),
-        allow(dead_code, reason = "only traits have such methods")
-    )]
     pub(crate) fn enter_pooled() -> Option<Inside> {
         let _ = OWN.try_with(|own| own.0.pooled.store(true, Ordering::Relaxed));
         Self::enter()

@@ -161,6 +161,49 @@ async fn a_plugin_whose_plain_methods_run_quits() {
     assert!(blocked.await.unwrap().is_err());
 }
 
+/// How often the thread that rescues others was woken, of the process.
+fn wakes(pid: u32) -> u64 {
+    let of = |task: &std::path::Path, file: &str| std::fs::read_to_string(task.join(file)).unwrap();
+    let tasks = std::fs::read_dir(format!("/proc/{pid}/task")).unwrap();
+    let thread = tasks
+        .map(|task| task.unwrap().path())
+        .find(|task| of(task, "comm").trim() == "plugwire-rescue")
+        .expect("it was started by the first call");
+    let status = of(&thread, "status");
+    let line = status
+        .lines()
+        .find(|line| line.starts_with("voluntary_ctxt_switches:"));
+    line.unwrap()
+        .split_whitespace()
+        .nth(1)
+        .unwrap()
+        .parse()
+        .unwrap()
+}
+
+#[tokio::test]
+async fn while_no_method_runs_nothing_wakes_the_plugin() {
+    let (client, blocker) = launch(2).await;
+    for _ in 0..100 {
+        echo(&blocker).await;
+    }
+    let asleep = async {
+        loop {
+            let before = wakes(client.pid());
+            sleep(Duration::from_millis(500)).await;
+            if wakes(client.pid()) == before {
+                return;
+            }
+        }
+    };
+    timeout(PATIENCE, asleep).await.unwrap();
+    let woken = wakes(client.pid());
+    echo(&blocker).await;
+    sleep(Duration::from_millis(200)).await;
+    assert!(wakes(client.pid()) > woken);
+    client.kill().await;
+}
+
 /// Kills and reaps the process when it is dropped.
 struct Killed(Child);
 
