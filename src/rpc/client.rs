@@ -21,6 +21,7 @@ use super::{BoxIo, Config, Encode};
 use crate::chain::logged;
 use crate::codec::{DecodeError, Message};
 use crate::deadline::{Deadlines, Timer};
+use crate::instant;
 use crate::rescue::{self, Watch};
 
 /// A connection to a [`Server`](super::Server), or to any `net/rpc` server of Go's.
@@ -191,7 +192,12 @@ impl Client {
             let patience = self
                 .timeout
                 .map_or(patience, |timeout| patience.min(timeout));
-            match self.shared.obituary.crash(at + patience).await {
+            match self
+                .shared
+                .obituary
+                .crash(instant::later(at, patience))
+                .await
+            {
                 Some(crash) => CallError::Crashed {
                     method: method.to_owned(),
                     crash,
