@@ -1,6 +1,7 @@
 //! What is left in the temporary directory, and where sockets go when that is too deep.
 
 use std::ffi::OsStr;
+use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::Duration;
@@ -97,6 +98,8 @@ impl Host {
         let pid = Pid::from_raw(self.pid() as i32).unwrap();
         kill_process(pid, Signal::KILL).unwrap();
         self.plugin_ends().await;
+        // Its first thread may end before those that still hold its socket.
+        until(|| UnixStream::connect(self.socket()).is_err()).await;
     }
 
     async fn plugin_ends(&self) {
