@@ -458,6 +458,38 @@ fn what_a_peer_sends_cannot_write_to_the_terminal_or_forge_a_line() {
     );
 }
 
+/// Whoever reads it, on either side, knows which call it was, and what came.
+#[tokio::test]
+async fn an_argument_that_does_not_decode_is_told_with_its_method_and_type() {
+    let add = |n: i64| async move { Ok::<_, String>(n + 1) };
+    let service = rpc::Service::new().method("Add", add);
+    let (here, there) = tokio::io::duplex(1 << 16);
+    let server = rpc::Server::from(service);
+    tokio::spawn(async move { server.serve(there, rpc::Codec::Gob).await });
+    let client = rpc::Client::new(here, rpc::Codec::Gob);
+    let error = client
+        .call::<_, i64>("Plugin.Add", "one")
+        .await
+        .unwrap_err();
+    assert_eq!(
+        error.peer_text(),
+        Some(
+            "cannot decode the argument of Plugin.Add: \
+             gob: decoding i64: expected i64, received type string"
+        )
+    );
+    // And where the reply does not.
+    let error = client
+        .call::<_, String>("Plugin.Add", &1i64)
+        .await
+        .unwrap_err();
+    assert_eq!(
+        format!("{error}: {}", error.source().unwrap()),
+        "cannot decode the reply of Plugin.Add: \
+         gob: decoding alloc::string::String: expected a string, received type int"
+    );
+}
+
 /// The text goes to the next peer as it came.
 #[tokio::test]
 async fn a_text_that_is_handed_on_is_not_written_out() {

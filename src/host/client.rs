@@ -39,7 +39,9 @@ use crate::rpc::{self, CallError};
 /// [`SessionError::ClientDropped`](crate::mux::SessionError::ClientDropped) as their source. So keep the
 /// `Client` beside them, in an `Arc` where several need it.
 ///
-/// When the plugin dies, every pending call fails at once, [`closed`](Self::closed) and
+/// When the plugin dies, every pending call fails within milliseconds of it and says how it died
+/// ([`CallError::Crashed`]); one that drops the connection and lives fails them within half a second, in
+/// which it could still turn out to be dying. [`closed`](Self::closed) and
 /// [`wait`](Self::wait) return, and the process is reaped and its socket removed without anyone
 /// asking. Should this process die first, the plugin ends, and removes its socket itself if it is made
 /// with this crate.

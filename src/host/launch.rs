@@ -45,6 +45,19 @@ const USUAL_REASONS: &str = "This usually means that the plugin was built for an
 that a shared library it needs is missing,\nthat this user may not execute it, or that it does not \
 speak go-plugin's handshake.\n";
 
+/// What a plugin prints, in every language, that does not find its magic cookie in the environment.
+const NOT_LAUNCHED: &str = "This binary is a plugin. These are not meant to be executed directly";
+
+/// What is the matter with a plugin that says that no host has started it.
+fn wrong_cookie(config: &ClientConfig) -> String {
+    format!(
+        "The plugin does not accept the magic cookie of this host, which sets {:?}: the cookie's key or \
+         value differs from the plugin's.\nBoth sides need the same HandshakeConfig; or this is another \
+         host's plugin.\n",
+        config.handshake.magic_cookie_key,
+    )
+}
+
 /// A plugin that has been started and has answered.
 pub(super) struct Launched {
     pub(super) process: Process,
@@ -288,10 +301,15 @@ impl Candidate {
             }
             _ => String::new(),
         };
+        let stderr = self.tail.text();
+        let notes = match failure.is_silence() && stderr.contains(NOT_LAUNCHED) {
+            true => format!("{}{notes}", wrong_cookie(config)),
+            false => notes,
+        };
         let report = Box::new(ProcessReport {
             pid: self.process.pid(),
             status,
-            stderr: self.tail.text(),
+            stderr,
         });
         match failure {
             Failure::Timeout => LaunchError::Timeout {
@@ -332,6 +350,15 @@ impl Candidate {
 }
 
 impl Failure {
+    /// Whether the plugin has said nothing that it would say to a host.
+    fn is_silence(&self) -> bool {
+        match self {
+            Failure::Exited => true,
+            Failure::Handshake(error) => error.is_no_handshake(),
+            Failure::Timeout | Failure::Dial(..) | Failure::Ping(..) => false,
+        }
+    }
+
     /// Whether a process that is just dying, or just done, would look like this.
     fn may_be_a_crash(&self) -> bool {
         match self {

@@ -86,5 +86,18 @@ pub fn take<T: DeserializeOwned>(map: &mut ArgMap, key: &str) -> Result<T, Error
         let either = signed.or_else(|| value.as_u64().and_then(|n| Any::Uint64(n).decode().ok()));
         either.ok_or(error)
     });
-    decoded.map_err(|error| Error::other(format!("argument {key:?}: {error}")))
+    decoded.map_err(|error| {
+        Error::other(ArgumentError {
+            key: key.to_owned(),
+            reason: error.to_string(),
+        })
+    })
+}
+
+/// An argument that does not decode. The method is named where it is known.
+#[derive(Debug, thiserror::Error)]
+#[error("argument {key:?}: {reason}")]
+pub(super) struct ArgumentError {
+    key: String,
+    reason: String,
 }

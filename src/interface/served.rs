@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use serde::de::DeserializeOwned;
 
+use super::map::ArgumentError;
 use super::{BoxFuture, Error, plain};
 use crate::broker::MuxBroker;
 use crate::rpc::{Encode, Service};
@@ -32,7 +33,7 @@ impl<I: Send + Sync + ?Sized + 'static> Methods<I> {
 
     /// Adds a method under its name on the wire: what it does with an argument, on the object, in a
     /// connection. `plain_name` is its name in the trait.
-    pub fn add<A, R, E, F, Fut>(&mut self, name: &str, plain_name: &str, method: F)
+    pub fn add<A, R, E, F, Fut>(&mut self, name: &'static str, plain_name: &str, method: F)
     where
         A: DeserializeOwned + Send + 'static,
         R: Encode + Send + Sync + 'static,
@@ -49,7 +50,7 @@ impl<I: Send + Sync + ?Sized + 'static> Methods<I> {
                 is_plain,
             };
             let call = method(object, broker.clone(), argument);
-            async move { call.await.map_err(|error| text(&error)) }
+            async move { call.await.map_err(|error| text(name, &error)) }
         });
     }
 
@@ -60,8 +61,11 @@ impl<I: Send + Sync + ?Sized + 'static> Methods<I> {
 }
 
 /// What the caller gets of a method's error.
-fn text<E: Display + 'static>(error: &E) -> String {
+fn text<E: Display + 'static>(method: &str, error: &E) -> String {
     match castaway::cast!(error, &Error) {
+        Ok(Error::Other(other)) if other.is::<ArgumentError>() => {
+            format!("{other} (in a call of {method})")
+        }
         Ok(error) => error.for_peer(),
         Err(error) => error.to_string(),
     }

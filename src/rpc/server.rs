@@ -414,6 +414,11 @@ pub(super) struct Responder {
 }
 
 impl Responder {
+    /// The service and method called.
+    pub(super) fn method(&self) -> &str {
+        &self.method
+    }
+
     pub(super) async fn reply<R: Encode>(mut self, reply: &R) {
         self.outbox.ready().await;
         self.answered = true;

@@ -130,7 +130,10 @@ impl Service {
         let run: Box<Run> = Box::new(move |argument, responder| {
             let method = method.clone();
             Box::pin(async move {
-                let decoded = argument.decode().map_err(|error| error.to_string());
+                let decoded = argument.decode().map_err(|error| {
+                    let method = responder.method();
+                    format!("cannot decode the argument of {method}: {}", Chain(&error))
+                });
                 drop(argument);
                 let reply = match decoded {
                     Ok(argument) => method(argument).await.map_err(|error| text(&error)),

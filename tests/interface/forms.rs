@@ -256,4 +256,5 @@ async fn a_map_without_an_argument_is_refused_by_its_name() {
     let error = within(rpc.call::<_, String>("Plugin.Map", &args)).await;
     let error = error.unwrap_err().to_string();
     assert!(error.starts_with("argument \"Count\": "), "{error}");
+    assert!(error.ends_with("(in a call of Map)"), "{error}");
 }

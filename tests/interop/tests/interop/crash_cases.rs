@@ -50,6 +50,9 @@ pub async fn an_exit_is_told_by_the_call_and_by_all_others(peer: Peer) {
     let other = within(client.dispense_client(plugwire_interop::KIT))
         .await
         .unwrap();
+    let id: u32 = within(kit.call("Plugin.MakeCounter", &1i64)).await.unwrap();
+    let received = within(client.broker().dial_client(id)).await.unwrap();
+    let _: i64 = within(received.call("Plugin.Incr", &1i64)).await.unwrap();
     let pending = blocked(&other, 3).await;
     let _: i64 = within(kit.call("Plugin.Log", "the last words"))
         .await
@@ -76,6 +79,15 @@ pub async fn an_exit_is_told_by_the_call_and_by_all_others(peer: Peer) {
             .unwrap_err();
         assert_crashed(&error, peer, &client, "Plugin.Greet", "exit status: 3");
     }
+    // And those of what the plugin has handed out.
+    let error = within(received.call::<_, i64>("Plugin.Incr", &1i64)).await;
+    assert_crashed(
+        &error.unwrap_err(),
+        peer,
+        &client,
+        "Plugin.Incr",
+        "exit status: 3",
+    );
     let error = within(client.ping()).await.unwrap_err();
     assert_crashed(&error, peer, &client, "Control.Ping", "exit status: 3");
     let reason = within(client.closed()).await;

@@ -94,6 +94,12 @@ pub async fn wrong_cookie(peer: Peer) {
             .to_string()
             .contains("plugin exited before we could connect")
     );
+    assert!(
+        error
+            .to_string()
+            .contains("does not accept the magic cookie of this host, which sets \"PLUGWIRE_KIT\""),
+        "{error}"
+    );
     assert!(!exists(report.pid), "reaped");
 }
 
