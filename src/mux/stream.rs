@@ -17,7 +17,9 @@ use crate::abandoned::is_abandoned;
 /// reset reads as [`ConnectionReset`](io::ErrorKind::ConnectionReset), and one whose session is gone
 /// as [`ConnectionAborted`](io::ErrorKind::ConnectionAborted), each after the bytes that had
 /// arrived. That error holds the reason: [`get_ref`](io::Error::get_ref) gives the
-/// [`SessionError`](super::SessionError).
+/// [`SessionError`](super::SessionError). A stream that this side reset, since its session held too
+/// much that was not read, reads as [`QuotaExceeded`](io::ErrorKind::QuotaExceeded), with an
+/// [`UnreadError`](super::UnreadError) in it.
 ///
 /// *Writing* needs no flush: what was written goes out within a few turns of the runtime, together
 /// with what other streams wrote. A *flush* sends it at once.

@@ -107,10 +107,10 @@ impl State {
                 false => self.unknown_stream(body),
             };
         };
-        let says_nothing = header.length == 0
-            && !header.has(SYN | RST)
-            && !(header.has(ACK) && entry.unacknowledged)
-            && !(header.has(FIN) && entry.peer == Peer::Open);
+        let is_news = header.length > 0
+            || header.has(SYN | RST)
+            || header.has(ACK) && entry.unacknowledged
+            || header.has(FIN) && entry.peer == Peer::Open;
         if header.has(ACK) {
             entry.acknowledge(&self.openable);
         }
@@ -153,9 +153,9 @@ impl State {
         if header.has(FIN) {
             self.take_finish(id);
         }
-        match says_nothing {
-            true => self.noise(Noise::EmptyFrames),
-            false => Ok(()),
+        match is_news {
+            true => Ok(()),
+            false => self.noise(Noise::EmptyFrames),
         }
     }
 
