@@ -68,10 +68,12 @@ pub enum CallError {
 
 impl CallError {
     /// The text that crosses the wire, where a method fails with this: what the peer said as it came,
-    /// and everything else with its causes.
+    /// Go's words for a lost connection, which Go programs compare with, and everything else with its
+    /// causes.
     pub(crate) fn for_peer(&self) -> String {
         match self {
             CallError::Server(text) => text.clone(),
+            CallError::Shutdown(_) | CallError::UnexpectedEof(_) => self.to_string(),
             error => Chain(error).to_string(),
         }
     }
