@@ -79,7 +79,7 @@ impl Ending {
 
     /// Waits for the end, of which everything has to know. Returns what the call's error says and the
     /// one line of the log.
-    async fn is_known(
+    async fn known_by_all(
         mut self,
         end: impl Future<Output = ()>,
         is: fn(&SessionError) -> bool,
@@ -140,7 +140,7 @@ async fn a_breach_of_the_protocol_is_told() {
             .unwrap()
     };
     let (told, (level, line)) = ending
-        .is_known(breach, |reason| matches!(reason, SessionError::Protocol(_)))
+        .known_by_all(breach, |reason| matches!(reason, SessionError::Protocol(_)))
         .await;
     let text =
         "unexpected EOF: its stream failed: the peer does not speak yamux: protocol version 72";
@@ -156,7 +156,7 @@ async fn a_peer_that_goes_away_is_told() {
     let frame = [0, 3, 0, 0, 0, 0, 0, 0, 0, 0, 0, 2];
     let go_away = async { peer.write_all(&frame).await.unwrap() };
     let (told, (level, _)) = ending
-        .is_known(go_away, |reason| {
+        .known_by_all(go_away, |reason| {
             !matches!(reason, SessionError::PeerClosed | SessionError::Closed)
         })
         .await;
@@ -168,7 +168,7 @@ async fn a_peer_that_goes_away_is_told() {
 async fn silence_is_told() {
     let (ending, _guard, _peer) = over_duplex().await;
     let (told, (level, _)) = ending
-        .is_known(std::future::ready(()), |reason| {
+        .known_by_all(std::future::ready(()), |reason| {
             matches!(reason, SessionError::KeepAliveTimeout)
         })
         .await;
@@ -180,7 +180,7 @@ async fn silence_is_told() {
 async fn a_peer_that_closes_is_told_and_no_warning() {
     let (ending, _guard, peer) = over_duplex().await;
     let (told, (level, _)) = ending
-        .is_known(async { drop(peer) }, |reason| {
+        .known_by_all(async { drop(peer) }, |reason| {
             matches!(reason, SessionError::PeerClosed)
         })
         .await;
@@ -193,7 +193,7 @@ async fn a_session_closed_here_is_told_and_no_warning() {
     let (ending, _guard, _peer) = over_duplex().await;
     let session = ending.session.clone();
     let (_, (level, _)) = ending
-        .is_known(async { session.close().await }, |reason| {
+        .known_by_all(async { session.close().await }, |reason| {
             matches!(reason, SessionError::Closed)
         })
         .await;
@@ -258,7 +258,7 @@ async fn a_lost_descriptor_is_told() {
         lost.notify_one();
     };
     let (told, (level, line)) = ending
-        .is_known(lose, |reason| matches!(reason, SessionError::Io(_)))
+        .known_by_all(lose, |reason| matches!(reason, SessionError::Io(_)))
         .await;
     assert!(told.contains("os error 9"), "{told}");
     assert_eq!(level, Level::WARN);
