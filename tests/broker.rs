@@ -1,5 +1,6 @@
 //! What the MuxBroker promises, between two brokers over an in-memory connection.
 
+use std::error::Error as _;
 use std::time::Duration;
 
 use plugwire::broker::{AcceptError, Config, DialError, MuxBroker};
@@ -227,7 +228,9 @@ async fn refused(client: Client) -> String {
             .await
             .is_err()
     );
-    error.to_string()
+    let causes = std::iter::successors(error.source(), |&error| error.source());
+    let causes: Vec<String> = causes.map(ToString::to_string).collect();
+    format!("{error}: {}", causes.join(": "))
 }
 
 #[tokio::test(start_paused = true)]
