@@ -18,7 +18,8 @@ pub struct User {
     pub age: i64,
     pub email: String,
     pub tags: Vec<String>,
-    pub scores: BTreeMap<String, f64>,
+    /// Go tells a nil map from an empty one.
+    pub scores: Option<BTreeMap<String, f64>>,
     pub address: Address,
     pub manager: Option<Box<User>>,
     pub avatar: Vec<u8>,

@@ -69,7 +69,7 @@ pub async fn errors_are_in_go_s_words_and_the_connection_lives_on(go: &Connectio
         // An argument that Go has to skip. It does so by reading it as an `interface{}`, so numbers
         // for keys are more than Consul's Go can skip.
         let user = User {
-            scores: BTreeMap::from([("a".into(), 0.5)]),
+            scores: Some(BTreeMap::from([("a".into(), 0.5)])),
             avatar: types::bytes(300),
             ..User::default()
         };
@@ -121,7 +121,7 @@ pub async fn struct_argument_and_reply(go: &Connection) {
         age: 36,
         email: "ada@example.org".into(),
         tags: vec!["math".into(), "poetry".into(), "ünïcode".into()],
-        scores: BTreeMap::from([("a".into(), 0.5), ("b".into(), -1e300), ("z".into(), 0.0)]),
+        scores: Some(BTreeMap::from([("a".into(), 0.5), ("b".into(), -1e300), ("z".into(), 0.0)])),
         address: Address {
             street: "St James's Square".into(),
             city: "London".into(),
