@@ -82,7 +82,7 @@ impl Ending {
     async fn known_by_all(
         mut self,
         end: impl Future<Output = ()>,
-        is: fn(&SessionError) -> bool,
+        expected: fn(&SessionError) -> bool,
     ) -> (String, (Level, String)) {
         let waiting = self.client.clone();
         let (call, ()) = tokio::join!(waiting.call::<_, ()>("Plugin.Wait", &()), end);
@@ -90,7 +90,7 @@ impl Ending {
         assert_eq!(error.to_string(), "unexpected EOF");
         assert!(error.is_disconnected() && !error.is_crashed());
         let reason = cause::<SessionError>(&error).expect("a reason");
-        assert!(is(reason), "{reason:?}");
+        assert!(expected(reason), "{reason:?}");
         let told = chain(&error);
 
         // A later call knows it as well.
@@ -104,7 +104,7 @@ impl Ending {
             matches!(error.end_reason(), Some(EndReason::Failed(_))),
             "{error:?}"
         );
-        assert!(is(cause::<SessionError>(&error).expect("a reason")));
+        assert!(expected(cause::<SessionError>(&error).expect("a reason")));
 
         for error in [
             self.stream.read(&mut [0; 8]).await.unwrap_err(),
@@ -112,9 +112,9 @@ impl Ending {
         ] {
             assert_eq!(error.kind(), io::ErrorKind::ConnectionAborted);
             let reason = error.get_ref().unwrap().downcast_ref().expect("a reason");
-            assert!(is(reason), "{reason:?}");
+            assert!(expected(reason), "{reason:?}");
         }
-        assert!(is(&self.session.closed().await));
+        assert!(expected(&self.session.closed().await));
         let lines = std::mem::take(&mut *self.log.0.lock().unwrap());
         let ends = lines
             .into_iter()

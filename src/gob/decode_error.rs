@@ -216,11 +216,12 @@ impl serde::de::Error for DecodeError {
     }
 }
 
-/// The text, cut where it is very long: most of it is what the sender sent, and a value may be refused many times.
+/// The text, written out for people and cut where it is very long: most of it is what the sender sent, and a value may be
+/// refused many times.
 fn brief(text: &impl fmt::Display) -> String {
     let mut brief = Brief(String::new());
-    // An error means that it was cut.
-    let _ = write!(brief, "{text}");
+    // An error means that it was cut. What is escaped takes up to eight times the room, so it is escaped before.
+    let _ = write!(brief, "{}", Escaped(text));
     brief.0
 }
 

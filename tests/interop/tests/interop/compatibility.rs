@@ -131,6 +131,35 @@ const ROWS: &[Row] = &[
         others: &[],
     },
     Row {
+        what: "streams that are closed and dropped arrive whole, though the reader writes",
+        cases: &["all_arrives_at_a_plugin_that_asks_for_each_piece"],
+        go_host: &[],
+        others: &[
+            (
+                "yamux::a_go_peer_that_asks_for_each_piece_gets_all_of_a_dropped_stream",
+                [false, true, true],
+            ),
+            (
+                "yamux::asking_for_each_piece_gets_all_that_a_go_peer_gave",
+                [false, true, true],
+            ),
+            (
+                "yamux::yamux_sees_no_frame_for_a_stream_that_is_gone",
+                [false, true, true],
+            ),
+        ],
+    },
+    Row {
+        what: "readers and writers that fail or are cancelled are errors, not ends",
+        cases: &[
+            "a_reader_that_fails_is_not_imported",
+            "the_reader_of_an_abandoned_call_is_not_imported",
+            "a_writer_that_fails_fails_the_plugin_s_writing",
+        ],
+        go_host: &[],
+        others: &[("shape_host::shape_broken_reader", GO_HOST)],
+    },
+    Row {
         what: "600 brokered streams at once",
         cases: &[
             "six_hundred_streams_dialed_by_the_host",
@@ -170,7 +199,7 @@ const ROWS: &[Row] = &[
             "pairs_of_every_type_arrive",
             "a_crash_arrives_as_errors",
         ],
-        go_host: &["log", "log_record", "plugin_panic"],
+        go_host: &["log", "log_record", "plugin_panic", "log_after_panic"],
         others: &[],
     },
     Row {
@@ -189,6 +218,50 @@ const ROWS: &[Row] = &[
         cases: &["a_plugin_that_dies_fails_every_pending_call"],
         go_host: &["plugin_crash"],
         others: &[],
+    },
+    Row {
+        what: "a crash is told: exit status or signal, panic, last lines",
+        cases: &[
+            "an_exit_is_told_by_the_call_and_by_all_others",
+            "a_signal_is_told",
+            "a_panic_is_told_with_its_text",
+            "a_death_is_told_soon",
+            "a_plugin_that_is_asked_to_quit_has_not_crashed",
+        ],
+        go_host: &[],
+        others: &[],
+    },
+    Row {
+        what: "nothing is left in the temporary directory, and one too deep is replaced",
+        cases: &[
+            "a_host_that_drops_its_client_and_exits_leaves_nothing",
+            "what_is_left_of_both_is_removed_by_the_next_host",
+            "the_directory_is_locked_while_it_is_used",
+            "a_temporary_directory_too_deep_for_sockets_is_replaced",
+        ],
+        go_host: &[],
+        others: &[
+            (
+                "leftover_cases::a_detached_plugin_finds_a_place_that_is_not_too_deep",
+                RUST_TO_RUST,
+            ),
+            (
+                "leftover_cases::a_go_plugin_without_a_host_keeps_its_socket",
+                [false, true, false],
+            ),
+            (
+                "leftover_cases::a_rust_plugin_of_a_go_host_finds_a_place_that_is_not_too_deep",
+                GO_HOST,
+            ),
+            (
+                "leftover_cases::a_rust_plugin_of_a_killed_go_host_leaves_nothing",
+                GO_HOST,
+            ),
+            (
+                "leftover_cases::what_a_killed_plugin_of_a_go_host_leaves_is_removed_by_the_next",
+                GO_HOST,
+            ),
+        ],
     },
     Row {
         what: "the host dies without a word",
@@ -259,6 +332,7 @@ const ROWS: &[Row] = &[
                 "reattach_cases::a_plugin_does_not_listen_to_everybody_unencrypted",
                 RUST_TO_RUST,
             ),
+            ("dial_forms::go_still_dials_as_committed", RUST_TO_RUST),
         ],
     },
     Row {
@@ -291,6 +365,10 @@ const ROWS: &[Row] = &[
         others: &[
             (
                 "tls_cases::a_silent_connection_is_closed_in_time",
+                RUST_TO_RUST,
+            ),
+            (
+                "tls_cases::silent_connections_make_room_for_a_host",
                 RUST_TO_RUST,
             ),
             (

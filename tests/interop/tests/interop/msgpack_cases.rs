@@ -121,7 +121,11 @@ pub async fn struct_argument_and_reply(go: &Connection) {
         age: 36,
         email: "ada@example.org".into(),
         tags: vec!["math".into(), "poetry".into(), "ünïcode".into()],
-        scores: Some(BTreeMap::from([("a".into(), 0.5), ("b".into(), -1e300), ("z".into(), 0.0)])),
+        scores: Some(BTreeMap::from([
+            ("a".into(), 0.5),
+            ("b".into(), -1e300),
+            ("z".into(), 0.0),
+        ])),
         address: Address {
             street: "St James's Square".into(),
             city: "London".into(),
