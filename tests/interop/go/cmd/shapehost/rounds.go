@@ -295,13 +295,17 @@ func roundOfEnds(path, tmp string, e ending) error {
 }
 
 // removeSocket stands in for a plugin that could not remove its socket, which
-// may have a directory of its own.
+// may have a directory of its own. Another plugin that started meanwhile may
+// have done so, as it does with what it finds abandoned.
 func removeSocket(tmp, socket string) error {
-	if err := os.Remove(socket); err != nil {
-		return err
-	}
+	paths := []string{socket}
 	if own := filepath.Dir(socket); own != tmp {
-		return os.Remove(own)
+		paths = append(paths, own)
+	}
+	for _, path := range paths {
+		if err := os.Remove(path); err != nil && !errors.Is(err, os.ErrNotExist) {
+			return err
+		}
 	}
 	return nil
 }
