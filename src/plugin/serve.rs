@@ -218,6 +218,7 @@ struct Ended {
 /// Why a connection was not served to its end.
 #[derive(Debug, thiserror::Error)]
 enum Failed {
+    #[cfg(unix)]
     #[error("its socket cannot be used")]
     Socket(#[source] io::Error),
     #[error("no TLS with it")]

@@ -40,7 +40,7 @@ pub enum CallError {
         /// How the connection ended.
         source: EndReason,
     },
-    /// No answer came within the deadline of [`Client::with_timeout`].
+    /// No answer came within the deadline of [`Client::with_timeout`](super::Client::with_timeout).
     #[error("{method} gave no answer within {timeout:?}")]
     Timeout {
         /// The service and method called.
