@@ -33,6 +33,11 @@ const ARRIVALS: u32 = 8;
 /// enough for a change, while one that met a hiccup is outweighed by those before it.
 const CLEAR: f64 = 2.0;
 
+/// A try in which one way brought less than twice as much counts for less: exchanges with a peer that has a
+/// scheduler of its own, such as Go's, differ by so much from one millisecond to the next.
+const TWICE: f64 = 1.0;
+const DOUBTFUL: f64 = 0.2;
+
 /// Staying awake is begun where it gains more than a fifth, and left off below a tenth: it costs
 /// processor time. On idle cores sleeping has good moments, while both sides happen to share one, so
 /// it takes several tries without a gain after clear ones.
@@ -70,8 +75,8 @@ pub(super) struct Contest {
     trying: Option<Try>,
     /// How sleeping did in this period's try.
     asleep: Option<Outcome>,
-    /// The logarithm to base 2 of what staying awake gains: the mean of the tries, each counting half as
-    /// much as the next one.
+    /// The logarithm to base 2 of what staying awake gains: the mean of the tries, of which later ones
+    /// count for more.
     gain: f64,
 }
 
@@ -82,8 +87,8 @@ impl Contest {
             trying: None,
             asleep: None,
             gain: match better {
-                Way::Awake => CLEAR / 2.0,
-                Way::Asleep => -CLEAR / 2.0,
+                Way::Awake => CLEAR / 4.0,
+                Way::Asleep => -CLEAR / 4.0,
             },
         }
     }
@@ -142,7 +147,9 @@ impl Contest {
 
     /// Takes note of how many times as much arrived while this side stayed awake.
     fn judge(&mut self, gain: f64) {
-        self.gain = (self.gain + gain.log2().clamp(-CLEAR, CLEAR)) / 2.0;
+        let gain = gain.log2().clamp(-CLEAR, CLEAR);
+        let weight = if gain.abs() < TWICE { DOUBTFUL } else { 0.5 };
+        self.gain += weight * (gain - self.gain);
         match self.better {
             Way::Awake if self.gain < NO_GAIN => self.better = Way::Asleep,
             Way::Asleep if self.gain > GAIN => self.better = Way::Awake,
