@@ -135,6 +135,7 @@ const ROWS: &[Row] = &[
         cases: &["all_arrives_at_a_plugin_that_asks_for_each_piece"],
         go_host: &[],
         others: &[
+            ("shape_host::shape_pulled_writer", GO_HOST),
             (
                 "yamux::a_go_peer_that_asks_for_each_piece_gets_all_of_a_dropped_stream",
                 [false, true, true],

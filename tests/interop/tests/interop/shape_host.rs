@@ -33,6 +33,7 @@ shape_host_cases! {
     shape_kv,
     shape_counter,
     shape_streams,
+    shape_pulled_writer,
     shape_broken_reader,
     shape_returned_interface,
     shape_kept_interface,

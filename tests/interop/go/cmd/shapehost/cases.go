@@ -100,6 +100,31 @@ func counter(session plugin.ClientProtocol) error {
 	)
 }
 
+// pulledWriter has the plugin write more than a reader takes at once, and drop
+// its writer, while the host goes on writing requests to it.
+func pulledWriter(session plugin.ClientProtocol) error {
+	c, err := dispenseCounter(session)
+	if err != nil {
+		return err
+	}
+	key := strings.Repeat("k", 200_000)
+	if err := c.Put(key, 1, &adder{}); err != nil {
+		return err
+	}
+	times, err := rounds(200)
+	if err != nil {
+		return err
+	}
+	for round := range times {
+		var out bytes.Buffer
+		err := c.ExportPulled(&out)
+		if err := wrong(fmt.Sprintf("round %d", round), err, out.Len(), len(key)+len(" 1\n")); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 func streams(session plugin.ClientProtocol) error {
 	c, err := dispenseCounter(session)
 	if err != nil {

@@ -27,6 +27,7 @@ var cases = map[string]func(plugin.ClientProtocol) error{
 	"shape_kv":                 kv,
 	"shape_counter":            counter,
 	"shape_streams":            streams,
+	"shape_pulled_writer":      pulledWriter,
 	"shape_broken_reader":      brokenReader,
 	"shape_returned_interface": returned,
 	"shape_kept_interface":     kept,

@@ -74,6 +74,44 @@ func (c *CounterClient) Export(out io.Writer) error {
 	return <-copied
 }
 
+// ExportPulled is Export by a reader that writes a request before each read, as
+// readers over brokered streams often do.
+func (c *CounterClient) ExportPulled(out io.Writer) error {
+	id := c.broker.NextId()
+	copied := make(chan error, 1)
+	go func() {
+		conn, err := c.broker.Accept(id)
+		if err == nil {
+			defer conn.Close()
+			err = pull(out, conn)
+		}
+		copied <- err
+	}()
+	if err := c.rpc.Call("Plugin.Export", id, new(interface{})); err != nil {
+		return err
+	}
+	return <-copied
+}
+
+func pull(out io.Writer, conn io.ReadWriter) error {
+	buffer := make([]byte, 4096)
+	for {
+		if _, err := conn.Write([]byte{1}); err != nil {
+			return err
+		}
+		n, err := conn.Read(buffer)
+		if _, err := out.Write(buffer[:n]); err != nil {
+			return err
+		}
+		if err == io.EOF {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+	}
+}
+
 // Watch implements Counter.
 func (c *CounterClient) Watch(key string) (Subscription, error) {
 	var id uint32
