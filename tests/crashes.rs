@@ -30,7 +30,7 @@ impl ServeHooks for Silent {
     }
 }
 
-/// A process that announces a socket, and whoever serves there: the two can end apart.
+/// A process that announces a socket, and the server behind it: the two can end apart.
 struct Plugin {
     client: Client,
     kit: rpc::Client,

@@ -458,7 +458,7 @@ fn what_a_peer_sends_cannot_write_to_the_terminal_or_forge_a_line() {
     );
 }
 
-/// Whoever reads it, on either side, knows which call it was, and what came.
+/// The error names the call and what arrived, on both sides.
 #[tokio::test]
 async fn an_argument_that_does_not_decode_is_told_with_its_method_and_type() {
     let add = |n: i64| async move { Ok::<_, String>(n + 1) };

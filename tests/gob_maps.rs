@@ -76,7 +76,6 @@ fn an_empty_map_is_sent_whether_or_not_its_length_is_known_before() {
 #[test]
 fn empty_maps_are_sent_in_fields_that_come_in_another_order() {
     #[derive(Deserialize)]
-    #[allow(dead_code)]
     struct Ordered {
         first: Counts,
         second: Counts,

@@ -81,7 +81,7 @@ impl BusyPoll {
             self.note_arrival(clock);
         }
         if self.contest.way(clock) == Way::Asleep {
-            // Whoever sleeps does not see how soon something came. It is found out on staying awake.
+            // A side that sleeps does not see how soon something came, so staying awake begins anew.
             self.idle = None;
             self.quick = true;
             return false;

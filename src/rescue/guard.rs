@@ -262,7 +262,7 @@ impl<W: Work> Drop for Guarded<W> {
 }
 
 impl<W: Work> State<W> {
-    /// Takes the turn from whoever has it.
+    /// Takes the turn from the task that has it.
     fn new_turn(&mut self) {
         self.turn += 1;
         if std::mem::take(&mut self.aside)

@@ -183,7 +183,7 @@ mod tests {
         drop(again);
     }
 
-    /// A thread that stays inside until it is told to end, and its mark.
+    /// A thread that stays inside until the sender is dropped or used, and its mark.
     fn inside(pooled: bool) -> (impl FnOnce(), Arc<Mark>) {
         let (leave, left) = mpsc::channel::<()>();
         let (entered, inside) = mpsc::channel::<Arc<Mark>>();

@@ -5,7 +5,7 @@ use rustix::io::Errno;
 
 use super::*;
 
-/// Gives what it is told to, and then nothing.
+/// A listener that gives the results it was made with, and then stays pending.
 #[derive(Default)]
 struct Script(Mutex<VecDeque<io::Result<u32>>>);
 

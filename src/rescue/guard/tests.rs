@@ -222,7 +222,7 @@ fn a_panic_reaches_the_owner() {
     );
 }
 
-/// Runs one thing aside, and then ends when it is told.
+/// Runs one thing aside, and then ends on request.
 struct Asides {
     aside: Option<mpsc::Receiver<bool>>,
     returned: Arc<AtomicBool>,

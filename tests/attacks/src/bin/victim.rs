@@ -1,4 +1,4 @@
-//! A process that serves whoever connects to its socket, for attacks on it.
+//! A process that serves every connection to its socket, for attacks on it.
 //!
 //! `victim plugin SOCKET`: the plugin's end of each connection, as `plugin::serve` has it behind its
 //! handshake. `victim host SOCKET`: the host's end, which serves `calm` under the broker's id 1 to a
