@@ -179,9 +179,9 @@ async fn a_client_that_leaves_its_plugin_running_does_not_kill_it() {
     let reattached = Client::reattach(first.reattach_config()).await.unwrap();
     drop(reattached);
     let kept = first.detach().await;
-    tokio::time::sleep(Duration::from_millis(50)).await;
-    assert!(!is_gone(pid) && !is_zombie(pid));
     let second = Client::reattach(kept).await.unwrap();
+    timeout(PATIENCE, second.ping()).await.unwrap().unwrap();
+    assert!(!is_gone(pid) && !is_zombie(pid));
     timeout(PATIENCE, second.kill()).await.unwrap();
     until("it has ended", || is_gone(pid)).await;
 }

@@ -1,5 +1,6 @@
 //! What the attacks share: a victim in a process of its own, and frames written by hand.
 
+pub mod entered;
 pub mod victim;
 pub mod wire;
 

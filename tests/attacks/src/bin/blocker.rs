@@ -14,6 +14,7 @@ use plugwire::handshake::HandshakeConfig;
 use plugwire::host::{Client, ClientConfig};
 use plugwire::plugin::{ServeConfig, serve};
 use plugwire::rpc::Service;
+use plugwire_attacks::entered;
 use tokio::runtime::Builder;
 
 const HANDSHAKE: HandshakeConfig = HandshakeConfig::new(1, "BLOCKER", "blocker");
@@ -26,8 +27,16 @@ fn workers() -> usize {
     workers.and_then(|text| text.parse().ok()).unwrap_or(1)
 }
 
+/// Notes that a method blocks its thread from now on.
+fn enter(millis: u64) {
+    if millis > 0 {
+        entered::note();
+    }
+}
+
 fn service(broker: MuxBroker) -> Service {
     let block = |millis: u64| async move {
+        enter(millis);
         std::thread::sleep(Duration::from_millis(millis));
         Ok::<_, String>(millis)
     };
@@ -41,6 +50,7 @@ fn service(broker: MuxBroker) -> Service {
             let broker = broker.clone();
             async move {
                 let _stream = broker.session().open().await;
+                enter(millis);
                 std::thread::sleep(Duration::from_millis(millis));
                 Ok::<_, String>(millis)
             }
@@ -58,6 +68,7 @@ struct Pooled;
 #[plugwire::interface]
 impl Plain for Pooled {
     fn block(&self, millis: u64) -> plugwire::Result<u64> {
+        enter(millis);
         std::thread::sleep(Duration::from_millis(millis));
         Ok(millis)
     }
@@ -95,7 +106,8 @@ async fn host() {
         let blocker = blocker.clone();
         tokio::spawn(async move { blocker.call::<_, u64>("Plugin.Block", &LONG).await });
     }
-    tokio::time::sleep(Duration::from_millis(500)).await;
+    let file = std::env::var_os(entered::VARIABLE).unwrap();
+    entered::wait(file.as_ref(), workers().max(1));
     println!("{}", client.pid());
     std::future::pending().await
 }

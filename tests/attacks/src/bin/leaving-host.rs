@@ -6,10 +6,9 @@
 
 use std::io::Write;
 use std::process::Command;
-use std::time::Duration;
 
 use plugwire::host::{Client, ClientConfig};
-use plugwire_attacks::HANDSHAKE;
+use plugwire_attacks::{HANDSHAKE, entered};
 
 #[tokio::main]
 async fn main() {
@@ -23,11 +22,10 @@ async fn main() {
             let untidy = untidy.clone();
             tokio::spawn(async move { untidy.call::<_, bool>("Plugin.Block", &()).await });
         }
-        while untidy.in_flight() < 64 {
-            tokio::task::yield_now().await;
-        }
-        // Until they are in the plugin's hands.
-        tokio::time::sleep(Duration::from_millis(300)).await;
+        // The plugin's runtime has a thread for each core.
+        let threads = std::thread::available_parallelism().unwrap().get();
+        let file = std::env::var_os(entered::VARIABLE).unwrap();
+        entered::wait(file.as_ref(), threads.min(64));
     }
     println!("{}", client.pid());
     std::io::stdout().flush().unwrap();

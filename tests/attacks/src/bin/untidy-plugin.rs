@@ -45,6 +45,7 @@ fn plugins() -> PluginSet {
     PluginSet::new().register_service("untidy", |_| {
         Ok(Service::new()
             .method("Block", |(): ()| async {
+                plugwire_attacks::entered::note();
                 std::thread::sleep(std::time::Duration::from_secs(3600));
                 done()
             })

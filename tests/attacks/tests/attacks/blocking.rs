@@ -7,7 +7,8 @@ use std::time::{Duration, Instant};
 use plugwire::handshake::{Address, HandshakeConfig};
 use plugwire::host::{Client, ClientConfig};
 use plugwire::rpc;
-use plugwire_attacks::rounds;
+use plugwire_attacks::{entered, rounds};
+use tempfile::NamedTempFile;
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 
@@ -23,14 +24,13 @@ const LONG: u64 = 600_000;
 /// More than the slowest machine needs for anything that happens at all.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-fn command(workers: usize) -> Command {
+/// A plugin with so many threads, and the file in which its methods note that they block.
+fn command(workers: usize) -> (Command, NamedTempFile) {
+    let entered = NamedTempFile::new().unwrap();
     let mut command = Command::new(BLOCKER);
     command.env("BLOCKER_WORKERS", workers.to_string());
-    command
-}
-
-async fn launch(workers: usize) -> (Client, rpc::Client) {
-    launch_by(command(workers)).await
+    command.env(entered::VARIABLE, entered.path());
+    (command, entered)
 }
 
 async fn launch_by(command: Command) -> (Client, rpc::Client) {
@@ -46,6 +46,13 @@ async fn echo(blocker: &rpc::Client) {
     assert_eq!(echo, "hello");
 }
 
+/// Waits until so many methods block their threads, also those before.
+async fn all_blocked(entered: &NamedTempFile, methods: usize) {
+    let path = entered.path().to_owned();
+    let waited = tokio::task::spawn_blocking(move || entered::wait(&path, methods));
+    waited.await.unwrap();
+}
+
 /// Times one exchange.
 async fn timed(exchange: impl Future<Output = ()>) -> Duration {
     let start = Instant::now();
@@ -56,7 +63,8 @@ async fn timed(exchange: impl Future<Output = ()>) -> Duration {
 /// All threads but one are blocked, each in its own way: other calls and pings are answered before any
 /// of them is free again.
 async fn others_go_on(workers: usize) {
-    let (client, blocker) = launch(workers).await;
+    let (command, entered) = command(workers);
+    let (client, blocker) = launch_by(command).await;
     // Those of a method that is always quick run on the connection's own task.
     for _ in 0..200 {
         echo(&blocker).await;
@@ -65,6 +73,7 @@ async fn others_go_on(workers: usize) {
     let mut slowest = Duration::ZERO;
     for round in 0..3 * rounds() {
         let mut blocked = JoinSet::new();
+        let before = entered::count(entered.path());
         let start = Instant::now();
         for n in 0..workers - 1 {
             let method = ["Plugin.OpenAndBlock", "Plugin.Maybe", "Plugin.Block"][(round + n) % 3];
@@ -74,7 +83,7 @@ async fn others_go_on(workers: usize) {
                 blocker.call::<_, u64>(method, &millis).await.unwrap()
             });
         }
-        sleep(Duration::from_millis(20)).await;
+        all_blocked(&entered, before + workers - 1).await;
         for _ in 0..20 {
             slowest = slowest.max(timed(echo(&blocker)).await);
         }
@@ -103,7 +112,7 @@ async fn calls_go_on_while_one_thread_of_eight_is_free() {
 /// With no thread left the plugin still answers pings, and ends when it is asked to.
 async fn ends_when_asked(workers: usize, tcp: bool) {
     for _ in 0..rounds() {
-        let mut command = command(workers);
+        let (mut command, entered) = command(workers);
         if tcp {
             command.env("BLOCKER_TCP", "1");
         }
@@ -113,7 +122,7 @@ async fn ends_when_asked(workers: usize, tcp: bool) {
             let blocker = blocker.clone();
             blocked.spawn(async move { blocker.call::<_, u64>("Plugin.Block", &LONG).await });
         }
-        sleep(Duration::from_millis(300)).await;
+        all_blocked(&entered, workers.max(1)).await;
         let mut slowest = Duration::ZERO;
         for _ in 0..5 {
             slowest = slowest.max(timed(async { client.ping().await.unwrap() }).await);
@@ -146,13 +155,14 @@ async fn so_does_one_that_listens_on_tcp() {
 /// Nor does a method on the blocking pool, for which the end of the runtime waits, keep the process.
 #[tokio::test]
 async fn a_plugin_whose_plain_methods_run_quits() {
-    let (client, _) = launch(2).await;
+    let (command, entered) = command(2);
+    let (client, _) = launch_by(command).await;
     let plain = client.dispense_client("plain").await.unwrap();
     let blocked = tokio::spawn({
         let plain = plain.clone();
         async move { plain.call::<_, u64>("Plugin.Block", &LONG).await }
     });
-    sleep(Duration::from_millis(300)).await;
+    all_blocked(&entered, 1).await;
     timed(async { client.ping().await.unwrap() }).await;
     let quit = timed(client.kill()).await;
     let status = client.wait().await.unwrap();
@@ -183,7 +193,8 @@ fn wakes(pid: u32) -> u64 {
 
 #[tokio::test]
 async fn while_no_method_runs_nothing_wakes_the_plugin() {
-    let (client, blocker) = launch(2).await;
+    let (command, _entered) = command(2);
+    let (client, blocker) = launch_by(command).await;
     for _ in 0..100 {
         echo(&blocker).await;
     }
@@ -199,8 +210,12 @@ async fn while_no_method_runs_nothing_wakes_the_plugin() {
     timeout(PATIENCE, asleep).await.unwrap();
     let woken = wakes(client.pid());
     echo(&blocker).await;
-    sleep(Duration::from_millis(200)).await;
-    assert!(wakes(client.pid()) > woken);
+    let awake = async {
+        while wakes(client.pid()) == woken {
+            sleep(Duration::from_millis(1)).await;
+        }
+    };
+    timeout(PATIENCE, awake).await.expect("it wakes for a call");
     client.kill().await;
 }
 
@@ -217,7 +232,7 @@ impl Drop for Killed {
 #[test]
 fn a_plugin_with_all_threads_blocked_does_not_outlive_its_killed_host() {
     for workers in [0, 1, 2, 8] {
-        let mut host = command(workers);
+        let (mut host, _entered) = command(workers);
         let host = host.arg("host").stdout(Stdio::piped()).spawn().unwrap();
         let mut host = Killed(host);
         let mut line = String::new();

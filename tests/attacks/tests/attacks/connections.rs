@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::io::Write;
 use std::os::unix::net::UnixStream;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use plugwire::handshake::{Address, ReattachConfig};
@@ -68,26 +68,29 @@ async fn half_open_connections_do_not_keep_a_host_waiting() {
 async fn a_host_gets_through_a_storm_of_connections() {
     let victim = Victim::start_with_descriptors(VICTIM, "serve", 1024);
     let over = Arc::new(AtomicBool::new(false));
-    let (socket, ends) = (victim.socket().to_owned(), over.clone());
+    let made = Arc::new(AtomicUsize::new(0));
+    let (socket, ends, counted) = (victim.socket().to_owned(), over.clone(), made.clone());
     let storm = tokio::task::spawn_blocking(move || {
         let mut open = VecDeque::new();
-        let mut count = 0;
         while !ends.load(Ordering::Relaxed) {
             open.push_back(UnixStream::connect(&socket).unwrap());
-            count += 1;
+            counted.fetch_add(1, Ordering::Relaxed);
             if open.len() > 1000 {
                 open.pop_front();
             }
         }
-        count
     });
-    tokio::time::sleep(Duration::from_millis(500)).await;
+    // From here on each newcomer has an older one dropped.
+    while made.load(Ordering::Relaxed) < 2000 {
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
     let mut longest = Duration::ZERO;
     for _ in 0..3 * rounds() {
         longest = longest.max(be_served(&victim).await);
     }
     over.store(true, Ordering::Relaxed);
-    let count = storm.await.unwrap();
+    storm.await.unwrap();
+    let count = made.load(Ordering::Relaxed);
     println!("{count} connections: served after {longest:?} at most");
     assert!(longest < Duration::from_secs(30), "{longest:?}");
 }

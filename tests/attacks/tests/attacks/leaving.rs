@@ -5,7 +5,7 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use plugwire_attacks::rounds;
+use plugwire_attacks::{entered, rounds};
 
 /// Fail only what hangs: the machine may have other work.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -49,9 +49,11 @@ fn leave_often(rounds: usize, mode: &str, manners: &str, end: impl Fn(&Child)) {
     let mut longest = Duration::ZERO;
     for round in 0..rounds {
         let temporary = tempfile::tempdir().unwrap();
+        let entered = tempfile::NamedTempFile::new().unwrap();
         let mut host = Command::new(env!("CARGO_BIN_EXE_leaving-host"))
             .args([mode, env!("CARGO_BIN_EXE_untidy-plugin")])
             .env("TMPDIR", temporary.path())
+            .env(entered::VARIABLE, entered.path())
             .env("UNTIDY", manners)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
