@@ -205,6 +205,7 @@ mod private_dir;
 mod readiness;
 mod rescue;
 pub mod rpc;
+mod seldom;
 #[cfg(all(unix, any(feature = "host", feature = "plugin")))]
 mod socket_file;
 #[cfg(any(feature = "host", all(unix, feature = "plugin")))]

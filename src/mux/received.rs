@@ -50,13 +50,13 @@ impl Received {
     }
 
     pub(super) fn extend(&mut self, bytes: &[u8], spare: &mut Vec<u8>) {
-        self.room(bytes.len(), spare).copy_from_slice(bytes);
+        self.reserve(bytes.len(), spare);
+        self.room(bytes.len()).copy_from_slice(bytes);
         self.filled(bytes.len());
     }
 
-    /// Space for exactly `n` more bytes. Those that get there count once they are
-    /// [`filled`](Self::filled). `spare` is a buffer that another stream has no more use for.
-    pub(super) fn room(&mut self, n: usize, spare: &mut Vec<u8>) -> &mut [u8] {
+    /// Makes room for `n` more bytes. `spare` is a buffer that another stream has no more use for.
+    pub(super) fn reserve(&mut self, n: usize, spare: &mut Vec<u8>) {
         if self.is_empty() && n > self.space.len() && spare.len() >= n {
             std::mem::swap(&mut self.space, spare);
         }
@@ -78,6 +78,11 @@ impl Received {
                 self.space.resize(size, 0);
             }
         }
+    }
+
+    /// The space of the next `n` bytes, which was [reserved](Self::reserve). Those that get there count
+    /// once they are [`filled`](Self::filled).
+    pub(super) fn room(&mut self, n: usize) -> &mut [u8] {
         &mut self.space[self.end..self.end + n]
     }
 

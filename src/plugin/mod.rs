@@ -90,7 +90,6 @@ mod interrupt;
 mod listener;
 mod original;
 mod panic;
-mod seldom;
 mod serve;
 mod serve_mux;
 #[cfg(unix)]

@@ -22,7 +22,6 @@ use super::host_watch::HostWatch;
 use super::interrupt;
 use super::listener::{Accepted, Environment, Listener};
 use super::panic;
-use super::seldom::Seldom;
 use super::stdio::{Stdio, Tee};
 use super::tls::Acceptor;
 use crate::chain::{Chain, logged};
@@ -30,6 +29,7 @@ use crate::connection::{ConnectionConfig, ConnectionError, InvalidOption, Plugin
 use crate::handshake::{HandshakeConfig, HandshakeError, HandshakeLine};
 use crate::mux::SessionError;
 use crate::rescue::{self, Watch};
+use crate::seldom::Seldom;
 #[cfg(unix)]
 use crate::tcp_stream::TriedTcpStream;
 #[cfg(unix)]

@@ -71,9 +71,7 @@ impl Inside {
         // While a thread ends it has no mark any more.
         entered.unwrap_or(false).then(|| Inside(()))
     }
-}
 
-impl Inside {
     /// Enters a method on a thread of the blocking pool: it holds up nothing but the end of the process.
     pub(crate) fn enter_pooled() -> Option<Inside> {
         let _ = OWN.try_with(|own| own.0.pooled.store(true, Ordering::Relaxed));

@@ -96,9 +96,7 @@ impl Inbox {
             }
         }
     }
-}
 
-impl Inbox {
     /// Fails at a header that is none as soon as it is there, as Go does: no body may ever follow. A Go
     /// peer that could not encode a body has sent its header alone, after which everything it sends is
     /// taken for what it is not.

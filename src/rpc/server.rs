@@ -236,16 +236,17 @@ impl Connection {
         match self.find(header.service_method) {
             Ok(Called { name, method }) => {
                 let responder = self.responder(name, seq);
+                let (is_own, is_quick) = (method.is_own(), method.is_quick());
                 let mut call = FirstPoll {
                     call: method.run(request.body, responder),
                     method: Some(method),
                 };
-                if call.is_own() {
+                if is_own {
                     if !call.ends_at_once(false, cx) {
                         self.own.push(call);
                         self.poll_own(cx);
                     }
-                } else if call.is_quick() && !turn.spawned && !rescue::is_rescuing() {
+                } else if is_quick && !turn.spawned && !rescue::is_rescuing() {
                     let timed = self.slow;
                     return Ok(Some(Aside { call, timed }));
                 } else {
@@ -319,9 +320,7 @@ impl Work for Connection {
     fn poll(&mut self, cx: &mut Context<'_>) -> Step<Result<(), ServeError>, Aside> {
         if self.received.is_none() {
             match self.poll_receive(cx) {
-                Step::Ready(Err(ServeError::Connection(DecodeError::Io(error)))) => {
-                    return Step::Ready(Err(DecodeError::Io(error).into()));
-                }
+                lost @ Step::Ready(Err(ServeError::Connection(DecodeError::Io(_)))) => return lost,
                 // A peer that sends what is no request may still wait for replies. (`ServeCodec` in Go)
                 Step::Ready(received) => self.received = Some(received),
                 unfinished => return unfinished,
@@ -363,14 +362,6 @@ struct FirstPoll {
 }
 
 impl FirstPoll {
-    fn is_own(&self) -> bool {
-        self.method.as_ref().is_some_and(|method| method.is_own())
-    }
-
-    fn is_quick(&self) -> bool {
-        self.method.as_ref().is_some_and(|method| method.is_quick())
-    }
-
     /// Polls the call on the connection's own task. A panic is answered by the responder, as it is
     /// in a task.
     fn ends_at_once(&mut self, timed: bool, cx: &mut Context<'_>) -> bool {

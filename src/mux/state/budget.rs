@@ -2,9 +2,9 @@
 
 use super::State;
 use super::entry::Peer;
-use super::noise::Sparse;
 use crate::mux::Config;
 use crate::mux::frame::{Kind, RST};
+use crate::seldom::Seldom;
 
 /// This part of a limit is free again after streams were reset for it, so that a peer has to send as
 /// much before all streams are looked at another time.
@@ -17,7 +17,7 @@ pub(super) struct Budget {
     /// Of those that were not accepted yet.
     unaccepted: Held,
     /// Says when streams are reset.
-    warnings: Sparse,
+    warnings: Seldom,
 }
 
 struct Held {
@@ -48,7 +48,7 @@ impl Budget {
         Budget {
             held: Held::new(config.max_buffered),
             unaccepted: Held::new(config.max_unaccepted),
-            warnings: Sparse::default(),
+            warnings: Seldom::default(),
         }
     }
 
@@ -118,19 +118,18 @@ impl State {
             return;
         };
         entry.peer = Peer::Cut { limit };
-        entry.received.release(&mut self.spare);
-        self.budget.change(entry.accepted, size, 0);
+        entry.discard(&mut self.budget, &mut self.spare);
         entry.acknowledge(&self.openable);
         self.wakes.add(entry.reader.take());
         self.wakes.add(entry.writer.take());
         self.skip_body(id);
         self.answer(Kind::WindowUpdate, RST, id, 0);
-        if let Some(unsaid) = self.budget.warnings.due() {
+        if let Some(resets) = self.budget.warnings.say() {
             tracing::warn!(
                 stream = id,
                 holds = size,
                 limit,
-                more_resets = unsaid,
+                more_resets = resets - 1,
                 "what has arrived and is not read exceeds the limit, resetting the stream that holds most"
             );
         }

@@ -19,9 +19,7 @@ impl State {
         let Some(entry) = self.streams.get_mut(&id) else {
             return;
         };
-        let size = entry.received.size();
-        entry.received.release(&mut self.spare);
-        self.budget.change(entry.accepted, size, 0);
+        entry.discard(&mut self.budget, &mut self.spare);
         if entry.peer != Peer::Open || self.ended.is_some() {
             self.remove(id);
             return;
@@ -59,9 +57,7 @@ impl State {
         let Some(entry) = self.streams.get_mut(&id) else {
             return;
         };
-        let size = entry.received.size();
-        entry.received.release(&mut self.spare);
-        self.budget.change(entry.accepted, size, 0);
+        entry.discard(&mut self.budget, &mut self.spare);
         self.wakes.add(entry.reader.take());
         self.wakes.add(entry.writer.take());
         let over = match entry.peer {

@@ -6,6 +6,7 @@ use std::task::Waker;
 use tokio::sync::Semaphore;
 use tokio::time::Instant;
 
+use super::budget::Budget;
 use super::{WIDE, WINDOW};
 use crate::mux::received::Received;
 use crate::mux::session::{SessionError, UnreadError};
@@ -21,7 +22,7 @@ pub(super) struct Entry {
     pub(super) owed: bool,
     /// Whether the reader's last buffer was a large one.
     pub(super) straight: bool,
-    /// Whether the reader came when he was called last, or waits.
+    /// Whether the reader came when it was called last, or waits.
     pub(super) prompt: bool,
     /// Whether the window is a wide one.
     pub(super) wide: bool,
@@ -105,6 +106,12 @@ impl Entry {
         self.peer == Peer::Open
             && self.consumed >= window / 2
             && (!self.finished || self.receive_window == 0)
+    }
+
+    /// Throws away what has arrived.
+    pub(super) fn discard(&mut self, budget: &mut Budget, spare: &mut Vec<u8>) {
+        budget.change(self.accepted, self.received.size(), 0);
+        self.received.release(spare);
     }
 
     /// Gives back the permit of a stream that was opened here, the first time.

@@ -159,7 +159,7 @@ impl State {
         }
     }
 
-    /// The peer opens a stream. One that is too many is refused and does not come to be.
+    /// The peer opens a stream. One that is too many is refused with RST.
     fn take_syn(&mut self, id: u32) -> Result<(), SessionError> {
         if id == 0 || id % 2 == self.next_id % 2 {
             return Err(self.breach(format!("it opened stream {id}, which is not its to open")));
@@ -170,15 +170,15 @@ impl State {
         if self.streams.len() >= self.config.max_streams {
             self.answer(Kind::WindowUpdate, RST, id, 0);
             return self.refused(id, "too many streams");
-        } else if self.accepting.len() >= self.config.accept_backlog {
+        }
+        if self.accepting.len() >= self.config.accept_backlog {
             self.answer(Kind::WindowUpdate, RST, id, 0);
             return self.refused(id, "backlog exceeded");
-        } else {
-            self.streams.insert(id, Entry::new(false));
-            self.accepting.push_back(id);
-            self.arrived.add_permits(1);
-            self.fresh = true;
         }
+        self.streams.insert(id, Entry::new(false));
+        self.accepting.push_back(id);
+        self.arrived.add_permits(1);
+        self.fresh = true;
         Ok(())
     }
 
@@ -223,10 +223,10 @@ impl State {
             Next::Body { stream, .. } => {
                 let entry = self.streams.get_mut(&stream)?;
                 let size = entry.received.size();
-                entry.received.room(n, &mut self.spare);
+                entry.received.reserve(n, &mut self.spare);
                 self.budget
                     .change(entry.accepted, size, entry.received.size());
-                Some(entry.received.room(n, &mut self.spare))
+                Some(entry.received.room(n))
             }
             Next::Header | Next::Skip { .. } => None,
         }

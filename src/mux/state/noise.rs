@@ -1,14 +1,13 @@
 //! Frames that serve no purpose, of which a peer may send some, but not without end.
 
 use std::fmt;
-use std::time::Duration;
 
 use tokio::time::Instant;
 
 use super::{State, WINDOW};
-use crate::instant;
 use crate::mux::frame::{GO_AWAY_PROTOCOL_ERROR, Kind};
 use crate::mux::session::SessionError;
+use crate::seldom::Seldom;
 
 /// How many seconds' worth of noise may come at once.
 const BURST: u64 = 10;
@@ -22,9 +21,6 @@ const MOST_IN_FLIGHT: u64 = 64 << 20;
 
 /// So many frames without data may be on their way for a stream that is gone: window updates, an end.
 const FRAMES_IN_FLIGHT: u64 = 16;
-
-/// A warning is not repeated for so long.
-const PAUSE: Duration = Duration::from_secs(10);
 
 /// What a peer sends and is of no use, by which it can keep a session busy.
 ///
@@ -63,7 +59,7 @@ pub(super) struct Meter {
     buckets: [Bucket; 5],
     /// How much may still arrive for streams that are gone: data in bytes, other frames as one each.
     in_flight: u64,
-    refusals: Sparse,
+    refusals: Seldom,
 }
 
 impl Meter {
@@ -73,7 +69,7 @@ impl Meter {
         Meter {
             buckets: rates.map(Bucket::new),
             in_flight: 0,
-            refusals: Sparse::default(),
+            refusals: Seldom::default(),
         }
     }
 
@@ -133,25 +129,6 @@ impl Bucket {
     }
 }
 
-/// Lets a warning through now and then.
-#[derive(Default)]
-pub(super) struct Sparse {
-    next: Option<Instant>,
-    unsaid: u64,
-}
-
-impl Sparse {
-    /// Whether to say it now, and how often it was not said since the last time.
-    pub(super) fn due(&mut self) -> Option<u64> {
-        if self.next.is_some_and(|next| next > Instant::now()) {
-            self.unsaid += 1;
-            return None;
-        }
-        self.next = Some(instant::after(PAUSE));
-        Some(std::mem::take(&mut self.unsaid))
-    }
-}
-
 impl State {
     /// The peer sent something of no use: an error once that is too much.
     pub(super) fn noise(&mut self, noise: Noise) -> Result<(), SessionError> {
@@ -174,10 +151,10 @@ impl State {
 
     /// A stream of the peer is one too many.
     pub(super) fn refused(&mut self, id: u32, why: &'static str) -> Result<(), SessionError> {
-        if let Some(unsaid) = self.meter.refusals.due() {
+        if let Some(refused) = self.meter.refusals.say() {
             tracing::warn!(
                 stream = id,
-                more_refused = unsaid,
+                more_refused = refused - 1,
                 "{why}, resetting a new stream"
             );
         }
@@ -189,6 +166,8 @@ impl State {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
 
     /// How many of so many are let through, at points in time that are so many milliseconds apart.
@@ -243,17 +222,5 @@ mod tests {
             meter.stream_gone(u32::MAX);
         }
         assert_eq!(meter.in_flight, MOST_IN_FLIGHT);
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn a_warning_is_said_at_once_and_then_every_ten_seconds() {
-        let mut sparse = Sparse::default();
-        assert_eq!(sparse.due(), Some(0));
-        for _ in 0..7 {
-            assert_eq!(sparse.due(), None);
-        }
-        tokio::time::advance(PAUSE).await;
-        assert_eq!(sparse.due(), Some(7));
-        assert_eq!(sparse.due(), None);
     }
 }

@@ -9,14 +9,14 @@ const LOG_EVERY: Duration = Duration::from_secs(10);
 
 /// Counts what happens often and is to be logged seldom.
 #[derive(Default)]
-pub(super) struct Seldom {
+pub(crate) struct Seldom {
     said: Option<Instant>,
     since: u64,
 }
 
 impl Seldom {
     /// How often it happened since it was said last, this time included, if it is to be said again.
-    pub(super) fn say(&mut self) -> Option<u64> {
+    pub(crate) fn say(&mut self) -> Option<u64> {
         self.since += 1;
         let now = Instant::now();
         if self
@@ -27,5 +27,22 @@ impl Seldom {
         }
         self.said = Some(now);
         Some(std::mem::take(&mut self.since))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn it_is_said_at_once_and_then_every_ten_seconds() {
+        let mut seldom = Seldom::default();
+        assert_eq!(seldom.say(), Some(1));
+        for _ in 0..7 {
+            assert_eq!(seldom.say(), None);
+        }
+        tokio::time::advance(LOG_EVERY).await;
+        assert_eq!(seldom.say(), Some(8));
+        assert_eq!(seldom.say(), None);
     }
 }
