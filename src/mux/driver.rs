@@ -47,10 +47,12 @@ pub(super) async fn run(
     .await;
     if is_open {
         close(&session.0, config.close_timeout).await;
+        session.0.with(|link| link.end(SessionError::Closed));
     }
-    drop(session);
     log_end(&reason, client);
     end.send_replace(Some(reason));
+    let told = poll_fn(|cx| session.0.with(|link| link.poll_last_words(cx)));
+    let _ = rescue::timeout(config.close_timeout, told).await;
 }
 
 /// A session that one of the sides ends is a matter of course. So are, for a server, clients that break the
@@ -84,6 +86,9 @@ pub(super) struct Ending(pub(super) Arc<Shared>);
 
 impl Drop for Ending {
     fn drop(&mut self) {
-        self.0.with(|link| link.end(SessionError::Closed));
+        self.0.with(|link| {
+            link.end(SessionError::Closed);
+            link.hang_up();
+        });
     }
 }

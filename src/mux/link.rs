@@ -14,7 +14,7 @@ mod write;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::task::{Context, Waker};
+use std::task::{Context, Poll, Waker};
 
 use tokio::sync::{Notify, oneshot};
 
@@ -193,12 +193,18 @@ impl Link {
             return;
         }
         // What the peer is to know of the reason.
-        if let SessionError::Protocol(_) | SessionError::Noise { .. } = reason {
+        let is_told = matches!(
+            reason,
+            SessionError::Protocol(_) | SessionError::Noise { .. }
+        );
+        if is_told {
             self.flush();
         }
         // What the peer does once this side goes is not why.
         self.state.end(self.closing.clone().unwrap_or(reason));
-        self.io = None;
+        if !is_told || self.is_told() {
+            self.hang_up();
+        }
         self.lease = None;
         self.flushing.clear();
         self.tell_openers();
@@ -206,6 +212,34 @@ impl Link {
             self.state.wakes.add(Some(waker));
         }
         self.wake_driver();
+    }
+
+    /// Closes the connection of a session that is over.
+    pub(super) fn hang_up(&mut self) {
+        self.io = None;
+    }
+
+    /// Whether nothing more can be written: everything was, or the connection broke.
+    fn is_told(&self) -> bool {
+        self.is_flushed() || self.broken.is_some()
+    }
+
+    /// Writes what the peer is still to know of the end of the session. Nothing is read any more.
+    pub(super) fn poll_last_words(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        if self.io.is_none() {
+            return Poll::Ready(());
+        }
+        self.readiness.set_driver(cx.waker());
+        if self.readiness.take() || rescue::is_rescuing() {
+            self.blocked = false;
+        }
+        if !self.blocked {
+            self.flush();
+        }
+        match self.is_told() {
+            true => Poll::Ready(()),
+            false => Poll::Pending,
+        }
     }
 
     pub(super) fn wake_driver(&mut self) {

@@ -55,6 +55,39 @@ async fn borne(noise: Noise, most: usize, frames: impl Fn(u32) -> Vec<u8>) {
     }
 }
 
+/// A peer that is behind with reading is told, too, once it reads.
+#[tokio::test(start_paused = true)]
+async fn a_peer_that_is_behind_is_told_to_go() {
+    let (mut raw, session) = Raw::client(config().max_noise(1), 64);
+    // Nothing is read meanwhile, so that the answers fill the connection.
+    for n in 0..11 {
+        raw.send(PING, SYN, 0, n).await;
+    }
+    let reason = within(session.closed()).await;
+    assert!(matches!(reason, SessionError::Noise { .. }), "{reason:?}");
+    for n in 0..11 {
+        let frame = raw.receive().await;
+        assert_eq!((frame.kind, frame.length), (PING, n));
+    }
+    let frame = raw.receive().await;
+    assert_eq!((frame.kind, frame.length), (GO_AWAY, 1));
+    assert_eq!(within(raw.0.read(&mut [0])).await.unwrap(), 0);
+}
+
+/// One that goes on reading nothing is waited for no longer than for any other end.
+#[tokio::test(start_paused = true)]
+async fn a_peer_that_reads_nothing_is_not_waited_for() {
+    let (mut raw, session) = Raw::client(config().max_noise(1), 64);
+    for n in 0..11 {
+        raw.send(PING, SYN, 0, n).await;
+    }
+    within(session.closed()).await;
+    tokio::time::sleep(std::time::Duration::from_millis(1_100)).await;
+    let mut rest = Vec::new();
+    within(raw.0.read_to_end(&mut rest)).await.unwrap();
+    assert_eq!(rest.len(), 64);
+}
+
 #[tokio::test(start_paused = true)]
 async fn pings() {
     borne(Noise::Pings, 1_000, |n| encode(PING, SYN, 0, n).to_vec()).await;
