@@ -22,13 +22,13 @@ use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
 use self::dialed::Dialed;
-use crate::chain::logged;
 use crate::deadline::{Deadlines, Timer};
 use crate::gob::Limits;
 use crate::mux::{OpenError, Session, SessionError, Stream};
-use crate::option::InvalidOption;
-use crate::rescue::{self, Watch};
 use crate::rpc::{self, Client, Obituary, Server};
+use plugwire_base::InvalidOption;
+use plugwire_base::chain::logged;
+use plugwire_base::rescue::{self, Watch};
 
 /// Settings of a [`MuxBroker`].
 #[derive(Clone, Debug)]

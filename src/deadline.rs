@@ -15,7 +15,7 @@ use std::time::Duration;
 
 use tokio::time::{Instant, Sleep};
 
-use crate::instant;
+use plugwire_base::instant;
 
 /// The deadlines of one owner, whose task [polls](Self::poll) them.
 #[derive(Debug)]

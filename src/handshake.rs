@@ -32,7 +32,7 @@ use std::num::ParseIntError;
 use std::path::PathBuf;
 
 use crate::connection::InvalidOption;
-use crate::escape::Escaped;
+use plugwire_base::escape::Escaped;
 
 /// The version of the plugin system itself, the first field of the line. It has never been anything
 /// else.

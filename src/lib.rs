@@ -175,17 +175,13 @@
     allow(dead_code, unused_imports, reason = "what is left out would use it")
 )]
 
-mod abandoned;
 mod ask;
 #[cfg(any(feature = "host", all(unix, feature = "plugin")))]
 mod background;
 pub mod broker;
-mod chain;
 pub mod codec;
 pub mod connection;
 mod deadline;
-mod escape;
-pub mod gob;
 #[cfg(all(unix, any(feature = "host", feature = "plugin")))]
 mod group;
 pub mod handshake;
@@ -193,31 +189,25 @@ pub mod handshake;
 mod held_dir;
 #[cfg(feature = "host")]
 pub mod host;
-mod instant;
 pub mod interface;
-pub mod mux;
-mod option;
 #[cfg(feature = "plugin")]
 pub mod plugin;
 #[cfg(all(unix, any(feature = "host", feature = "plugin")))]
 mod private_dir;
-#[cfg(all(unix, any(feature = "host", feature = "plugin")))]
-mod readiness;
-mod rescue;
 pub mod rpc;
-mod seldom;
 #[cfg(all(unix, any(feature = "host", feature = "plugin")))]
 mod socket_file;
 #[cfg(any(feature = "host", all(unix, feature = "plugin")))]
 mod socket_path;
-#[cfg(all(unix, any(feature = "host", feature = "plugin")))]
-mod tcp_stream;
 #[cfg(any(feature = "host", feature = "plugin"))]
 mod timestamp;
 #[cfg(all(feature = "tls", any(feature = "host", feature = "plugin")))]
 mod tls;
-#[cfg(all(unix, any(feature = "host", feature = "plugin")))]
-mod unix_stream;
+
+#[doc(inline)]
+pub use plugwire_gob as gob;
+#[doc(inline)]
+pub use plugwire_yamux as mux;
 
 pub use interface::{Error, Reader, Remote, Result, Writer};
 #[cfg(feature = "macros")]

@@ -310,10 +310,15 @@ fn sources_of_the_crate() -> Vec<PathBuf> {
         }
     }
     let mut found = Vec::new();
-    walk(
-        &Path::new(env!("CARGO_MANIFEST_DIR")).join("src"),
-        &mut found,
-    );
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    for sources in [
+        "src",
+        "crates/base/src",
+        "crates/gob/src",
+        "crates/yamux/src",
+    ] {
+        walk(&root.join(sources), &mut found);
+    }
     found
 }
 

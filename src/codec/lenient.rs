@@ -38,7 +38,7 @@ pub(super) use self::lessons::count as lessons;
 
 use self::access::{Fields, Items};
 use self::zero::Zero;
-use crate::gob::{OpaqueKind, TIME, opaque_kind};
+use crate::gob::__private::{OpaqueKind, TIME, opaque_kind};
 
 /// How rmp-serde recognises extensions among newtype structs.
 pub(super) const EXTENSION: &str = "_ExtStruct";

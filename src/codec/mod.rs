@@ -20,10 +20,10 @@ use serde::Deserialize;
 
 #[cfg(feature = "msgpack")]
 pub use self::scan::MalformedError;
-#[cfg(feature = "msgpack")]
-use crate::escape::Escaped;
 pub use crate::gob::{Encode, Limits};
-use crate::option::InvalidOption;
+use plugwire_base::InvalidOption;
+#[cfg(feature = "msgpack")]
+use plugwire_base::escape::Escaped;
 
 /// How the values of a call are written.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -14,8 +14,8 @@ mod server;
 
 use std::time::Duration;
 
-pub use crate::option::InvalidOption;
 pub use client::{DispenseError, RpcClient};
+pub use plugwire_base::InvalidOption;
 pub use server::{PluginSet, RpcServer, ServeHooks};
 
 use crate::gob::Limits;

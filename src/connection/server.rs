@@ -10,11 +10,11 @@ use tokio::io::{AsyncRead, AsyncWrite};
 
 use super::{BoxError, ConnectionConfig, ConnectionError};
 use crate::broker::MuxBroker;
-use crate::chain::logged;
 use crate::interface::Interface;
 use crate::mux::{Session, SessionError, Stream};
-use crate::rescue::timeout;
 use crate::rpc::{Empty, Server, Service};
+use plugwire_base::chain::logged;
+use plugwire_base::rescue::timeout;
 
 /// How long the answer to `Control.Quit` waits for what was written before it.
 const QUIT_FLUSH: Duration = Duration::from_secs(1);

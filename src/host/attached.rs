@@ -96,7 +96,7 @@ mod system {
     use tokio::io::Interest;
     use tokio::io::unix::AsyncFd;
 
-    use crate::readiness::register;
+    use plugwire_base::readiness::register;
 
     /// A process held by a descriptor, which stays its own whatever becomes of the number.
     pub(in crate::host) struct Watched(AsyncFd<OwnedFd>);

@@ -72,11 +72,12 @@ fn check_variable(key: &OsStr, value: &OsStr) -> Result<(), InvalidOption> {
     }
     let value = value.as_encoded_bytes();
     if value.contains(&0) {
-        return Err(InvalidOption {
-            option: "env",
-            given: format!("{key:?} with a value of {} bytes", value.len()),
-            expected: "a value without NUL",
-        });
+        let given = format!("{key:?} with a value of {} bytes", value.len());
+        return Err(InvalidOption::with_text(
+            "env",
+            given,
+            "a value without NUL",
+        ));
     }
     Ok(())
 }

@@ -18,12 +18,12 @@ use super::output::{self, DRAIN, Tail};
 use super::process::{Ended, Exit, How, Process};
 use super::reattach::{AttachConfig, Attached, ReattachError, attach};
 use crate::broker::MuxBroker;
-use crate::chain::logged;
 use crate::connection::{DispenseError, RpcClient};
 use crate::handshake::{Address, ReattachConfig};
 use crate::interface::{Interface, Remote};
 use crate::mux::SessionError;
 use crate::rpc::{self, CallError};
+use plugwire_base::chain::logged;
 
 /// A running plugin, and the connection to it.
 ///

@@ -6,7 +6,7 @@ use std::fs::{File, Metadata};
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
-use crate::escape::Escaped;
+use plugwire_base::escape::Escaped;
 
 /// Facts about the file behind `program`, one on a line, or nothing when there is no such file.
 pub(super) fn notes(program: &OsStr) -> String {

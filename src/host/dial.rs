@@ -11,11 +11,11 @@ use super::tcp_address;
 use super::tls::TlsConfig;
 use crate::connection::{ConnectionConfig, ConnectionError, RpcClient};
 use crate::handshake::Address;
-use crate::instant;
 use crate::mux::{OpenError, SessionError};
 use crate::rpc::{CallError, Obituary};
+use plugwire_base::instant;
 #[cfg(unix)]
-use crate::tcp_stream::TriedTcpStream;
+use plugwire_yamux::transport::TriedTcpStream;
 
 /// Why there is no connection.
 #[derive(Debug)]
@@ -193,7 +193,7 @@ mod system {
 
     use super::Listener;
     pub(super) use crate::host::unix_dial::connect;
-    use crate::unix_stream::QuietUnixStream;
+    use plugwire_yamux::transport::QuietUnixStream;
 
     pub(super) fn quiet(stream: UnixStream) -> io::Result<QuietUnixStream> {
         QuietUnixStream::new(stream)

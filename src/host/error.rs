@@ -8,9 +8,9 @@ use std::time::Duration;
 
 use super::secure::SecureError;
 use crate::connection::{ConnectionError, InvalidOption};
-use crate::escape::Escaped;
 use crate::handshake::{Address, HandshakeError};
 use crate::rpc::CallError;
+use plugwire_base::escape::Escaped;
 
 /// Why [`Client::launch`](super::Client::launch) failed.
 ///

@@ -25,8 +25,8 @@ use super::tls::TlsSetup;
 use super::unix_socket;
 use crate::connection::{InvalidOption, RpcClient};
 use crate::handshake::{self, Address, HandshakeError, HandshakeLine};
-use crate::instant;
 use crate::rpc::CallError;
+use plugwire_base::instant;
 
 /// How long a plugin that failed may take to exit of itself before it is killed. One that is
 /// crashing loses its connection first and its process a moment later, and its own exit status and

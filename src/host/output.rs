@@ -15,7 +15,7 @@ use super::last_panic::LastPanic;
 use super::lines::Lines;
 use super::log::LogSink;
 use super::process::Exit;
-use crate::escape::Escaped;
+use plugwire_base::escape::Escaped;
 
 /// How long output is still read once its writer is gone. What a dead process wrote is in the pipe
 /// and is read at once; the time is for processes it started, which may hold the pipe open for

@@ -16,8 +16,8 @@ use super::runner::AttachedRunner;
 use super::tls::TlsConfig;
 use crate::connection::{ConnectionError, InvalidOption, RpcClient};
 use crate::handshake::{Address, NETRPC, ReattachConfig};
-use crate::instant;
 use crate::rpc::CallError;
+use plugwire_base::instant;
 
 /// How to reattach to one plugin and how to speak with it.
 ///

@@ -10,9 +10,9 @@ use tokio::task::AbortHandle;
 use super::{BoxFuture, Error, Interface, Remote};
 use crate::ask::ask;
 use crate::broker::{DialError, MuxBroker};
-use crate::chain::logged;
 use crate::mux::Stream;
 use crate::rpc::Server;
+use plugwire_base::chain::logged;
 
 /// What crosses the wire as a broker id: `Arc<dyn Trait>` of an [`Interface`],
 /// [`Reader`](super::Reader), [`Writer`](super::Writer), and an `Option` of these, whose `None` is

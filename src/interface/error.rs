@@ -3,8 +3,8 @@
 use std::io;
 
 use crate::broker::DialError;
-use crate::chain::Chain;
 use crate::rpc::{CallError, Crash, boxed_text};
+use plugwire_base::chain::Chain;
 
 /// What a method of an interface gives, unless the trait names an error of its own.
 pub type Result<T, E = Error> = std::result::Result<T, E>;

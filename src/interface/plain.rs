@@ -8,8 +8,8 @@ use tokio::runtime::Handle;
 use tokio::task::spawn_blocking;
 
 use super::BoxFuture;
-use crate::abandoned::abandon;
-use crate::rescue::Inside;
+use plugwire_base::abandoned::abandon;
+use plugwire_base::rescue::Inside;
 
 /// Runs `work` on the blocking pool. A panic of the work is one of this. Dropped, it takes back work that
 /// has not begun; work that has begun goes on to its end.

@@ -12,8 +12,8 @@ use tokio::time::Instant;
 use super::brokered::{Brokered, Lease, Lent, Slot, dial};
 use super::{BoxFuture, Error, Interface};
 use crate::broker::MuxBroker;
-use crate::instant;
 use crate::rpc::{self, CallError, Encode};
+use plugwire_base::instant;
 
 /// An implementation of the interface `I` in another process: `Remote<dyn Counter>` implements
 /// `Counter`.

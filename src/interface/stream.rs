@@ -9,9 +9,9 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadBuf, Rea
 use tokio::sync::oneshot;
 
 use super::brokered::{Brokered, Offer};
-use crate::abandoned::abandon;
 use crate::broker::{DialError, MuxBroker};
 use crate::mux::Stream;
+use plugwire_base::abandoned::abandon;
 
 /// How much is copied at a time.
 const CHUNK: usize = 64 * 1024;

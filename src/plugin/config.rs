@@ -155,11 +155,8 @@ impl ServeConfig {
     pub(super) fn check(&self) -> Result<(), InvalidOption> {
         let option = "versioned_plugins";
         if let Some(version) = self.doubled {
-            return Err(InvalidOption {
-                option,
-                given: format!("version {version} twice"),
-                expected: "each version once",
-            });
+            let given = format!("version {version} twice");
+            return Err(InvalidOption::with_text(option, given, "each version once"));
         }
         if self.versions.is_empty() {
             let expected = "one app version at the least";

@@ -11,8 +11,8 @@ use tokio::task::{AbortHandle, JoinSet};
 use tokio::time::{Instant, sleep_until, timeout_at};
 
 use super::accept_error::{Cure, cure};
-use crate::instant;
-use crate::seldom::Seldom;
+use plugwire_base::instant;
+use plugwire_base::seldom::Seldom;
 
 /// The first pause after a failure that passes, and the longest; each is twice the one before. Go's
 /// `http.Server` has the same.

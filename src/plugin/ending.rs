@@ -3,7 +3,7 @@
 //! A plugin's `main` returns once serving has ended, and the process with it. Not so where a method
 //! blocks a thread: the runtime waits for its threads when it is dropped, and where all are blocked,
 //! serving itself does not come to its end. In Go the process is gone as soon as `main` returns. So
-//! [`serve`](super::serve) has the [rescuing thread](crate::rescue) see to it.
+//! [`serve`](super::serve) has the [rescuing thread](plugwire_base::rescue) see to it.
 //! [`try_serve`](super::try_serve) and [`serve_test`](super::serve_test) leave the process alone.
 
 use std::process;
@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 
 use super::host_watch::HostWatch;
 use super::listener;
-use crate::rescue;
+use plugwire_base::rescue;
 
 /// How long the process may go on after serving when nobody is left to kill it.
 pub(super) const UNATTENDED: Duration = Duration::from_secs(5);

@@ -14,7 +14,7 @@ mod system {
     use tokio::io::Interest;
     use tokio::io::unix::AsyncFd;
 
-    use crate::readiness::register;
+    use plugwire_base::readiness::register;
 
     /// The plugin's end of the pipe. `None` where there is nothing to watch.
     #[derive(Clone)]

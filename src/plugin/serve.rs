@@ -24,16 +24,16 @@ use super::listener::{Accepted, Environment, Listener};
 use super::panic;
 use super::stdio::{Stdio, Tee};
 use super::tls::Acceptor;
-use crate::chain::{Chain, logged};
 use crate::connection::{ConnectionConfig, ConnectionError, InvalidOption, PluginSet, RpcServer};
 use crate::handshake::{HandshakeConfig, HandshakeError, HandshakeLine};
 use crate::mux::SessionError;
-use crate::rescue::{self, Watch};
-use crate::seldom::Seldom;
+use plugwire_base::chain::{Chain, logged};
+use plugwire_base::rescue::{self, Watch};
+use plugwire_base::seldom::Seldom;
 #[cfg(unix)]
-use crate::tcp_stream::TriedTcpStream;
+use plugwire_yamux::transport::QuietUnixStream;
 #[cfg(unix)]
-use crate::unix_stream::QuietUnixStream;
+use plugwire_yamux::transport::TriedTcpStream;
 
 /// How long the connection of the host that asked the plugin to quit may go on. The host closes it as
 /// soon as it has the answer.

@@ -5,9 +5,9 @@ use std::time::Duration;
 
 use super::crash::Crash;
 use super::end::EndReason;
-use crate::chain::Chain;
 use crate::codec::{DecodeError, EncodeError};
-use crate::escape::Escaped;
+use plugwire_base::chain::Chain;
+use plugwire_base::escape::Escaped;
 
 /// Why a call gave no reply.
 #[derive(Debug, thiserror::Error)]

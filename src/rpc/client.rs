@@ -18,11 +18,11 @@ use super::inbox::Inbox;
 use super::message::{Request, Response};
 use super::outbox::{Outbox, SendError};
 use super::{BoxIo, Config, Encode};
-use crate::chain::logged;
 use crate::codec::{DecodeError, Message};
 use crate::deadline::{Deadlines, Timer};
-use crate::instant;
-use crate::rescue::{self, Watch};
+use plugwire_base::chain::logged;
+use plugwire_base::instant;
+use plugwire_base::rescue::{self, Watch};
 
 /// A connection to a [`Server`](super::Server), or to any `net/rpc` server of Go's.
 ///

@@ -8,7 +8,7 @@ use std::time::Duration;
 use tokio::sync::watch;
 use tokio::time::{Instant, timeout_at};
 
-use crate::escape::Escaped;
+use plugwire_base::escape::Escaped;
 
 /// How many of the last lines on stderr an error's text has.
 const SHOWN: usize = 5;

@@ -6,7 +6,7 @@ use std::task::{Context, Poll};
 use futures::FutureExt;
 use futures::future::BoxFuture;
 
-use crate::abandoned::abandon;
+use plugwire_base::abandoned::abandon;
 
 /// The future of a call. Dropped before its end, it is [abandoned](abandon): the streams that the
 /// method holds are reset, since what it has written to them is not all.

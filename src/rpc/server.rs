@@ -23,7 +23,7 @@ use super::running::Running;
 use super::service::{Method, QUICK};
 use super::{BoxIo, Config, Encode, Service};
 use crate::codec::{DecodeError, Message};
-use crate::rescue::{self, Inside, Step, Watch, Work};
+use plugwire_base::rescue::{self, Inside, Step, Watch, Work};
 
 /// After this many requests in a row the replies are written and other tasks get their turn.
 const TURN: u32 = 64;

@@ -13,8 +13,8 @@ use serde::de::DeserializeOwned;
 use super::running::Running;
 use super::server::Responder;
 use super::{CallError, Encode};
-use crate::chain::Chain;
 use crate::codec::Value;
+use plugwire_base::chain::Chain;
 
 /// Decodes the argument, runs the method, sends the reply.
 type Run = dyn Fn(Value, Responder) -> BoxFuture<'static, ()> + Send + Sync;

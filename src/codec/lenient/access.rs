@@ -9,7 +9,7 @@ use serde::de::{self, DeserializeSeed, Deserializer, Unexpected, Visitor};
 
 use super::lessons::{self, Lessons};
 use super::{Asked, Nil, Zero, deeper};
-use crate::gob::TIMESTAMP;
+use crate::gob::__private::TIMESTAMP;
 
 /// Reads a part leniently, one level further in.
 pub(super) struct Seed<S> {

@@ -17,7 +17,7 @@ use serde::ser::{self, Serialize, Serializer};
 use super::time::Moment;
 use crate::codec::TimeFormat;
 use crate::codec::lenient::EXTENSION;
-use crate::gob::TIME;
+use crate::gob::__private::TIME;
 
 /// A serializer that writes what Go reads.
 pub(super) struct Plain<S> {

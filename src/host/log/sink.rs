@@ -8,7 +8,7 @@ use tracing::Level;
 use tracing::level_filters::LevelFilter;
 
 use super::{LogLevel, LogParser, LogRecord};
-use crate::escape::{Escaped, escaped};
+use plugwire_base::escape::{Escaped, escaped};
 
 /// The target of the [`tracing`] events that the lines of a plugin's log become.
 ///

@@ -7,7 +7,7 @@ use std::fmt;
 use serde_json::Value;
 use tracing::field::{Field, Visit};
 
-use crate::chain::Chain;
+use plugwire_base::chain::Chain;
 
 /// Key-value pairs by their keys, in the order of which hclog writes them.
 #[derive(Clone, Debug, Default)]

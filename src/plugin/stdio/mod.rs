@@ -29,7 +29,7 @@ use self::backlog::Backlog;
 use self::capture::Capture;
 pub(super) use self::capture::{is_captured, with_original_stderr};
 use crate::mux::Stream;
-use crate::rescue::{self, Watch, timeout};
+use plugwire_base::rescue::{self, Watch, timeout};
 
 /// How long the host's request to quit may wait for output to be sent.
 const DRAIN: Duration = Duration::from_secs(1);

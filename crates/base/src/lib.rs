@@ -1,0 +1,25 @@
+//! What plugwire's crates share: not an API for others.
+//!
+//! Any release may change anything here. What is of use to others is re-exported by the crate that
+//! documents it, such as [`InvalidOption`].
+
+#![warn(missing_docs)]
+#![forbid(unsafe_code)]
+#![cfg_attr(not(test), warn(clippy::arithmetic_side_effects))]
+
+pub mod chain;
+pub mod escape;
+mod option;
+
+#[cfg(feature = "tokio")]
+pub mod abandoned;
+#[cfg(feature = "tokio")]
+pub mod instant;
+#[cfg(all(unix, feature = "net"))]
+pub mod readiness;
+#[cfg(feature = "tokio")]
+pub mod rescue;
+#[cfg(feature = "tokio")]
+pub mod seldom;
+
+pub use option::InvalidOption;

@@ -1,0 +1,58 @@
+//! Serving goes on while methods block threads of the runtime.
+//!
+//! A method should not block its thread, but many do. Two things then stop in tokio that do not stop
+//! in Go. A task that the blocking one woke right before is stuck: it waits in a slot of the blocked
+//! thread from which no other thread takes tasks (tokio issue 4941). And when all threads are blocked,
+//! nobody asks the system which sockets are ready.
+//!
+//! So what the crate itself does for a connection (the session's driver, the reading of calls, the
+//! broker) is *guarded*: a task polls it, and where the task does not come to that, a thread of the
+//! crate's own does, and has another task take over. The thread looks every 10 ms, and only while
+//! methods run or did a moment ago: a process whose methods are idle is not woken. It never runs code
+//! of a plugin's author.
+//!
+//! [`threads`] tells which threads are inside a method, [`guard`] is what is taken over, [`thread`]
+//! is the thread that does it.
+
+mod guard;
+mod thread;
+mod threads;
+
+pub use self::guard::{Step, Watch, Work, guard, guard_work};
+pub use self::thread::is_rescuing;
+pub use self::thread::while_blocked;
+pub use self::threads::Inside;
+
+use std::time::Duration;
+
+use tokio::time::{Instant, sleep_until};
+
+use crate::instant;
+
+/// The time was up first.
+#[derive(Debug)]
+pub struct Elapsed;
+
+/// Waits for a future, and no longer than that. Within what is guarded with [`Watch::Always`] the time
+/// passes also while no thread of the runtime keeps it.
+pub async fn timeout<F: Future>(after: Duration, future: F) -> Result<F::Output, Elapsed> {
+    let deadline = instant::after(after);
+    let mut future = std::pin::pin!(future);
+    let mut timer = std::pin::pin!(sleep_until(deadline));
+    std::future::poll_fn(|cx| {
+        if let std::task::Poll::Ready(output) = future.as_mut().poll(cx) {
+            return std::task::Poll::Ready(Ok(output));
+        }
+        let due = timer.as_mut().poll(cx).is_ready() || is_due(deadline);
+        match due {
+            true => std::task::Poll::Ready(Err(Elapsed)),
+            false => std::task::Poll::Pending,
+        }
+    })
+    .await
+}
+
+/// Whether a deadline has passed that the runtime cannot tell of, since all its threads are blocked.
+pub fn is_due(deadline: Instant) -> bool {
+    is_rescuing() && deadline <= Instant::now()
+}

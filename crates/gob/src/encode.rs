@@ -1,0 +1,447 @@
+//! Writing: the [`Encode`] trait, and the [`Encoder`] that remembers which types the other side knows.
+
+use std::any::TypeId;
+use std::fmt;
+use std::sync::Arc;
+
+use bytes::{BufMut, BytesMut};
+use serde::{Deserialize, Serialize};
+
+use super::decode::RawValue;
+use super::intern::Interner;
+use super::schema::{self, Schema};
+use super::ser::{self, State};
+use super::types::{Id, IdMap};
+use super::wire::{close_length, put_int};
+
+/// Encodes one value as a whole stream: the definitions of its types, then the value.
+///
+/// ```
+/// use serde::{Deserialize, Serialize};
+///
+/// #[derive(Serialize, Deserialize)]
+/// struct Point {
+///     #[serde(rename = "X")]
+///     x: i64,
+///     #[serde(rename = "Y")]
+///     y: i64,
+/// }
+///
+/// let bytes = plugwire_gob::to_vec(&Point { x: 22, y: 33 })?;
+/// assert!(bytes.ends_with(&[0x07, 0xff, 0x82, 0x01, 0x2c, 0x01, 0x42, 0x00]));
+/// # Ok::<(), plugwire_gob::EncodeError>(())
+/// ```
+///
+/// # Errors
+///
+/// When the type or the value has no form in gob: see [`EncodeErrorKind`].
+pub fn to_vec<T: Encode + ?Sized>(value: &T) -> Result<Vec<u8>, EncodeError> {
+    let mut out = BytesMut::new();
+    Encoder::new().encode(value, &mut out)?;
+    Ok(out.into())
+}
+
+/// Encodes one value as a whole stream, as a value of a type that is given and not learned.
+///
+/// See [`Schema`] for what this is good for.
+///
+/// # Errors
+///
+/// When the value is not of the type, or has no form in gob.
+pub fn to_vec_as<T: Serialize + ?Sized>(
+    schema: &Schema,
+    value: &T,
+) -> Result<Vec<u8>, EncodeError> {
+    let mut out = BytesMut::new();
+    Encoder::new().encode_as(schema, value, &mut out)?;
+    Ok(out.into())
+}
+
+/// What can be encoded: every type that is both `Serialize` and `Deserialize`, and `str` and slices of such types.
+///
+/// gob sends a type before its first value, so a value alone is not enough. The type is found by running its
+/// `Deserialize` once against zero values and noting what it asks for. References to values need nothing special,
+/// since everything here takes `&T`: `"text"`, `&user` and `&items[..]` can be passed as they are.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot be encoded as gob",
+    note = "derive both `serde::Serialize` and `serde::Deserialize` for it: gob learns the type from `Deserialize`"
+)]
+pub trait Encode: Serialize {
+    /// The type's description.
+    #[doc(hidden)]
+    fn schema() -> Result<Arc<Schema>, EncodeError>;
+}
+
+impl<T: Serialize + Deserialize<'static>> Encode for T {
+    fn schema() -> Result<Arc<Schema>, EncodeError> {
+        schema::of::<T>()
+    }
+}
+
+impl Encode for str {
+    fn schema() -> Result<Arc<Schema>, EncodeError> {
+        schema::of::<String>()
+    }
+}
+
+impl<T: Encode> Encode for [T] {
+    fn schema() -> Result<Arc<Schema>, EncodeError> {
+        schema::slice_of::<T>()
+    }
+}
+
+/// The sending end of one stream of gobs: remembers which types were sent, so that each is sent once.
+///
+/// ```
+/// # use plugwire_gob::Encoder;
+/// # use bytes::BytesMut;
+/// let mut encoder = Encoder::new();
+/// let mut out = BytesMut::new();
+/// encoder.encode(&vec!["first"], &mut out)?;
+/// let first = out.split();
+/// encoder.encode(&vec!["again"], &mut out)?;
+/// assert!(out.len() < first.len());
+/// # Ok::<(), plugwire_gob::EncodeError>(())
+/// ```
+#[derive(Debug, Default)]
+pub struct Encoder {
+    roots: IdMap<TypeId, Root>,
+    interner: Interner,
+}
+
+/// A type of which values were encoded.
+#[derive(Debug)]
+struct Root {
+    schema: Arc<Schema>,
+    id: Id,
+    /// How many bytes the length of the last message took: the best guess for the next one.
+    width: usize,
+    /// The type's `Serialize` gives the fields in another order than its `Deserialize`.
+    reorder: bool,
+}
+
+/// Longer messages are refused by every decoder there is with its default limits.
+const MAX_MESSAGE: usize = 1 << 30;
+
+impl Encoder {
+    /// An encoder for a new stream.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Appends the definitions that the stream has not had yet, and the value.
+    ///
+    /// # Errors
+    ///
+    /// When the type or the value has no form in gob. `out` and the encoder are then as they were before.
+    pub fn encode<T: Encode + ?Sized>(
+        &mut self,
+        value: &T,
+        out: &mut BytesMut,
+    ) -> Result<(), EncodeError> {
+        let key = typeid::of::<T>();
+        let start = out.len();
+        if let Some(root) = self.roots.get_mut(&key) {
+            let mark = self.interner.mark();
+            return write(root, &mut self.interner, value, out).map_err(|err| {
+                out.truncate(start);
+                self.interner.rollback(mark);
+                err.target(std::any::type_name::<T>())
+            });
+        }
+        let mark = self.interner.mark();
+        let result = T::schema().and_then(|schema| {
+            let id = self.interner.define(&schema.types, schema.root)?;
+            let mut root = Root {
+                schema,
+                id,
+                width: 1,
+                reorder: false,
+            };
+            write(&mut root, &mut self.interner, value, out)?;
+            Ok(root)
+        });
+        match result {
+            Ok(root) => {
+                self.roots.insert(key, root);
+                Ok(())
+            }
+            Err(err) => {
+                out.truncate(start);
+                self.interner.rollback(mark);
+                Err(err.target(std::any::type_name::<T>()))
+            }
+        }
+    }
+
+    /// Appends the definitions that the stream has not had yet, and the value, as one of a type that is given.
+    ///
+    /// This takes any `Serialize`, and runs no `Deserialize` to learn what it is. See [`Schema`].
+    ///
+    /// # Errors
+    ///
+    /// When the value is not of the type, or has no form in gob. `out` and the encoder are then as they were before.
+    pub fn encode_as<T: Serialize + ?Sized>(
+        &mut self,
+        schema: &Schema,
+        value: &T,
+        out: &mut BytesMut,
+    ) -> Result<(), EncodeError> {
+        let start = out.len();
+        let mark = self.interner.mark();
+        let result = self
+            .interner
+            .define(&schema.types, schema.root)
+            .and_then(|id| {
+                let mut root = Root {
+                    schema: Arc::new(schema.clone()),
+                    id,
+                    width: 1,
+                    reorder: false,
+                };
+                write(&mut root, &mut self.interner, value, out)
+            });
+        result.map_err(|err| {
+            out.truncate(start);
+            self.interner.rollback(mark);
+            err.target(std::any::type_name::<T>())
+        })
+    }
+}
+
+fn write<T: Serialize + ?Sized>(
+    root: &mut Root,
+    interner: &mut Interner,
+    value: &T,
+    out: &mut BytesMut,
+) -> Result<(), EncodeError> {
+    let start = out.len();
+    loop {
+        out.put_bytes(0, root.width);
+        put_int(out, i64::from(root.id.0));
+        let mut state = State {
+            out,
+            types: &root.schema.types,
+            interner,
+            reorder: root.reorder,
+            pieces: Vec::new(),
+        };
+        match ser::serialize(&mut state, root.schema.root, value) {
+            Ok(()) => break,
+            Err(err) if err.signal() == Some(Signal::FieldOrder) && !root.reorder => {
+                root.reorder = true;
+                out.truncate(start);
+            }
+            Err(err) => return Err(err),
+        }
+    }
+    let len = out.len() - start - root.width;
+    if len > MAX_MESSAGE {
+        return Err(EncodeErrorKind::MessageTooBig { len }.into());
+    }
+    root.width = close_length(out, start, root.width);
+    interner.put_definitions(out, start);
+    Ok(())
+}
+
+/// Encodes a value to be kept in memory, outside of any stream.
+pub(crate) fn to_raw<T: Encode + ?Sized>(value: &T) -> Result<RawValue, EncodeError> {
+    raw(to_vec(value)?)
+}
+
+/// The same for a value of a type that is given.
+pub(crate) fn to_raw_as<T: Serialize + ?Sized>(
+    schema: &Schema,
+    value: &T,
+) -> Result<RawValue, EncodeError> {
+    raw(to_vec_as(schema, value)?)
+}
+
+fn raw(bytes: Vec<u8>) -> Result<RawValue, EncodeError> {
+    let mut buf = BytesMut::from(&bytes[..]);
+    match super::Decoder::new().next_value(&mut buf) {
+        Ok(Some(value)) => Ok(value),
+        Ok(None) => Err(EncodeErrorKind::MessageTooBig { len: bytes.len() }.into()),
+        Err(err) => Err(EncodeErrorKind::Custom(err.to_string()).into()),
+    }
+}
+
+/// A value or a type that could not be encoded, and where in it.
+#[derive(Clone, Debug, thiserror::Error)]
+#[error("{0}")]
+pub struct EncodeError(Box<Failure>);
+
+/// What an error means to this module, besides its text. No caller gets to see these errors.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) enum Signal {
+    /// The fields of a struct come in another order than expected: encode once more, putting them in order.
+    FieldOrder,
+    /// A name in serde's list of fields is an alias of this one: trace once more without it.
+    DuplicateField(&'static str),
+}
+
+#[derive(Clone, Debug)]
+struct Failure {
+    kind: EncodeErrorKind,
+    signal: Option<Signal>,
+    target: Option<&'static str>,
+    /// Innermost first.
+    path: Vec<String>,
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("gob: ")?;
+        if let Some(target) = self.target {
+            write!(f, "encoding {target}: ")?;
+        }
+        super::path::write(f, &self.path)?;
+        self.kind.fmt(f)
+    }
+}
+
+/// What was wrong.
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+#[non_exhaustive]
+pub enum EncodeErrorKind {
+    /// Enums are strings in gob, so a variant cannot carry data.
+    #[error("variant {variant} of enum {name} carries data, which gob cannot say")]
+    VariantWithData {
+        /// The enum.
+        name: &'static str,
+        /// The variant.
+        variant: &'static str,
+    },
+    /// The type's `Deserialize` accepts none of the values it was tried with, so its fields could not be learned.
+    #[error("cannot learn the type: its Deserialize refuses every sample value: {0}")]
+    Untraceable(String),
+    /// Types are nested too deep, or contain themselves without an `Option`, `Vec` or map in between.
+    #[error("the type is nested too deep")]
+    TooDeep,
+    /// A `None` where gob needs a value: in a slice, a map, or alone.
+    #[error("a nil element: gob can leave out only the fields of a struct")]
+    Nil,
+    /// A number that does not fit 64 bits, or the sign that the type was learned to have.
+    #[error("value {value} out of range for Go type {expected}")]
+    OutOfRange {
+        /// The number.
+        value: String,
+        /// Its type in Go.
+        expected: &'static str,
+    },
+    /// `Serialize` gave something else than `Deserialize` had asked for.
+    #[error("Serialize gave {found}, but Deserialize asks for Go type {expected}")]
+    Mismatch {
+        /// The type that `Deserialize` described.
+        expected: String,
+        /// What `Serialize` called.
+        found: &'static str,
+    },
+    /// `Serialize` gave a field that `Deserialize` does not know.
+    #[error("field `{0}` is serialized, but not deserialized under that name")]
+    UnknownField(&'static str),
+    /// A sequence of another length than announced, or than its array type has.
+    #[error("{found} elements where {expected} were announced")]
+    Length {
+        /// Elements announced.
+        expected: usize,
+        /// Elements given.
+        found: usize,
+    },
+    /// A struct in the place of an interface value, without the name that Go has registered for it.
+    #[error("{0} stands for an interface value but has no Go type name: use gob::Any::named")]
+    Unnamed(&'static str),
+    /// The message is longer than decoders accept.
+    #[error("message of {len} bytes is too big")]
+    MessageTooBig {
+        /// The message's length.
+        len: usize,
+    },
+    /// `Serialize` itself failed.
+    #[error("{0}")]
+    Custom(String),
+}
+
+impl From<EncodeErrorKind> for EncodeError {
+    #[cold]
+    fn from(kind: EncodeErrorKind) -> Self {
+        let (signal, target, path) = (None, None, Vec::new());
+        Self(Box::new(Failure {
+            kind,
+            signal,
+            target,
+            path,
+        }))
+    }
+}
+
+impl From<Signal> for EncodeError {
+    #[cold]
+    fn from(signal: Signal) -> Self {
+        let text = match signal {
+            Signal::FieldOrder => "fields out of order".to_owned(),
+            Signal::DuplicateField(field) => format!("duplicate field `{field}`"),
+        };
+        let mut err = Self::from(EncodeErrorKind::Custom(text));
+        err.0.signal = Some(signal);
+        err
+    }
+}
+
+impl EncodeError {
+    /// What was wrong, without the place.
+    #[must_use]
+    pub fn kind(&self) -> &EncodeErrorKind {
+        &self.0.kind
+    }
+
+    pub(crate) fn signal(&self) -> Option<Signal> {
+        self.0.signal
+    }
+
+    pub(crate) fn set_kind(&mut self, kind: EncodeErrorKind) {
+        self.0.kind = kind;
+    }
+
+    pub(crate) fn is_bare(&self) -> bool {
+        self.0.path.is_empty()
+    }
+
+    #[cold]
+    pub(crate) fn within(mut self, segment: impl Into<String>) -> Self {
+        self.0.path.push(segment.into());
+        self
+    }
+
+    #[cold]
+    pub(crate) fn target(mut self, name: &'static str) -> Self {
+        self.0.target = Some(name);
+        self
+    }
+}
+
+impl serde::ser::Error for EncodeError {
+    fn custom<T: fmt::Display>(msg: T) -> Self {
+        EncodeErrorKind::Custom(msg.to_string()).into()
+    }
+}
+
+/// Tracing runs a `Deserialize`, and what it says belongs to encoding.
+impl serde::de::Error for EncodeError {
+    fn custom<T: fmt::Display>(msg: T) -> Self {
+        EncodeErrorKind::Custom(msg.to_string()).into()
+    }
+
+    fn duplicate_field(field: &'static str) -> Self {
+        Signal::DuplicateField(field).into()
+    }
+
+    fn missing_field(field: &'static str) -> Self {
+        // All fields that serde lists are given, and with a flattened field it lists none.
+        let text = format!(
+            "missing field `{field}`: the fields of a struct cannot be learned where one is flattened"
+        );
+        EncodeErrorKind::Custom(text).into()
+    }
+}

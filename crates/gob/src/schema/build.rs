@@ -1,0 +1,259 @@
+//! Descriptions made by hand.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use super::Schema;
+use crate::encode::{Encode, EncodeError};
+use crate::same::{Steps, same_type};
+use crate::types::{Field, Id, OpaqueKind, StructType, Type, Types};
+
+/// Types that stand for the one being described have ids from here on, until that has one.
+static NEXT_SELF: AtomicU32 = AtomicU32::new(1 << 31);
+
+impl Schema {
+    /// What [`Encode`] finds out about a Rust type.
+    ///
+    /// # Errors
+    ///
+    /// When the type cannot be described: see [`EncodeErrorKind`](crate::EncodeErrorKind).
+    pub fn of<T: Encode + ?Sized>() -> Result<Self, EncodeError> {
+        T::schema().map(|schema| Self::clone(&schema))
+    }
+
+    fn basic(root: Id) -> Self {
+        let types = Arc::default();
+        Self { types, root }
+    }
+
+    /// Go's `bool`.
+    #[must_use]
+    pub fn bool() -> Self {
+        Self::basic(Id::BOOL)
+    }
+
+    /// Go's `int` of any width, and `rune`.
+    #[must_use]
+    pub fn int() -> Self {
+        Self::basic(Id::INT)
+    }
+
+    /// Go's `uint` of any width, and `byte`.
+    #[must_use]
+    pub fn uint() -> Self {
+        Self::basic(Id::UINT)
+    }
+
+    /// Go's `float32` and `float64`.
+    #[must_use]
+    pub fn float() -> Self {
+        Self::basic(Id::FLOAT)
+    }
+
+    /// Go's `complex64` and `complex128`.
+    #[must_use]
+    pub fn complex() -> Self {
+        Self::basic(Id::COMPLEX)
+    }
+
+    /// Go's `string`.
+    #[must_use]
+    pub fn string() -> Self {
+        Self::basic(Id::STRING)
+    }
+
+    /// Go's `[]byte`.
+    #[must_use]
+    pub fn bytes() -> Self {
+        Self::basic(Id::BYTES)
+    }
+
+    /// Go's `interface{}`, or any other interface type.
+    #[must_use]
+    pub fn interface() -> Self {
+        Self::basic(Id::INTERFACE)
+    }
+
+    /// Go's `[]T`. For bytes, use [`Schema::bytes`]: a slice of `uint` is another type.
+    #[must_use]
+    pub fn slice(elem: Self) -> Self {
+        let (types, elem) = elem.into_parts();
+        let root = add(&types, Type::Slice { elem });
+        Self::new(types, root)
+    }
+
+    /// Go's `[len]T`.
+    #[must_use]
+    pub fn array(elem: Self, len: usize) -> Self {
+        let (types, elem) = elem.into_parts();
+        let len = len as u64;
+        let root = add(&types, Type::Array { elem, len });
+        Self::new(types, root)
+    }
+
+    /// Go's `map[K]V`.
+    #[must_use]
+    pub fn map(key: Self, elem: Self) -> Self {
+        let (types, key) = key.into_parts();
+        let elem = import(&types, &elem);
+        let root = add(&types, Type::Map { key, elem });
+        Self::new(types, root)
+    }
+
+    /// A Go struct of that name, without its package, with its exported fields in order.
+    #[must_use]
+    pub fn structure<N: Into<String>>(
+        name: &str,
+        fields: impl IntoIterator<Item = (N, Self)>,
+    ) -> Self {
+        let types = Types::default();
+        let fields = fields
+            .into_iter()
+            .map(|(name, field)| Field::new(name.into(), import(&types, &field)));
+        let ty = StructType::new(name.into(), fields.collect::<Vec<_>>());
+        let root = add(&types, Type::Struct(ty.into()));
+        Self::new(types, root)
+    }
+
+    /// A Go type with an encoding of its own, by its name without the package: see [`Marshaler`].
+    ///
+    /// [`Marshaler`]: crate::Marshaler
+    #[must_use]
+    pub fn marshaler(name: &str, marshaler: crate::Marshaler) -> Self {
+        let kind = match marshaler {
+            crate::Marshaler::Gob => OpaqueKind::Gob,
+            crate::Marshaler::Binary => OpaqueKind::Binary,
+            crate::Marshaler::Text => OpaqueKind::Text,
+        };
+        let types = Types::default();
+        let name = name.into();
+        let root = add(&types, Type::Opaque { name, kind });
+        Self::new(types, root)
+    }
+
+    /// A type that contains itself: the function gets a description that stands for what it returns.
+    ///
+    /// ```
+    /// # use plugwire_gob::Schema;
+    /// // type Tree struct { Value int; Kids []Tree }
+    /// let tree = Schema::recursive(|tree| {
+    ///     Schema::structure("Tree", [("Value", Schema::int()), ("Kids", Schema::slice(tree))])
+    /// });
+    /// assert_eq!(tree.to_string(), "Tree");
+    /// ```
+    ///
+    /// Something that is nothing but itself is not a type, and encoding with it is an error.
+    #[must_use]
+    pub fn recursive(describe: impl FnOnce(Self) -> Self) -> Self {
+        let stand_in = Id(NEXT_SELF.fetch_add(1, Ordering::Relaxed) | 1 << 31);
+        let Self { types, root } = describe(Self::basic(stand_in));
+        let resolve = |id: Id| if id == stand_in { root } else { id };
+        let resolved = Types::default();
+        for (id, ty) in types.iter() {
+            resolved.insert(id, with_parts(ty, resolve));
+        }
+        Self::new(resolved, root)
+    }
+
+    fn new(types: Types, root: Id) -> Self {
+        let types = Arc::new(types);
+        Self { types, root }
+    }
+
+    fn into_parts(self) -> (Types, Id) {
+        (
+            Arc::try_unwrap(self.types).unwrap_or_else(|types| Types::clone(&types)),
+            self.root,
+        )
+    }
+}
+
+fn add(types: &Types, ty: Type) -> Id {
+    let id = Id(Id::FIRST_USER.0 + types.span());
+    types.insert(id, ty);
+    id
+}
+
+/// A type whose parts have other ids.
+fn with_parts(ty: &Type, mut part: impl FnMut(Id) -> Id) -> Type {
+    let mut ty = ty.clone();
+    match &mut ty {
+        Type::Array { elem, .. } | Type::Slice { elem, .. } => *elem = part(*elem),
+        Type::Map { key, elem, .. } => {
+            *key = part(*key);
+            *elem = part(*elem);
+        }
+        Type::Struct(ty) => ty
+            .fields
+            .iter_mut()
+            .for_each(|field| field.id = part(field.id)),
+        Type::Opaque { .. } => {}
+    }
+    ty
+}
+
+/// Takes a type and what it is made of into another table.
+fn import(into: &Types, from: &Schema) -> Id {
+    let mut found: HashMap<Id, Id> = HashMap::new();
+    let mut queue = vec![from.root];
+    let mut next = Id::FIRST_USER.0 + into.span();
+    let mut order = Vec::new();
+    let mut steps = Steps::default();
+    while let Some(id) = queue.pop() {
+        let Some(ty) = from.types.get(id) else {
+            continue;
+        };
+        if found.contains_key(&id) {
+            continue;
+        }
+        // The same type twice would only be defined twice.
+        if let Some(same) = into
+            .iter()
+            .map(|(id, _)| id)
+            .find(|there| same_type((into, *there), (&from.types, id), &mut steps))
+        {
+            found.insert(id, same);
+            continue;
+        }
+        found.insert(id, Id(next));
+        next += 1;
+        order.push(id);
+        with_parts(ty, |part| {
+            queue.push(part);
+            part
+        });
+    }
+    let renamed = |id: Id| found.get(&id).copied().unwrap_or(id);
+    for id in order {
+        if let Some(ty) = from.types.get(id) {
+            into.insert(renamed(id), with_parts(ty, renamed));
+        }
+    }
+    renamed(from.root)
+}
+
+impl PartialEq for Schema {
+    fn eq(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.types, &other.types) && self.root == other.root
+            || same_type(
+                (&self.types, self.root),
+                (&other.types, other.root),
+                &mut Steps::default(),
+            )
+    }
+}
+
+/// The type as Go would write it.
+impl fmt::Display for Schema {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.types.describe(self.root))
+    }
+}
+
+impl fmt::Debug for Schema {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Schema({self})")
+    }
+}

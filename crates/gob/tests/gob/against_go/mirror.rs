@@ -1,0 +1,96 @@
+//! The process that runs `tests/interop/go/cmd/gobmirror`.
+
+use std::io::{BufReader, Read, Write};
+use std::path::Path;
+use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
+use std::sync::OnceLock;
+
+pub struct Mirror {
+    child: Child,
+    stdin: Option<ChildStdin>,
+    stdout: BufReader<ChildStdout>,
+}
+
+impl Mirror {
+    /// Starts the process; None where there is no Go.
+    pub fn start() -> Option<Self> {
+        static BUILT: OnceLock<bool> = OnceLock::new();
+        let program = Path::new(env!("CARGO_TARGET_TMPDIR")).join("gobmirror");
+        let built = BUILT.get_or_init(|| {
+            if Command::new("go").arg("version").output().is_err() {
+                assert!(
+                    std::env::var("CI").as_deref() != Ok("true"),
+                    "GO IS MISSING, and this is CI"
+                );
+                // Not println!, which nobody sees when the test passes.
+                let _ = writeln!(
+                    std::io::stderr(),
+                    "GO IS MISSING: no values go through Go's gob"
+                );
+                return false;
+            }
+            let status = Command::new("go")
+                .args(["build", "-o"])
+                .arg(&program)
+                .arg("./cmd/gobmirror")
+                .current_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/interop/go"))
+                .status()
+                .unwrap();
+            assert!(status.success(), "go build failed");
+            true
+        });
+        if !built {
+            return None;
+        }
+        let mut child = Command::new(program)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        Some(Self {
+            stdin: child.stdin.take(),
+            stdout: BufReader::new(child.stdout.take().unwrap()),
+            child,
+        })
+    }
+
+    /// One request; what Go sent back, or said was wrong.
+    pub fn ask(
+        &mut self,
+        what: &str,
+        ty: &str,
+        seed: u64,
+        stream: &[u8],
+    ) -> Result<Vec<u8>, String> {
+        let request = format!(r#"{{"do":"{what}","type":{ty},"seed":{seed}}}"#);
+        let mut frames = Vec::new();
+        for frame in [request.as_bytes(), stream] {
+            frames.extend_from_slice(&(frame.len() as u32).to_be_bytes());
+            frames.extend_from_slice(frame);
+        }
+        // Go reads a request to its end before it answers.
+        self.stdin.as_mut().unwrap().write_all(&frames).unwrap();
+        let message = self.frame();
+        let reply = self.frame();
+        match message.is_empty() {
+            true => Ok(reply),
+            false => Err(String::from_utf8_lossy(&message).into_owned()),
+        }
+    }
+
+    fn frame(&mut self) -> Vec<u8> {
+        let mut len = [0; 4];
+        self.stdout.read_exact(&mut len).unwrap();
+        let mut frame = vec![0; u32::from_be_bytes(len) as usize];
+        self.stdout.read_exact(&mut frame).unwrap();
+        frame
+    }
+}
+
+impl Drop for Mirror {
+    fn drop(&mut self) {
+        // At the end of its input the process exits.
+        drop(self.stdin.take());
+        let _ = self.child.wait();
+    }
+}

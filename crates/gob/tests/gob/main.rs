@@ -1,0 +1,20 @@
+//! gob: types, streams, limits, and what Go makes of it.
+
+mod against_go;
+mod alloc;
+mod attributes;
+mod dynamic;
+mod go;
+mod golden;
+mod in_order;
+mod kinds;
+mod limits;
+mod maps;
+mod marshal;
+mod plain;
+mod properties;
+mod shapes;
+mod vectors;
+
+#[global_allocator]
+static ALLOCATOR: support::alloc::Counting = support::alloc::Counting;

@@ -1,0 +1,329 @@
+//! The handle of a session.
+
+use std::fmt;
+use std::io;
+use std::sync::Arc;
+
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::sync::{Notify, Semaphore, oneshot, watch};
+
+use super::link::Link;
+use super::shared::Shared;
+use super::state::Noise;
+use super::transport::Io;
+use super::{Config, Stream, driver};
+use plugwire_base::rescue::{self, Watch};
+
+/// A multiplexed connection.
+///
+/// The handle can be cloned. The session ends when it is [closed](Session::close), when the last
+/// handle is dropped, when the peer ends it, or when the peer gives no sign of life. Its streams end
+/// with it; what had arrived on them can still be read.
+///
+/// ```
+/// use plugwire_yamux::{Config, Session};
+/// use tokio::io::{AsyncReadExt, AsyncWriteExt};
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let (here, there) = tokio::io::duplex(64 * 1024);
+/// let client = Session::client(here, Config::default());
+/// let server = Session::server(there, Config::default());
+///
+/// let mut sender = client.open().await?;
+/// sender.write_all(b"hello").await?;
+/// sender.shutdown().await?;
+///
+/// let mut receiver = server.accept().await?;
+/// let mut text = String::new();
+/// receiver.read_to_string(&mut text).await?;
+/// assert_eq!(text, "hello");
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone, Debug)]
+pub struct Session {
+    handle: Arc<Handle>,
+}
+
+/// What the clones of a handle share: the last one ends the session.
+struct Handle {
+    shared: Arc<Shared>,
+    arrived: Arc<Semaphore>,
+    openable: Arc<Semaphore>,
+    /// Told when streams may be opened and accepted again.
+    room: Arc<Notify>,
+    ended: watch::Receiver<Option<SessionError>>,
+}
+
+impl fmt::Debug for Handle {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Handle")
+            .field("ended", &*self.ended.borrow())
+            .finish_non_exhaustive()
+    }
+}
+
+impl Handle {
+    fn start_close(&self, reason: SessionError) {
+        self.shared.with(|link| {
+            link.closing.get_or_insert(reason);
+            link.wake_driver();
+        });
+    }
+}
+
+impl Handle {
+    /// Opens or accepts, once there is room to tell the peer.
+    async fn with_room<R>(&self, mut work: impl FnMut(&mut Link) -> R) -> R {
+        loop {
+            // Before the look, so that no room comes unnoticed in between.
+            let roomier = self.room.notified();
+            let worked = self
+                .shared
+                .with(|link| link.has_room_for_streams().then(|| work(link)));
+            match worked {
+                Some(worked) => return worked,
+                None => roomier.await,
+            }
+        }
+    }
+}
+
+impl Drop for Handle {
+    fn drop(&mut self) {
+        self.start_close(SessionError::Closed);
+    }
+}
+
+/// Why a session ended.
+#[derive(Clone, Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum SessionError {
+    /// It was closed on this side.
+    #[error("session shutdown")]
+    Closed,
+    /// The client that the connection belonged to was dropped on this side: the host's `Client`, or an
+    /// [`RpcClient`](crate::connection::RpcClient). What was got through it does not keep it.
+    #[error(
+        "the client of {plugin} was dropped, which ended the connection: keep it for as long as the plugin is used"
+    )]
+    ClientDropped {
+        /// What it was the client of, such as `plugin kv`.
+        plugin: Arc<str>,
+    },
+    /// The peer closed the connection.
+    #[error("the peer closed the session")]
+    PeerClosed,
+    /// The peer did not answer a ping, or read nothing of what was written, for the
+    /// [keep-alive timeout](Config::keep_alive_timeout).
+    #[error("keepalive timeout")]
+    KeepAliveTimeout,
+    /// The connection broke.
+    #[error("the session's connection failed")]
+    Io(#[source] Arc<std::io::Error>),
+    /// The peer sent too much that is of no use, and was told so (GoAway). See
+    /// [`Config::max_noise`].
+    #[error("the peer sent too many {noise}, more than {per_second} a second")]
+    Noise {
+        /// What there was too much of.
+        noise: Noise,
+        /// How many a second there may be for long.
+        per_second: u64,
+    },
+    /// The peer's bytes are no yamux frames, or break the protocol's rules.
+    #[error("the peer does not speak yamux: {0}")]
+    Protocol(String),
+}
+
+impl SessionError {
+    /// A peer whose process ends leaves a socket that fails in one of several ways.
+    pub(super) fn from_io(error: io::Error) -> Self {
+        use io::ErrorKind;
+        match error.kind() {
+            ErrorKind::UnexpectedEof | ErrorKind::ConnectionReset | ErrorKind::BrokenPipe => {
+                SessionError::PeerClosed
+            }
+            _ => SessionError::Io(Arc::new(error)),
+        }
+    }
+}
+
+/// Why a stream was reset on this side, while its reader had not asked for that: as source of an
+/// [`io::Error`] of the kind [`QuotaExceeded`](io::ErrorKind::QuotaExceeded).
+///
+/// See [`Config::max_buffered`] and [`Config::max_unaccepted`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+#[error(
+    "the stream was reset: it held most of what its session's streams had not read, which was more than {limit} bytes"
+)]
+pub struct UnreadError {
+    /// The limit that was exceeded, in bytes.
+    pub limit: usize,
+}
+
+/// Why a stream could not be opened.
+#[derive(Clone, Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum OpenError {
+    /// The session is over.
+    #[error(transparent)]
+    Session(#[from] SessionError),
+    /// As many streams are open as [`Config::max_streams`] allows.
+    #[error("{open} streams are open, as many as the session allows")]
+    TooManyStreams {
+        /// How many are open.
+        open: usize,
+    },
+    /// The peer has said that it accepts no more streams.
+    #[error("remote end is not accepting connections")]
+    GoAway,
+    /// Every number that a stream may have was used.
+    #[error("streams exhausted")]
+    Exhausted,
+}
+
+impl Session {
+    /// Starts the client's side of a session, which opens streams with odd numbers.
+    ///
+    /// # Panics
+    ///
+    /// Outside a tokio runtime: the session runs as a task of its own, which needs tokio's timers.
+    pub fn client<T>(io: T, config: Config) -> Session
+    where
+        T: AsyncRead + AsyncWrite + Send + Unpin + 'static,
+    {
+        Self::start(io, config, true)
+    }
+
+    /// Starts the server's side of a session, which opens streams with even numbers.
+    ///
+    /// # Panics
+    ///
+    /// Outside a tokio runtime: the session runs as a task of its own, which needs tokio's timers.
+    pub fn server<T>(io: T, config: Config) -> Session
+    where
+        T: AsyncRead + AsyncWrite + Send + Unpin + 'static,
+    {
+        Self::start(io, config, false)
+    }
+
+    fn start<T>(io: T, config: Config, client: bool) -> Session
+    where
+        T: AsyncRead + AsyncWrite + Send + Unpin + 'static,
+    {
+        let config = config.possible();
+        let link = Link::new(Io::new(io), config.clone(), client);
+        let (arrived, openable) = (link.state.arrived.clone(), link.state.openable.clone());
+        let room = link.room.clone();
+        let shared = Arc::new(Shared::new(link));
+        let (end, ended) = watch::channel(None);
+        let ending = driver::Ending(shared.clone());
+        let driven = driver::run(ending, config, client, end);
+        tokio::spawn(rescue::guard(driven, Watch::Always));
+        Session {
+            handle: Arc::new(Handle {
+                shared,
+                arrived,
+                openable,
+                room,
+                ended,
+            }),
+        }
+    }
+
+    /// Opens a stream and tells the peer of it, together with what is written to it at once.
+    ///
+    /// Waits while 256 opened streams have not been acknowledged by the peer, and while 256 KiB are
+    /// queued that the peer does not read. A call that is cancelled has opened nothing.
+    pub async fn open(&self) -> Result<Stream, OpenError> {
+        let handle = &*self.handle;
+        let Ok(permit) = handle.openable.acquire().await else {
+            return Err(self.closed().await.into());
+        };
+        let opened = handle
+            .with_room(|link| {
+                let opened = link.state.open();
+                link.flush_soon();
+                opened
+            })
+            .await;
+        match opened {
+            Ok(id) => {
+                // The stream gives it back once the peer has acknowledged it.
+                permit.forget();
+                Ok(Stream::new(handle.shared.clone(), id))
+            }
+            Err(OpenError::Session(_)) => Err(self.closed().await.into()),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Takes the next stream that the peer opened and acknowledges it.
+    ///
+    /// Waits while 256 KiB are queued that the peer does not read. A call that is cancelled has taken
+    /// nothing.
+    pub async fn accept(&self) -> Result<Stream, SessionError> {
+        let handle = &*self.handle;
+        let permit = handle.arrived.acquire().await;
+        let accepted = handle
+            .with_room(|link| {
+                let accepted = link.state.accept();
+                link.flush_soon();
+                accepted
+            })
+            .await;
+        if let Ok(permit) = permit {
+            permit.forget();
+        }
+        match accepted {
+            Some(id) => Ok(Stream::new(handle.shared.clone(), id)),
+            None => Err(self.closed().await),
+        }
+    }
+
+    /// Waits until what was written to the session's streams before is with the operating
+    /// system, as far as the peer's windows let it go.
+    pub async fn flush(&self) -> Result<(), SessionError> {
+        let (reply, flushed) = oneshot::channel();
+        self.handle.shared.with(|link| link.when_flushed(reply));
+        match flushed.await {
+            Ok(()) => Ok(()),
+            Err(_) => Err(self.closed().await),
+        }
+    }
+
+    /// Ends the session: what is queued is still written, as far as that takes no longer than
+    /// [`Config::close_timeout`], then the connection is closed.
+    pub async fn close(&self) {
+        self.start_close();
+        self.closed().await;
+    }
+
+    /// Ends the session without waiting for it to be over.
+    pub fn start_close(&self) {
+        self.handle.start_close(SessionError::Closed);
+    }
+
+    /// Ends the session without waiting for it to be over, and gives a reason for it to who still uses
+    /// it.
+    pub fn start_close_for(&self, reason: SessionError) {
+        self.handle.start_close(reason);
+    }
+
+    /// Waits until the session is over and says why.
+    pub async fn closed(&self) -> SessionError {
+        let mut ended = self.handle.ended.clone();
+        match ended.wait_for(Option::is_some).await {
+            Ok(reason) => reason.clone().unwrap_or(SessionError::Closed),
+            // The driver was dropped with its runtime.
+            Err(_) => SessionError::Closed,
+        }
+    }
+
+    /// Whether the session is over.
+    pub fn is_closed(&self) -> bool {
+        self.handle.shared.with(|link| link.state.ended.is_some())
+    }
+}

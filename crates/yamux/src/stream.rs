@@ -1,0 +1,157 @@
+//! One stream of a session.
+
+use std::fmt;
+use std::io;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+
+use super::shared::Shared;
+use plugwire_base::abandoned::is_abandoned;
+
+/// One ordered, reliable byte stream in each direction, with flow control of its own.
+///
+/// *Reading* ends with an end of file only when the peer finished its side. A stream that the peer
+/// reset reads as [`ConnectionReset`](io::ErrorKind::ConnectionReset), and one whose session is gone
+/// as [`ConnectionAborted`](io::ErrorKind::ConnectionAborted), each after the bytes that had
+/// arrived. That error holds the reason: [`get_ref`](io::Error::get_ref) gives the
+/// [`SessionError`](super::SessionError). A stream that this side reset, since its session held too
+/// much that was not read, reads as [`QuotaExceeded`](io::ErrorKind::QuotaExceeded), with an
+/// [`UnreadError`](super::UnreadError) in it.
+///
+/// *Writing* needs no flush: what was written goes out within a few turns of the runtime, together
+/// with what other streams wrote. A *flush* sends it at once.
+///
+/// *Shutting down* is a half-close: the peer reads an end of file, and reading goes on here.
+///
+/// *Dropping* a stream finishes it. What was written before still arrives. What the peer sends from
+/// then on is thrown away. A peer that goes on writing until its window is used up gets a reset, and so
+/// does one that does not finish its side within
+/// [`stream_close_timeout`](super::Config::stream_close_timeout).
+///
+/// *Resetting* a stream gives it up, for a sender that cannot send everything: the peer reads an error
+/// instead of an end of file. See [`reset`](Self::reset). So does dropping one that was not shut down
+/// while its thread panics, or with a method's future that is dropped before it ended: what was
+/// written is then not all there was to write.
+///
+/// The two halves may be used from different tasks, for instance through [`tokio::io::split`].
+pub struct Stream {
+    id: u32,
+    finished: bool,
+    reset: bool,
+    session: Arc<Shared>,
+}
+
+impl Stream {
+    pub(super) fn new(session: Arc<Shared>, id: u32) -> Self {
+        Stream {
+            id,
+            finished: false,
+            reset: false,
+            session,
+        }
+    }
+
+    /// The stream's number within its session: odd when the client opened it, even when the
+    /// server did.
+    pub fn id(&self) -> u32 {
+        self.id
+    }
+
+    /// Ends the stream in both directions as one that failed (RST).
+    ///
+    /// The peer reads and writes an error from then on, never an end of file. So this is for a sender
+    /// whose data is incomplete. A peer of this crate first reads what had arrived; one of
+    /// hashicorp/yamux (Go) reads "connection reset" at once, without what it had not read yet.
+    ///
+    /// What was written before is sent before the reset. What has arrived and was not read is
+    /// discarded. Reading and writing fail with [`ConnectionReset`](io::ErrorKind::ConnectionReset)
+    /// afterwards, in a task that waits for the stream, too.
+    ///
+    /// No reset is sent on a stream that has ended already: one that both sides finished, one that the
+    /// peer reset, one whose session is gone. Calling this again has no effect.
+    pub fn reset(&mut self) {
+        if !std::mem::replace(&mut self.reset, true) {
+            self.session.with(|link| link.reset_stream(self.id));
+        }
+    }
+
+    fn check_reset(&self) -> io::Result<()> {
+        match self.reset {
+            true => Err(io::Error::new(
+                io::ErrorKind::ConnectionReset,
+                "the stream was reset on this side",
+            )),
+            false => Ok(()),
+        }
+    }
+}
+
+impl AsyncRead for Stream {
+    fn poll_read(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        if buffer.remaining() == 0 {
+            return Poll::Ready(Ok(()));
+        }
+        self.check_reset()?;
+        self.session.with(|link| {
+            let read = link.poll_read(self.id, buffer, cx);
+            read.map_err(|cut| cut.error(link.state.ended.as_ref()))
+        })
+    }
+}
+
+impl AsyncWrite for Stream {
+    fn poll_write(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        data: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        self.check_reset()?;
+        if self.finished {
+            return Poll::Ready(Err(io::Error::new(
+                io::ErrorKind::BrokenPipe,
+                "the stream was shut down",
+            )));
+        }
+        if data.is_empty() {
+            return Poll::Ready(Ok(0));
+        }
+        self.session.with(|link| link.poll_send(self.id, data, cx))
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        // What the connection does not take now, the driver writes as soon as it does.
+        self.session.with(|link| link.flush_now());
+        Poll::Ready(Ok(()))
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.finished = true;
+        self.session.with(|link| {
+            link.state.finish(self.id);
+            link.flush_soon();
+        });
+        Poll::Ready(Ok(()))
+    }
+}
+
+impl Drop for Stream {
+    fn drop(&mut self) {
+        if !self.finished && is_abandoned() {
+            self.reset();
+        }
+        self.session.with(|link| link.drop_stream(self.id));
+    }
+}
+
+impl fmt::Debug for Stream {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Stream").field("id", &self.id).finish()
+    }
+}
