@@ -51,6 +51,7 @@ impl Default for Config {
 impl Config {
     /// How long [`MuxBroker::accept`] waits for the peer to dial, and how long a stream of the
     /// peer waits to be accepted before it is closed. Default 5 s, which go-plugin has hard-coded.
+    #[must_use]
     pub fn accept_timeout(mut self, timeout: Duration) -> Self {
         self.accept_timeout = timeout;
         self
@@ -58,6 +59,7 @@ impl Config {
 
     /// How long [`MuxBroker::dial`] waits for the peer to accept. Default 10 s, twice what a
     /// go-plugin peer lets a stream wait before it closes it; go-plugin itself waits for ever.
+    #[must_use]
     pub fn dial_timeout(mut self, timeout: Duration) -> Self {
         self.dial_timeout = timeout;
         self
@@ -72,6 +74,7 @@ impl Config {
     /// How the calls of [`MuxBroker::dial_client`] and [`MuxBroker::accept_and_serve`] are
     /// written, how much of the peer's is taken, and how many of its calls
     /// [run at a time](rpc::Config::max_calls). Default [`Codec::Gob`](rpc::Codec::Gob).
+    #[must_use]
     pub fn codec(mut self, codec: impl Into<rpc::Config>) -> Self {
         self.codec = codec.into();
         self
@@ -198,6 +201,7 @@ impl MuxBroker {
     /// # Panics
     ///
     /// Outside a tokio runtime: accepting runs as a task of its own.
+    #[must_use]
     pub fn new(session: Session, config: Config) -> MuxBroker {
         Self::start(session, config, Obituary::default())
     }
@@ -225,11 +229,13 @@ impl MuxBroker {
     }
 
     /// The session under the broker.
+    #[must_use]
     pub fn session(&self) -> &Session {
         &self.shared.session
     }
 
     /// Reserves an id that this side has not used before. Ids start at 1 and wrap after 2^32.
+    #[must_use]
     pub fn next_id(&self) -> u32 {
         self.shared
             .next_id

@@ -95,6 +95,7 @@ pub struct HandshakeConfig {
 impl HandshakeConfig {
     /// A handshake made of literals. Fill the fields directly where key or value are made at run
     /// time.
+    #[must_use]
     pub const fn new(
         protocol_version: u32,
         magic_cookie_key: &'static str,
@@ -146,6 +147,7 @@ pub enum Address {
 
 impl Address {
     /// The line's third field.
+    #[must_use]
     pub fn network(&self) -> &'static str {
         match self {
             Address::Unix(_) => "unix",
@@ -197,6 +199,7 @@ pub struct HandshakeLine {
 
 impl HandshakeLine {
     /// The line of a net/rpc plugin without TLS.
+    #[must_use]
     pub fn new(app_version: u32, address: Address) -> Self {
         Self {
             app_version,
@@ -352,6 +355,7 @@ pub fn print_versions(versions: &[u32]) -> String {
 
 /// Reads the value of [`ENV_PROTOCOL_VERSIONS`]. What is no version number is skipped with a
 /// warning: one bad item must not hide the good ones.
+#[must_use]
 pub fn parse_versions(value: &str) -> Vec<u32> {
     if value.is_empty() {
         return Vec::new();
@@ -369,6 +373,7 @@ pub fn parse_versions(value: &str) -> Vec<u32> {
 /// The version a plugin serves: the highest of its own that the host listed. When there is none,
 /// its lowest, so that a host which lists nothing gets the oldest interface and any other can
 /// report the mismatch. `None` only for a plugin without versions.
+#[must_use]
 pub fn choose_version(plugin: &[u32], host: &[u32]) -> Option<u32> {
     let common = plugin.iter().filter(|version| host.contains(version)).max();
     common.or_else(|| plugin.iter().min()).copied()

@@ -160,7 +160,7 @@
 //! [all of them]: connection::ConnectionConfig#all-that-waits
 //! [go-plugin]: https://github.com/hashicorp/go-plugin
 
-#![warn(missing_docs)]
+#![warn(unreachable_pub)]
 #![forbid(unsafe_code)]
 // Of times and durations: see clippy.toml. A test that panics fails, which is all right.
 #![cfg_attr(not(test), warn(clippy::arithmetic_side_effects))]

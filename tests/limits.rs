@@ -31,7 +31,7 @@ impl ServeHooks for Quiet {
     fn stdio(&self, stdout: Stream, stderr: Stream) {
         tokio::spawn(async move {
             let _open = (stdout, stderr);
-            std::future::pending::<()>().await
+            std::future::pending::<()>().await;
         });
     }
 
@@ -107,8 +107,7 @@ async fn a_plugin_refuses_a_request_on_the_control_stream_that_is_too_big() {
         let error = error.unwrap_err().to_string();
         assert!(
             error.starts_with("unknown plugin type: xxx"),
-            "{:.50}",
-            error
+            "{error:.50}"
         );
         within(client.dispense_client("texts")).await.unwrap();
 

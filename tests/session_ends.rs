@@ -137,7 +137,7 @@ async fn a_breach_of_the_protocol_is_told() {
     let breach = async {
         peer.write_all(b"HTTP/1.1 400 Bad Request\r\n")
             .await
-            .unwrap()
+            .unwrap();
     };
     let (told, (level, line)) = ending
         .known_by_all(breach, |reason| matches!(reason, SessionError::Protocol(_)))
@@ -271,7 +271,7 @@ async fn the_end_of_a_stream_alone_is_told() {
     let (here, there) = tokio::io::duplex(1 << 16);
     let client = Client::new(here, Codec::Gob);
     let (call, ()) = tokio::join!(client.call::<_, ()>("Plugin.Wait", &()), async {
-        drop(there)
+        drop(there);
     });
     assert_eq!(
         chain(&call.unwrap_err()),

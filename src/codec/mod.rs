@@ -82,6 +82,7 @@ impl Default for Config {
 
 impl Config {
     /// A codec with the default limits.
+    #[must_use]
     pub fn new(codec: Codec) -> Self {
         Config {
             codec,
@@ -100,6 +101,7 @@ impl Config {
 
     /// What is taken of the peer: longer or deeper messages end the connection. MessagePack heeds
     /// the length alone; its depth is fixed, at gob's default, and it has no types to define.
+    #[must_use]
     pub fn limits(mut self, limits: Limits) -> Self {
         self.limits = limits;
         self
@@ -107,6 +109,7 @@ impl Config {
 
     /// How times are written in MessagePack. Default [`TimeFormat::Timestamp`]. Gob has one form.
     #[cfg(feature = "msgpack")]
+    #[must_use]
     pub fn times(mut self, format: TimeFormat) -> Self {
         self.times = format;
         self
@@ -118,6 +121,7 @@ impl Config {
     ///
     /// A plugin whose calls wait for later calls of the same connection has to allow more calls than
     /// ever wait so.
+    #[must_use]
     pub fn max_calls(mut self, calls: usize) -> Self {
         self.max_calls = calls;
         self

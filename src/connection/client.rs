@@ -94,6 +94,7 @@ impl RpcClient {
     }
 
     /// The broker, for what crosses the wire by id.
+    #[must_use]
     pub fn broker(&self) -> &MuxBroker {
         &self.broker
     }

@@ -87,12 +87,14 @@ impl Default for ConnectionConfig {
 
 impl ConnectionConfig {
     /// The session's settings.
+    #[must_use]
     pub fn mux(mut self, config: mux::Config) -> Self {
         self.mux = config;
         self
     }
 
     /// The broker's settings.
+    #[must_use]
     pub fn broker(mut self, config: broker::Config) -> Self {
         self.broker = config;
         self
@@ -109,6 +111,7 @@ impl ConnectionConfig {
     ///
     /// let config = ConnectionConfig::default().limits(Limits::default().max_message(1 << 20));
     /// ```
+    #[must_use]
     pub fn limits(mut self, limits: Limits) -> Self {
         self.limits = Some(limits);
         self
@@ -130,6 +133,7 @@ impl ConnectionConfig {
     /// How long a call on the control stream may take (ping, dispense, quit), and how long a
     /// plugin waits for a host that connected to open its three streams. Default 1 minute, and more
     /// than nothing; go-plugin waits for ever.
+    #[must_use]
     pub fn control_timeout(mut self, timeout: Duration) -> Self {
         self.control_timeout = timeout;
         self

@@ -29,6 +29,7 @@ pub struct PluginSet {
 
 impl PluginSet {
     /// A set that offers nothing.
+    #[must_use]
     pub fn new() -> Self {
         Self::default()
     }
@@ -58,6 +59,7 @@ impl PluginSet {
     ///
     /// let plugins = PluginSet::new().register::<dyn Greeter>("greeter", || Ok(Arc::new(English)));
     /// ```
+    #[must_use]
     pub fn register<I>(
         self,
         name: impl Into<String>,
@@ -76,6 +78,7 @@ impl PluginSet {
     /// The factory is called for each dispense and gives the service that is served on a stream of
     /// its own, under the name `Plugin`. The broker is that of the connection, for arguments and
     /// replies that are interfaces, readers or writers. A factory's error is what the host gets.
+    #[must_use]
     pub fn register_service<F>(self, name: impl Into<String>, factory: F) -> Self
     where
         F: Fn(MuxBroker) -> Result<Service, BoxError> + Send + Sync + 'static,

@@ -48,6 +48,7 @@ pub struct ReattachConfig {
 
 impl ReattachConfig {
     /// A plugin that is no test, without a process.
+    #[must_use]
     pub fn new(address: Address) -> Self {
         Self {
             protocol: NETRPC.to_owned(),
@@ -64,18 +65,21 @@ impl ReattachConfig {
     }
 
     /// The process behind it, which is on this machine.
+    #[must_use]
     pub fn pid(mut self, pid: u32) -> Self {
         self.pid = Some(pid);
         self
     }
 
     /// The app version that the plugin serves.
+    #[must_use]
     pub fn protocol_version(mut self, version: u32) -> Self {
         self.protocol_version = version;
         self
     }
 
     /// Whether the plugin is in test mode.
+    #[must_use]
     pub fn test(mut self, test: bool) -> Self {
         self.test = test;
         self

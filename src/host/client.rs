@@ -197,6 +197,7 @@ impl Client {
 
     /// What another host needs to [`reattach`](Self::reattach) to this plugin. Where TLS is
     /// configured it needs that, too; with AutoMTLS there is no reattaching.
+    #[must_use]
     pub fn reattach_config(&self) -> ReattachConfig {
         self.running.reattach.clone()
     }
@@ -245,6 +246,7 @@ impl Client {
     }
 
     /// The broker of further streams, for callbacks, readers and writers.
+    #[must_use]
     pub fn broker(&self) -> &MuxBroker {
         self.running.rpc.broker()
     }
@@ -259,28 +261,33 @@ impl Client {
     }
 
     /// The app version that plugin and host agreed on.
+    #[must_use]
     pub fn negotiated_version(&self) -> u32 {
         self.running.reattach.protocol_version
     }
 
     /// The process id. Once the plugin has [`exited`](Self::exited), the number may be another's. 0
     /// where there is none, as with a plugin on another machine.
+    #[must_use]
     pub fn pid(&self) -> u32 {
         self.running.process.pid()
     }
 
     /// What identifies the plugin to people: the process id, or what its
     /// [runner](super::Runner) says. (`ID`)
+    #[must_use]
     pub fn id(&self) -> &str {
         self.running.process.id()
     }
 
     /// Where the plugin listens.
+    #[must_use]
     pub fn address(&self) -> &Address {
         &self.running.reattach.address
     }
 
     /// Whether the process has ended. Where there is none to watch, the end of the connection counts.
+    #[must_use]
     pub fn exited(&self) -> bool {
         self.running.process.exit().has_exited()
     }

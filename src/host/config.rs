@@ -85,6 +85,7 @@ impl ClientConfig {
     /// be one; one that is named twice counts once. (`VersionedPlugins`)
     ///
     /// [`Client::negotiated_version`]: super::Client::negotiated_version
+    #[must_use]
     pub fn versions(mut self, versions: impl IntoIterator<Item = u32>) -> Self {
         self.versions.clear();
         for version in versions {
@@ -101,6 +102,7 @@ impl ClientConfig {
     ///
     /// Nothing is taken out of the copy: a terminal obeys the escape sequences in it, and a plugin can
     /// write there what looks like a line of another's. The events of the log have them written out.
+    #[must_use]
     pub fn stderr(mut self, writer: impl AsyncWrite + Send + Unpin + 'static) -> Self {
         self.stderr = Some(Box::new(writer));
         self
@@ -124,6 +126,7 @@ impl ClientConfig {
     ///     }
     /// });
     /// ```
+    #[must_use]
     pub fn on_log(mut self, callback: impl FnMut(&LogRecord) + Send + 'static) -> Self {
         self.on_log = Some(Box::new(callback));
         self
@@ -132,6 +135,7 @@ impl ClientConfig {
     /// The longest line of the plugin's log that is read as one, in bytes with its line break;
     /// a longer one is logged in pieces of this size. Default 64 KiB; 16 bytes or more.
     /// (`PluginLogBufferSize`)
+    #[must_use]
     pub fn plugin_log_buffer_size(mut self, bytes: usize) -> Self {
         self.log_buffer = bytes;
         self
@@ -139,6 +143,7 @@ impl ClientConfig {
 
     /// Sets an environment variable for the plugin. Of two with one key the later wins, and the
     /// protocol's own variables win over all.
+    #[must_use]
     pub fn env(mut self, key: impl AsRef<OsStr>, value: impl AsRef<OsStr>) -> Self {
         let (key, value) = (key.as_ref().to_owned(), value.as_ref().to_owned());
         self.env.push((key, value));
@@ -148,6 +153,7 @@ impl ClientConfig {
     /// Starts the plugin without the host's environment: with the protocol's variables, those of
     /// [`env`](Self::env) and those set on the command, and nothing else. Not even `PATH`, so give
     /// the command a path. Default off. (`SkipHostEnv`)
+    #[must_use]
     pub fn skip_host_env(mut self, skip: bool) -> Self {
         self.skip_host_env = skip;
         self
@@ -155,12 +161,14 @@ impl ClientConfig {
 
     /// The TCP ports that a plugin without unix sockets may listen on, from 1 on. Default 10000 to
     /// 25000. (`MinPort`, `MaxPort`)
+    #[must_use]
     pub fn ports(mut self, lowest: u16, highest: u16) -> Self {
         self.ports = (lowest, highest);
         self
     }
 
     /// Where the plugin's unix socket goes, and who may connect to it. (`UnixSocketConfig`)
+    #[must_use]
     pub fn unix_socket(mut self, config: UnixSocketConfig) -> Self {
         self.unix_socket = Some(config);
         self

@@ -140,6 +140,7 @@ pub enum LaunchError {
 
 impl LaunchError {
     /// What is known of the process, unless it was never started.
+    #[must_use]
     pub fn report(&self) -> Option<&ProcessReport> {
         match self {
             LaunchError::Option(_)

@@ -47,6 +47,7 @@ enum Program {
 
 impl PluginCommand {
     /// Starts what `command` says. Its standard streams are set when it is launched.
+    #[must_use]
     pub fn new(command: Command) -> Self {
         Self::with(Program::Plain(Some(command)))
     }
@@ -78,6 +79,7 @@ impl PluginCommand {
     ///
     /// Ctrl-C at a terminal no longer reaches the plugin or its children, and reading from the
     /// terminal stops it. Has no effect where there are no process groups.
+    #[must_use]
     pub fn process_group(mut self, own: bool) -> Self {
         self.group = own;
         self
@@ -95,6 +97,7 @@ impl PluginCommand {
     /// [`Client`]: super::Client
     /// [`Client::kill`]: super::Client::kill
     /// [`ReattachConfig`]: crate::handshake::ReattachConfig
+    #[must_use]
     pub fn detached(mut self, stderr: impl Into<Stdio>) -> Self {
         self.detached = Some(stderr.into());
         self

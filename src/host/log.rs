@@ -60,6 +60,7 @@ impl LogLevel {
     }
 
     /// hclog's name of the level.
+    #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Trace => "trace",
@@ -200,6 +201,7 @@ pub struct LogParser {
 
 impl LogParser {
     /// A parser at the beginning of a log.
+    #[must_use]
     pub fn new() -> Self {
         Self::default()
     }

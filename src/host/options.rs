@@ -48,6 +48,7 @@ macro_rules! setters {
     ($config:ident) => {
         impl $config {
             /// Settings of the session, the broker and the calls.
+            #[must_use]
             pub fn connection(mut self, connection: $crate::connection::ConnectionConfig) -> Self {
                 self.options.connection = connection;
                 self
@@ -56,6 +57,7 @@ macro_rules! setters {
             /// How long the plugin may take, from its start or from the first try to connect to one
             /// that runs, until it has answered over its connection. Default 1 minute.
             /// (`StartTimeout`)
+            #[must_use]
             pub fn start_timeout(mut self, timeout: std::time::Duration) -> Self {
                 self.options.start_timeout = timeout;
                 self
@@ -63,6 +65,7 @@ macro_rules! setters {
 
             /// How long connecting to the address may take, TLS included, within the start timeout.
             /// Default 10 s.
+            #[must_use]
             pub fn dial_timeout(mut self, timeout: std::time::Duration) -> Self {
                 self.options.dial_timeout = timeout;
                 self
@@ -70,6 +73,7 @@ macro_rules! setters {
 
             /// What [`Client::kill`](super::Client::kill) grants: this long to answer the request to
             /// quit, and as long again to exit. Default 2 s.
+            #[must_use]
             pub fn kill_grace(mut self, grace: std::time::Duration) -> Self {
                 self.options.kill_grace = grace;
                 self
@@ -77,6 +81,7 @@ macro_rules! setters {
 
             /// Where the plugin's standard output goes, as it comes. Default: nowhere.
             /// (`SyncStdout`)
+            #[must_use]
             pub fn sync_stdout(
                 mut self,
                 writer: impl tokio::io::AsyncWrite + Send + Unpin + 'static,
@@ -89,6 +94,7 @@ macro_rules! setters {
             /// the plugin writes to its standard error once it serves. Its log goes to the host
             /// that started it, by [`ClientConfig::stderr`](super::ClientConfig::stderr).
             /// (`SyncStderr`)
+            #[must_use]
             pub fn sync_stderr(
                 mut self,
                 writer: impl tokio::io::AsyncWrite + Send + Unpin + 'static,
@@ -99,6 +105,7 @@ macro_rules! setters {
 
             /// Whether [`cleanup_clients`](super::cleanup_clients) ends this plugin too. Default
             /// off. (`Managed`)
+            #[must_use]
             pub fn managed(mut self, managed: bool) -> Self {
                 self.options.managed = managed;
                 self

@@ -44,6 +44,7 @@ setters!(AttachConfig);
 
 impl AttachConfig {
     /// The plugin found there.
+    #[must_use]
     pub fn new(reattach: ReattachConfig) -> Self {
         Self {
             reattach,
@@ -55,6 +56,7 @@ impl AttachConfig {
 
     /// What watches and ends the plugin, where that is not a process of this machine.
     /// (`ReattachFunc`)
+    #[must_use]
     pub fn runner(mut self, runner: impl AttachedRunner) -> Self {
         self.runner = Some(Box::new(runner));
         self

@@ -110,6 +110,7 @@ impl fmt::Debug for TlsConfig {
 impl ClientConfig {
     /// Speaks TLS with the plugin: [`Tls::AutoMtls`] or a [`TlsConfig`]. Default: plain text, on a
     /// socket that only this user may open. (`AutoMTLS`, `TLSConfig`)
+    #[must_use]
     pub fn tls(mut self, tls: impl Into<Tls>) -> Self {
         self.tls = Some(tls.into());
         self
@@ -120,6 +121,7 @@ impl AttachConfig {
     /// Speaks TLS with the plugin, as it was configured to. Default: plain text. (`TLSConfig`)
     ///
     /// AutoMTLS is not possible here: the plugin accepts nobody but the host that launched it.
+    #[must_use]
     pub fn tls(mut self, config: TlsConfig) -> Self {
         self.tls = Some(config);
         self

@@ -38,12 +38,14 @@ pub struct UnixSocketConfig {
 
 impl UnixSocketConfig {
     /// The socket is this user's, in the temporary directory.
+    #[must_use]
     pub fn new() -> Self {
         Self::default()
     }
 
     /// Gives socket and directory to a group, by name or number, whose members may connect too. The
     /// plugin's user has to be one of them. (`Group`)
+    #[must_use]
     pub fn group_owner(mut self, group: impl Into<String>) -> Self {
         self.group = Some(group.into());
         self
@@ -51,6 +53,7 @@ impl UnixSocketConfig {
 
     /// Makes the socket's directory in this one, which has to exist. The path of a socket must not
     /// be longer than about a hundred bytes. (`TempDir`)
+    #[must_use]
     pub fn temp_dir(mut self, directory: impl Into<PathBuf>) -> Self {
         self.temp_dir = Some(directory.into());
         self

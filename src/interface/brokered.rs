@@ -134,6 +134,7 @@ pub fn lend<B: Brokered>(broker: &MuxBroker, value: B) -> u32 {
 /// # Errors
 ///
 /// When the peer does not accept the id, or the session is over.
+#[must_use]
 pub fn dial<B: Brokered>(broker: &MuxBroker, id: u32) -> BoxFuture<'_, Result<B, Error>> {
     // Boxed, since the compiler cannot tell that a future which names `dyn Trait` is `Send`.
     Box::pin(async move { Ok(B::connect(broker, id).await?) })

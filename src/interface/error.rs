@@ -56,11 +56,13 @@ impl Error {
     }
 
     /// Whether the peer does not have the method: see [`CallError::is_method_not_found`].
+    #[must_use]
     pub fn is_method_not_found(&self) -> bool {
         matches!(self, Error::Call(error) if error.is_method_not_found())
     }
 
     /// Whether a deadline passed.
+    #[must_use]
     pub fn is_timeout(&self) -> bool {
         match self {
             Error::Call(error) => error.is_timeout(),
@@ -70,16 +72,19 @@ impl Error {
     }
 
     /// Whether the plugin's process ended without having been asked to: see [`CallError::Crashed`].
+    #[must_use]
     pub fn is_crashed(&self) -> bool {
         self.crash().is_some()
     }
 
     /// Whether the plugin's process ended by a panic, Go's or Rust's.
+    #[must_use]
     pub fn is_panic(&self) -> bool {
         matches!(self, Error::Call(error) if error.is_panic())
     }
 
     /// How the plugin's process ended, where the call failed for that.
+    #[must_use]
     pub fn crash(&self) -> Option<&Crash> {
         match self {
             Error::Call(error) => error.crash(),
@@ -88,6 +93,7 @@ impl Error {
     }
 
     /// Whether the connection is of no more use.
+    #[must_use]
     pub fn is_disconnected(&self) -> bool {
         match self {
             Error::Call(error) => error.is_disconnected(),

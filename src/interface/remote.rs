@@ -71,6 +71,7 @@ pub struct Method<I: ?Sized> {
 
 impl<I: ?Sized> Method<I> {
     /// The method of a name such as `Plugin.Put`.
+    #[must_use]
     pub const fn new(name: &'static str) -> Self {
         Method {
             name,
@@ -79,6 +80,7 @@ impl<I: ?Sized> Method<I> {
     }
 
     /// The name on the wire, with the service's.
+    #[must_use]
     pub const fn name(&self) -> &'static str {
         self.name
     }
@@ -101,6 +103,7 @@ impl<I: ?Sized> fmt::Debug for Method<I> {
 impl<I: Interface + ?Sized> Remote<I> {
     /// The interface that is served at the other end of `client`. The broker is that of the same
     /// connection, for interfaces, readers and writers.
+    #[must_use]
     pub fn new(client: rpc::Client, broker: MuxBroker) -> Self {
         Remote {
             rpc: client,
@@ -112,6 +115,7 @@ impl<I: Interface + ?Sized> Remote<I> {
     }
 
     /// The same connection, with a deadline for each call through the returned handle.
+    #[must_use]
     pub fn with_timeout(&self, timeout: Duration) -> Self {
         Remote {
             timeout: Some(timeout),
@@ -133,6 +137,7 @@ impl<I: Interface + ?Sized> Remote<I> {
     ///     .with_method_timeout(<dyn Counter>::GET, Duration::from_secs(1))
     /// # }
     /// ```
+    #[must_use]
     pub fn with_method_timeout(&self, method: Method<I>, timeout: Duration) -> Self {
         let mut remote = self.clone();
         let timeouts = remote.method_timeouts.get_or_insert_default();
@@ -142,6 +147,7 @@ impl<I: Interface + ?Sized> Remote<I> {
 
     /// The connection below, for calls that the interface does not have. An associated function, so
     /// that it is in no interface's way.
+    #[must_use]
     pub fn rpc_client(this: &Self) -> &rpc::Client {
         &this.rpc
     }
@@ -192,11 +198,13 @@ pub struct Loan<B> {
 
 impl<B> Loan<B> {
     /// What the peer dials.
+    #[must_use]
     pub fn id(&self) -> u32 {
         self.id
     }
 
     /// Takes the thing back; `None` when the peer has it.
+    #[must_use]
     pub fn take_back(self) -> Option<B> {
         self.slot.take()
     }
@@ -204,6 +212,7 @@ impl<B> Loan<B> {
 
 impl<'a> Call<'a> {
     /// Begins a call.
+    #[must_use]
     pub fn new<I: ?Sized>(remote: &'a Remote<I>, method: Method<I>) -> Self {
         let timeouts = remote.method_timeouts.as_ref();
         let own = timeouts.and_then(|timeouts| timeouts.get(method.name).copied());
@@ -281,6 +290,7 @@ impl<'a> Call<'a> {
     }
 
     /// Connects to what the peer has lent in its reply.
+    #[must_use]
     pub fn dial<B: Brokered>(&self, id: u32) -> BoxFuture<'_, Result<B, Error>> {
         let dialed = dial(self.broker, id);
         match self.deadline {
@@ -294,6 +304,7 @@ impl<'a> Call<'a> {
 
     /// Whether the peer answered that it does not have the method called. A text that tells of
     /// another method's absence is about a call that the peer has made itself.
+    #[must_use]
     pub fn is_unknown(&self, error: &Error) -> bool {
         let Error::Call(CallError::Server(text)) = error else {
             return false;

@@ -55,6 +55,7 @@ impl<I: Send + Sync + ?Sized + 'static> Methods<I> {
     }
 
     /// The service of all of them.
+    #[must_use]
     pub fn into_service(self) -> Service {
         self.service
     }

@@ -35,6 +35,7 @@ pub struct ServeConfig {
 
 impl ServeConfig {
     /// Serves `plugins` as the handshake's app version.
+    #[must_use]
     pub fn new(handshake: HandshakeConfig, plugins: PluginSet) -> Self {
         Self {
             versions: BTreeMap::from([(handshake.protocol_version, plugins)]),
@@ -64,6 +65,7 @@ impl ServeConfig {
     /// let handshake = HandshakeConfig::new(1, "BASIC_PLUGIN", "hello");
     /// let config = ServeConfig::new(handshake, old_interface).version(2, new_interface);
     /// ```
+    #[must_use]
     pub fn version(mut self, version: u32, plugins: PluginSet) -> Self {
         self.versions.insert(version, plugins);
         self
@@ -72,6 +74,7 @@ impl ServeConfig {
     /// Serves exactly these app versions, instead of the handshake's one. See
     /// [`version`](Self::version) for which of them a host gets. There must be one, and none of them
     /// twice. (`VersionedPlugins`)
+    #[must_use]
     pub fn versioned_plugins(
         mut self,
         versions: impl IntoIterator<Item = (u32, PluginSet)>,
@@ -104,6 +107,7 @@ impl ServeConfig {
     /// let config = ServeConfig::new(handshake, PluginSet::new())
     ///     .listen_tcp(([127, 0, 0, 1], 4000));
     /// ```
+    #[must_use]
     pub fn listen_tcp(mut self, address: impl Into<SocketAddr>) -> Self {
         self.network = Some(Network {
             address: address.into(),
@@ -115,6 +119,7 @@ impl ServeConfig {
     /// Lets the plugin listen beyond the loopback interface without TLS, where everybody in the
     /// network can read along and give orders. Default off: serving fails with
     /// [`ServeError::Plaintext`](super::ServeError::Plaintext).
+    #[must_use]
     pub fn allow_plaintext(mut self, allow: bool) -> Self {
         self.plaintext = allow;
         if let Some(network) = &mut self.network {
@@ -133,6 +138,7 @@ impl ServeConfig {
     /// output. Only on Unix.
     ///
     /// [detached]: crate::host::PluginCommand::detached
+    #[must_use]
     pub fn outlive_host(mut self, outlive: bool) -> Self {
         self.outlive_host = outlive;
         self
@@ -146,6 +152,7 @@ impl ServeConfig {
     /// dropped, once it has had 100 ms; until then the newcomer waits. So it takes a flood of 2,560
     /// connections a second to delay a host. A connection with its streams is a host's, and never
     /// dropped for another.
+    #[must_use]
     pub fn max_pending(mut self, connections: usize) -> Self {
         self.max_pending = connections;
         self
@@ -183,6 +190,7 @@ impl ServeConfig {
     }
 
     /// Settings of the session, the broker and the calls.
+    #[must_use]
     pub fn connection(mut self, connection: ConnectionConfig) -> Self {
         self.connection = connection;
         self

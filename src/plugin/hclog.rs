@@ -77,6 +77,7 @@ pub struct HclogLayer<M = fn() -> OriginalStderr> {
 
 impl HclogLayer {
     /// A layer that writes to the original standard error.
+    #[must_use]
     pub fn new() -> Self {
         Self {
             writer: original_stderr,
@@ -95,12 +96,14 @@ impl Default for HclogLayer {
 
 impl<M> HclogLayer<M> {
     /// The `@module` of every line, as the name of an hclog logger. Default: each event's target.
+    #[must_use]
     pub fn module(mut self, name: impl Into<String>) -> Self {
         self.module = Some(name.into());
         self
     }
 
     /// Whether `@caller` says where in the source each event is. (`IncludeLocation`) Default off.
+    #[must_use]
     pub fn include_location(mut self, include: bool) -> Self {
         self.location = include;
         self

@@ -22,6 +22,7 @@ use std::io::{self, Write};
 pub struct OriginalStderr;
 
 /// The log. As a function it is what `tracing_subscriber`'s `with_writer` takes.
+#[must_use]
 pub fn original_stderr() -> OriginalStderr {
     OriginalStderr
 }

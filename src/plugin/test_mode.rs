@@ -25,11 +25,13 @@ pub struct ServeTestConfig {
 
 impl ServeTestConfig {
     /// Serves until the [`TestServer`] is stopped or dropped, and leaves the process's output alone.
+    #[must_use]
     pub fn new() -> Self {
         Self::default()
     }
 
     /// Stops serving when this token is cancelled. (`Context`)
+    #[must_use]
     pub fn cancellation(mut self, token: CancellationToken) -> Self {
         self.cancellation = token;
         self
@@ -38,6 +40,7 @@ impl ServeTestConfig {
     /// Whether the host gets what this process writes to its standard output and standard error,
     /// which go where they went before all the same. Default off. A process can do this for one
     /// plugin at a time. (`SyncStdio`)
+    #[must_use]
     pub fn sync_stdio(mut self, sync: bool) -> Self {
         self.sync_stdio = sync;
         self
@@ -45,6 +48,7 @@ impl ServeTestConfig {
 
     /// The app versions that the host knows, which it has no other way to tell. Without them the
     /// environment is asked as usual, and the lowest version is served where it says nothing.
+    #[must_use]
     pub fn host_versions(mut self, versions: impl IntoIterator<Item = u32>) -> Self {
         self.host_versions = Some(versions.into_iter().collect());
         self
@@ -161,6 +165,7 @@ impl TestServer {
     /// What a host needs to reattach: handed to [`Client::reattach`], or as JSON to another process.
     ///
     /// [`Client::reattach`]: crate::host::Client::reattach
+    #[must_use]
     pub fn reattach_config(&self) -> &ReattachConfig {
         &self.reattach
     }

@@ -80,6 +80,7 @@ impl ServeConfig {
     /// # Ok(())
     /// # }
     /// ```
+    #[must_use]
     pub fn tls(mut self, config: impl Into<Arc<rustls::ServerConfig>>) -> Self {
         self.tls.config = Some(config.into());
         self
@@ -87,6 +88,7 @@ impl ServeConfig {
 
     /// How long a host that has connected may take for the handshake of TLS; then the connection is
     /// closed. Others connect meanwhile. Default 10 s; go-plugin waits for ever.
+    #[must_use]
     pub fn tls_handshake_timeout(mut self, timeout: Duration) -> Self {
         self.tls.handshake_timeout = timeout;
         self

@@ -79,6 +79,7 @@ impl CallError {
     }
 
     /// What the peer said, as it came, where it answered with an error.
+    #[must_use]
     pub fn peer_text(&self) -> Option<&str> {
         match self {
             CallError::Server(text) => Some(text),
@@ -88,21 +89,25 @@ impl CallError {
 
     /// Whether the peer has the service but not the method: it is older than the caller, or
     /// another plugin.
+    #[must_use]
     pub fn is_method_not_found(&self) -> bool {
         matches!(self, CallError::Server(text) if text.starts_with("rpc: can't find method "))
     }
 
     /// Whether the peer does not have the service.
+    #[must_use]
     pub fn is_service_not_found(&self) -> bool {
         matches!(self, CallError::Server(text) if text.starts_with("rpc: can't find service "))
     }
 
     /// Whether the deadline passed.
+    #[must_use]
     pub fn is_timeout(&self) -> bool {
         matches!(self, CallError::Timeout { .. })
     }
 
     /// Whether the connection is of no more use.
+    #[must_use]
     pub fn is_disconnected(&self) -> bool {
         matches!(
             self,
@@ -114,16 +119,19 @@ impl CallError {
     }
 
     /// Whether the plugin's process ended without having been asked to.
+    #[must_use]
     pub fn is_crashed(&self) -> bool {
         self.crash().is_some()
     }
 
     /// Whether the plugin's process ended by a panic, Go's or Rust's.
+    #[must_use]
     pub fn is_panic(&self) -> bool {
         self.crash().is_some_and(|crash| crash.panic.is_some())
     }
 
     /// How the plugin's process ended, where the call failed for that.
+    #[must_use]
     pub fn crash(&self) -> Option<&Crash> {
         match self {
             CallError::Crashed { crash, .. } => Some(crash),
@@ -132,6 +140,7 @@ impl CallError {
     }
 
     /// Why the connection carries no more calls, where the call failed for that.
+    #[must_use]
     pub fn end_reason(&self) -> Option<&EndReason> {
         match self {
             CallError::Shutdown(reason)

@@ -102,6 +102,7 @@ impl Client {
     }
 
     /// The same connection with a deadline for each call made through the returned handle.
+    #[must_use]
     pub fn with_timeout(&self, timeout: Duration) -> Client {
         Client {
             timeout: Some(timeout),
@@ -220,6 +221,7 @@ impl Client {
     }
 
     /// How many calls wait for their reply.
+    #[must_use]
     pub fn in_flight(&self) -> usize {
         self.shared.calls().len()
     }

@@ -47,11 +47,13 @@ pub enum ServeError {
 
 impl Server {
     /// A server without services.
+    #[must_use]
     pub fn new() -> Self {
         Self::default()
     }
 
     /// Offers a service under a name. go-plugin's peers know one, `Plugin`.
+    #[must_use]
     pub fn register(mut self, name: impl Into<String>, service: Service) -> Self {
         Arc::make_mut(&mut self.services).insert(name.into(), service);
         self

@@ -72,6 +72,7 @@ pub struct Service {
 
 impl Service {
     /// A service without methods.
+    #[must_use]
     pub fn new() -> Self {
         Self::default()
     }
@@ -90,6 +91,7 @@ impl Service {
     /// A method that does block its thread holds up what needs the thread, and not the connection: a
     /// thread of the crate sees to it that other threads of the runtime take over within some tens of
     /// milliseconds, and serves pings and the end of the process itself when all are blocked.
+    #[must_use]
     pub fn method<A, R, E, F, Fut>(self, name: impl Into<String>, method: F) -> Self
     where
         A: DeserializeOwned + Send + 'static,

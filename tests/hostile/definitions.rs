@@ -50,7 +50,7 @@ fn counts_that_say_more_than_there_is() {
             let input = value(id, &lying);
             contained("bytes", &input, |buffer| {
                 stream(buffer, |value| {
-                    assert_eq!(super::take::as_everything(value), 0)
+                    assert_eq!(super::take::as_everything(value), 0);
                 });
             });
         }
@@ -69,7 +69,7 @@ fn counts_that_say_more_than_there_is() {
             let input = [ty, value(65, &lying)].concat();
             gob_everyhow("a count", &input);
             stream(&input[..], |value| {
-                assert_eq!(super::take::as_everything(value), 0)
+                assert_eq!(super::take::as_everything(value), 0);
             });
         }
         // The same in a field, and in a definition.
@@ -96,7 +96,7 @@ fn arrays_of_no_possible_length() {
         let input = [array_type(65, BOOL, len), value(65, &uint(len as u64))].concat();
         gob_everyhow("an array", &input);
         stream(&input[..], |value| {
-            assert_eq!(super::take::as_everything(value), 0)
+            assert_eq!(super::take::as_everything(value), 0);
         });
     }
     refused("a negative array", &array_type(65, BOOL, -1));

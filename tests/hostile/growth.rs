@@ -293,7 +293,7 @@ fn definitions_take_room_for_what_they_say() {
     ty[at] = 120;
     ty.extend(vec![0; 100_000]);
     contained("a count", &ty, |_| {
-        assert!(gob::from_slice::<Tiny>(&ty).is_err())
+        assert!(gob::from_slice::<Tiny>(&ty).is_err());
     });
 }
 

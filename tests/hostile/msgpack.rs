@@ -13,7 +13,7 @@ fn everywhere(name: &str, bytes: &[u8]) -> (usize, bool) {
     let mut outcome = (0, false);
     for input in [bytes.to_vec(), body(bytes)] {
         contained(name, &input, |buffer| {
-            outcome = messages(Codec::MsgPack, buffer)
+            outcome = messages(Codec::MsgPack, buffer);
         });
     }
     outcome

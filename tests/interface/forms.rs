@@ -52,7 +52,7 @@ impl Forms for Echo {
     }
 
     async fn several(&self, user_id: u64, r#type: String) -> Result<String> {
-        Ok(format!("{user_id} {type}", type = r#type))
+        Ok(format!("{user_id} {type}"))
     }
 
     async fn called_otherwise(&self, user_id: u64, url: String) -> Result<String> {

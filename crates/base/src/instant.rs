@@ -5,11 +5,13 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 /// When this much time has passed. What no clock can count to is so far off that it never comes.
+#[must_use]
 pub fn after(wait: Duration) -> Instant {
     later(Instant::now(), wait)
 }
 
 /// The same, counted from another time.
+#[must_use]
 pub fn later(time: Instant, wait: Duration) -> Instant {
     /// What tokio itself takes for never.
     const THIRTY_YEARS: Duration = Duration::from_secs(30 * 365 * 24 * 60 * 60);

@@ -3,7 +3,7 @@
 //! Any release may change anything here. What is of use to others is re-exported by the crate that
 //! documents it, such as [`InvalidOption`].
 
-#![warn(missing_docs)]
+#![warn(unreachable_pub)]
 #![forbid(unsafe_code)]
 #![cfg_attr(not(test), warn(clippy::arithmetic_side_effects))]
 

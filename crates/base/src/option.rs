@@ -22,6 +22,7 @@ impl InvalidOption {
     }
 
     /// An option, with words for what was given.
+    #[must_use]
     pub fn with_text(option: &'static str, given: String, expected: &'static str) -> Self {
         Self {
             option,

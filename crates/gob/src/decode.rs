@@ -91,6 +91,7 @@ impl Limits {
     }
 
     /// The bound on messages, for other formats that heed it.
+    #[must_use]
     pub fn longest_message(&self) -> usize {
         self.max_message
     }

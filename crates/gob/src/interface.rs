@@ -165,6 +165,7 @@ pub fn zero<T: DeserializeOwned>() -> Result<T, String> {
 }
 
 /// What is wrong with a name that no variant has.
+#[must_use]
 pub fn unknown(target: &str, name: &str) -> String {
     match name {
         "" => format!("nil where a {target} is expected: use an Option"),

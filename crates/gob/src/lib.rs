@@ -76,7 +76,7 @@
 //! arrival; `#[serde(default)]` is not needed, and has a say only where a type has no zero value, such as an enum
 //! without a variant of the empty name.
 
-#![warn(missing_docs)]
+#![warn(unreachable_pub)]
 #![forbid(unsafe_code)]
 #![cfg_attr(not(test), warn(clippy::arithmetic_side_effects))]
 

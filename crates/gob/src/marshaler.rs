@@ -21,6 +21,7 @@ pub const TIME: &str = "$plugwire::gob::Time";
 pub(crate) const ZERO: &str = "$plugwire::gob::Marshaler::zero";
 
 /// Which kind of type a marker announces.
+#[must_use]
 pub fn kind(marker: &str) -> Option<OpaqueKind> {
     match marker {
         GOB | TIME => Some(OpaqueKind::Gob),

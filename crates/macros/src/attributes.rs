@@ -6,7 +6,7 @@ use syn::{Attribute, Error, LitStr, Meta, Path, Result};
 
 /// How arguments are sent, if a method says.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub enum Args {
+pub(crate) enum Args {
     Struct,
     Letters,
     Map,
@@ -14,7 +14,7 @@ pub enum Args {
 
 /// How a reply is sent, if a method says.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub enum Reply {
+pub(crate) enum Reply {
     Empty,
     Letters,
     Value,
@@ -22,7 +22,7 @@ pub enum Reply {
 }
 
 /// What is said to the attribute on a trait or an implementation.
-pub struct TraitOptions {
+pub(crate) struct TraitOptions {
     pub krate: Path,
     pub service: Option<LitStr>,
     pub args: Option<Args>,
@@ -31,7 +31,7 @@ pub struct TraitOptions {
 
 /// What is said on a method.
 #[derive(Default)]
-pub struct MethodOptions {
+pub(crate) struct MethodOptions {
     pub name: Option<LitStr>,
     pub args: Option<Args>,
     pub reply: Option<(Reply, proc_macro2::Span)>,
@@ -39,7 +39,7 @@ pub struct MethodOptions {
 
 /// What is said on a parameter.
 #[derive(Default)]
-pub struct ParamOptions {
+pub(crate) struct ParamOptions {
     pub name: Option<LitStr>,
     pub go: Option<LitStr>,
     /// Whether it is brokered, where its type does not tell.
@@ -47,7 +47,7 @@ pub struct ParamOptions {
 }
 
 impl TraitOptions {
-    pub fn parse(tokens: proc_macro2::TokenStream, on_impl: bool) -> Result<TraitOptions> {
+    pub(crate) fn parse(tokens: proc_macro2::TokenStream, on_impl: bool) -> Result<TraitOptions> {
         let mut options = TraitOptions {
             krate: syn::parse_quote!(::plugwire),
             service: None,
@@ -94,7 +94,7 @@ impl TraitOptions {
 
 impl MethodOptions {
     /// Takes the options out of a method's attributes.
-    pub fn take(attributes: &mut Vec<Attribute>) -> Result<MethodOptions> {
+    pub(crate) fn take(attributes: &mut Vec<Attribute>) -> Result<MethodOptions> {
         let mut options = MethodOptions::default();
         take(attributes, |meta| {
             if meta.path.is_ident("name") {
@@ -114,7 +114,7 @@ impl MethodOptions {
 
 impl ParamOptions {
     /// Takes the options out of a parameter's attributes.
-    pub fn take(attributes: &mut Vec<Attribute>) -> Result<ParamOptions> {
+    pub(crate) fn take(attributes: &mut Vec<Attribute>) -> Result<ParamOptions> {
         let mut options = ParamOptions::default();
         take(attributes, |meta| {
             if meta.path.is_ident("name") {

@@ -6,7 +6,7 @@ use syn::{Block, FnArg, Ident, Pat, Signature, Type};
 
 /// The body of an `async fn` as the body of a function that returns its future. The parameters are
 /// held until the future ends, used or not, as those of an `async fn` are.
-pub fn boxed(params: &[(Ident, Pat)], output: &Type, block: &Block) -> TokenStream {
+pub(crate) fn boxed(params: &[(Ident, Pat)], output: &Type, block: &Block) -> TokenStream {
     let held = params.iter().map(|(ident, pattern)| {
         quote! { let #pattern = #ident; }
     });
@@ -26,7 +26,12 @@ pub fn boxed(params: &[(Ident, Pat)], output: &Type, block: &Block) -> TokenStre
 
 /// The body of a plain `fn` as the body of a function that returns a future which is ready at its first
 /// poll. `at` is what the compiler points at where something is awaited in it.
-pub fn plain(params: &[(Ident, Pat)], output: &Type, block: &Block, at: Span) -> TokenStream {
+pub(crate) fn plain(
+    params: &[(Ident, Pat)],
+    output: &Type,
+    block: &Block,
+    at: Span,
+) -> TokenStream {
     let held = params.iter().map(|(ident, pattern)| {
         quote! { let #pattern = #ident; }
     });
@@ -48,12 +53,12 @@ pub fn plain(params: &[(Ident, Pat)], output: &Type, block: &Block, at: Span) ->
 }
 
 /// The method of every interface that tells which methods of an implementation are plain.
-pub fn is_plain_fn() -> Ident {
+pub(crate) fn is_plain_fn() -> Ident {
     Ident::new("__is_plain_fn", Span::call_site())
 }
 
 /// Gives every parameter a name, and returns these with the patterns that they had.
-pub fn name_params(signature: &mut Signature) -> Vec<(Ident, Pat)> {
+pub(crate) fn name_params(signature: &mut Signature) -> Vec<(Ident, Pat)> {
     let mut params = Vec::new();
     for (index, input) in signature.inputs.iter_mut().enumerate() {
         let FnArg::Typed(input) = input else {

@@ -11,7 +11,7 @@ use crate::kind::Kind;
 use crate::names;
 
 /// The trait as it is implemented, and what carries it over the wire.
-pub fn expand(interface: &Interface) -> TokenStream {
+pub(crate) fn expand(interface: &Interface) -> TokenStream {
     let expansion = Expansion::new(interface);
     let declaration = expansion.declaration();
     let defaults = expansion.defaults();

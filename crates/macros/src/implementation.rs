@@ -8,7 +8,7 @@ use crate::attributes::TraitOptions;
 use crate::interface::result_of;
 use crate::{body, names};
 
-pub fn expand(options: TokenStream, mut item: ItemImpl) -> Result<TokenStream> {
+pub(crate) fn expand(options: TokenStream, mut item: ItemImpl) -> Result<TokenStream> {
     let krate = TraitOptions::parse(options, true)?.krate;
     if item.trait_.is_none() {
         return Err(Error::new_spanned(

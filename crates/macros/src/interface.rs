@@ -15,13 +15,13 @@ use crate::kind::{self, Kind};
 use crate::names;
 
 /// A trait that can cross the wire.
-pub struct Interface {
+pub(crate) struct Interface {
     pub item: ItemTrait,
     pub options: TraitOptions,
     pub methods: Vec<Method>,
 }
 
-pub struct Method {
+pub(crate) struct Method {
     /// The attributes other than ours.
     pub attributes: Vec<Attribute>,
     pub signature: Signature,
@@ -35,7 +35,7 @@ pub struct Method {
     pub output: Type,
 }
 
-pub struct Param {
+pub(crate) struct Param {
     pub ident: Ident,
     /// The pattern that it is bound to in a default body.
     pub pattern: Pat,
@@ -51,7 +51,7 @@ pub struct Param {
 
 /// How arguments are sent.
 #[derive(Clone, Copy, PartialEq)]
-pub enum ArgsForm {
+pub(crate) enum ArgsForm {
     Nil,
     Bare,
     Struct,
@@ -59,7 +59,7 @@ pub enum ArgsForm {
 }
 
 /// How a reply is sent.
-pub enum ReplyForm {
+pub(crate) enum ReplyForm {
     Bare(Box<Type>, Kind),
     Empty,
     /// As a struct of lettered fields: a tuple, or one value.
@@ -70,12 +70,12 @@ pub enum ReplyForm {
 }
 
 impl Method {
-    pub fn ident(&self) -> &Ident {
+    pub(crate) fn ident(&self) -> &Ident {
         &self.signature.ident
     }
 
     /// The attributes that decide whether there is the method.
-    pub fn cfgs(&self) -> impl Iterator<Item = &Attribute> {
+    pub(crate) fn cfgs(&self) -> impl Iterator<Item = &Attribute> {
         let attributes = self.attributes.iter();
         attributes.filter(|attribute| attribute.path().is_ident("cfg"))
     }
@@ -83,7 +83,7 @@ impl Method {
 
 impl Interface {
     /// Reads the trait. All that is wrong with it is said at once.
-    pub fn parse(options: TokenStream, mut item: ItemTrait) -> Result<Interface> {
+    pub(crate) fn parse(options: TokenStream, mut item: ItemTrait) -> Result<Interface> {
         let options = TraitOptions::parse(options, false)?;
         let mut errors = Errors::default();
         errors.note(check_trait(&item));
@@ -395,7 +395,7 @@ fn output(signature: &Signature) -> Result<(Type, Type)> {
 }
 
 /// What a result is one of, where the type is called so.
-pub fn result_of(output: &Type) -> Option<&Type> {
+pub(crate) fn result_of(output: &Type) -> Option<&Type> {
     if let Type::Path(path) = output
         && let Some(last) = path.path.segments.last()
         && let PathArguments::AngleBracketed(arguments) = &last.arguments

@@ -8,7 +8,7 @@ use syn::{Error, GenericArgument, Path, PathArguments, Result, Type, TypeParamBo
 
 /// How a value crosses the wire.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub enum Kind {
+pub(crate) enum Kind {
     /// As itself, by serde.
     Value,
     /// As the number of a stream.
@@ -19,13 +19,13 @@ pub enum Kind {
 }
 
 impl Kind {
-    pub fn is_brokered(self) -> bool {
+    pub(crate) fn is_brokered(self) -> bool {
         self != Kind::Value
     }
 }
 
 /// The kind of a type, or what is wrong with it.
-pub fn of(ty: &Type) -> Result<Kind> {
+pub(crate) fn of(ty: &Type) -> Result<Kind> {
     match whole(ty)? {
         Some(kind) => Ok(kind),
         None => {

@@ -1,7 +1,7 @@
 //! The attribute `#[plugwire::interface]`. It belongs to the `plugwire` crate, which re-exports it,
 //! and where its documentation is.
 
-#![warn(missing_docs)]
+#![warn(unreachable_pub)]
 #![forbid(unsafe_code)]
 
 mod attributes;

@@ -3,7 +3,7 @@
 use proc_macro2::{Ident, TokenStream, TokenTree};
 
 /// `user_id` as `UserId`.
-pub fn pascal_case(name: &str) -> String {
+pub(crate) fn pascal_case(name: &str) -> String {
     let mut pascal = String::new();
     for word in name.split('_') {
         let mut letters = word.chars();
@@ -14,29 +14,29 @@ pub fn pascal_case(name: &str) -> String {
 }
 
 /// `put_all` as `PUT_ALL`.
-pub fn constant(method: &Ident) -> Ident {
+pub(crate) fn constant(method: &Ident) -> Ident {
     Ident::new(&plain(method).to_uppercase(), method.span())
 }
 
 /// The name without the `r#` that makes a keyword of it a name.
-pub fn plain(ident: &Ident) -> String {
+pub(crate) fn plain(ident: &Ident) -> String {
     let name = ident.to_string();
     name.strip_prefix("r#").map_or(name.clone(), str::to_owned)
 }
 
 /// `A` to `Z`, and no further.
-pub fn letter(index: usize) -> Option<String> {
+pub(crate) fn letter(index: usize) -> Option<String> {
     let letter = u8::try_from(index).ok().filter(|&index| index < 26)?;
     Some(char::from(b'A' + letter).to_string())
 }
 
 /// Whether Go can see a field or method of this name in another package.
-pub fn is_exported(name: &str) -> bool {
+pub(crate) fn is_exported(name: &str) -> bool {
     name.starts_with(char::is_uppercase) && name.chars().all(|c| c.is_alphanumeric() || c == '_')
 }
 
 /// A name that does not occur in the tokens, so that it hides nothing that they mean.
-pub fn unused(name: &str, tokens: &TokenStream) -> Ident {
+pub(crate) fn unused(name: &str, tokens: &TokenStream) -> Ident {
     let mut name = name.to_owned();
     while occurs(&name, tokens) {
         name.push('_');

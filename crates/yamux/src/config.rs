@@ -54,6 +54,7 @@ impl Default for Config {
 impl Config {
     /// How many streams of the peer may wait to be accepted before further ones are reset.
     /// Default 256; at least 1. (`AcceptBacklog`)
+    #[must_use]
     pub fn accept_backlog(mut self, streams: usize) -> Self {
         self.accept_backlog = streams;
         self
@@ -64,6 +65,7 @@ impl Config {
     ///
     /// With `None` never, and then a peer that takes nothing is not noticed either: for a plugin that
     /// is stopped in a debugger.
+    #[must_use]
     pub fn keep_alive(mut self, interval: Option<Duration>) -> Self {
         self.keep_alive = interval;
         self
@@ -74,12 +76,14 @@ impl Config {
     ///
     /// So a peer that stops is noticed after 40 s at most, and earlier while something is written to
     /// it. The time of a sign of life counts from when the question is written.
+    #[must_use]
     pub fn keep_alive_timeout(mut self, timeout: Duration) -> Self {
         self.keep_alive_timeout = timeout;
         self
     }
 
     /// How long closing the session may take to write what is still queued. Default 1 s.
+    #[must_use]
     pub fn close_timeout(mut self, timeout: Duration) -> Self {
         self.close_timeout = timeout;
         self
@@ -87,6 +91,7 @@ impl Config {
 
     /// How long a stream that was closed here may stay open at the peer before it is reset.
     /// Default 5 minutes. (`StreamCloseTimeout`)
+    #[must_use]
     pub fn stream_close_timeout(mut self, timeout: Duration) -> Self {
         self.stream_close_timeout = timeout;
         self
@@ -96,6 +101,7 @@ impl Config {
     ///
     /// Above it a stream of the peer is reset and [`Session::open`](super::Session::open) fails;
     /// the session and its other streams go on.
+    #[must_use]
     pub fn max_streams(mut self, streams: usize) -> Self {
         self.max_streams = streams;
         self
@@ -107,6 +113,7 @@ impl Config {
     /// Above it the streams that hold most are reset, and their readers get an
     /// [`UnreadError`](super::UnreadError); the session and its other streams go on. When half of it is
     /// used, no stream gets a window of 1 MiB any more.
+    #[must_use]
     pub fn max_buffered(mut self, bytes: usize) -> Self {
         self.max_buffered = bytes;
         self
@@ -115,6 +122,7 @@ impl Config {
     /// How much of [`max_buffered`](Self::max_buffered) may be held by streams that were not accepted
     /// yet. Default 64 MiB, which is a full window of each stream of the default
     /// [`accept_backlog`](Self::accept_backlog); at least 256 KiB.
+    #[must_use]
     pub fn max_unaccepted(mut self, bytes: usize) -> Self {
         self.max_unaccepted = bytes;
         self
@@ -127,6 +135,7 @@ impl Config {
     /// A peer that sends more gets a GoAway, and the session ends with
     /// [`SessionError::Noise`](super::SessionError::Noise). Peers that work as they should come nowhere
     /// near: what was on its way to a stream when it ended is not counted.
+    #[must_use]
     pub fn max_noise(mut self, frames_per_second: u32) -> Self {
         self.max_noise = frames_per_second;
         self
@@ -141,6 +150,7 @@ impl Config {
     /// and between these tries waits in the way that brought more. It never stays awake with
     /// one core to run on, while a session begins, while large frames come and go, while the peer takes
     /// longer than the limit, and where calls come from the `block_on` of a multi-threaded runtime.
+    #[must_use]
     pub fn busy_poll(mut self, limit: Duration) -> Self {
         self.busy_poll = limit;
         self

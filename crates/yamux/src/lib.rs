@@ -29,7 +29,7 @@
 //!
 //! [yamux specification]: https://github.com/hashicorp/yamux/blob/master/spec.md
 
-#![warn(missing_docs)]
+#![warn(unreachable_pub)]
 #![forbid(unsafe_code)]
 #![cfg_attr(not(test), warn(clippy::arithmetic_side_effects))]
 

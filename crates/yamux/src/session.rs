@@ -323,6 +323,7 @@ impl Session {
     }
 
     /// Whether the session is over.
+    #[must_use]
     pub fn is_closed(&self) -> bool {
         self.handle.shared.with(|link| link.state.ended.is_some())
     }

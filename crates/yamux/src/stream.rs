@@ -56,6 +56,7 @@ impl Stream {
 
     /// The stream's number within its session: odd when the client opened it, even when the
     /// server did.
+    #[must_use]
     pub fn id(&self) -> u32 {
         self.id
     }

@@ -194,7 +194,7 @@ async fn a_place_that_is_left_is_taken_at_once() {
     door.admit(&mut tasks, |place| async move {
         tokio::time::sleep(Duration::from_millis(3)).await;
         place.give_up();
-        pending::<()>().await
+        pending::<()>().await;
     });
     let start = Instant::now();
     door.accept().await.unwrap();

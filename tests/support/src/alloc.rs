@@ -42,11 +42,13 @@ fn allocated(bytes: usize) {
 unsafe impl GlobalAlloc for Counting {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         allocated(layout.size());
+        // SAFETY: the caller's promise.
         unsafe { System.alloc(layout) }
     }
 
     unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
         live(-(layout.size() as isize));
+        // SAFETY: the caller's promise.
         unsafe { System.dealloc(pointer, layout) }
     }
 
@@ -54,6 +56,7 @@ unsafe impl GlobalAlloc for Counting {
         // Both may exist for a moment.
         allocated(size);
         live(-(layout.size() as isize));
+        // SAFETY: the caller's promise.
         unsafe { System.realloc(pointer, layout, size) }
     }
 }

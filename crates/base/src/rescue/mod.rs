@@ -53,6 +53,7 @@ pub async fn timeout<F: Future>(after: Duration, future: F) -> Result<F::Output,
 }
 
 /// Whether a deadline has passed that the runtime cannot tell of, since all its threads are blocked.
+#[must_use]
 pub fn is_due(deadline: Instant) -> bool {
     is_rescuing() && deadline <= Instant::now()
 }

@@ -58,6 +58,7 @@ pub struct Inside(());
 
 impl Inside {
     /// Enters a method. `None` where the thread is inside one already.
+    #[must_use]
     pub fn enter() -> Option<Inside> {
         let entered = OWN.try_with(|own| {
             let now = own.now();
@@ -73,6 +74,7 @@ impl Inside {
     }
 
     /// Enters a method on a thread of the blocking pool: it holds up nothing but the end of the process.
+    #[must_use]
     pub fn enter_pooled() -> Option<Inside> {
         let _ = OWN.try_with(|own| own.0.pooled.store(true, Ordering::Relaxed));
         Self::enter()

@@ -104,7 +104,7 @@ impl Dynamic<'_, '_> {
                 put_float(self.out(), *im);
             }
             (Id::STRING | Id::BYTES, Value::String(value)) => {
-                put_bytes(self.out(), value.as_bytes())
+                put_bytes(self.out(), value.as_bytes());
             }
             (Id::STRING | Id::BYTES, Value::Bytes(value)) => put_bytes(self.out(), value),
             (Id::INTERFACE, value) => self.nested(|this| this.interface(value))?,

@@ -16,6 +16,7 @@ pub const TIMESTAMP: i8 = -1;
 impl Time {
     #[doc(hidden)]
     /// What Go's `MarshalBinary` makes of it, and how many bytes of it count.
+    #[must_use]
     pub fn encode(self) -> ([u8; 16], usize) {
         let mut out = [0; 16];
         let (minutes, seconds) = match self.zone {
@@ -71,6 +72,7 @@ impl Time {
 
     #[doc(hidden)]
     /// MessagePack's timestamp in its longest form: the nanoseconds, then the seconds since the Unix epoch.
+    #[must_use]
     pub fn to_timestamp(self) -> [u8; 12] {
         let mut out = [0; 12];
         out[..4].copy_from_slice(&self.nanos.to_be_bytes());
