@@ -105,10 +105,7 @@ async fn a_plugin_refuses_a_request_on_the_control_stream_that_is_too_big() {
         // Half of it is only a name that there is not.
         let error = within(client.dispense_client(&"x".repeat(LIMIT / 2))).await;
         let error = error.unwrap_err().to_string();
-        assert!(
-            error.starts_with("unknown plugin type: xxx"),
-            "{error:.50}"
-        );
+        assert!(error.starts_with("unknown plugin type: xxx"), "{error:.50}");
         within(client.dispense_client("texts")).await.unwrap();
 
         let error = within(client.dispense_client(&"x".repeat(2 * LIMIT))).await;

@@ -1,5 +1,6 @@
 //! [`Time`]: Go's `time.Time`.
 
+mod civil;
 mod convert;
 mod text;
 mod wire;

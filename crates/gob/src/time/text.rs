@@ -3,6 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
+use super::civil::{DAY, date_of_day, day_of_date};
 use super::{Time, UNIX};
 
 /// A text that is no time in the form of RFC 3339.
@@ -10,52 +11,30 @@ use super::{Time, UNIX};
 #[error("not a time in the form of RFC 3339")]
 pub struct ParseTimeError;
 
-const DAY: i64 = 86_400;
-
-/// The date of a day counted from the Unix epoch, in the calendar that goes on for ever in both directions.
-///
-/// Years are counted from March, so that the leap day is the last of its year, in cycles of 400 years.
-fn date(day: i64) -> (i64, u32, u32) {
-    let shifted = day + 719_468;
-    let cycle = shifted.div_euclid(146_097);
-    let of_cycle = shifted.rem_euclid(146_097);
-    let year = (of_cycle - of_cycle / 1_460 + of_cycle / 36_524 - of_cycle / 146_096) / 365;
-    let of_year = of_cycle - (365 * year + year / 4 - year / 100);
-    let month = (5 * of_year + 2) / 153;
-    let day = of_year - (153 * month + 2) / 5 + 1;
-    let month = if month < 10 { month + 3 } else { month - 9 };
-    let year = year + cycle * 400 + i64::from(month <= 2);
-    (year, month as u32, day as u32)
-}
-
-/// The converse of [`date`].
-fn day(year: i64, month: i64, day: i64) -> i64 {
-    let year = if month <= 2 { year - 1 } else { year };
-    let cycle = year.div_euclid(400);
-    let of_cycle = year.rem_euclid(400);
-    let month = (month + 9) % 12;
-    let of_year = (153 * month + 2) / 5 + day - 1;
-    cycle * 146_097 + of_cycle * 365 + of_cycle / 4 - of_cycle / 100 + of_year - 719_468
-}
-
 impl fmt::Display for Time {
     /// As Go's `time.RFC3339Nano`; seconds of the offset are not shown.
+    ///
+    /// A precision fixes the number of decimal places: `{:.6}` always prints microseconds, and cuts
+    /// off what is smaller.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let offset = self.offset().unwrap_or(0);
         let local = self
             .seconds
             .saturating_sub(UNIX)
             .saturating_add(offset.into());
-        let (year, month, day) = date(local.div_euclid(DAY));
+        let (year, month, day) = date_of_day(local.div_euclid(DAY));
         let of_day = local.rem_euclid(DAY);
         let (hour, minute, second) = (of_day / 3600, of_day / 60 % 60, of_day % 60);
         write!(
             f,
             "{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}"
         )?;
-        if self.nanos > 0 {
-            let digits = format!("{:09}", self.nanos);
-            write!(f, ".{}", digits.trim_end_matches('0'))?;
+        let nanos = format!("{:09}", self.nanos);
+        match f.precision() {
+            Some(0) => {}
+            Some(places) => write!(f, ".{nanos:0<places$.places$}")?,
+            None if self.nanos == 0 => {}
+            None => write!(f, ".{}", nanos.trim_end_matches('0'))?,
         }
         match self.offset() {
             // Go shows a zone without an offset like UTC.
@@ -99,9 +78,8 @@ fn parse(mut text: &[u8]) -> Option<Time> {
     let minute = digits(text, 2)?;
     byte(text, b":")?;
     let second = digits(text, 2)?;
-    let number = day(year, month, of_month);
-    let exists = (1..=12).contains(&month) && date(number) == (year, month as u32, of_month as u32);
-    if !exists || hour > 23 || minute > 59 || second > 59 {
+    let number = day_of_date(year, month, of_month)?;
+    if hour > 23 || minute > 59 || second > 59 {
         return None;
     }
     let mut nanos = 0;
@@ -154,17 +132,6 @@ mod tests {
     use super::*;
 
     #[test]
-    fn days_and_dates_are_each_others_converse() {
-        for number in (-1_000_000..1_000_000).step_by(97) {
-            let (year, month, of_month) = date(number);
-            assert_eq!(day(year, month.into(), of_month.into()), number);
-        }
-        assert_eq!(date(0), (1970, 1, 1));
-        assert_eq!(date(-719_162), (1, 1, 1));
-        assert_eq!(date(19_782), (2024, 2, 29));
-    }
-
-    #[test]
     fn texts_come_back() {
         for text in [
             "0001-01-01T00:00:00Z",
@@ -188,5 +155,16 @@ mod tests {
             assert_eq!(text.parse::<Time>(), Err(ParseTimeError), "{text}");
         }
         assert_eq!(Time::ZERO.to_string(), "0001-01-01T00:00:00Z");
+    }
+
+    #[test]
+    fn a_precision_fixes_the_decimal_places() {
+        let time = Time::from_unix(0, 123_456_789).unwrap();
+        assert_eq!(format!("{time}"), "1970-01-01T00:00:00.123456789Z");
+        assert_eq!(format!("{time:.6}"), "1970-01-01T00:00:00.123456Z");
+        assert_eq!(format!("{time:.0}"), "1970-01-01T00:00:00Z");
+        assert_eq!(format!("{time:.11}"), "1970-01-01T00:00:00.12345678900Z");
+        let whole = Time::from_unix(0, 0).unwrap();
+        assert_eq!(format!("{whole:.3}"), "1970-01-01T00:00:00.000Z");
     }
 }
