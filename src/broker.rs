@@ -22,9 +22,9 @@ use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
 use self::dialed::Dialed;
-use crate::deadline::{Deadlines, Timer};
 use crate::gob::Limits;
 use crate::mux::{OpenError, Session, SessionError, Stream};
+use crate::rpc::deadline::{Deadlines, Timer};
 use crate::rpc::{self, Client, Obituary, Server};
 use plugwire_base::InvalidOption;
 use plugwire_base::chain::logged;

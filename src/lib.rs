@@ -175,32 +175,20 @@
     allow(dead_code, unused_imports, reason = "what is left out would use it")
 )]
 
-mod ask;
-#[cfg(any(feature = "host", all(unix, feature = "plugin")))]
-mod background;
 pub mod broker;
 pub mod codec;
 pub mod connection;
-mod deadline;
-#[cfg(all(unix, any(feature = "host", feature = "plugin")))]
-mod group;
 pub mod handshake;
-#[cfg(all(unix, any(feature = "host", feature = "plugin")))]
-mod held_dir;
+#[cfg(any(feature = "host", feature = "plugin"))]
+mod hclog;
 #[cfg(feature = "host")]
 pub mod host;
 pub mod interface;
 #[cfg(feature = "plugin")]
 pub mod plugin;
-#[cfg(all(unix, any(feature = "host", feature = "plugin")))]
-mod private_dir;
 pub mod rpc;
-#[cfg(all(unix, any(feature = "host", feature = "plugin")))]
-mod socket_file;
-#[cfg(any(feature = "host", all(unix, feature = "plugin")))]
-mod socket_path;
 #[cfg(any(feature = "host", feature = "plugin"))]
-mod timestamp;
+mod sys;
 #[cfg(all(feature = "tls", any(feature = "host", feature = "plugin")))]
 mod tls;
 

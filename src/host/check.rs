@@ -9,7 +9,7 @@ use super::reattach::AttachConfig;
 use super::tcp_address::{HostPort, Port};
 use crate::connection::InvalidOption;
 use crate::handshake::Address;
-use crate::socket_path;
+use crate::sys::socket_path;
 
 /// The least of a log's line that is read as one: what the level of a plain line fits into.
 pub(super) const LEAST_LOG_BUFFER: usize = 16;

@@ -2,7 +2,7 @@
 
 use crate::handshake::Address;
 #[cfg(unix)]
-use crate::private_dir::PrivateDir;
+use crate::sys::private_dir::PrivateDir;
 
 pub(super) use system::Leftovers;
 
@@ -11,8 +11,8 @@ mod system {
     use std::io;
 
     use super::*;
-    use crate::private_dir;
-    use crate::socket_file::SocketFile;
+    use crate::sys::private_dir;
+    use crate::sys::socket_file::SocketFile;
 
     /// The files of one plugin.
     #[derive(Debug, Default)]

@@ -12,7 +12,7 @@ use serde_json::{Map, Value};
 
 pub use self::sink::LOG_TARGET;
 pub(super) use self::sink::{LogSink, OnLog};
-use crate::timestamp;
+use crate::hclog::timestamp;
 
 /// How much a line of a plugin's log matters. (`hclog.Level`)
 ///

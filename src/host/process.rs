@@ -13,9 +13,9 @@ use tokio::time::timeout;
 
 use super::leftovers::Leftovers;
 use super::runner::{AttachedRunner, KillSwitch};
-use crate::ask::ask;
-use crate::background::in_background;
 use crate::handshake::Address;
+use crate::sys::background::in_background;
+use plugwire_base::notify::notify_and_wait;
 
 /// How long the end of a process may be held up by the removal of its files, which goes on then.
 const REMOVAL: Duration = Duration::from_secs(1);
@@ -146,7 +146,7 @@ impl Process {
 
     /// From when this returns on, the process outlives this handle and the runtime.
     pub(super) async fn keep(&self) {
-        ask(&self.orders, Order::Keep).await;
+        notify_and_wait(&self.orders, Order::Keep).await;
     }
 
     /// Notes where the plugin says that it listens, to remove the socket when it leaves it behind.
@@ -321,7 +321,7 @@ mod tests {
     /// Whether a process still has its directory after its runtime has ended.
     #[cfg(unix)]
     fn has_directory(keep: bool) -> bool {
-        use crate::private_dir::PrivateDir;
+        use crate::sys::private_dir::PrivateDir;
         let base = tempfile::tempdir().unwrap();
         let directory = PrivateDir::create_in(base.path()).unwrap();
         let path = directory.path().to_owned();

@@ -9,9 +9,9 @@ use super::runner::LaunchEnvironment;
 #[cfg(unix)]
 use crate::connection::InvalidOption;
 #[cfg(unix)]
-use crate::private_dir::PrivateDir;
+use crate::sys::private_dir::PrivateDir;
 #[cfg(unix)]
-use crate::socket_path;
+use crate::sys::socket_path;
 
 /// Where a plugin's unix socket goes, and who may connect to it.
 ///
@@ -67,7 +67,7 @@ impl UnixSocketConfig {
     #[cfg(unix)]
     pub(super) fn check(&self) -> Result<(), InvalidOption> {
         if let Some(group) = &self.group
-            && crate::group::number(group).is_err()
+            && crate::sys::group::number(group).is_err()
         {
             let expected = "the name of a group that there is, or a number";
             return Err(InvalidOption::new("group_owner", group, expected));
@@ -101,7 +101,7 @@ impl UnixSocketConfig {
         let base = self.base();
         let shared = PrivateDir::create_in(&base).and_then(|directory| {
             if let Some(group) = &self.group {
-                crate::group::share(group, |group| directory.held().share(group))?;
+                crate::sys::group::share(group, |group| directory.held().share(group))?;
             }
             Ok(directory)
         });

@@ -8,11 +8,11 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::task::AbortHandle;
 
 use super::{BoxFuture, Error, Interface, Remote};
-use crate::ask::ask;
 use crate::broker::{DialError, MuxBroker};
 use crate::mux::Stream;
 use crate::rpc::Server;
 use plugwire_base::chain::logged;
+use plugwire_base::notify::notify_and_wait;
 
 /// What crosses the wire as a broker id: `Arc<dyn Trait>` of an [`Interface`],
 /// [`Reader`](super::Reader), [`Writer`](super::Writer), and an `Option` of these, whose `None` is
@@ -228,7 +228,7 @@ impl Lease {
     pub(super) async fn drained(&self) {
         // When it is over, it is handled.
         if let Some(drains) = &self.drains {
-            ask(drains, |answer| answer).await;
+            notify_and_wait(drains, |answer| answer).await;
         }
     }
 

@@ -20,7 +20,7 @@ use tracing_subscriber::registry::LookupSpan;
 use self::json::line;
 use self::pairs::Pairs;
 use super::original::{OriginalStderr, original_stderr};
-use crate::timestamp;
+use crate::hclog::timestamp;
 
 /// A layer of [`tracing_subscriber`] that writes events to the plugin's log, the
 /// [original standard error](original_stderr), in hclog's JSON. A host, in Go or in Rust, logs them

@@ -9,7 +9,7 @@ use std::time::SystemTime;
 
 use super::original::original_stderr;
 use super::stdio;
-use crate::timestamp;
+use crate::hclog::timestamp;
 
 /// How much of a backtrace, and of any other text, goes into a record, in bytes of the line: hosts
 /// read lines of up to 64 KiB as one.

@@ -6,9 +6,9 @@ use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 use tokio::net::UnixListener;
 
-use crate::private_dir::{PrivateDir, random};
-use crate::socket_file::SocketFile;
-use crate::{group, socket_path};
+use crate::sys::private_dir::{PrivateDir, random};
+use crate::sys::socket_file::SocketFile;
+use crate::sys::{group, socket_path};
 
 /// The file of a socket and its directory. Dropping this removes the file, and the directory if it
 /// was made for the plugin and is empty then, because the host that made it may be dead.

@@ -19,7 +19,7 @@ use super::message::{Request, Response};
 use super::outbox::{Outbox, SendError};
 use super::{BoxIo, Config, Encode};
 use crate::codec::{DecodeError, Message};
-use crate::deadline::{Deadlines, Timer};
+use crate::rpc::deadline::{Deadlines, Timer};
 use plugwire_base::chain::logged;
 use plugwire_base::instant;
 use plugwire_base::rescue::{self, Watch};

@@ -34,6 +34,7 @@
 mod call_error;
 mod client;
 mod crash;
+pub(crate) mod deadline;
 mod end;
 mod in_flight;
 mod inbox;

@@ -15,6 +15,8 @@ mod option;
 pub mod abandoned;
 #[cfg(feature = "tokio")]
 pub mod instant;
+#[cfg(feature = "tokio")]
+pub mod notify;
 #[cfg(all(unix, feature = "net"))]
 pub mod readiness;
 #[cfg(feature = "tokio")]

@@ -14,7 +14,7 @@ use tokio::sync::{mpsc, oneshot};
 
 use super::Tee;
 use super::backlog::Backlog;
-use crate::ask::ask;
+use plugwire_base::notify::notify_and_wait;
 
 /// More than a fresh pipe holds on any system. Reading this much gets all that was in it at first,
 /// even while others go on writing.
@@ -114,7 +114,7 @@ impl Capture {
     pub(super) async fn collect_now(&self) {
         flush_rust_stdout().await;
         for collector in &self.collectors {
-            ask(collector, |done| done).await;
+            notify_and_wait(collector, |done| done).await;
         }
     }
 

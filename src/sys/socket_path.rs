@@ -3,6 +3,9 @@
 #[cfg(unix)]
 use std::path::{Path, PathBuf};
 
+#[cfg(unix)]
+use super::private_dir::name;
+
 /// The longest path of a socket, in bytes. There is a zero behind it.
 #[cfg(any(target_os = "linux", target_os = "android"))]
 pub(crate) const LONGEST: usize = 107;
@@ -43,8 +46,7 @@ fn shallow(usual: PathBuf, others: &[&str]) -> PathBuf {
 #[cfg(unix)]
 /// Whether a private directory made here is not too deep for sockets.
 pub(crate) fn fits_within(base: &Path) -> bool {
-    let made = format!("{}{}", crate::private_dir::PREFIX, u32::MAX);
-    fits(&base.join(made))
+    fits(&base.join(name::longest()))
 }
 
 #[cfg(all(test, unix))]

@@ -50,7 +50,7 @@ mod tests {
     fn a_directory_is_shared() {
         use std::os::unix::fs::MetadataExt;
         let base = tempfile::tempdir().unwrap();
-        let directory = crate::private_dir::PrivateDir::create_in(base.path()).unwrap();
+        let directory = crate::sys::private_dir::PrivateDir::create_in(base.path()).unwrap();
         let own = rustix::process::getegid().as_raw();
         let give = |group| directory.held().share(group);
         share(&own.to_string(), give).unwrap();

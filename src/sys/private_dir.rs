@@ -4,24 +4,17 @@
 //! directories, such as systemd-tmpfiles, leave a locked directory alone, and a directory that nobody
 //! has locked may be one that its makers left behind, see [`sweep`].
 
+pub(super) mod name;
 mod sweep;
 
-use std::collections::hash_map::RandomState;
 use std::ffi::{OsStr, OsString};
-use std::hash::{BuildHasher, Hasher};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use crate::background::in_background;
-use crate::held_dir::HeldDir;
-
-/// How its name begins. Digits follow. go-plugin's have no dash before the digits, so that theirs and
-/// ours are told apart.
-pub(crate) const PREFIX: &str = "plugin-dir-";
-
-/// How the names of go-plugin's begin.
-const GO_PREFIX: &str = "plugin-dir";
+use super::background::in_background;
+use super::held_dir::HeldDir;
+pub(crate) use name::random;
 
 /// The most files that are removed with a directory. It is there for a few sockets.
 const MOST_FILES: usize = 256;
@@ -57,7 +50,7 @@ impl PrivateDir {
         sweep::soon(base);
         let mut last = io::ErrorKind::AlreadyExists.into();
         for _ in 0..ATTEMPTS {
-            let name = OsString::from(format!("{PREFIX}{}", random()));
+            let name = OsString::from(name::fresh());
             match parent.make_in(&name) {
                 Ok(()) => {}
                 Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
@@ -90,9 +83,9 @@ impl PrivateDir {
     #[cfg(feature = "plugin")]
     pub(crate) fn given(path: &Path) -> Option<Self> {
         let name = path.file_name()?;
-        let removal = if is_ours(name) {
+        let removal = if name::is_ours(name) {
             Removal::IfEmpty
-        } else if name.to_str()?.starts_with(GO_PREFIX) {
+        } else if name::is_of_go(name) {
             Removal::Never
         } else {
             return None;
@@ -201,15 +194,10 @@ fn take(parent: &HeldDir, name: &OsStr) -> io::Result<Option<HeldDir>> {
 /// Removes a directory if its name is that of a private one of this crate, and it is empty.
 #[cfg(feature = "host")]
 pub(crate) fn remove_if_ours(directory: &HeldDir) {
-    if is_ours(directory.name()) {
+    if name::is_ours(directory.name()) {
         // Where it is not empty, somebody else uses it.
         let _ = directory.remove();
     }
-}
-
-fn is_ours(name: &OsStr) -> bool {
-    let digits = name.to_str().and_then(|name| name.strip_prefix(PREFIX));
-    digits.is_some_and(|digits| !digits.is_empty() && digits.bytes().all(|b| b.is_ascii_digit()))
 }
 
 /// Removes what is in a directory, but for further directories.
@@ -224,12 +212,6 @@ fn remove_files(held: &HeldDir) -> io::Result<()> {
         }
     }
     Ok(())
-}
-
-/// A number that differs from process to process and from call to call: the keys of the standard
-/// library's hash maps are random.
-pub(crate) fn random() -> u32 {
-    RandomState::new().build_hasher().finish() as u32
 }
 
 #[cfg(test)]

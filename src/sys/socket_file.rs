@@ -5,7 +5,7 @@ use std::io;
 use std::os::unix::net::UnixDatagram;
 use std::path::{Path, PathBuf};
 
-use crate::held_dir::{FileId, HeldDir};
+use crate::sys::held_dir::{FileId, HeldDir};
 
 /// A socket that was seen at a path, and the directory that it was seen in.
 #[derive(Debug)]

@@ -11,10 +11,10 @@ use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use super::is_ours;
-use crate::background::in_background;
-use crate::held_dir::HeldDir;
-use crate::socket_file::SocketFile;
+use super::name::is_ours;
+use crate::sys::background::in_background;
+use crate::sys::held_dir::HeldDir;
+use crate::sys::socket_file::SocketFile;
 
 /// The most names that are looked at.
 const MOST_NAMES: usize = 10_000;
@@ -99,7 +99,7 @@ mod tests {
     use std::os::unix::net::UnixListener;
 
     use super::*;
-    use crate::private_dir::PrivateDir;
+    use crate::sys::private_dir::PrivateDir;
 
     #[test]
     fn only_what_nobody_uses_is_removed() {

@@ -1,0 +1,3 @@
+//! The logs of plugins, as hclog writes them.
+
+pub(crate) mod timestamp;

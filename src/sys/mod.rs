@@ -1,0 +1,15 @@
+//! What hosts and plugins need of the operating system: private directories, the files of sockets,
+//! groups, and a thread for work on files.
+
+#[cfg(any(unix, feature = "host"))]
+pub(crate) mod background;
+#[cfg(unix)]
+pub(crate) mod group;
+#[cfg(unix)]
+pub(crate) mod held_dir;
+#[cfg(unix)]
+pub(crate) mod private_dir;
+#[cfg(unix)]
+pub(crate) mod socket_file;
+#[cfg(any(unix, feature = "host"))]
+pub(crate) mod socket_path;
