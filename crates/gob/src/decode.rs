@@ -400,10 +400,7 @@ impl RawValue {
     /// The value's type, as the sender described it: what [`Encoder::encode_as`](super::Encoder::encode_as) takes.
     #[must_use]
     pub fn schema(&self) -> Schema {
-        Schema {
-            types: self.types.clone(),
-            root: self.id,
-        }
+        Schema::new(self.types.clone(), self.id)
     }
 
     /// The value's type as Go would write it, as far as the wire tells: `[]string`, `map[string]int`, `Person`.

@@ -105,23 +105,21 @@ impl<T: Encode> Encode for [T] {
 /// ```
 #[derive(Debug, Default)]
 pub struct Encoder {
-    roots: IdMap<TypeId, Root>,
-    interner: Interner,
+    pub(crate) roots: IdMap<TypeId, Root>,
+    pub(crate) interner: Interner,
 }
 
 /// A type of which values were encoded.
 #[derive(Debug)]
-struct Root {
-    schema: Arc<Schema>,
-    id: Id,
+pub(crate) struct Root {
+    pub(crate) schema: Arc<Schema>,
+    pub(crate) id: Id,
     /// How many bytes the length of the last message took: the best guess for the next one.
-    width: usize,
-    /// The type's `Serialize` gives the fields in another order than its `Deserialize`.
-    reorder: bool,
+    pub(crate) width: usize,
 }
 
 /// Longer messages are refused by every decoder there is with its default limits.
-const MAX_MESSAGE: usize = 1 << 30;
+pub(crate) const MAX_MESSAGE: usize = 1 << 30;
 
 impl Encoder {
     /// An encoder for a new stream.
@@ -157,7 +155,6 @@ impl Encoder {
                 schema,
                 id,
                 width: 1,
-                reorder: false,
             };
             write(&mut root, &mut self.interner, value, out)?;
             Ok(root)
@@ -198,7 +195,6 @@ impl Encoder {
                     schema: Arc::new(schema.clone()),
                     id,
                     width: 1,
-                    reorder: false,
                 };
                 write(&mut root, &mut self.interner, value, out)
             });
@@ -217,25 +213,9 @@ fn write<T: Serialize + ?Sized>(
     out: &mut BytesMut,
 ) -> Result<(), EncodeError> {
     let start = out.len();
-    loop {
-        out.put_bytes(0, root.width);
-        put_int(out, i64::from(root.id.0));
-        let mut state = State {
-            out,
-            types: &root.schema.types,
-            interner,
-            reorder: root.reorder,
-            pieces: Vec::new(),
-        };
-        match ser::serialize(&mut state, root.schema.root, value) {
-            Ok(()) => break,
-            Err(err) if err.signal() == Some(Signal::FieldOrder) && !root.reorder => {
-                root.reorder = true;
-                out.truncate(start);
-            }
-            Err(err) => return Err(err),
-        }
-    }
+    out.put_bytes(0, root.width);
+    put_int(out, i64::from(root.id.0));
+    serialize(&root.schema, interner, value, out)?;
     let len = out.len() - start - root.width;
     if len > MAX_MESSAGE {
         return Err(EncodeErrorKind::MessageTooBig { len }.into());
@@ -243,6 +223,33 @@ fn write<T: Serialize + ?Sized>(
     root.width = close_length(out, start, root.width);
     interner.put_definitions(out, start);
     Ok(())
+}
+
+/// Appends the value alone. After an error, `out` has a part of it.
+pub(crate) fn serialize<T: Serialize + ?Sized>(
+    schema: &Schema,
+    interner: &mut Interner,
+    value: &T,
+    out: &mut BytesMut,
+) -> Result<(), EncodeError> {
+    let start = out.len();
+    loop {
+        let reorder = schema.field_order.differs();
+        let mut state = State {
+            out,
+            types: &schema.types,
+            interner,
+            reorder,
+            pieces: Vec::new(),
+        };
+        match ser::serialize(&mut state, schema.root, value) {
+            Err(err) if err.signal() == Some(Signal::FieldOrder) && !reorder => {
+                schema.field_order.set_differs();
+                out.truncate(start);
+            }
+            result => return result,
+        }
+    }
 }
 
 /// Encodes a value to be kept in memory, outside of any stream.

@@ -77,6 +77,26 @@ impl Interner {
         self.pending.clear();
     }
 
+    /// Whether no type was defined.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.sent.is_empty()
+    }
+
+    /// The type that has an id of this stream, and the table that it was defined from.
+    pub(crate) fn origin(&self, wire: Id) -> Option<(&Arc<Types>, Id)> {
+        let place = wire.0.checked_sub(FIRST)?;
+        let sent = self.sent.get(place as usize)?;
+        Some((&sent.types, sent.id))
+    }
+
+    /// Appends the definitions that are due.
+    pub(crate) fn append_definitions(&mut self, out: &mut BytesMut) {
+        if !self.pending.is_empty() {
+            out.extend_from_slice(&self.pending);
+            self.pending.clear();
+        }
+    }
+
     /// Puts the definitions that are due in front of the message that starts at `at`.
     pub(crate) fn put_definitions(&mut self, out: &mut BytesMut, at: usize) {
         if self.pending.is_empty() {

@@ -93,6 +93,7 @@ mod intern;
 mod io;
 mod marshaler;
 mod path;
+mod prepared;
 mod same;
 mod schema;
 mod ser;
@@ -116,6 +117,7 @@ pub use self::marshaler::{
     BinaryMarshaled, GobEncoded, Marshal, Marshaled, Marshaler, TextMarshaled, binary_marshaler,
     gob_encoder, text_marshaler,
 };
+pub use self::prepared::Prepared;
 pub use self::schema::Schema;
 pub use self::text::as_string;
 pub use self::time::{ParseTimeError, Time, TimeRangeError};

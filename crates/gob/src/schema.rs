@@ -3,14 +3,14 @@
 mod build;
 
 use std::any::TypeId;
-use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 
 use serde::Deserialize;
 
 use super::encode::{Encode, EncodeError};
 use super::trace;
-use super::types::{Id, Type, Types};
+use super::types::{Id, IdMap, Type, Types};
 
 /// A type as gob sees it: what goes over the wire before the first value of the type.
 ///
@@ -50,10 +50,41 @@ use super::types::{Id, Type, Types};
 pub struct Schema {
     pub(crate) types: Arc<Types>,
     pub(crate) root: Id,
+    pub(crate) field_order: FieldOrder,
+}
+
+impl Schema {
+    pub(crate) fn new(types: Arc<Types>, root: Id) -> Self {
+        Schema {
+            types,
+            root,
+            field_order: FieldOrder::default(),
+        }
+    }
+}
+
+/// Whether some `Serialize` gives the fields in another order than the description: the first value tells.
+#[derive(Default)]
+pub(crate) struct FieldOrder(AtomicBool);
+
+impl FieldOrder {
+    pub(crate) fn differs(&self) -> bool {
+        self.0.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn set_differs(&self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
+
+impl Clone for FieldOrder {
+    fn clone(&self) -> Self {
+        FieldOrder(AtomicBool::new(self.differs()))
+    }
 }
 
 /// `Arc`s in the cache: an encoder keeps one for each type it has sent.
-type Cache = HashMap<TypeId, Result<Arc<Schema>, EncodeError>>;
+type Cache = IdMap<TypeId, Result<Arc<Schema>, EncodeError>>;
 
 static CACHE: RwLock<Option<Cache>> = RwLock::new(None);
 
@@ -67,18 +98,12 @@ pub(crate) fn slice_of<T: Encode>() -> Result<Arc<Schema>, EncodeError> {
         let elem = T::schema()?;
         // A byte has no description of its own: in Go, too, only a slice of them is special.
         if typeid::of::<T>() == TypeId::of::<u8>() {
-            return Ok(Schema {
-                types: Arc::default(),
-                root: Id::BYTES,
-            });
+            return Ok(Schema::new(Arc::default(), Id::BYTES));
         }
         let types = Types::clone(&elem.types);
         let root = Id(Id::FIRST_USER.0 + types.span());
         types.insert(root, Type::Slice { elem: elem.root });
-        Ok(Schema {
-            types: Arc::new(types),
-            root,
-        })
+        Ok(Schema::new(Arc::new(types), root))
     })
 }
 

@@ -242,8 +242,5 @@ fn finish(slots: Vec<Slot>, root: Id) -> Result<Schema, EncodeError> {
                 "it never asked for a value".into(),
             ))
         })?;
-    Ok(Schema {
-        types: types.into(),
-        root,
-    })
+    Ok(Schema::new(types.into(), root))
 }

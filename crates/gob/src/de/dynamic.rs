@@ -175,7 +175,7 @@ fn value(de: De<'_, '_, '_>) -> Result<Value, DecodeError> {
                         let types = cx.types.clone();
                         Value::Interface {
                             name: String::from_utf8_lossy(name).into(),
-                            schema: Schema { types, root: id },
+                            schema: Schema::new(types, id),
                             value,
                         }
                     }

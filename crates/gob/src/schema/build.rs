@@ -24,8 +24,7 @@ impl Schema {
     }
 
     fn basic(root: Id) -> Self {
-        let types = Arc::default();
-        Self { types, root }
+        Self::new(Arc::default(), root)
     }
 
     /// Go's `bool`.
@@ -81,7 +80,7 @@ impl Schema {
     pub fn slice(elem: Self) -> Self {
         let (types, elem) = elem.into_parts();
         let root = add(&types, Type::Slice { elem });
-        Self::new(types, root)
+        Self::new(Arc::new(types), root)
     }
 
     /// Go's `[len]T`.
@@ -90,7 +89,7 @@ impl Schema {
         let (types, elem) = elem.into_parts();
         let len = len as u64;
         let root = add(&types, Type::Array { elem, len });
-        Self::new(types, root)
+        Self::new(Arc::new(types), root)
     }
 
     /// Go's `map[K]V`.
@@ -99,7 +98,7 @@ impl Schema {
         let (types, key) = key.into_parts();
         let elem = import(&types, &elem);
         let root = add(&types, Type::Map { key, elem });
-        Self::new(types, root)
+        Self::new(Arc::new(types), root)
     }
 
     /// A Go struct of that name, without its package, with its exported fields in order.
@@ -114,7 +113,7 @@ impl Schema {
             .map(|(name, field)| Field::new(name.into(), import(&types, &field)));
         let ty = StructType::new(name.into(), fields.collect::<Vec<_>>());
         let root = add(&types, Type::Struct(ty.into()));
-        Self::new(types, root)
+        Self::new(Arc::new(types), root)
     }
 
     /// A Go type with an encoding of its own, by its name without the package: see [`Marshaler`].
@@ -130,7 +129,7 @@ impl Schema {
         let types = Types::default();
         let name = name.into();
         let root = add(&types, Type::Opaque { name, kind });
-        Self::new(types, root)
+        Self::new(Arc::new(types), root)
     }
 
     /// A type that contains itself: the function gets a description that stands for what it returns.
@@ -148,18 +147,13 @@ impl Schema {
     #[must_use]
     pub fn recursive(describe: impl FnOnce(Self) -> Self) -> Self {
         let stand_in = Id(NEXT_SELF.fetch_add(1, Ordering::Relaxed) | 1 << 31);
-        let Self { types, root } = describe(Self::basic(stand_in));
+        let Self { types, root, .. } = describe(Self::basic(stand_in));
         let resolve = |id: Id| if id == stand_in { root } else { id };
         let resolved = Types::default();
         for (id, ty) in types.iter() {
             resolved.insert(id, with_parts(ty, resolve));
         }
-        Self::new(resolved, root)
-    }
-
-    fn new(types: Types, root: Id) -> Self {
-        let types = Arc::new(types);
-        Self { types, root }
+        Self::new(Arc::new(resolved), root)
     }
 
     fn into_parts(self) -> (Types, Id) {
