@@ -22,11 +22,11 @@ use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
 use self::dialed::Dialed;
+use crate::InvalidOption;
 use crate::gob::Limits;
 use crate::mux::{OpenError, Session, SessionError, Stream};
 use crate::rpc::deadline::{Deadlines, Timer};
 use crate::rpc::{self, Client, Obituary, Server};
-use plugwire_base::InvalidOption;
 use plugwire_base::chain::logged;
 use plugwire_base::rescue::{self, Watch};
 

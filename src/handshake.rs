@@ -31,7 +31,8 @@ use std::fmt;
 use std::num::ParseIntError;
 use std::path::PathBuf;
 
-use crate::connection::InvalidOption;
+use crate::InvalidOption;
+use crate::tuning::handshake as tuning;
 use plugwire_base::escape::Escaped;
 
 /// The version of the plugin system itself, the first field of the line. It has never been anything
@@ -43,7 +44,7 @@ pub const NETRPC: &str = "netrpc";
 
 /// The longest handshake line that is read, in bytes. go-plugin's scanner gives up at the same
 /// length.
-pub const MAX_LINE: usize = 64 * 1024;
+pub const MAX_LINE: usize = tuning::MAX_LINE;
 
 /// Environment: lowest TCP port a plugin may listen on. Plugins on Unix use sockets and ignore it.
 pub const ENV_MIN_PORT: &str = "PLUGIN_MIN_PORT";
@@ -499,7 +500,7 @@ impl HandshakeError {
 
 /// The first bytes of an overlong line, enough to recognise what printed it.
 pub(crate) fn start_of(line: &[u8]) -> String {
-    text(&line[..line.len().min(80)])
+    text(&line[..line.len().min(tuning::SHOWN_START)])
 }
 
 /// A line in a message: whole unless somebody printed pages.
@@ -507,8 +508,7 @@ struct Shortened<'a>(&'a str);
 
 impl fmt::Display for Shortened<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        const ENOUGH: usize = 1024;
-        match self.0.char_indices().nth(ENOUGH) {
+        match self.0.char_indices().nth(tuning::SHOWN_LINE) {
             Some((end, _)) => {
                 let start = Escaped(&self.0[..end]);
                 write!(f, "{start}... ({} bytes)", self.0.len())

@@ -191,11 +191,15 @@ pub mod rpc;
 mod sys;
 #[cfg(all(feature = "tls", any(feature = "host", feature = "plugin")))]
 mod tls;
+mod tuning;
 
 #[doc(inline)]
 pub use plugwire_gob as gob;
 #[doc(inline)]
 pub use plugwire_yamux as mux;
+
+#[doc(inline)]
+pub use plugwire_base::InvalidOption;
 
 pub use interface::{Error, Reader, Remote, Result, Writer};
 #[cfg(feature = "macros")]

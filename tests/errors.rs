@@ -11,14 +11,14 @@ use std::process::Command;
 use std::sync::Arc;
 use std::time::Duration;
 
+use plugwire::InvalidOption;
 use plugwire::broker::{AcceptError, DialError};
 use plugwire::codec;
 use plugwire::connection::{ConnectionError, DispenseError};
 use plugwire::gob;
 use plugwire::handshake::{Address, HandshakeConfig, HandshakeError};
 use plugwire::host::{
-    Client, ClientConfig, DiscoverError, InvalidOption, LaunchError, ProcessReport, ReattachError,
-    SecureError,
+    Client, ClientConfig, DiscoverError, LaunchError, ProcessReport, ReattachError, SecureError,
 };
 use plugwire::mux::{OpenError, SessionError};
 use plugwire::plugin;

@@ -2,17 +2,19 @@
 //! anything is started. And what they can be, to the extreme.
 #![cfg(unix)]
 
+use std::ops::RangeInclusive;
 use std::path::PathBuf;
 use std::process::Command;
 use std::time::Duration;
 
+use plugwire::InvalidOption;
 use plugwire::broker;
 use plugwire::connection::{ConnectionConfig, PluginSet};
 use plugwire::gob::Limits;
 use plugwire::handshake::{Address, HandshakeConfig, ReattachConfig};
 use plugwire::host::{
-    AttachConfig, Client, ClientConfig, InvalidOption, LaunchError, PluginCommand, ReattachError,
-    SecureConfig, SecureError, UnixSocketConfig, discover,
+    AttachConfig, Client, ClientConfig, LaunchError, PluginCommand, ReattachError, SecureConfig,
+    SecureError, UnixSocketConfig, discover,
 };
 use plugwire::mux::{self, Session};
 use plugwire::plugin::{ServeConfig, ServeError, ServeTestConfig, serve_test, try_serve};
@@ -77,16 +79,16 @@ async fn a_launch_refuses_what_means_nothing() {
             ("env", "\"TOKEN\" with a value of 7 bytes", "without NUL"),
         ),
         (
-            |config| config.ports(9, 8),
-            ("ports", "(9, 8)", "not below it"),
+            |config| config.ports(RangeInclusive::new(9, 8)),
+            ("ports", "9..=8", "from the lowest port"),
         ),
         (
-            |config| config.ports(0, 8),
-            ("ports", "(0, 8)", "from 1 on"),
+            |config| config.ports(0..=8),
+            ("ports", "0..=8", "1 or more"),
         ),
         (
-            |config| config.ports(0, 0),
-            ("ports", "(0, 0)", "from 1 on"),
+            |config| config.ports(0..=0),
+            ("ports", "0..=0", "1 or more"),
         ),
         (
             |config| config.plugin_log_buffer_size(0),

@@ -20,8 +20,8 @@ use serde::Deserialize;
 
 #[cfg(feature = "msgpack")]
 pub use self::scan::MalformedError;
+use crate::InvalidOption;
 pub use crate::gob::{Encode, Limits};
-use plugwire_base::InvalidOption;
 #[cfg(feature = "msgpack")]
 use plugwire_base::escape::Escaped;
 

@@ -15,9 +15,9 @@ mod server;
 use std::time::Duration;
 
 pub use client::{DispenseError, RpcClient};
-pub use plugwire_base::InvalidOption;
 pub use server::{PluginSet, RpcServer, ServeHooks};
 
+use crate::InvalidOption;
 use crate::gob::Limits;
 use crate::mux::{OpenError, SessionError};
 use crate::rpc::ServeError;

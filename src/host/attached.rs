@@ -130,7 +130,6 @@ mod system {
 #[cfg(all(unix, not(any(target_os = "linux", target_os = "android"))))]
 mod system {
     use std::io;
-    use std::time::Duration;
 
     use rustix::io::Errno;
     use rustix::process::{Pid, Signal, kill_process, test_kill_process};
@@ -150,7 +149,7 @@ mod system {
 
         pub(in crate::host) async fn ended(&mut self) {
             while test_kill_process(self.0) != Err(Errno::SRCH) {
-                tokio::time::sleep(Duration::from_secs(1)).await;
+                tokio::time::sleep(crate::tuning::host::PID_POLL).await;
             }
         }
 

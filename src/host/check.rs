@@ -7,12 +7,10 @@ use super::config::ClientConfig;
 use super::options::Options;
 use super::reattach::AttachConfig;
 use super::tcp_address::{HostPort, Port};
-use crate::connection::InvalidOption;
+use crate::InvalidOption;
 use crate::handshake::Address;
 use crate::sys::socket_path;
-
-/// The least of a log's line that is read as one: what the level of a plain line fits into.
-pub(super) const LEAST_LOG_BUFFER: usize = 16;
+use crate::tuning::host as tuning;
 
 impl ClientConfig {
     /// Finds the first option that has no meaning.
@@ -26,12 +24,11 @@ impl ClientConfig {
         for (key, value) in &self.env {
             check_variable(key, value)?;
         }
-        let (lowest, highest) = self.ports;
-        if lowest == 0 || lowest > highest {
-            let expected = "the lowest port, from 1 on, and the highest, not below it";
-            return Err(InvalidOption::new("ports", self.ports, expected));
+        if *self.ports.start() == 0 || self.ports.is_empty() {
+            let expected = "a range from the lowest port, 1 or more, to the highest";
+            return Err(InvalidOption::new("ports", &self.ports, expected));
         }
-        if self.log_buffer < LEAST_LOG_BUFFER {
+        if self.log_buffer < tuning::LEAST_LOG_BUFFER {
             let (option, expected) = ("plugin_log_buffer_size", "16 bytes or more");
             return Err(InvalidOption::new(option, self.log_buffer, expected));
         }

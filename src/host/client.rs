@@ -11,10 +11,10 @@ use tokio::time::timeout;
 
 use super::config::{ClientConfig, Writer};
 use super::error::LaunchError;
-use super::launch::{KILL_WAIT, Launched, launch};
+use super::launch::{Launched, launch};
 use super::managed::manage;
 use super::obituary::Obituary;
-use super::output::{self, DRAIN, Tail};
+use super::output::{self, Tail};
 use super::process::{Ended, Exit, How, Process};
 use super::reattach::{AttachConfig, Attached, ReattachError, attach};
 use crate::broker::MuxBroker;
@@ -23,6 +23,7 @@ use crate::handshake::{Address, ReattachConfig};
 use crate::interface::{Interface, Remote};
 use crate::mux::SessionError;
 use crate::rpc::{self, CallError};
+use crate::tuning::host as tuning;
 use plugwire_base::chain::logged;
 
 /// A running plugin, and the connection to it.
@@ -374,9 +375,9 @@ impl Running {
         } else {
             self.end_process().await;
         }
-        self.join(&self.tasks.stdio, DRAIN).await;
+        self.join(&self.tasks.stdio, tuning::DRAIN).await;
         self.rpc.close().await;
-        self.join(&self.tasks.pipes, 2 * DRAIN).await;
+        self.join(&self.tasks.pipes, 2 * tuning::DRAIN).await;
         self.tasks.stdio.lock().await.shutdown().await;
         self.tasks.pipes.lock().await.shutdown().await;
     }
@@ -384,7 +385,7 @@ impl Running {
     async fn disconnect(&self) {
         self.rpc.close().await;
         self.process.kill();
-        let _ = timeout(KILL_WAIT, self.process.exit().wait()).await;
+        let _ = timeout(tuning::KILL_WAIT, self.process.exit().wait()).await;
     }
 
     async fn end_process(&self) {
@@ -394,7 +395,7 @@ impl Running {
             if agreed {
                 // Its last output may still be on the way: until both streams have ended, which is
                 // no later than the process has.
-                self.join(&self.tasks.stdio, DRAIN).await;
+                self.join(&self.tasks.stdio, tuning::DRAIN).await;
             }
             self.rpc.close().await;
             if agreed {
@@ -404,12 +405,12 @@ impl Running {
         if !exit.has_exited() {
             tracing::warn!(id = self.process.id(), "plugin failed to exit gracefully");
             self.process.kill();
-            if timeout(KILL_WAIT, exit.reaped()).await.is_err() {
+            if timeout(tuning::KILL_WAIT, exit.reaped()).await.is_err() {
                 tracing::error!(id = self.process.id(), "the killed plugin is still there");
             }
         }
         // Where it was reaped a moment ago, its files may still be there.
-        let _ = timeout(KILL_WAIT, exit.wait()).await;
+        let _ = timeout(tuning::KILL_WAIT, exit.wait()).await;
     }
 
     async fn ask_to_quit(&self) -> bool {
@@ -472,7 +473,7 @@ async fn watch_exit(exit: Exit, id: String, rpc: Arc<RpcClient>) {
         (How::Exited, _) => tracing::info!(id, "plugin process exited"),
     }
     // What the plugin sent before its end is still to be read.
-    let _ = timeout(DRAIN, rpc.closed()).await;
+    let _ = timeout(tuning::DRAIN, rpc.closed()).await;
     rpc.close().await;
 }
 

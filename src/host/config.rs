@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
 use std::fmt;
+use std::ops::RangeInclusive;
 use std::process::Command;
 
 use tokio::io::AsyncWrite;
@@ -14,6 +15,7 @@ use super::runner::{LaunchEnvironment, Runner};
 use super::tls::Tls;
 use super::unix_socket::UnixSocketConfig;
 use crate::handshake::{self, HandshakeConfig};
+use crate::tuning::host as tuning;
 
 /// Where a copy of a plugin's output goes. Anything that tokio can write to, such as
 /// `tokio::io::stdout()` or one end of a [`tokio::io::duplex`] pipe.
@@ -49,7 +51,7 @@ pub struct ClientConfig {
     pub(super) unix_socket: Option<UnixSocketConfig>,
     pub(super) env: Vec<(OsString, OsString)>,
     skip_host_env: bool,
-    pub(super) ports: (u16, u16),
+    pub(super) ports: RangeInclusive<u16>,
 }
 
 setters!(ClientConfig);
@@ -71,12 +73,12 @@ impl ClientConfig {
             options: Options::default(),
             stderr: None,
             on_log: None,
-            log_buffer: 64 * 1024,
+            log_buffer: tuning::LOG_BUFFER,
             tls: None,
             unix_socket: None,
             env: Vec::new(),
             skip_host_env: false,
-            ports: (10_000, 25_000),
+            ports: tuning::PORTS,
         }
     }
 
@@ -162,8 +164,8 @@ impl ClientConfig {
     /// The TCP ports that a plugin without unix sockets may listen on, from 1 on. Default 10000 to
     /// 25000. (`MinPort`, `MaxPort`)
     #[must_use]
-    pub fn ports(mut self, lowest: u16, highest: u16) -> Self {
-        self.ports = (lowest, highest);
+    pub fn ports(mut self, ports: RangeInclusive<u16>) -> Self {
+        self.ports = ports;
         self
     }
 
@@ -184,8 +186,8 @@ impl ClientConfig {
             ..
         } = &self.handshake;
         set(magic_cookie_key, magic_cookie_value);
-        set(handshake::ENV_MIN_PORT, &self.ports.0.to_string());
-        set(handshake::ENV_MAX_PORT, &self.ports.1.to_string());
+        set(handshake::ENV_MIN_PORT, &self.ports.start().to_string());
+        set(handshake::ENV_MAX_PORT, &self.ports.end().to_string());
         let versions = handshake::print_versions(&self.versions);
         set(handshake::ENV_PROTOCOL_VERSIONS, &versions);
         if self.launch.detached {

@@ -13,6 +13,7 @@ use crate::connection::{ConnectionConfig, ConnectionError, RpcClient};
 use crate::handshake::Address;
 use crate::mux::{OpenError, SessionError};
 use crate::rpc::{CallError, Obituary};
+use crate::tuning::host as tuning;
 use plugwire_base::instant;
 #[cfg(unix)]
 use plugwire_yamux::transport::TriedTcpStream;
@@ -132,9 +133,6 @@ async fn within<T>(
         .map_err(failed)
 }
 
-/// How long a session may take to end whose connection has.
-const END: Duration = Duration::from_secs(1);
-
 /// Why a plugin that was connected to does not answer.
 pub(super) enum Silence {
     /// It refused this host when it had seen its certificate, or that there is none.
@@ -156,7 +154,7 @@ pub(super) async fn answers(rpc: &RpcClient, tls: Option<&TlsConfig>) -> Result<
         return Err(Silence::Ping(error));
     }
     // The call may fail a moment before the session knows why.
-    let ended = timeout(END, rpc.closed()).await.ok();
+    let ended = timeout(tuning::SESSION_END, rpc.closed()).await.ok();
     Err(match ended.as_ref().and_then(refusal) {
         Some(refusal) => Silence::Refused(refusal),
         None => Silence::Ping(error),

@@ -7,7 +7,8 @@ use std::process::ExitStatus;
 use std::time::Duration;
 
 use super::secure::SecureError;
-use crate::connection::{ConnectionError, InvalidOption};
+use crate::InvalidOption;
+use crate::connection::ConnectionError;
 use crate::handshake::{Address, HandshakeError};
 use crate::rpc::CallError;
 use plugwire_base::escape::Escaped;

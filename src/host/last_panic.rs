@@ -1,14 +1,8 @@
 //! The panic that a plugin's runtime reports on stderr, in Go's words or in Rust's.
 
+use crate::tuning::host as tuning;
 use std::process::ExitStatus;
-use std::time::{Duration, Instant};
-
-/// How much of a panic's text is kept, in bytes.
-const TEXT: usize = 4096;
-
-/// A Rust program survives most panics. One that was reported longer ago than this is not what ended
-/// it; it may take some time to print a backtrace.
-const RECENT: Duration = Duration::from_secs(10);
+use std::time::Instant;
 
 /// The module of the records that this crate's plugins write of panics in tasks and threads.
 const RECORDED: &str = "plugwire::panic";
@@ -103,7 +97,7 @@ impl LastPanic {
         if !text.is_empty() {
             text.push('\n');
         }
-        let room = TEXT.saturating_sub(text.len());
+        let room = tuning::PANIC_TEXT.saturating_sub(text.len());
         let end = line.char_indices().map(|(at, _)| at).find(|&at| at >= room);
         text.push_str(&line[..end.unwrap_or(line.len())]);
     }
@@ -114,7 +108,7 @@ impl LastPanic {
         if status.is_some_and(|status| status.success() || was_ended_from_outside(status)) {
             return None;
         }
-        let ended_it = panic.runtime == Runtime::Go || panic.at.elapsed() < RECENT;
+        let ended_it = panic.runtime == Runtime::Go || panic.at.elapsed() < tuning::RECENT_PANIC;
         ended_it.then(|| panic.text.clone())
     }
 }
@@ -218,7 +212,7 @@ mod tests {
     #[test]
     fn a_long_text_is_cut_off() {
         let long = format!("panic: {}\n{}", "ä".repeat(10_000), "more");
-        assert!(panic_in(&long).unwrap().len() <= TEXT + 2);
+        assert!(panic_in(&long).unwrap().len() <= tuning::PANIC_TEXT + 2);
     }
 
     #[cfg(unix)]

@@ -2,7 +2,6 @@
 
 use std::io;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 use tokio::task::JoinSet;
 use tokio::time::{timeout, timeout_at};
@@ -16,29 +15,19 @@ use super::log::LogSink;
 use super::obituary::Obituary;
 use super::options::Options;
 use super::output::until_drained;
-use super::output::{self, DRAIN, Tail};
+use super::output::{self, Tail};
 use super::process::{Exit, Process};
 use super::runner::{self, Runner, Started};
 use super::secure::SecureError;
 use super::tls::TlsSetup;
 #[cfg(unix)]
 use super::unix_socket;
-use crate::connection::{InvalidOption, RpcClient};
+use crate::InvalidOption;
+use crate::connection::RpcClient;
 use crate::handshake::{self, Address, HandshakeError, HandshakeLine};
 use crate::rpc::CallError;
+use crate::tuning::host as tuning;
 use plugwire_base::instant;
-
-/// How long a plugin that failed may take to exit of itself before it is killed. One that is
-/// crashing loses its connection first and its process a moment later, and its own exit status and
-/// last words are what the error should tell.
-const EXIT_GRACE: Duration = Duration::from_millis(500);
-
-/// How long to wait for a killed process to be gone. Only a process stuck in the kernel needs it;
-/// its owner goes on waiting then.
-pub(super) const KILL_WAIT: Duration = Duration::from_secs(5);
-
-/// How long a runner may take to find out why its plugin does not work.
-const DIAGNOSE: Duration = Duration::from_secs(5);
 
 /// What usually is the matter with a plugin that does not shake hands.
 const USUAL_REASONS: &str = "This usually means that the plugin was built for another architecture, \
@@ -211,7 +200,7 @@ async fn not_started(runner: &dyn Runner, error: io::Error) -> LaunchError {
 
 /// What the runner can tell, if it does not take long.
 async fn diagnose(runner: &dyn Runner) -> String {
-    let notes = timeout(DIAGNOSE, runner.diagnose()).await;
+    let notes = timeout(tuning::DIAGNOSE, runner.diagnose()).await;
     notes.unwrap_or_default()
 }
 
@@ -275,20 +264,20 @@ impl Candidate {
     async fn fail(mut self, failure: Failure, config: &mut ClientConfig) -> LaunchError {
         let exit = self.process.exit().clone();
         if failure.may_be_a_crash() {
-            let _ = timeout(EXIT_GRACE, exit.reaped()).await;
+            let _ = timeout(tuning::EXIT_GRACE, exit.reaped()).await;
         }
         let exited = exit.has_exited();
         let status = exit.status();
         self.obituary.dismiss();
         self.process.kill();
-        if timeout(KILL_WAIT, exit.reaped()).await.is_err() {
+        if timeout(tuning::KILL_WAIT, exit.reaped()).await.is_err() {
             tracing::error!(pid = self.process.pid(), "the killed plugin is still there");
         }
-        let _ = timeout(KILL_WAIT, exit.wait()).await;
+        let _ = timeout(tuning::KILL_WAIT, exit.wait()).await;
         // The last words are in the pipe by now. The pumps end of themselves; the margin is for a
         // writer of the host's that is slow to take them.
         let ended = async { while self.pipes.join_next().await.is_some() {} };
-        let _ = timeout(2 * DRAIN, ended).await;
+        let _ = timeout(2 * tuning::DRAIN, ended).await;
 
         let notes = match &failure {
             Failure::Exited => diagnose(&*config.launch.runner).await,
@@ -392,7 +381,7 @@ async fn first_line(lines: &mut Lines<runner::Output>, exit: &Exit) -> Result<Ve
     // A process started by the plugin may hold stdout open when the plugin itself is gone.
     let gone = async {
         exit.reaped().await;
-        tokio::time::sleep(DRAIN).await;
+        tokio::time::sleep(tuning::DRAIN).await;
     };
     tokio::select! {
         biased;

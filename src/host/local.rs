@@ -12,7 +12,7 @@ use tokio::process::Child;
 use super::diagnose;
 use super::runner::{AttachedRunner, KillSwitch, LaunchEnvironment, Output, Runner, Started};
 use super::secure::{SecureConfig, Verified};
-use crate::connection::InvalidOption;
+use crate::InvalidOption;
 
 /// A command that starts a plugin, and how its process is to be treated.
 ///

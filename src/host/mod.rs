@@ -112,7 +112,6 @@ pub use secure::{SecureConfig, SecureError};
 pub use tls::{Tls, TlsConfig};
 pub use unix_socket::UnixSocketConfig;
 
-pub use crate::connection::InvalidOption;
 pub use crate::handshake::ReattachConfig;
 /// The hash functions that [`SecureConfig::new`] takes, as the `digest` crate describes them.
 pub use sha2::Digest;

@@ -1,7 +1,6 @@
 //! What the calls of a plugin that died are told.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use tokio::sync::watch;
 use tokio::time::timeout;
@@ -9,11 +8,7 @@ use tokio::time::timeout;
 use super::output::Tail;
 use super::process::{Ended, Exit, How};
 use crate::rpc::{Crash, Fate};
-
-/// How long the last lines are waited for of a process that has ended. They are in the pipe already and
-/// are read at once, unless the writer that they are copied to is slow, or another process holds the
-/// pipe.
-const LAST_LINES: Duration = Duration::from_millis(50);
+use crate::tuning::host as tuning;
 
 /// Tells the connections to a plugin what becomes of its process.
 #[derive(Clone)]
@@ -39,7 +34,7 @@ impl Obituary {
         if how != How::Exited {
             return self.dismiss();
         }
-        let _ = timeout(LAST_LINES, tail.ended()).await;
+        let _ = timeout(tuning::LAST_LINES, tail.ended()).await;
         self.decide(Fate::Crashed(Arc::new(Crash {
             plugin,
             pid,

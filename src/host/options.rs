@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use super::config::Writer;
 use crate::connection::ConnectionConfig;
+use crate::tuning::host as tuning;
 
 /// What both [`ClientConfig`](super::ClientConfig) and [`AttachConfig`](super::AttachConfig) hold.
 pub(super) struct Options {
@@ -33,9 +34,9 @@ impl Default for Options {
     fn default() -> Self {
         Self {
             connection: ConnectionConfig::default(),
-            start_timeout: Duration::from_secs(60),
-            dial_timeout: Duration::from_secs(10),
-            kill_grace: Duration::from_secs(2),
+            start_timeout: tuning::START_TIMEOUT,
+            dial_timeout: tuning::DIAL_TIMEOUT,
+            kill_grace: tuning::KILL_GRACE,
             sync_stdout: None,
             sync_stderr: None,
             managed: false,

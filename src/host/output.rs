@@ -5,7 +5,6 @@ use std::collections::VecDeque;
 use std::io;
 use std::process::ExitStatus;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt};
 use tokio::sync::watch;
@@ -15,12 +14,8 @@ use super::last_panic::LastPanic;
 use super::lines::Lines;
 use super::log::LogSink;
 use super::process::Exit;
+use crate::tuning::host as tuning;
 use plugwire_base::escape::Escaped;
-
-/// How long output is still read once its writer is gone. What a dead process wrote is in the pipe
-/// and is read at once; the time is for processes it started, which may hold the pipe open for
-/// ever.
-pub(super) const DRAIN: Duration = Duration::from_millis(500);
 
 /// The last lines of a plugin's stderr, for the error when it does not start, or crashes.
 #[derive(Clone, Default)]
@@ -40,15 +35,12 @@ struct Written {
 }
 
 impl Tail {
-    const LINES: usize = 64;
-    const BYTES_PER_LINE: usize = 512;
-
     fn push(&self, line: &[u8]) {
-        let start = String::from_utf8_lossy(&line[..line.len().min(Self::BYTES_PER_LINE)]);
+        let start = String::from_utf8_lossy(&line[..line.len().min(tuning::TAIL_LINE)]);
         let whole = String::from_utf8_lossy(line);
         let mut written = self.written();
         written.panic.line(&whole);
-        if written.lines.len() == Self::LINES {
+        if written.lines.len() == tuning::TAIL_LINES {
             written.lines.pop_front();
         }
         written.lines.push_back(start.into_owned());
@@ -90,7 +82,7 @@ impl Tail {
 pub(super) async fn until_drained(exit: Exit, pump: impl Future<Output = ()>) {
     tokio::select! {
         () = pump => {}
-        () = async { exit.reaped().await; tokio::time::sleep(DRAIN).await } => {}
+        () = async { exit.reaped().await; tokio::time::sleep(tuning::DRAIN).await } => {}
     }
 }
 
@@ -195,7 +187,7 @@ mod tests {
             tail.push(format!("line {line}").as_bytes());
         }
         let text = tail.text();
-        assert_eq!(text.lines().count(), Tail::LINES);
+        assert_eq!(text.lines().count(), tuning::TAIL_LINES);
         assert!(
             text.starts_with("line 36\n") && text.ends_with("\nline 99"),
             "{text}"
@@ -206,7 +198,7 @@ mod tests {
     fn the_tail_shortens_long_lines() {
         let tail = Tail::default();
         tail.push(&[b'x'; 100_000]);
-        assert_eq!(tail.text().len(), Tail::BYTES_PER_LINE);
+        assert_eq!(tail.text().len(), tuning::TAIL_LINE);
     }
 
     #[tokio::test]

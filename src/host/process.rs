@@ -6,7 +6,6 @@
 
 use std::process::ExitStatus;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::timeout;
@@ -15,10 +14,8 @@ use super::leftovers::Leftovers;
 use super::runner::{AttachedRunner, KillSwitch};
 use crate::handshake::Address;
 use crate::sys::background::in_background;
+use crate::tuning::host as tuning;
 use plugwire_base::notify::notify_and_wait;
-
-/// How long the end of a process may be held up by the removal of its files, which goes on then.
-const REMOVAL: Duration = Duration::from_secs(1);
 
 /// The handle that decides over a process: asked or dropped, it has the process killed, unless it
 /// was told to [`keep`](Self::keep) it.
@@ -268,7 +265,7 @@ async fn own(
     let left = std::mem::take(&mut *locked(&leftovers));
     state.send_replace(State::Reaped(ended));
     if !left.is_empty()
-        && timeout(REMOVAL, in_background(move || left.remove()))
+        && timeout(tuning::REMOVAL, in_background(move || left.remove()))
             .await
             .is_err()
     {

@@ -5,6 +5,7 @@ use std::io;
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
+use crate::tuning::host as tuning;
 use tokio::net::UnixStream;
 
 /// Connects, and waits while the listener has as many connections to accept as fit into its queue: a
@@ -34,19 +35,15 @@ fn name(path: &Path, is_abstract: bool) -> OsString {
 /// Only there a full queue is told from a missing listener.
 #[cfg(any(target_os = "linux", target_os = "android"))]
 mod in_line {
-    use std::time::Duration;
 
     use rustix::net::sockopt::{Timeout, set_socket_timeout};
     use rustix::net::{self, AddressFamily, SocketAddrUnix, SocketFlags, SocketType};
 
     use super::*;
 
-    /// How long a thread waits, which is then also how long the runtime may wait for it.
-    const TURN: Duration = Duration::from_secs(1);
-
     /// Waits in the system's line of those who connect. A socket that does not block is never in it:
     /// trying again and again, it would lose every free place to those who wait. `None` after
-    /// [`TURN`].
+    /// [`tuning::QUEUE_TURN`].
     pub(super) async fn connect(name: &OsStr) -> io::Result<Option<UnixStream>> {
         let name = name.to_owned();
         let connecting = tokio::task::spawn_blocking(move || blocking(&name));
@@ -70,7 +67,7 @@ mod in_line {
         };
         let (family, kind) = (AddressFamily::UNIX, SocketType::STREAM);
         let socket = net::socket_with(family, kind, SocketFlags::CLOEXEC, None)?;
-        set_socket_timeout(&socket, Timeout::Send, Some(TURN))?;
+        set_socket_timeout(&socket, Timeout::Send, Some(tuning::QUEUE_TURN))?;
         net::connect(&socket, &address)?;
         set_socket_timeout(&socket, Timeout::Send, None)?;
         Ok(socket.into())

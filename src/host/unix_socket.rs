@@ -7,7 +7,7 @@ use std::path::PathBuf;
 #[cfg(unix)]
 use super::runner::LaunchEnvironment;
 #[cfg(unix)]
-use crate::connection::InvalidOption;
+use crate::InvalidOption;
 #[cfg(unix)]
 use crate::sys::private_dir::PrivateDir;
 #[cfg(unix)]

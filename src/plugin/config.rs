@@ -5,7 +5,8 @@ use std::net::SocketAddr;
 
 use super::listener::Network;
 use super::tls::TlsOptions;
-use crate::connection::{ConnectionConfig, InvalidOption, PluginSet};
+use crate::InvalidOption;
+use crate::connection::{ConnectionConfig, PluginSet};
 use crate::handshake::{self, HandshakeConfig};
 
 /// What a plugin serves, and to whom.

@@ -109,5 +109,3 @@ pub use original::{OriginalStderr, original_stderr};
 pub use serve::{ServeError, serve, try_serve};
 pub use serve_mux::serve_mux;
 pub use test_mode::{ServeTestConfig, TestServer, serve_test};
-
-pub use crate::connection::InvalidOption;

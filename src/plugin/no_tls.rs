@@ -4,7 +4,7 @@ use std::ffi::OsStr;
 use std::io;
 
 use super::serve::ServeError;
-use crate::connection::InvalidOption;
+use crate::InvalidOption;
 
 /// There is nothing to set.
 #[derive(Clone, Debug, Default)]

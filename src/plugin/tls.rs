@@ -13,7 +13,7 @@ use tokio_rustls::server::TlsStream;
 
 use super::config::ServeConfig;
 use super::serve::ServeError;
-use crate::connection::InvalidOption;
+use crate::InvalidOption;
 use crate::tls::{self, OneTime};
 
 /// What [`ServeConfig`] says about TLS.

@@ -1,6 +1,6 @@
 //! One-time certificates, and the two forms in which they reach the other side.
 
-use std::time::{Duration, SystemTime};
+use std::time::SystemTime;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD_NO_PAD;
@@ -12,14 +12,10 @@ use rustls::pki_types::pem::{self, PemObject};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
 use rustls::server::ParsedCertificate;
 
+use crate::tuning::tls as tuning;
+
 /// The name that one-time certificates are for, wherever the two sides really are.
 pub(super) const NAME: &str = "localhost";
-
-/// Clocks of one machine agree, those of two nearly.
-const CLOCK_SKEW: Duration = Duration::from_secs(30);
-
-/// Thirty years, go-plugin's figure. The key is gone long before.
-const LIFETIME: Duration = Duration::from_secs(262_980 * 60 * 60);
 
 /// A certificate for one process, and its key.
 pub(crate) struct OneTime {
@@ -58,8 +54,8 @@ impl OneTime {
             reason = "both are far from the ends of the calendar"
         )]
         let (from, until) = (
-            epoch + now.saturating_sub(CLOCK_SKEW),
-            epoch + now + LIFETIME,
+            epoch + now.saturating_sub(tuning::CLOCK_SKEW),
+            epoch + now + tuning::LIFETIME,
         );
         params.not_before = from;
         params.not_after = until;
