@@ -52,4 +52,7 @@ mod wakes;
 pub use config::Config;
 pub use session::{OpenError, Session, SessionError, UnreadError};
 pub use state::Noise;
-pub use stream::Stream;
+pub use stream::{ReadHalf, Stream, WriteHalf};
+
+/// The most bytes that a stream holds which have arrived and are not yet read.
+pub const MAX_WINDOW: usize = state::WIDE as usize;

@@ -30,7 +30,7 @@ pub(super) const WINDOW: u32 = 256 * 1024;
 
 /// What a stream's window grows to once half of it was read: fewer words about windows, and fewer
 /// wake-ups for them.
-const WIDE: u32 = 1024 * 1024;
+pub(super) const WIDE: u32 = 1024 * 1024;
 
 /// So many streams of a session have a wide window at a time.
 const WIDE_STREAMS: usize = 64;

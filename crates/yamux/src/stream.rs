@@ -4,6 +4,7 @@ use std::fmt;
 use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll};
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
@@ -36,11 +37,11 @@ use plugwire_base::abandoned::is_abandoned;
 /// while its thread panics, or with a method's future that is dropped before it ended: what was
 /// written is then not all there was to write.
 ///
-/// The two halves may be used from different tasks, for instance through [`tokio::io::split`].
+/// The two halves may be used from different tasks: see [`into_split`](Self::into_split).
 pub struct Stream {
     id: u32,
-    finished: bool,
-    reset: bool,
+    finished: AtomicBool,
+    reset: AtomicBool,
     session: Arc<Shared>,
 }
 
@@ -48,8 +49,8 @@ impl Stream {
     pub(super) fn new(session: Arc<Shared>, id: u32) -> Self {
         Stream {
             id,
-            finished: false,
-            reset: false,
+            finished: AtomicBool::new(false),
+            reset: AtomicBool::new(false),
             session,
         }
     }
@@ -74,13 +75,23 @@ impl Stream {
     /// No reset is sent on a stream that has ended already: one that both sides finished, one that the
     /// peer reset, one whose session is gone. Calling this again has no effect.
     pub fn reset(&mut self) {
-        if !std::mem::replace(&mut self.reset, true) {
+        if !std::mem::replace(self.reset.get_mut(), true) {
             self.session.with(|link| link.reset_stream(self.id));
         }
     }
 
+    /// Splits the stream into a half that reads and one that writes, each for a task of its own. Unlike
+    /// those of [`tokio::io::split`], neither waits for the other.
+    ///
+    /// The stream is dropped with the second of them.
+    #[must_use]
+    pub fn into_split(self) -> (ReadHalf, WriteHalf) {
+        let stream = Arc::new(self);
+        (ReadHalf(Arc::clone(&stream)), WriteHalf(stream))
+    }
+
     fn check_reset(&self) -> io::Result<()> {
-        match self.reset {
+        match self.reset.load(Ordering::Relaxed) {
             true => Err(io::Error::new(
                 io::ErrorKind::ConnectionReset,
                 "the stream was reset on this side",
@@ -90,9 +101,10 @@ impl Stream {
     }
 }
 
-impl AsyncRead for Stream {
-    fn poll_read(
-        self: Pin<&mut Self>,
+/// What either half of a stream does, and the whole of it.
+impl Stream {
+    fn poll_read_shared(
+        &self,
         cx: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
@@ -105,16 +117,10 @@ impl AsyncRead for Stream {
             read.map_err(|cut| cut.error(link.state.ended.as_ref()))
         })
     }
-}
 
-impl AsyncWrite for Stream {
-    fn poll_write(
-        self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        data: &[u8],
-    ) -> Poll<io::Result<usize>> {
+    fn poll_write_shared(&self, cx: &mut Context<'_>, data: &[u8]) -> Poll<io::Result<usize>> {
         self.check_reset()?;
-        if self.finished {
+        if self.finished.load(Ordering::Relaxed) {
             return Poll::Ready(Err(io::Error::new(
                 io::ErrorKind::BrokenPipe,
                 "the stream was shut down",
@@ -126,25 +132,78 @@ impl AsyncWrite for Stream {
         self.session.with(|link| link.poll_send(self.id, data, cx))
     }
 
-    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+    fn flush_shared(&self) {
         // What the connection does not take now, the driver writes as soon as it does.
         self.session.with(|link| link.flush_now());
-        Poll::Ready(Ok(()))
     }
 
-    fn poll_shutdown(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.finished = true;
+    fn finish_shared(&self) {
+        self.finished.store(true, Ordering::Relaxed);
         self.session.with(|link| {
             link.state.finish(self.id);
             link.flush_soon();
         });
-        Poll::Ready(Ok(()))
     }
 }
 
+/// The reading half of a [`Stream`].
+#[derive(Debug)]
+pub struct ReadHalf(Arc<Stream>);
+
+/// The writing half of a [`Stream`]. Shut it down to finish this side: dropped alone, it does not.
+#[derive(Debug)]
+pub struct WriteHalf(Arc<Stream>);
+
+macro_rules! read_by {
+    ($type:ty, |$self:ident| $stream:expr) => {
+        impl AsyncRead for $type {
+            fn poll_read(
+                self: Pin<&mut Self>,
+                cx: &mut Context<'_>,
+                buffer: &mut ReadBuf<'_>,
+            ) -> Poll<io::Result<()>> {
+                let $self = &*self;
+                $stream.poll_read_shared(cx, buffer)
+            }
+        }
+    };
+}
+
+macro_rules! write_by {
+    ($type:ty, |$self:ident| $stream:expr) => {
+        impl AsyncWrite for $type {
+            fn poll_write(
+                self: Pin<&mut Self>,
+                cx: &mut Context<'_>,
+                data: &[u8],
+            ) -> Poll<io::Result<usize>> {
+                let $self = &*self;
+                $stream.poll_write_shared(cx, data)
+            }
+
+            fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+                let $self = &*self;
+                $stream.flush_shared();
+                Poll::Ready(Ok(()))
+            }
+
+            fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+                let $self = &*self;
+                $stream.finish_shared();
+                Poll::Ready(Ok(()))
+            }
+        }
+    };
+}
+
+read_by!(Stream, |stream| stream);
+write_by!(Stream, |stream| stream);
+read_by!(ReadHalf, |half| half.0);
+write_by!(WriteHalf, |half| half.0);
+
 impl Drop for Stream {
     fn drop(&mut self) {
-        if !self.finished && is_abandoned() {
+        if !*self.finished.get_mut() && is_abandoned() {
             self.reset();
         }
         self.session.with(|link| link.drop_stream(self.id));

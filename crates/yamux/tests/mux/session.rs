@@ -465,3 +465,30 @@ async fn bytes_that_are_no_frames_end_the_session_with_a_reason() {
     let reason = within(server.closed()).await;
     assert!(matches!(reason, SessionError::Protocol(_)), "{reason:?}");
 }
+
+#[tokio::test]
+async fn the_halves_of_a_stream_are_the_stream() {
+    let (client, server) = pair();
+    let (stream, mut peer) = connected(&client, &server).await;
+    let (mut read, mut write) = stream.into_split();
+    let reading = tokio::spawn(async move {
+        let mut text = String::new();
+        read.read_to_string(&mut text).await.map(|_| text)
+    });
+    within(write.write_all(b"there")).await.unwrap();
+    let mut there = [0; 5];
+    within(peer.read_exact(&mut there)).await.unwrap();
+    assert_eq!(&there, b"there");
+    within(peer.write_all(b"and back")).await.unwrap();
+    within(peer.shutdown()).await.unwrap();
+    assert_eq!(within(reading).await.unwrap().unwrap(), "and back");
+    // The half that reads is gone, and the stream is not.
+    within(write.write_all(b"more")).await.unwrap();
+    within(peer.read_exact(&mut there[..4])).await.unwrap();
+    assert_eq!(&there[..4], b"more");
+    within(write.shutdown()).await.unwrap();
+    let error = within(write.write_all(b"late")).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::BrokenPipe);
+    drop(write);
+    assert_eq!(within(peer.read(&mut there)).await.unwrap(), 0);
+}
