@@ -7,6 +7,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use super::{ConnectionConfig, ConnectionError};
 use crate::broker::{DialError, MuxBroker};
 use crate::interface::{Interface, Remote};
+use crate::mux::transport::{Plain, Transport};
 use crate::mux::{Session, SessionError, Stream};
 use crate::rpc::{self, CallError, Obituary};
 
@@ -45,7 +46,7 @@ impl RpcClient {
     where
         T: AsyncRead + AsyncWrite + Send + Unpin + 'static,
     {
-        Self::start(io, config, Obituary::default()).await
+        Self::start(Plain(io), config, Obituary::default()).await
     }
 
     /// As [`connect`](Self::connect), with the place where the end of the plugin's process is told.
@@ -55,10 +56,10 @@ impl RpcClient {
         obituary: Obituary,
     ) -> Result<RpcClient, ConnectionError>
     where
-        T: AsyncRead + AsyncWrite + Send + Unpin + 'static,
+        T: Transport + 'static,
     {
         config.check()?;
-        let session = Session::client(io, config.mux.clone());
+        let session = Session::client_over(io, config.mux.clone());
         // The plugin serves the control stream only after it has accepted all three.
         let control = session.open().await?;
         let stdout = session.open().await?;

@@ -11,6 +11,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use super::{BoxError, ConnectionConfig, ConnectionError};
 use crate::broker::MuxBroker;
 use crate::interface::Interface;
+use crate::mux::transport::{Plain, Transport};
 use crate::mux::{Session, SessionError, Stream};
 use crate::rpc::{Empty, Server, Service};
 use plugwire_base::chain::logged;
@@ -137,7 +138,7 @@ impl RpcServer {
     where
         T: AsyncRead + AsyncWrite + Send + Unpin + 'static,
     {
-        self.serve_conn_when(io, || {}).await
+        self.serve_conn_when(Plain(io), || {}).await
     }
 
     /// The same, and calls `connected` once the peer has opened what only a host opens.
@@ -147,10 +148,10 @@ impl RpcServer {
         connected: impl FnOnce(),
     ) -> Result<(), ConnectionError>
     where
-        T: AsyncRead + AsyncWrite + Send + Unpin + 'static,
+        T: Transport + 'static,
     {
         self.config.check()?;
-        let session = Session::server(io, self.config.mux.clone());
+        let session = Session::server_over(io, self.config.mux.clone());
         let _close = CloseOnDrop(&session);
         let patience = self.config.control_timeout;
         let (control, stdout, stderr) = timeout(patience, accept_three(&session))

@@ -3,7 +3,6 @@
 use std::io;
 use std::time::Duration;
 
-use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio::time::{Instant, timeout, timeout_at};
 
@@ -15,8 +14,7 @@ use crate::mux::{OpenError, SessionError};
 use crate::rpc::{CallError, Obituary};
 use crate::tuning::host as tuning;
 use plugwire_base::instant;
-#[cfg(unix)]
-use plugwire_yamux::transport::TriedTcpStream;
+use plugwire_yamux::transport::{self, Plain, Transport};
 
 /// Why there is no connection.
 #[derive(Debug)]
@@ -68,7 +66,7 @@ pub(super) async fn dial(
             let is_abstract = address.is_abstract();
             let stream = within(deadline, connected, system::connect(path, is_abstract)).await?;
             let listener = system::listener(&stream);
-            let stream = system::quiet(stream).map_err(DialError::Connect)?;
+            let stream = system::transport(stream).map_err(DialError::Connect)?;
             let rpc = session.start(stream).await?;
             Ok(Dialed { rpc, listener })
         }
@@ -78,9 +76,7 @@ pub(super) async fn dial(
                 Ok(peer) if peer.ip().is_loopback() => Listener::Local,
                 _ => Listener::Anywhere,
             };
-            #[cfg(unix)]
-            let stream = TriedTcpStream(stream);
-            let rpc = session.start(stream).await?;
+            let rpc = session.start(transport::TcpStream::new(stream)).await?;
             Ok(Dialed { rpc, listener })
         }
     }
@@ -97,13 +93,13 @@ struct Session<'a> {
 impl Session<'_> {
     async fn start<T>(self, stream: T) -> Result<RpcClient, DialError>
     where
-        T: AsyncRead + AsyncWrite + Send + Unpin + 'static,
+        T: Transport + 'static,
     {
         let started = match self.tls {
             None => RpcClient::start(stream, self.config, self.obituary).await,
             Some(tls) => {
                 let secured = within(self.deadline, DialError::Tls, tls.connect(stream)).await?;
-                RpcClient::start(secured, self.config, self.obituary).await
+                RpcClient::start(Plain(secured), self.config, self.obituary).await
             }
         };
         started.map_err(|error| {
@@ -191,10 +187,10 @@ mod system {
 
     use super::Listener;
     pub(super) use crate::host::unix_dial::connect;
-    use plugwire_yamux::transport::QuietUnixStream;
+    use plugwire_yamux::transport;
 
-    pub(super) fn quiet(stream: UnixStream) -> io::Result<QuietUnixStream> {
-        QuietUnixStream::new(stream)
+    pub(super) fn transport(stream: UnixStream) -> io::Result<transport::UnixStream> {
+        transport::UnixStream::new(stream)
     }
 
     /// The system notes who began to listen.
@@ -222,6 +218,7 @@ mod system {
     use tokio::net::TcpStream;
 
     use super::Listener;
+    use plugwire_yamux::transport;
 
     pub(super) fn listener(_: &TcpStream) -> Listener {
         Listener::Local
@@ -231,8 +228,8 @@ mod system {
         Err(io::ErrorKind::Unsupported.into())
     }
 
-    pub(super) fn quiet(stream: TcpStream) -> io::Result<TcpStream> {
-        Ok(stream)
+    pub(super) fn transport(stream: TcpStream) -> io::Result<transport::TcpStream> {
+        Ok(transport::TcpStream::new(stream))
     }
 
     /// The session's own keep-alive notices a dead peer sooner than the socket's would.

@@ -9,7 +9,6 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::timeout;
@@ -31,10 +30,7 @@ use crate::mux::SessionError;
 use plugwire_base::chain::{Chain, logged};
 use plugwire_base::rescue::{self, Watch};
 use plugwire_base::seldom::Seldom;
-#[cfg(unix)]
-use plugwire_yamux::transport::QuietUnixStream;
-#[cfg(unix)]
-use plugwire_yamux::transport::TriedTcpStream;
+use plugwire_yamux::transport::{self, Plain, Transport};
 
 /// How long the connection of the host that asked the plugin to quit may go on. The host closes it as
 /// soon as it has the answer.
@@ -243,16 +239,16 @@ impl Server {
         };
         let result = match accepted {
             #[cfg(unix)]
-            Accepted::Unix(stream) => match QuietUnixStream::new(stream) {
+            Accepted::Unix(stream) => match transport::UnixStream::new(stream) {
                 Ok(stream) => connection.serve(stream, place).await,
                 Err(error) => Err(Failed::Socket(error)),
             },
             Accepted::Tcp(stream) => {
                 // Where it fails, the connection has ended, which the session notices.
                 let _ = stream.set_nodelay(true);
-                #[cfg(unix)]
-                let stream = TriedTcpStream(stream);
-                connection.serve(stream, place).await
+                connection
+                    .serve(transport::TcpStream::new(stream), place)
+                    .await
             }
         };
         let asked = asked.load(Ordering::Relaxed);
@@ -270,14 +266,14 @@ impl Connection {
     /// It is in the making until it has its streams, TLS included.
     async fn serve<T>(&self, stream: T, place: Place) -> Result<(), Failed>
     where
-        T: AsyncRead + AsyncWrite + Send + Unpin + 'static,
+        T: Transport + 'static,
     {
         let Some(acceptor) = &self.acceptor else {
             let served = self.rpc.serve_conn_when(stream, || place.give_up());
             return Ok(served.await?);
         };
         let stream = acceptor.accept(stream).await.map_err(Failed::Tls)?;
-        let served = self.rpc.serve_conn_when(stream, || place.give_up());
+        let served = self.rpc.serve_conn_when(Plain(stream), || place.give_up());
         Ok(served.await?)
     }
 }

@@ -10,7 +10,7 @@ use tokio::sync::{Notify, Semaphore, oneshot, watch};
 use super::link::Link;
 use super::shared::Shared;
 use super::state::Noise;
-use super::transport::Io;
+use super::transport::{Io, Plain, Transport};
 use super::{Config, Stream, driver};
 use plugwire_base::rescue::{self, Watch};
 
@@ -187,6 +187,9 @@ pub enum OpenError {
 impl Session {
     /// Starts the client's side of a session, which opens streams with odd numbers.
     ///
+    /// A [`Transport`] belongs to [`client_over`](Self::client_over): here it would be
+    /// read into one buffer at a time.
+    ///
     /// # Panics
     ///
     /// Outside a tokio runtime: the session runs as a task of its own, which needs tokio's timers.
@@ -194,10 +197,13 @@ impl Session {
     where
         T: AsyncRead + AsyncWrite + Send + Unpin + 'static,
     {
-        Self::start(io, config, true)
+        Self::client_over(Plain(io), config)
     }
 
     /// Starts the server's side of a session, which opens streams with even numbers.
+    ///
+    /// A [`Transport`] belongs to [`server_over`](Self::server_over): here it would be
+    /// read into one buffer at a time.
     ///
     /// # Panics
     ///
@@ -206,15 +212,32 @@ impl Session {
     where
         T: AsyncRead + AsyncWrite + Send + Unpin + 'static,
     {
-        Self::start(io, config, false)
+        Self::server_over(Plain(io), config)
     }
 
-    fn start<T>(io: T, config: Config, client: bool) -> Session
-    where
-        T: AsyncRead + AsyncWrite + Send + Unpin + 'static,
-    {
+    /// Starts the client's side of a session over a [`Transport`], such as
+    /// [`transport::UnixStream`](crate::transport::UnixStream).
+    ///
+    /// # Panics
+    ///
+    /// Outside a tokio runtime: the session runs as a task of its own, which needs tokio's timers.
+    pub fn client_over(transport: impl Transport + 'static, config: Config) -> Session {
+        Self::start(Io::new(transport), config, true)
+    }
+
+    /// Starts the server's side of a session over a [`Transport`], such as
+    /// [`transport::UnixStream`](crate::transport::UnixStream).
+    ///
+    /// # Panics
+    ///
+    /// Outside a tokio runtime: the session runs as a task of its own, which needs tokio's timers.
+    pub fn server_over(transport: impl Transport + 'static, config: Config) -> Session {
+        Self::start(Io::new(transport), config, false)
+    }
+
+    fn start(io: Io, config: Config, client: bool) -> Session {
         let config = config.possible();
-        let link = Link::new(Io::new(io), config.clone(), client);
+        let link = Link::new(io, config.clone(), client);
         let (arrived, openable) = (link.state.arrived.clone(), link.state.openable.clone());
         let room = link.room.clone();
         let shared = Arc::new(Shared::new(link));

@@ -1,52 +1,150 @@
-//! What a session runs over.
+//! The byte streams that a session runs over.
+//!
+//! A session needs `AsyncRead + AsyncWrite`. Two more abilities of a byte stream save it system calls and
+//! copies; both are optional:
+//!
+//! - **Vectored writes**, as `AsyncWrite` has them: a large frame goes from its writer's buffer to
+//!   the socket in one call, behind what has gathered. Without it, frames are copied into one buffer.
+//! - **Vectored reads**, which tokio has no trait for: the rest of a large frame goes into its
+//!   reader's buffer and what follows it into the session's, in one call. That is
+//!   [`Transport::poll_read_vectored`].
+//!
+//! [`Session::client`](crate::Session::client) takes any `AsyncRead + AsyncWrite`, as [`Plain`].
+//! [`Session::client_over`](crate::Session::client_over) takes a `Transport`:
+//!
+//! | transport | what it does better than tokio's type |
+//! | --- | --- |
+//! | [`UnixStream`] | reads vectored; no wake-up each time the peer has read; works while methods block all threads of the runtime |
+//! | [`TcpStream`] | works while methods block all threads of the runtime (unix) |
+//! | [`Plain`] | the adapter for any other type |
+//! | `Box<T>` | passes everything on, so `Box<dyn Transport>` is one too |
 
-use std::io;
+use std::io::{self, IoSlice, IoSliceMut};
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
-#[cfg(all(unix, feature = "net"))]
+mod plain;
+#[cfg(feature = "net")]
 mod tcp;
 #[cfg(all(unix, feature = "net"))]
 mod unix;
 
+pub use self::plain::Plain;
+#[cfg(feature = "net")]
+pub use self::tcp::TcpStream;
 #[cfg(all(unix, feature = "net"))]
-pub use self::tcp::TriedTcpStream;
-#[cfg(all(unix, feature = "net"))]
-pub use self::unix::QuietUnixStream;
+pub use self::unix::UnixStream;
 
-/// A connection of any type. That of most plugins is known, since it can do what tokio has no trait
-/// for: read into two buffers at once.
-pub(crate) enum Io {
-    #[cfg(all(unix, feature = "net"))]
-    Unix(QuietUnixStream),
-    Other(Box<dyn Stream>),
+/// A byte stream that a session runs over.
+///
+/// Implement it for a type of your own that can read into several buffers at once. For all others,
+/// [`Plain`] is enough.
+///
+/// ```
+/// use std::io::{self, IoSliceMut};
+/// use std::pin::Pin;
+/// use std::task::{Context, Poll};
+///
+/// use plugwire_yamux::transport::Transport;
+/// use plugwire_yamux::{Config, Session};
+/// use tokio::io::{AsyncRead, AsyncWrite, DuplexStream, ReadBuf};
+///
+/// /// Counts what is read.
+/// struct Counted(DuplexStream, u64);
+///
+/// impl AsyncRead for Counted {
+///     fn poll_read(
+///         mut self: Pin<&mut Self>,
+///         cx: &mut Context<'_>,
+///         buffer: &mut ReadBuf<'_>,
+///     ) -> Poll<io::Result<()>> {
+///         let before = buffer.filled().len();
+///         let read = Pin::new(&mut self.0).poll_read(cx, buffer);
+///         self.1 += (buffer.filled().len() - before) as u64;
+///         read
+///     }
+/// }
+///
+/// impl AsyncWrite for Counted {
+///     // As that of `self.0`.
+/// #     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, data: &[u8]) -> Poll<io::Result<usize>> {
+/// #         Pin::new(&mut self.0).poll_write(cx, data)
+/// #     }
+/// #     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+/// #         Pin::new(&mut self.0).poll_flush(cx)
+/// #     }
+/// #     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+/// #         Pin::new(&mut self.0).poll_shutdown(cx)
+/// #     }
+/// }
+///
+/// // It has nothing to add: what is provided reads into one buffer.
+/// impl Transport for Counted {}
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() {
+/// let (here, _there) = tokio::io::duplex(1024);
+/// let session = Session::client_over(Counted(here, 0), Config::default());
+/// # drop(session);
+/// # }
+/// ```
+pub trait Transport: AsyncRead + AsyncWrite + Send + Unpin {
+    /// Reads into `buffers`, one after the other, with one read of what is below.
+    ///
+    /// Returns how many bytes were read in total; 0 is the end of the stream. A byte goes into a buffer
+    /// only when those before it are full. If nothing can be read now, the waker of `cx` is
+    /// woken once something can, as with [`AsyncRead::poll_read`].
+    ///
+    /// The provided method reads into the first buffer that is not empty.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`AsyncRead::poll_read`].
+    fn poll_read_vectored(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buffers: &mut [IoSliceMut<'_>],
+    ) -> Poll<io::Result<usize>> {
+        match buffers.iter_mut().find(|buffer| !buffer.is_empty()) {
+            Some(first) => poll_read(self, cx, first),
+            None => Poll::Ready(Ok(0)),
+        }
+    }
 }
 
-pub(crate) trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
+impl<T: Transport + ?Sized> Transport for Box<T> {
+    fn poll_read_vectored(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buffers: &mut [IoSliceMut<'_>],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut **self).poll_read_vectored(cx, buffers)
+    }
+}
 
-impl<T: AsyncRead + AsyncWrite + Send + Unpin> Stream for T {}
+/// Reads into one buffer; `Ready(0)` is the end.
+fn poll_read<T: AsyncRead + ?Sized>(
+    io: Pin<&mut T>,
+    cx: &mut Context<'_>,
+    buffer: &mut [u8],
+) -> Poll<io::Result<usize>> {
+    let mut buffer = ReadBuf::new(buffer);
+    ready!(io.poll_read(cx, &mut buffer))?;
+    Poll::Ready(Ok(buffer.filled().len()))
+}
+
+/// A session's transport, as the session uses it.
+pub(crate) struct Io(Box<dyn Transport>);
 
 impl Io {
-    pub(crate) fn new<T>(io: T) -> Io
-    where
-        T: AsyncRead + AsyncWrite + Send + Unpin + 'static,
-    {
-        #[cfg(all(unix, feature = "net"))]
-        let io = match castaway::cast!(io, QuietUnixStream) {
-            Ok(unix) => return Io::Unix(unix),
-            Err(other) => other,
-        };
-        Io::Other(Box::new(io))
+    pub(crate) fn new(transport: impl Transport + 'static) -> Io {
+        Io(Box::new(transport))
     }
 
-    fn inner(&mut self) -> Pin<&mut dyn Stream> {
-        match self {
-            #[cfg(all(unix, feature = "net"))]
-            Io::Unix(unix) => Pin::new(unix),
-            Io::Other(other) => Pin::new(&mut **other),
-        }
+    fn inner(&mut self) -> Pin<&mut dyn Transport> {
+        Pin::new(&mut *self.0)
     }
 
     /// Reads into a buffer; `Ready(0)` is the end.
@@ -55,26 +153,18 @@ impl Io {
         cx: &mut Context<'_>,
         buffer: &mut [u8],
     ) -> Poll<io::Result<usize>> {
-        let mut buffer = ReadBuf::new(buffer);
-        ready!(self.inner().poll_read(cx, &mut buffer))?;
-        Poll::Ready(Ok(buffer.filled().len()))
+        poll_read(self.inner(), cx, buffer)
     }
 
-    /// Reads into `first` and, where that can be done at once, what comes behind it into `second`.
+    /// Reads into `first` and, where the transport can do that, what follows into `second`.
     pub(crate) fn poll_read_both(
         &mut self,
         cx: &mut Context<'_>,
         first: &mut [u8],
         second: &mut [u8],
     ) -> Poll<io::Result<usize>> {
-        match self {
-            #[cfg(all(unix, feature = "net"))]
-            Io::Unix(unix) => unix.poll_read_both(cx, first, second),
-            Io::Other(_) => {
-                let _ = second;
-                self.poll_read(cx, first)
-            }
-        }
+        let buffers = &mut [IoSliceMut::new(first), IoSliceMut::new(second)];
+        self.inner().poll_read_vectored(cx, buffers)
     }
 
     pub(crate) fn poll_write(
@@ -88,7 +178,7 @@ impl Io {
     pub(crate) fn poll_write_vectored(
         &mut self,
         cx: &mut Context<'_>,
-        slices: &[io::IoSlice<'_>],
+        slices: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
         none_written(self.inner().poll_write_vectored(cx, slices))
     }
@@ -98,15 +188,11 @@ impl Io {
     }
 
     pub(crate) fn is_write_vectored(&self) -> bool {
-        match self {
-            #[cfg(all(unix, feature = "net"))]
-            Io::Unix(unix) => unix.is_write_vectored(),
-            Io::Other(other) => other.is_write_vectored(),
-        }
+        self.0.is_write_vectored()
     }
 }
 
-/// A connection that takes nothing of something would be asked for ever.
+/// Fails where a transport takes 0 bytes: it would be written to again without end.
 fn none_written(written: Poll<io::Result<usize>>) -> Poll<io::Result<usize>> {
     match written {
         Poll::Ready(Ok(0)) => Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
@@ -114,146 +200,40 @@ fn none_written(written: Poll<io::Result<usize>>) -> Poll<io::Result<usize>> {
     }
 }
 
-#[cfg(all(test, unix, feature = "net"))]
+#[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
-    use tokio::io::{AsyncReadExt, AsyncWriteExt};
-    use tokio::time::timeout;
+    use tokio::io::AsyncWriteExt;
 
     use super::*;
-    use crate::{Config, Session, Stream};
 
-    const DEADLINE: Duration = Duration::from_secs(60);
-    const BYTES: usize = 3 << 20;
-
-    fn sessions() -> (Session, Session) {
-        let (here, there) = tokio::net::UnixStream::pair().unwrap();
-        let quiet = |stream| QuietUnixStream::new(stream).unwrap();
-        (
-            Session::client(quiet(here), Config::default()),
-            Session::server(quiet(there), Config::default()),
-        )
-    }
-
-    /// Numbers that look random and are always the same.
-    struct Numbers(u64);
-
-    impl Numbers {
-        /// Spread evenly over the orders of magnitude from 1 to 2^18.
-        fn size(&mut self) -> usize {
-            for shift in [13, 7, 17] {
-                self.0 ^= if shift == 7 {
-                    self.0 >> shift
-                } else {
-                    self.0 << shift
-                };
-            }
-            let most = 1 << (self.0 % 19);
-            1 + (self.0 >> 8) as usize % most
-        }
-    }
-
-    fn byte(seed: u64, at: usize) -> u8 {
-        (at.wrapping_mul(31).wrapping_add(at >> 12) as u64 ^ seed) as u8
-    }
-
-    async fn send(stream: &mut (impl AsyncWrite + Unpin), seed: u64) {
-        let mut sizes = Numbers(seed);
-        let mut sent = 0;
-        while sent < BYTES {
-            let end = BYTES.min(sent + sizes.size());
-            let block: Vec<u8> = (sent..end).map(|at| byte(seed, at)).collect();
-            stream.write_all(&block).await.unwrap();
-            sent = end;
-        }
-        stream.shutdown().await.unwrap();
-    }
-
-    async fn receive(stream: &mut (impl AsyncRead + Unpin), seed: u64) {
-        let mut sizes = Numbers(!seed);
-        let mut received = 0;
-        let mut buffer = vec![0; 1 << 18];
-        loop {
-            let size = sizes.size();
-            let n = stream.read(&mut buffer[..size]).await.unwrap();
-            if n == 0 {
-                break;
-            }
-            for (at, got) in buffer[..n].iter().enumerate() {
-                assert_eq!(
-                    *got,
-                    byte(seed, received + at),
-                    "byte {} of {seed}",
-                    received + at
-                );
-            }
-            received += n;
-        }
-        assert_eq!(received, BYTES);
-    }
-
-    async fn talk(stream: Stream, here: u64, there: u64) {
-        let (mut read, mut write) = tokio::io::split(stream);
-        tokio::join!(send(&mut write, here), receive(&mut read, there));
-    }
-
-    #[tokio::test]
-    async fn the_socket_of_plugins_is_known() {
-        let (here, _there) = tokio::net::UnixStream::pair().unwrap();
-        assert!(matches!(
-            Io::new(QuietUnixStream::new(here).unwrap()),
-            Io::Unix(_)
-        ));
-        let (here, _there) = tokio::net::UnixStream::pair().unwrap();
-        assert!(matches!(Io::new(here), Io::Other(_)));
-    }
-
-    /// Frames of all sizes, read with buffers of all sizes, on several streams and both ways at
-    /// once.
-    async fn all_arrives() {
-        let (client, server) = sessions();
-        let mut talks = tokio::task::JoinSet::new();
-        for number in 1..=4 {
-            let (opened, accepted) = tokio::join!(client.open(), server.accept());
-            talks.spawn(talk(opened.unwrap(), number, number << 32));
-            talks.spawn(talk(accepted.unwrap(), number << 32, number));
-        }
-        timeout(DEADLINE, talks.join_all()).await.unwrap();
-    }
-
-    #[tokio::test]
-    async fn what_is_sent_arrives_on_one_thread() {
-        all_arrives().await;
-    }
-
-    #[tokio::test(flavor = "multi_thread", worker_threads = 3)]
-    async fn what_is_sent_arrives_on_several_threads() {
-        all_arrives().await;
-    }
-
-    /// The driver takes over from a reader who was told of a large frame and does not come.
-    #[tokio::test]
-    async fn a_reader_who_went_away_holds_nobody_up() {
-        let (client, server) = sessions();
-        let (opened, accepted) = tokio::join!(client.open(), server.accept());
-        let (mut bulk, mut reader) = (opened.unwrap(), accepted.unwrap());
-        let (opened, accepted) = tokio::join!(client.open(), server.accept());
-        let (mut call, mut callee) = (opened.unwrap(), accepted.unwrap());
-        let mut buffer = vec![0; 64 * 1024];
-        // Leaves its waker with the stream, and is no more.
-        let waiting = timeout(Duration::ZERO, reader.read(&mut buffer)).await;
-        assert!(waiting.is_err());
-        bulk.write_all(&vec![7; 200 * 1024]).await.unwrap();
-        call.write_all(b"hello").await.unwrap();
-        let mut text = [0; 5];
-        timeout(DEADLINE, callee.read_exact(&mut text))
+    async fn read_both(transport: impl Transport + 'static) -> (usize, [u8; 2], [u8; 4]) {
+        let mut io = Io::new(transport);
+        let (mut first, mut second) = ([0; 2], [0; 4]);
+        let n = std::future::poll_fn(|cx| io.poll_read_both(cx, &mut first, &mut second))
             .await
-            .unwrap()
             .unwrap();
-        assert_eq!(&text, b"hello");
-        let mut received = vec![0; 200 * 1024];
-        reader.read_exact(&mut received).await.unwrap();
-        assert!(received.iter().all(|byte| *byte == 7));
+        (n, first, second)
+    }
+
+    #[tokio::test]
+    async fn a_plain_stream_is_read_into_one_buffer() {
+        let (here, mut there) = tokio::io::duplex(16);
+        there.write_all(b"abcd").await.unwrap();
+        assert_eq!(read_both(Plain(here)).await, (2, *b"ab", [0; 4]));
+    }
+
+    #[cfg(all(unix, feature = "net"))]
+    #[tokio::test]
+    async fn a_unix_stream_is_read_into_both_buffers_boxed_or_not() {
+        for boxed in [false, true] {
+            let (here, mut there) = tokio::net::UnixStream::pair().unwrap();
+            there.write_all(b"abcd").await.unwrap();
+            let here = UnixStream::new(here).unwrap();
+            let read = match boxed {
+                false => read_both(here).await,
+                true => read_both(Box::new(here) as Box<dyn Transport>).await,
+            };
+            assert_eq!(read, (4, *b"ab", *b"cd\0\0"));
+        }
     }
 }

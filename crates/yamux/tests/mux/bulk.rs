@@ -106,6 +106,10 @@ where
 {
     let client = Session::client(here, Config::default());
     let server = Session::server(there, Config::default());
+    exchange_between(client, server, seed, streams, len).await;
+}
+
+async fn exchange_between(client: Session, server: Session, seed: u64, streams: u64, len: usize) {
     let mut tasks = JoinSet::new();
     let mut talk = |stream: Stream, seed: u64, peer: u64| {
         let (read, write) = tokio::io::split(stream);
@@ -219,10 +223,13 @@ impl<T: AsyncWrite + Unpin> AsyncWrite for Unvectored<T> {
     }
 }
 
+/// Over tokio's unix sockets, and over those that read into two buffers at once.
 #[cfg(unix)]
 async fn over_unix_sockets(seed: u64) {
     let (here, there) = tokio::net::UnixStream::pair().unwrap();
     exchange(here, there, seed, 8, 1_500_000).await;
+    let (client, server) = super::transport::sessions(&Config::default());
+    exchange_between(client, server, seed + 100, 8, 1_500_000).await;
 }
 
 #[cfg(unix)]
@@ -275,9 +282,10 @@ fn over_unix_sockets_between_two_runtimes() {
         let run = async move {
             socket.set_nonblocking(true).unwrap();
             let socket = tokio::net::UnixStream::from_std(socket).unwrap();
+            let socket = plugwire_yamux::transport::UnixStream::new(socket).unwrap();
             let session = match client {
-                true => Session::client(socket, Config::default()),
-                false => Session::server(socket, Config::default()),
+                true => Session::client_over(socket, Config::default()),
+                false => Session::server_over(socket, Config::default()),
             };
             let mut tasks = JoinSet::new();
             for n in 0..6 {

@@ -16,6 +16,8 @@ mod resets;
 mod rng;
 mod session;
 mod strict;
+#[cfg(unix)]
+mod transport;
 mod turns;
 
 #[global_allocator]

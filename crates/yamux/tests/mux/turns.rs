@@ -30,14 +30,10 @@ async fn connected(from: &Session, to: &Session) -> (Stream, Stream) {
     (opened.unwrap(), accepted.unwrap())
 }
 
-/// A connection of the kind that most plugins have, where there is one.
+/// Over the transport of most plugins, where there is one.
 #[cfg(unix)]
 fn sessions() -> (Session, Session) {
-    let (here, there) = tokio::net::UnixStream::pair().unwrap();
-    (
-        Session::client(here, config()),
-        Session::server(there, config()),
-    )
+    super::transport::sessions(&config())
 }
 
 #[cfg(not(unix))]
