@@ -1,3 +1,3 @@
-//! The bodies of the fuzz targets. `tests/hostile_corpus.rs` of the crate itself runs them, too.
+//! The bodies of the fuzz targets. `tests/house/fuzz_corpus.rs` of the crate itself runs them, too.
 
 pub mod targets;

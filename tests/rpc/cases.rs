@@ -35,7 +35,7 @@ macro_rules! in_codec {
     ($codec:expr; $($name:ident)*) => {$(
         #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
         async fn $name() {
-            cases::$name($codec).await;
+            crate::cases::$name($codec).await;
         }
     )*};
 }

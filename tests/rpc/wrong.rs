@@ -28,7 +28,7 @@ macro_rules! both_ways {
     ($codec:expr; $($name:ident)*) => {$(
         #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
         async fn $name() {
-            wrong::$name($codec).await;
+            crate::wrong::$name($codec).await;
         }
     )*};
 }

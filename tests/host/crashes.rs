@@ -1,5 +1,4 @@
 //! What is told of a plugin's death where the plugin is a script, and where it does not die.
-#![cfg(unix)]
 
 use std::process::Command;
 use std::sync::Arc;

@@ -4,16 +4,13 @@
 //! The plugin is this test program again. What libtest prints must not come before the handshake,
 //! so its stdout leads nowhere and the real one waits as descriptor 3 until [`plugin_half`] takes
 //! its place.
-#![cfg(unix)]
 
-use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::convert::Infallible;
-use std::fmt;
 use std::fs::OpenOptions;
 use std::io::Write as _;
 use std::process::Command;
-use std::sync::{Arc, Mutex, Once};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use plugwire::connection::PluginSet;
@@ -21,12 +18,11 @@ use plugwire::handshake::HandshakeConfig;
 use plugwire::host::{Client, ClientConfig, LOG_TARGET, LaunchError, LogLevel, LogRecord};
 use plugwire::plugin::{self, ServeConfig};
 use plugwire::rpc::Service;
+use support::events;
 use tempfile::TempDir;
 use tokio::io::AsyncReadExt;
 use tokio::time::timeout;
-use tracing::field::{Field, Visit};
-use tracing::{Event, Level, Subscriber};
-use tracing_subscriber::layer::{Context, Layer, SubscriberExt};
+use tracing::Level;
 
 const HANDSHAKE: HandshakeConfig = HandshakeConfig::new(1, "PLUGWIRE_LOGS_TEST", "cookie");
 
@@ -37,6 +33,16 @@ const ROLE: &str = "PLUGWIRE_LOGS_ROLE";
 const PATIENCE: Duration = Duration::from_secs(20);
 
 // ---- the plugin's half ----
+
+#[cfg(feature = "hclog")]
+fn write_structured_logs() {
+    use tracing_subscriber::filter::Targets;
+    use tracing_subscriber::layer::{Layer, SubscriberExt};
+
+    let kit = Targets::new().with_target("kit", Level::TRACE);
+    let layer = plugin::HclogLayer::new().with_filter(kit);
+    tracing::subscriber::set_global_default(tracing_subscriber::registry().with(layer)).unwrap();
+}
 
 #[test]
 fn plugin_half() {
@@ -52,12 +58,7 @@ fn plugin_half() {
         std::process::exit(3);
     }
     #[cfg(feature = "hclog")]
-    tracing::subscriber::set_global_default(tracing_subscriber::registry().with(
-        plugin::HclogLayer::new().with_filter(
-            tracing_subscriber::filter::Targets::new().with_target("kit", Level::TRACE),
-        ),
-    ))
-    .unwrap();
+    write_structured_logs();
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
@@ -97,7 +98,7 @@ fn config(place: &TempDir, role: &str) -> ClientConfig {
     let mut command = Command::new("sh");
     command
         .arg("-c")
-        .arg(r#"exec "$0" --exact plugin_half --nocapture 3>&1 >/dev/null"#)
+        .arg(r#"exec "$0" --exact logs::plugin_half --nocapture 3>&1 >/dev/null"#)
         .arg(std::env::current_exe().unwrap())
         .env(ROLE, role)
         .env("PLUGIN_UNIX_SOCKET_DIR", place.path());
@@ -154,50 +155,9 @@ fn levels_and_messages(records: &[LogRecord]) -> Vec<(LogLevel, &str)> {
         .collect()
 }
 
-/// The fields of an event, as text.
-#[derive(Clone, Debug, Default, PartialEq)]
-struct Fields(BTreeMap<&'static str, String>);
-
-impl Visit for Fields {
-    fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
-        self.0.insert(field.name(), format!("{value:?}"));
-    }
-
-    fn record_str(&mut self, field: &Field, value: &str) {
-        self.0.insert(field.name(), value.to_owned());
-    }
-}
-
-thread_local! {
-    static EVENTS: RefCell<Vec<(Level, Fields)>> = const { RefCell::new(Vec::new()) };
-}
-
-/// Keeps the events of plugins' logs, each thread's apart: the whole of a test's runtime runs on the
-/// test's own. (A subscriber for each thread would miss events that another thread met first.)
-struct Events;
-
-impl<S: Subscriber> Layer<S> for Events {
-    fn on_event(&self, event: &Event<'_>, _: Context<'_, S>) {
-        if event.metadata().target() == LOG_TARGET {
-            let mut fields = Fields::default();
-            event.record(&mut fields);
-            let level = *event.metadata().level();
-            EVENTS.with_borrow_mut(|events| events.push((level, fields)));
-        }
-    }
-}
-
-fn collect_events() {
-    static ONCE: Once = Once::new();
-    ONCE.call_once(|| {
-        let subscriber = tracing_subscriber::registry().with(Events);
-        tracing::subscriber::set_global_default(subscriber).unwrap();
-    });
-}
-
 #[tokio::test]
 async fn each_kind_of_line_becomes_an_event_at_its_level() {
-    collect_events();
+    events::record();
     let hclog = br#"{"@level":"warn","@message":"slow","@module":"kit.db","@timestamp":"2006-01-02T15:04:05.123456Z","answer":42,"who":{"name":"ada"}}"#;
     let lines: [&[u8]; 9] = [
         &[hclog, &b"\n"[..]].concat(),
@@ -212,9 +172,8 @@ async fn each_kind_of_line_becomes_an_event_at_its_level() {
     ];
     logged(|config| config, &lines).await;
 
-    let events = EVENTS.take();
-    let (level, fields) = &events[1];
-    assert_eq!(*level, Level::WARN);
+    let events = events::recorded(LOG_TARGET);
+    assert_eq!(events[1].level, Level::WARN);
     let expected = [
         ("message", "slow"),
         ("plugin", "sh"),
@@ -223,15 +182,15 @@ async fn each_kind_of_line_becomes_an_event_at_its_level() {
         ("fields", r#"{"answer":42,"who":{"name":"ada"}}"#),
     ];
     let expected = expected.map(|(name, value)| (name, value.to_owned()));
-    assert_eq!(*fields, Fields(BTreeMap::from(expected)));
+    assert_eq!(events[1].fields, BTreeMap::from(expected));
 
     let rest: Vec<_> = events[2..]
         .iter()
-        .map(|(level, Fields(fields))| {
+        .map(|event| {
             // What a line does not have is no field of its event.
-            assert_eq!(fields.len(), 2, "{fields:?}");
-            assert_eq!(fields["plugin"], "sh");
-            (*level, &*fields["message"])
+            assert_eq!(event.fields.len(), 2, "{event:?}");
+            assert_eq!(event.fields["plugin"], "sh");
+            (event.level, event.message())
         })
         .collect();
     assert_eq!(
@@ -394,7 +353,7 @@ async fn the_log_of_a_plugin_that_does_not_start_is_told() {
 #[cfg(feature = "hclog")]
 #[tokio::test]
 async fn spans_and_fields_of_a_plugin_arrive_in_structure() {
-    collect_events();
+    events::record();
     let place = TempDir::new().unwrap();
     let (records, record) = recorder();
     let client = launch(config(&place, "serve").on_log(record)).await;
@@ -420,8 +379,8 @@ async fn spans_and_fields_of_a_plugin_arrive_in_structure() {
     // The text is cut off after the microseconds.
     assert!(time + Duration::from_micros(1) > start && time <= std::time::SystemTime::now());
 
-    let events = EVENTS.take();
-    let (level, Fields(fields)) = &events[1];
+    let events = events::recorded(LOG_TARGET);
+    let (level, fields) = (&events[1].level, &events[1].fields);
     assert_eq!(*level, Level::WARN);
     assert_eq!(fields["message"], "slow");
     assert_eq!(fields["module"], "kit");

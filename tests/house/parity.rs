@@ -30,8 +30,9 @@ fn words(directory: &Path, into: &mut HashSet<String>) {
 fn every_test_that_is_named_is_there() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let mut present = HashSet::new();
-    words(&root.join("src"), &mut present);
-    words(&root.join("tests"), &mut present);
+    for directory in ["crates", "src", "tests"] {
+        words(&root.join(directory), &mut present);
+    }
 
     let page = std::fs::read_to_string(root.join("docs/parity.md")).unwrap();
     let mut named = 0;

@@ -6,12 +6,12 @@ use plugwire::gob::{self, Any, Decoder, Time, Value};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
-use super::allocator::{kept, peak};
 use super::bytes::{
     BOOL, BYTES, INT, INTERFACE, STRING, counted, int, interface, map_type, slice_type,
     struct_type, struct_value, uint, value,
 };
 use super::take::{ALLOWANCE, contained, gob_everyhow};
+use support::alloc::{kept, peak};
 
 fn names(count: usize) -> Vec<String> {
     (0..count).map(|n| format!("F{n}")).collect()

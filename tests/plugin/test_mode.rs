@@ -1,5 +1,4 @@
 //! A plugin served within the program that tests it.
-#![cfg(unix)]
 
 use std::convert::Infallible;
 use std::error::Error as _;

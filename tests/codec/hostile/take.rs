@@ -10,7 +10,7 @@ use serde::de::{DeserializeOwned, IgnoredAny};
 use serde::{Deserialize, Serialize};
 use tokio_util::codec::Decoder as _;
 
-use super::allocator::peak;
+use support::alloc::peak;
 
 /// What a decoder may allocate above the size of its input.
 pub const ALLOWANCE: usize = 1 << 20;

@@ -3,7 +3,6 @@
 //! The plugin is this test program again. What libtest prints must not come before the handshake,
 //! so its stdout leads nowhere and the real one waits as descriptor 3 until [`plugin_half`] takes
 //! its place.
-#![cfg(unix)]
 
 mod ending;
 mod output;
@@ -165,7 +164,7 @@ impl Place {
         let mut command = Command::new("sh");
         command
             .arg("-c")
-            .arg(r#"exec "$0" --exact plugin_half --nocapture 3>&1 >/dev/null"#)
+            .arg(r#"exec "$0" --exact lifecycle::plugin_half --nocapture 3>&1 >/dev/null"#)
             .arg(std::env::current_exe().unwrap())
             .env(AFTERWARDS, afterwards)
             .env("PLUGIN_UNIX_SOCKET_DIR", self.0.path());

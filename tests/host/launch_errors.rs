@@ -1,6 +1,5 @@
 //! What a host makes of programs that are no plugins: each is a typed error in good time, and
 //! nothing of the program is left.
-#![cfg(unix)]
 
 use std::error::Error as _;
 use std::io;

@@ -1,42 +1,17 @@
 //! Why a session ended reaches everything that fails for it: calls, reads and writes, `closed`, the log.
 
 use std::error::Error;
-use std::fmt::{self, Write as _};
 use std::io;
 use std::pin::Pin;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
 use plugwire::mux::{Config, Session, SessionError, Stream};
 use plugwire::rpc::{Client, Codec, EndReason};
+use support::events;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, DuplexStream, ReadBuf};
-use tracing::field::{Field, Visit};
-use tracing::{Event, Level, Subscriber};
-use tracing_subscriber::layer::{self, Layer, SubscriberExt};
-
-/// The events of sessions, one a line.
-#[derive(Clone, Default)]
-struct Log(Arc<Mutex<Vec<(Level, String)>>>);
-
-struct Text(String);
-
-impl Visit for Text {
-    fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
-        let _ = write!(self.0, "{field}={value:?} ");
-    }
-}
-
-impl<S: Subscriber> Layer<S> for Log {
-    fn on_event(&self, event: &Event<'_>, _: layer::Context<'_, S>) {
-        if event.metadata().target().starts_with("plugwire") {
-            let mut text = Text(String::new());
-            event.record(&mut text);
-            let level = *event.metadata().level();
-            self.0.lock().unwrap().push((level, text.0));
-        }
-    }
-}
+use tracing::Level;
 
 /// The causes of an error that are of a type.
 fn cause<'a, E: Error + 'static>(error: &'a (dyn Error + 'static)) -> Option<&'a E> {
@@ -54,27 +29,22 @@ struct Ending {
     session: Session,
     client: Client,
     stream: Stream,
-    log: Log,
 }
 
 impl Ending {
     async fn start(
         io: impl AsyncRead + AsyncWrite + Send + Unpin + 'static,
         config: Config,
-    ) -> (Ending, tracing::subscriber::DefaultGuard) {
-        let log = Log::default();
-        let subscriber = tracing_subscriber::registry().with(log.clone());
-        let guard = tracing::subscriber::set_default(subscriber);
+    ) -> Ending {
+        events::record();
         let session = Session::client(io, config);
         let client = Client::new(session.open().await.unwrap(), Codec::Gob);
         let stream = session.open().await.unwrap();
-        let ending = Ending {
+        Ending {
             session,
             client,
             stream,
-            log,
-        };
-        (ending, guard)
+        }
     }
 
     /// Waits for the end, of which everything has to know. Returns what the call's error says and the
@@ -115,25 +85,21 @@ impl Ending {
             assert!(expected(reason), "{reason:?}");
         }
         assert!(expected(&self.session.closed().await));
-        let lines = std::mem::take(&mut *self.log.0.lock().unwrap());
-        let ends = lines
-            .into_iter()
-            .filter(|(_, text)| text.contains("session ended"));
-        let ends: Vec<_> = ends.collect();
+        let mut ends = events::recorded("plugwire");
+        ends.retain(|event| event.message().contains("session ended"));
         assert_eq!(ends.len(), 1, "{ends:?}");
-        (told, ends.into_iter().next().unwrap())
+        (told, (ends[0].level, format!("{:?}", ends[0].fields)))
     }
 }
 
-async fn over_duplex() -> (Ending, tracing::subscriber::DefaultGuard, DuplexStream) {
+async fn over_duplex() -> (Ending, DuplexStream) {
     let (here, there) = tokio::io::duplex(1 << 20);
-    let (ending, guard) = Ending::start(here, Config::default()).await;
-    (ending, guard, there)
+    (Ending::start(here, Config::default()).await, there)
 }
 
 #[tokio::test]
 async fn a_breach_of_the_protocol_is_told() {
-    let (ending, _guard, mut peer) = over_duplex().await;
+    let (ending, mut peer) = over_duplex().await;
     let breach = async {
         peer.write_all(b"HTTP/1.1 400 Bad Request\r\n")
             .await
@@ -151,7 +117,7 @@ async fn a_breach_of_the_protocol_is_told() {
 
 #[tokio::test]
 async fn a_peer_that_goes_away_is_told() {
-    let (ending, _guard, mut peer) = over_duplex().await;
+    let (ending, mut peer) = over_duplex().await;
     // GoAway with the code of an internal error.
     let frame = [0, 3, 0, 0, 0, 0, 0, 0, 0, 0, 0, 2];
     let go_away = async { peer.write_all(&frame).await.unwrap() };
@@ -166,7 +132,7 @@ async fn a_peer_that_goes_away_is_told() {
 
 #[tokio::test(start_paused = true)]
 async fn silence_is_told() {
-    let (ending, _guard, _peer) = over_duplex().await;
+    let (ending, _peer) = over_duplex().await;
     let (told, (level, _)) = ending
         .known_by_all(std::future::ready(()), |reason| {
             matches!(reason, SessionError::KeepAliveTimeout)
@@ -178,7 +144,7 @@ async fn silence_is_told() {
 
 #[tokio::test]
 async fn a_peer_that_closes_is_told_and_no_warning() {
-    let (ending, _guard, peer) = over_duplex().await;
+    let (ending, peer) = over_duplex().await;
     let (told, (level, _)) = ending
         .known_by_all(async { drop(peer) }, |reason| {
             matches!(reason, SessionError::PeerClosed)
@@ -190,7 +156,7 @@ async fn a_peer_that_closes_is_told_and_no_warning() {
 
 #[tokio::test]
 async fn a_session_closed_here_is_told_and_no_warning() {
-    let (ending, _guard, _peer) = over_duplex().await;
+    let (ending, _peer) = over_duplex().await;
     let session = ending.session.clone();
     let (_, (level, _)) = ending
         .known_by_all(async { session.close().await }, |reason| {
@@ -252,7 +218,7 @@ async fn a_lost_descriptor_is_told() {
         lost: lost.clone(),
         waiting: None,
     };
-    let (ending, _guard) = Ending::start(io, Config::default()).await;
+    let ending = Ending::start(io, Config::default()).await;
     let lose = async {
         tokio::time::sleep(Duration::from_millis(10)).await;
         lost.notify_one();

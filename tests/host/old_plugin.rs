@@ -1,5 +1,4 @@
 //! A plugin from the time before the handshake line named a protocol.
-#![cfg(unix)]
 
 use std::convert::Infallible;
 use std::process::Command;

@@ -1,17 +1,12 @@
 //! What a client and a server promise, in gob.
 
-#[path = "rpc/cases.rs"]
-mod cases;
-#[path = "rpc/wrong.rs"]
-mod wrong;
-
 use std::time::Duration;
 
-use cases::{Pair, echo, in_codec, plugin, within};
+use crate::cases::{Pair, echo, in_codec, plugin, within};
+use crate::wrong::both_ways;
 use plugwire::rpc::{CallError, Client, Codec, Server, Service};
 use serde::{Deserialize, Serialize};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use wrong::both_ways;
 
 in_codec!(Codec::Gob);
 both_ways!(Codec::Gob);

@@ -1,5 +1,4 @@
 //! The addresses that plugins announce and hosts hand on, dialed as go-plugin's host dials them.
-#![cfg(unix)]
 
 use std::convert::Infallible;
 use std::process::Command;

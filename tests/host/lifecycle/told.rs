@@ -1,56 +1,19 @@
 //! What the host logs of a plugin's end: what happened, and at the level it deserves.
 
-use std::cell::RefCell;
-use std::fmt;
-use std::sync::Once;
-
 use plugwire::handshake::ReattachConfig;
 use rustix::process::{Signal, kill_process};
-use tracing::field::{Field, Visit};
-use tracing::{Event, Level, Subscriber};
-use tracing_subscriber::layer::{Context, Layer, SubscriberExt};
+use support::events;
+use tracing::Level;
 
 use super::*;
-
-thread_local! {
-    static EVENTS: RefCell<Vec<(Level, String)>> = const { RefCell::new(Vec::new()) };
-}
-
-/// Keeps the messages of the host, each thread's apart: a test's runtime is on the test's thread.
-struct Messages;
-
-impl<S: Subscriber> Layer<S> for Messages {
-    fn on_event(&self, event: &Event<'_>, _: Context<'_, S>) {
-        struct Message(String);
-        impl Visit for Message {
-            fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
-                if field.name() == "message" {
-                    self.0 = format!("{value:?}");
-                }
-            }
-        }
-        if event.metadata().target().starts_with("plugwire::host") {
-            let mut message = Message(String::new());
-            event.record(&mut message);
-            let level = *event.metadata().level();
-            EVENTS.with_borrow_mut(|events| events.push((level, message.0)));
-        }
-    }
-}
-
-fn listen() {
-    static ONCE: Once = Once::new();
-    ONCE.call_once(|| {
-        let subscriber = tracing_subscriber::registry().with(Messages);
-        tracing::subscriber::set_global_default(subscriber).unwrap();
-    });
-    EVENTS.take();
-}
 
 /// What was said of the end of a plugin, once the tasks that say it have had their turns.
 async fn told() -> Vec<(Level, String)> {
     tokio::time::sleep(Duration::from_millis(100)).await;
-    let mut events = EVENTS.take();
+    let events = events::recorded("plugwire::host").into_iter();
+    let mut events: Vec<_> = events
+        .map(|event| (event.level, event.message().to_owned()))
+        .collect();
     events.retain(|(level, message)| *level <= Level::WARN || message.starts_with("plugin "));
     events.retain(|(_, message)| message != "plugin started");
     events
@@ -62,7 +25,7 @@ fn event(level: Level, message: &str) -> (Level, String) {
 
 #[tokio::test]
 async fn a_plugin_that_the_host_killed_is_no_error() {
-    listen();
+    events::record();
     let place = Place::new();
     let grace = Duration::from_millis(100);
     let client = launch(place.config("linger").kill_grace(grace)).await;
@@ -76,7 +39,7 @@ async fn a_plugin_that_the_host_killed_is_no_error() {
 
 #[tokio::test]
 async fn a_plugin_that_another_killed_is_an_error() {
-    listen();
+    events::record();
     let place = Place::new();
     let client = place.launch().await;
     kill_process(raw(client.pid()), Signal::KILL).unwrap();
@@ -87,7 +50,7 @@ async fn a_plugin_that_another_killed_is_an_error() {
 
 #[tokio::test]
 async fn a_plugin_that_goes_on_has_not_exited() {
-    listen();
+    events::record();
     let place = Place::new();
     let first = place.launch().await;
     let pid = first.pid();

@@ -51,7 +51,7 @@ fn moments() -> [Time; 3] {
 /// `msgpackpeer -role bytes` has written them.
 #[test]
 fn what_each_go_codec_writes_is_read() {
-    let vectors = include_str!("vectors/msgpack.json");
+    let vectors = include_str!("../vectors/msgpack.json");
     let vectors: BTreeMap<String, BTreeMap<String, String>> =
         serde_json::from_str(vectors).unwrap();
     for (flavor, values) in vectors {

@@ -1,21 +1,16 @@
 //! What a client and a server promise, in MessagePack, and what becomes of bytes that are none.
 
-#[path = "rpc/cases.rs"]
-mod cases;
-#[path = "rpc/wrong.rs"]
-mod wrong;
-
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use crate::cases::{Pair, echo, in_codec, plugin, within};
+use crate::wrong::both_ways;
 use bytes::BytesMut;
-use cases::{Pair, echo, in_codec, plugin, within};
 use plugwire::codec::{MessageDecoder, MessageEncoder};
 use plugwire::rpc::{CallError, Client, Codec, Server, Service};
 use serde::{Deserialize, Serialize, Serializer};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio_util::codec::{Decoder, Encoder};
-use wrong::both_ways;
 
 in_codec!(Codec::MsgPack);
 both_ways!(Codec::MsgPack);

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use tokio_util::codec::{Decoder, Encoder};
 
 /// How Go writes things, as `go/cmd/msgpackpeer -role bytes` shows it and the interop tests check.
-const VECTORS: &str = include_str!("vectors/msgpack.json");
+const VECTORS: &str = include_str!("../vectors/msgpack.json");
 
 type Vectors = BTreeMap<String, BTreeMap<String, String>>;
 

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::take::{Empty, Node, contained, gob_everyhow, stream};
 
-#[path = "../../crates/gob/tests/gob/vectors/mod.rs"]
+#[path = "../../../crates/gob/tests/gob/vectors/mod.rs"]
 #[allow(dead_code, reason = "only whether it decodes is looked at")]
 mod types;
 

@@ -1,6 +1,6 @@
 //! Every committed input of the fuzz targets, and every input that a fuzzer once broke something with.
 
-#[path = "../fuzz/src/targets/mod.rs"]
+#[path = "../../fuzz/src/targets/mod.rs"]
 mod targets;
 
 use std::fs;

@@ -1,0 +1,9 @@
+//! The message codecs: messages, MessagePack's types and times, and hostile bytes.
+
+mod hostile;
+mod messages;
+mod msgpack_times;
+mod msgpack_types;
+
+#[global_allocator]
+static ALLOCATOR: support::alloc::Counting = support::alloc::Counting;

@@ -1,0 +1,3 @@
+//! A connection of a host and a plugin: what is taken of a peer.
+
+mod limits;

@@ -1,0 +1,9 @@
+//! Hosts: launching plugins and attaching to them, and plugins that end.
+#![cfg(unix)]
+
+mod addresses;
+mod crashes;
+mod launch_errors;
+mod lifecycle;
+mod logs;
+mod old_plugin;

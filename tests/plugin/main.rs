@@ -1,0 +1,4 @@
+//! Plugins: serving within the program that tests them.
+#![cfg(unix)]
+
+mod test_mode;

@@ -1,0 +1,10 @@
+//! What a client and a server promise, in each codec.
+
+mod batches;
+mod bounds;
+mod cases;
+mod gob;
+#[cfg(feature = "msgpack")]
+mod msgpack;
+mod session_ends;
+mod wrong;
