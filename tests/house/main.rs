@@ -1,5 +1,6 @@
-//! The house rules: what the documents say exists, errors and options follow one convention, and
-//! the committed inputs of the fuzz targets are harmless.
+//! The house rules: what the documents say exists, errors and options follow one convention, the
+//! committed inputs of the fuzz targets are harmless, and words, lines, files and crates are as
+//! CONTRIBUTING.md asks.
 
 mod errors;
 #[cfg(feature = "msgpack")]
@@ -7,3 +8,6 @@ mod fuzz_corpus;
 mod options;
 mod parity;
 mod robustness;
+mod shape;
+mod tree;
+mod words;
