@@ -20,16 +20,14 @@ use bytes::Bytes;
 use serde::Deserialize;
 use serde::de::{Deserializer, Visitor};
 
-pub(crate) use self::access::tuple_field;
 use self::access::{Floats, MapAccess, SeqAccess, TupleAccess};
 use self::entries::{Entries, Spare};
 use self::fields::{MapAsStruct, StructAccess};
 use self::in_order::InOrder;
-pub(crate) use self::lessons::group;
-use super::decode::{DecodeError, DecodeErrorKind};
-use super::types::{Id, IdMap, OpaqueKind, StructType, Type, Types};
-use super::walk;
-use super::wire::Cursor;
+use crate::error::{DecodeError, DecodeErrorKind};
+use crate::raw::walk;
+use crate::types::{Id, IdMap, Marshaler, StructType, Type, Types, tuple_field};
+use crate::wire::Cursor;
 
 /// Decodes a value that stands alone.
 pub(crate) fn from_value<'de, T: Deserialize<'de>>(
@@ -274,7 +272,7 @@ impl<'a, 't, 'de> De<'a, 't, 'de> {
     /// The text of a value that is no string.
     fn other_text(&mut self) -> Result<Option<&'de str>, DecodeError> {
         if let Some(Type::Opaque {
-            kind: OpaqueKind::Gob | OpaqueKind::Binary,
+            kind: Marshaler::Gob | Marshaler::Binary,
             ..
         }) = self.defined()
         {

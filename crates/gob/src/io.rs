@@ -6,9 +6,10 @@ use bytes::{Buf, BytesMut};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use super::decode::{DecodeError, DecodeErrorKind, Decoder, Limits, RawValue};
-use super::encode::{Encode, EncodeError, Encoder};
-use super::schema::Schema;
+use crate::encode::{Encode, Encoder};
+use crate::error::{DecodeError, DecodeErrorKind, EncodeError};
+use crate::raw::{Decoder, Limits, RawValue};
+use crate::types::Schema;
 
 /// Why a [`Writer`] could not write a value.
 #[derive(Debug, thiserror::Error)]

@@ -80,58 +80,51 @@
 #![forbid(unsafe_code)]
 #![cfg_attr(not(test), warn(clippy::arithmetic_side_effects))]
 
-mod any;
-mod complex_number;
+mod adapters;
+mod compat;
 mod de;
 mod decode;
-mod decode_error;
-mod definition;
+mod dynamic;
 mod encode;
-mod hand;
-mod interface;
-mod intern;
+mod error;
 mod io;
-mod marshaler;
-mod path;
+mod passthrough;
 mod prepared;
-mod same;
-mod schema;
+mod raw;
 mod ser;
-mod text;
 mod time;
 mod trace;
-mod transcode;
 mod types;
-mod value;
-mod walk;
 mod wire;
 
-pub use self::any::{Any, Named};
-pub use self::complex_number::Complex;
-pub use self::complex_number::with as complex;
-pub use self::decode::{DecodeError, DecodeErrorKind, Decoder, Limits, RawValue, from_slice};
-pub use self::encode::{Encode, EncodeError, EncodeErrorKind, Encoder, to_vec, to_vec_as};
-pub use self::io::{ReadError, Reader, WriteError, Writer};
-pub use self::marshaler::with as marshal;
-pub use self::marshaler::{
-    BinaryMarshaled, GobEncoded, Marshal, Marshaled, Marshaler, TextMarshaled, binary_marshaler,
-    gob_encoder, text_marshaler,
+pub use self::adapters::complex::{Complex, with as complex};
+pub use self::adapters::marshaler::with as marshal;
+pub use self::adapters::marshaler::{
+    BinaryMarshaled, GobEncoded, Marshal, Marshaled, TextMarshaled, binary_marshaler, gob_encoder,
+    text_marshaler,
 };
+pub use self::adapters::text::as_string;
+pub use self::decode::from_slice;
+pub use self::dynamic::{Any, Named, Value};
+pub use self::encode::{Encode, Encoder, to_vec, to_vec_as};
+pub use self::error::{DecodeError, DecodeErrorKind, EncodeError, EncodeErrorKind};
+pub use self::io::{ReadError, Reader, WriteError, Writer};
 pub use self::prepared::Prepared;
-pub use self::schema::Schema;
-pub use self::text::as_string;
+pub use self::raw::{Decoder, Limits, RawValue};
 pub use self::time::{ParseTimeError, Time, TimeRangeError};
-pub use self::value::Value;
+pub use self::types::{Marshaler, Schema};
 #[doc(inline)]
 pub use __gob_interface as interface;
 
 /// What [`interface!`] expands to, and what plugwire's other codecs treat alike.
 #[doc(hidden)]
 pub mod __private {
-    pub use crate::marshaler::{TIME, kind as opaque_kind};
+    pub use crate::passthrough::{TIME, marshaler as opaque_kind};
     pub use crate::time::TIMESTAMP;
-    pub use crate::types::OpaqueKind;
+    pub use crate::types::Marshaler as OpaqueKind;
     pub use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-    pub use super::interface::{Interface, decode, deserialize, serialize, unknown, zero};
+    pub use crate::adapters::interface::{
+        Interface, decode, deserialize, serialize, unknown, zero,
+    };
 }

@@ -9,10 +9,10 @@ use std::sync::Arc;
 
 use bytes::BytesMut;
 
-use crate::encode::{self, Encode, EncodeError, EncodeErrorKind, Encoder, MAX_MESSAGE, Root};
-use crate::intern::Interner;
-use crate::schema::Schema;
-use crate::transcode;
+use crate::encode::{self, Encode, Encoder, MAX_MESSAGE, Root};
+use crate::error::{EncodeError, EncodeErrorKind};
+use crate::raw::{Interner, transcode};
+use crate::types::Schema;
 use crate::wire::{put_int, put_uint, uint_len, zigzag};
 
 /// A value that is encoded, except for what depends on the stream.

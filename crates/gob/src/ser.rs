@@ -3,12 +3,12 @@
 mod bare;
 mod basic;
 mod compound;
-mod handed;
+mod dynamic;
 mod named_fields;
 mod plain;
 
 use std::fmt::{self, Display, Write};
-use std::sync::{Arc, LazyLock};
+use std::sync::Arc;
 
 use bytes::BytesMut;
 use serde::ser::{self, Serialize, SerializeMap, Serializer};
@@ -16,13 +16,15 @@ use serde::ser::{self, Serialize, SerializeMap, Serializer};
 use self::bare::Bare;
 use self::compound::{Compound, Fields, Items, Piece, Refused};
 use self::named_fields::{Entries, NamedFields};
-use super::any::{self, Any, Hand};
-use super::encode::{EncodeError, EncodeErrorKind};
-use super::intern::Interner;
-use super::marshaler;
-use super::transcode;
-use super::types::{Id, Type, Types};
-use super::wire::{close_length, put_byte, put_bytes, put_float, put_int, put_uint, zigzag};
+use crate::dynamic::{
+    Any,
+    write::{basic_id, put_basic},
+};
+use crate::error::{EncodeError, EncodeErrorKind};
+use crate::passthrough::{self, Passed};
+use crate::raw::{Interner, transcode};
+use crate::types::{Id, Type, Types};
+use crate::wire::{close_length, put_byte, put_bytes, put_int, put_uint, zigzag};
 
 /// What every part of one value shares.
 pub(crate) struct State<'s> {
@@ -74,25 +76,6 @@ pub(super) struct Ser<'a, 's> {
     pub(super) st: &'a mut State<'s>,
     pub(super) id: Id,
     pub(super) slot: Slot,
-}
-
-/// Types of sequences and maps that stand for interface values without being told a name.
-static LIST: LazyLock<Arc<Types>> = LazyLock::new(|| {
-    of_one(Type::Slice {
-        elem: Id::INTERFACE,
-    })
-});
-static DICTIONARY: LazyLock<Arc<Types>> = LazyLock::new(|| {
-    of_one(Type::Map {
-        key: Id::STRING,
-        elem: Id::INTERFACE,
-    })
-});
-
-fn of_one(ty: Type) -> Arc<Types> {
-    let types = Types::with_span(1);
-    types.insert(Id::FIRST_USER, ty);
-    Arc::new(types)
 }
 
 impl<'a, 's> Ser<'a, 's> {
@@ -173,13 +156,13 @@ impl<'a, 's> Ser<'a, 's> {
             Any::Nil => Ok(self.nil()),
             Any::Named(named) => {
                 self.begin(false);
-                transcode::put_named(self.st.out, self.st.interner, named)?;
+                transcode::put_interface(self.st.out, self.st.interner, &named.name, &named.value)?;
                 Ok(true)
             }
             _ => {
                 self.begin(false);
                 put_bytes(self.st.out, value.name().as_bytes());
-                put_int(self.st.out, i64::from(handed::basic_id(value).0));
+                put_int(self.st.out, i64::from(basic_id(value).0));
                 let at = self.st.out.len();
                 put_byte(self.st.out, 0);
                 put_basic(self.st.out, value);
@@ -214,59 +197,6 @@ fn put_interface(out: &mut BytesMut, name: &str, id: Id, put: impl FnOnce(&mut B
     close_length(out, at, 1);
 }
 
-/// Appends a basic value as one that stands alone; its type.
-pub(super) fn put_basic(out: &mut BytesMut, value: &Any) -> Id {
-    put_byte(out, 0);
-    let mut int = |value: i64| {
-        put_int(out, value);
-        Id::INT
-    };
-    match *value {
-        Any::Int(value) | Any::Int64(value) => return int(value),
-        Any::Int8(value) => return int(value.into()),
-        Any::Int16(value) => return int(value.into()),
-        Any::Int32(value) => return int(value.into()),
-        _ => {}
-    }
-    let mut uint = |value: u64| {
-        put_uint(out, value);
-        Id::UINT
-    };
-    match *value {
-        Any::Uint(value) | Any::Uint64(value) => return uint(value),
-        Any::Uint8(value) => return uint(value.into()),
-        Any::Uint16(value) => return uint(value.into()),
-        Any::Uint32(value) => return uint(value.into()),
-        Any::Bool(value) => {
-            uint(value.into());
-            return Id::BOOL;
-        }
-        _ => {}
-    }
-    match value {
-        Any::Float32(value) => {
-            put_float(out, f64::from(*value));
-            Id::FLOAT
-        }
-        Any::Float64(value) => {
-            put_float(out, *value);
-            Id::FLOAT
-        }
-        Any::String(value) => {
-            put_bytes(out, value.as_bytes());
-            Id::STRING
-        }
-        Any::Bytes(value) => {
-            put_bytes(out, value);
-            Id::BYTES
-        }
-        _ => {
-            put_byte(out, 0);
-            Id::INTERFACE
-        }
-    }
-}
-
 /// Appends what a value prints, as a string. What it printed before it failed stays there.
 pub(super) fn put_display<T: Display + ?Sized>(out: &mut BytesMut, value: &T) -> fmt::Result {
     let at = out.len();
@@ -277,7 +207,7 @@ pub(super) fn put_display<T: Display + ?Sized>(out: &mut BytesMut, value: &T) ->
 }
 
 /// Whether `S` is a serializer of this module, whatever its lifetimes.
-pub(super) fn is_interface_serializer<S>() -> bool {
+pub(crate) fn is_interface_serializer<S>() -> bool {
     let serializer = typeid::of::<S>();
     // The second one takes nothing of the kind, and has the first one asked.
     serializer == typeid::of::<Ser<'static, 'static>>()
@@ -285,9 +215,9 @@ pub(super) fn is_interface_serializer<S>() -> bool {
 }
 
 /// Gives a value to this module's serializer, behind serde's back.
-pub(super) fn hand_on<S: Serializer>(serializer: S, value: Hand) -> Result<S::Ok, S::Error> {
-    any::hand_over(value);
-    serializer.serialize_unit_struct(any::MARKER)
+pub(crate) fn pass<S: Serializer>(serializer: S, value: Passed) -> Result<S::Ok, S::Error> {
+    passthrough::put(value);
+    serializer.serialize_unit_struct(passthrough::ANY)
 }
 
 impl<'a, 's> Serializer for Ser<'a, 's> {
@@ -412,8 +342,8 @@ impl<'a, 's> Serializer for Ser<'a, 's> {
     }
 
     fn serialize_unit_struct(self, name: &'static str) -> Result<bool, EncodeError> {
-        if name == any::MARKER {
-            return self.handed();
+        if name == passthrough::ANY {
+            return self.passed();
         }
         ser::SerializeStruct::end(self.serialize_struct(name, 0)?)
     }
@@ -433,7 +363,7 @@ impl<'a, 's> Serializer for Ser<'a, 's> {
         value: &T,
     ) -> Result<bool, EncodeError> {
         // Other types are left out by their value, but nobody here knows what a type's own encoding says.
-        if name == marshaler::ZERO && matches!(self.slot, Slot::Field(_)) {
+        if name == passthrough::ZERO && matches!(self.slot, Slot::Field(_)) {
             return Ok(false);
         }
         value.serialize(self)

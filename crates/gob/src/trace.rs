@@ -5,6 +5,7 @@
 //! variant a run, and all must be seen to be without data. And serde lists the aliases of a field among the fields.
 
 mod access;
+mod cache;
 mod deserializer;
 mod samples;
 
@@ -13,10 +14,10 @@ use std::collections::{HashMap, HashSet};
 
 use serde::Deserialize;
 
+pub(crate) use self::cache::{cached, schema_of};
 use self::deserializer::{TraceDe, Traced};
-use super::encode::{EncodeError, EncodeErrorKind};
-use super::schema::Schema;
-use super::types::{Id, IdMap, Type, Types};
+use crate::error::{EncodeError, EncodeErrorKind};
+use crate::types::{Id, IdMap, Schema, Type, Types};
 
 /// What tells apart the types that are met: the visitor's type, since that is what knows how to build a value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -86,7 +87,7 @@ pub(crate) fn is_tracer<D>() -> bool {
 }
 
 /// Learns the type.
-pub(crate) fn trace<T: Deserialize<'static>>() -> Result<Schema, EncodeError> {
+fn trace<T: Deserialize<'static>>() -> Result<Schema, EncodeError> {
     let mut plan = Plan::default();
     let mut search = None;
     for _ in 0..MAX_TRIES {

@@ -12,7 +12,7 @@ use serde::de::{self, Deserialize, Deserializer, Visitor};
 use serde::forward_to_deserialize_any;
 
 use super::access::Bytewise;
-use crate::decode::{DecodeError, DecodeErrorKind};
+use crate::error::{DecodeError, DecodeErrorKind};
 
 /// Gives bytes to a visitor that wants a sequence, and must take all of them.
 pub(super) fn visit_seq<'de, V: Visitor<'de>>(

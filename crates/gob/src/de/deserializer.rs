@@ -4,9 +4,9 @@ use serde::de::{Deserializer, IntoDeserializer, Visitor};
 
 use super::number::single;
 use super::{De, alone, dynamic, out_of_range, utf8};
-use crate::any;
-use crate::decode::{DecodeError, DecodeErrorKind};
-use crate::types::{Id, OpaqueKind, Type};
+use crate::error::{DecodeError, DecodeErrorKind};
+use crate::passthrough;
+use crate::types::{Id, Marshaler, Type};
 use crate::wire::{float, unzigzag};
 
 /// Signed integers accept only Go's signed integers, unsigned only unsigned, as in Go.
@@ -133,7 +133,7 @@ impl<'de> Deserializer<'de> for De<'_, '_, 'de> {
         name: &'static str,
         visitor: V,
     ) -> Result<V::Value, DecodeError> {
-        if any::is_marker(name) {
+        if passthrough::is_dynamic(name) {
             return dynamic::deserialize(self, name, visitor);
         }
         // Counted, so that a type which contains itself and nothing else is an error.
@@ -247,7 +247,7 @@ impl<'de> Deserializer<'de> for De<'_, '_, 'de> {
                 Some(Type::Struct(_) | Type::Map { .. }) => self.deserialize_map(visitor),
                 Some(Type::Slice { .. } | Type::Array { .. }) => self.deserialize_seq(visitor),
                 Some(Type::Opaque {
-                    kind: OpaqueKind::Text,
+                    kind: Marshaler::Text,
                     ..
                 }) => match self.text()? {
                     Some(text) => visitor.visit_borrowed_str(text),

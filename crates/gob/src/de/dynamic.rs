@@ -6,12 +6,12 @@ use bytes::Bytes;
 use serde::de::{IntoDeserializer, Visitor};
 
 use super::{Cx, De, alone};
-use crate::any::{self, Any, Hand};
-use crate::decode::{DecodeError, DecodeErrorKind};
-use crate::schema::Schema;
+use crate::dynamic::{Any, Named, Value};
+use crate::error::{DecodeError, DecodeErrorKind};
+use crate::passthrough::{self, Passed};
+use crate::raw::{RawValue, walk};
+use crate::types::Schema;
 use crate::types::{Id, Type, Types};
-use crate::value::{self, Value};
-use crate::walk;
 use crate::wire::float;
 
 /// Reads the value as the type whose marker was given, and hands it to that type's visitor.
@@ -20,11 +20,11 @@ pub(super) fn deserialize<'de, V: Visitor<'de>>(
     marker: &'static str,
     visitor: V,
 ) -> Result<V::Value, DecodeError> {
-    let hand = match marker {
-        value::MARKER => Hand::Value(value(de)?),
-        _ => Hand::Any(any(de)?),
+    let value = match marker {
+        passthrough::VALUE => Passed::Value(value(de)?),
+        _ => Passed::Any(any(de)?),
     };
-    any::hand_over(hand);
+    passthrough::put(value);
     visitor.visit_enum(IntoDeserializer::<DecodeError>::into_deserializer(""))
 }
 
@@ -79,7 +79,13 @@ fn name(cx: &mut Cx<'_, '_>, id: Id) -> Arc<str> {
 fn named(cx: &mut Cx<'_, '_>, name: Arc<str>, id: Id, bytes: Bytes) -> Any {
     // The receiver may decode it on the spot.
     cx.spare.share(cx.cursor.data.len());
-    any::named(name, cx.types, id, bytes, cx.max_depth - cx.depth)
+    let value = RawValue {
+        types: cx.types.clone(),
+        id,
+        bytes,
+        max_depth: cx.max_depth - cx.depth,
+    };
+    Any::Named(Named { name, value })
 }
 
 /// The bytes from `start` to the cursor. Small values are copied, so that they do not keep a large message alive.

@@ -13,9 +13,9 @@ use serde::forward_to_deserialize_any;
 use super::fields::{Rest, Sent, key_first, value_first};
 use super::zero::Zero;
 use super::{Cx, De, Parts};
-use crate::decode::{DecodeError, DecodeErrorKind};
+use crate::error::{DecodeError, DecodeErrorKind};
+use crate::raw::walk;
 use crate::types::{Field, StructType};
-use crate::walk;
 
 #[derive(Clone, Copy)]
 enum Turn<'t> {

@@ -10,9 +10,10 @@ use super::lessons::{self, Lessons};
 use super::parts::Key;
 use super::zero::Zero;
 use super::{Cx, De, Parts};
-use crate::decode::{DecodeError, DecodeErrorKind};
+use crate::compat::field_group;
+use crate::error::{DecodeError, DecodeErrorKind};
+use crate::raw::walk;
 use crate::types::{Field, Id, StructType, Types};
-use crate::walk;
 
 /// What lessons that could be a peer's doing are kept for: more fields than any struct has that refuse a zero.
 const MAX_REFUSED: usize = 1000;
@@ -99,14 +100,14 @@ impl Rest {
     #[cold]
     fn note<K>(&mut self, name: &str, key: &K) {
         if self.probing {
-            self.seen.push(lessons::group(key));
+            self.seen.push(field_group(key));
         }
         if let Some(known) = self
             .lessons
             .as_ref()
             .and_then(|lessons| lessons.groups.as_ref())
         {
-            let group = lessons::group(key);
+            let group = field_group(key);
             // All names that lead nowhere are one group.
             if !self.seen.contains(&group) {
                 self.seen.push(group);

@@ -15,9 +15,9 @@ use serde::de::{self, Deserialize, DeserializeSeed};
 use super::fields::refuses_zero;
 use super::zero::Zero;
 use super::{Cx, De, Parts, number, string};
-use crate::decode::DecodeError;
+use crate::error::DecodeError;
+use crate::raw::walk;
 use crate::types::{Field, StructType};
-use crate::walk;
 use crate::wire::Cursor;
 
 /// Whether the name of a visitor's type is one that `serde_derive` gives to what it writes.

@@ -8,7 +8,7 @@
 
 use std::any::TypeId;
 use std::collections::HashMap;
-use std::hash::{DefaultHasher, Hash, Hasher};
+use std::hash::{Hash, Hasher};
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 
@@ -68,13 +68,4 @@ pub(super) fn teach(visitor: fn() -> TypeId, lesson: impl FnOnce(&mut Lessons) -
         COUNT.fetch_add(1, Ordering::AcqRel);
     }
     new
-}
-
-/// Tells the fields of a struct apart by the key that a name was turned into.
-///
-/// Derived keys are enums with a variant per field. For other kinds of keys the answer means nothing, and is harmless.
-pub(crate) fn group<K>(key: &K) -> u64 {
-    let mut hasher = DefaultHasher::new();
-    std::mem::discriminant(key).hash(&mut hasher);
-    hasher.finish()
 }

@@ -3,7 +3,7 @@
 use serde::de::{Deserializer, Visitor};
 use serde::forward_to_deserialize_any;
 
-use crate::decode::{DecodeError, DecodeErrorKind};
+use crate::error::{DecodeError, DecodeErrorKind};
 
 /// The name of a field, where serde asks for one.
 pub(super) struct Key<'k>(pub(super) &'k str);

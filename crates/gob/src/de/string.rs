@@ -13,7 +13,7 @@ use serde::de::DeserializeSeed;
 
 use super::number::is_for;
 use super::utf8;
-use crate::decode::DecodeError;
+use crate::error::DecodeError;
 use crate::types::Id;
 use crate::wire::Cursor;
 

@@ -4,10 +4,9 @@ use serde::de::value::{MapDeserializer, SeqDeserializer};
 use serde::de::{self, DeserializeSeed, Deserializer, IntoDeserializer, Visitor};
 
 use super::fields::ZeroStruct;
-use crate::any;
-use crate::decode::{DecodeError, DecodeErrorKind};
-use crate::marshaler;
-use crate::types::{Id, OpaqueKind, Type, Types};
+use crate::error::{DecodeError, DecodeErrorKind};
+use crate::passthrough;
+use crate::types::{Id, Marshaler, Type, Types};
 
 /// Deserializes as the zero value of whatever is asked for.
 #[derive(Clone, Copy)]
@@ -114,7 +113,7 @@ impl<'de> Deserializer<'de> for Zero<'_> {
         name: &'static str,
         visitor: V,
     ) -> Result<V::Value, DecodeError> {
-        if any::is_marker(name) || marshaler::kind(name).is_some() {
+        if passthrough::is_dynamic(name) || passthrough::marshaler(name).is_some() {
             return visitor.visit_unit();
         }
         let id = self.id;
@@ -193,7 +192,7 @@ impl<'de> Deserializer<'de> for Zero<'_> {
                 Some(Type::Slice { .. }) => self.deserialize_seq(visitor),
                 Some(Type::Map { .. }) => self.deserialize_map(visitor),
                 Some(Type::Opaque {
-                    kind: OpaqueKind::Text,
+                    kind: Marshaler::Text,
                     ..
                 }) => visitor.visit_borrowed_str(""),
                 Some(Type::Opaque { .. }) => visitor.visit_borrowed_bytes(&[]),

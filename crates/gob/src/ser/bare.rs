@@ -11,6 +11,7 @@ use serde::ser::{self, Impossible, Serialize, Serializer};
 
 use super::plain::{self, Number};
 use super::{BYTE, put_display};
+use crate::passthrough;
 use crate::types::Id;
 use crate::wire::{MAX_UINT, float_bits, put_bytes, put_uint, uint_bytes};
 
@@ -247,7 +248,7 @@ impl Serializer for Bare<'_> {
         value: &T,
     ) -> Result<Number, NotBare> {
         // Names like this mean something to the serializer that knows them.
-        match name.starts_with('$') {
+        match passthrough::is_marker(name) {
             true => Err(NotBare),
             false => value.serialize(self),
         }

@@ -4,8 +4,8 @@
 
 use bytes::BytesMut;
 
-use super::{Ser, Slot, handed, put_interface};
-use crate::encode::EncodeError;
+use super::{Ser, Slot, dynamic, put_interface};
+use crate::error::EncodeError;
 use crate::types::Id;
 use crate::wire::{float_bits, put_bytes, put_two, put_uint};
 
@@ -94,7 +94,7 @@ impl Ser<'_, '_> {
     /// Counted bytes in the place of what is neither string nor bytes.
     fn other_text(self, value: &[u8], id: Id, name: &'static str) -> Result<bool, EncodeError> {
         let id = match self.id {
-            _ if handed::is_opaque(self.st.types, self.id) => self.id,
+            _ if dynamic::is_opaque(self.st.types, self.id) => self.id,
             _ => id,
         };
         self.basic(value.is_empty(), id, name, |out| put_bytes(out, value))

@@ -3,8 +3,9 @@
 use bytes::BytesMut;
 use serde::ser::{self, Impossible, Serialize};
 
-use super::{BYTE, DICTIONARY, LIST, Ser, Slot, State, bare, plain};
-use crate::encode::{EncodeError, EncodeErrorKind, Signal};
+use super::{BYTE, Ser, Slot, State, bare, plain};
+use crate::dynamic::write::{DICTIONARY, LIST};
+use crate::error::{EncodeError, EncodeErrorKind, Signal};
 use crate::types::{Id, StructType, Type};
 use crate::wire::{close_length, put_byte, put_uint, uint_len};
 

@@ -4,7 +4,7 @@ use serde::ser::{self, Serialize};
 
 use super::compound::{Fields, Items};
 use super::{Ser, Slot};
-use crate::encode::{EncodeError, EncodeErrorKind};
+use crate::error::{EncodeError, EncodeErrorKind};
 use crate::types::Id;
 use crate::wire::Cursor;
 

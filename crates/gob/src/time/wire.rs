@@ -7,8 +7,10 @@ use serde::de::{self, Deserialize, Deserializer, SeqAccess, Visitor};
 use serde::ser::{Serialize, Serializer};
 
 use super::{Time, Zone, fits};
-use crate::marshaler::{self, Marshal, Marshaler};
+use crate::adapters::marshaler::{self, Marshal};
+use crate::passthrough;
 use crate::ser;
+use crate::types::Marshaler;
 
 /// The type of a timestamp among MessagePack's extensions.
 pub const TIMESTAMP: i8 = -1;
@@ -133,7 +135,7 @@ impl Serialize for Time {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         if serializer.is_human_readable() && !ser::is_interface_serializer::<S>() {
             // The name tells the MessagePack codec, which counts as a format for people, that this is a time.
-            return serializer.serialize_newtype_struct(marshaler::TIME, &Payload(self));
+            return serializer.serialize_newtype_struct(passthrough::TIME, &Payload(self));
         }
         let (bytes, len) = self.encode();
         marshaler::put(
@@ -160,7 +162,7 @@ impl Serialize for Payload<'_> {
 
 impl<'de> Deserialize<'de> for Time {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        marshaler::get::<Self, _, _>(deserializer, marshaler::TIME, Moment)
+        marshaler::get::<Self, _, _>(deserializer, passthrough::TIME, Moment)
     }
 }
 

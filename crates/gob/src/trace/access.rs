@@ -5,8 +5,8 @@ use serde::de::{DeserializeSeed, EnumAccess, MapAccess, SeqAccess, VariantAccess
 
 use super::deserializer::{TraceDe, Traced};
 use super::{Key, Trace};
-use crate::de::group;
-use crate::encode::{EncodeError, EncodeErrorKind};
+use crate::compat::field_group;
+use crate::error::{EncodeError, EncodeErrorKind};
 use crate::types::Field;
 
 /// Elements of a sequence or a tuple.
@@ -104,7 +104,7 @@ impl MapAccess<'static> for Fields<'_, '_> {
         let name: BorrowedStrDeserializer<'static, EncodeError> =
             BorrowedStrDeserializer::new(name);
         let value = seed.deserialize(name)?;
-        self.groups.push((self.current, group(&value)));
+        self.groups.push((self.current, field_group(&value)));
         Ok(Some(value))
     }
 

@@ -5,12 +5,9 @@ use serde::de::{Deserializer, Visitor};
 use super::access::{Elements, Entries, Fields, Variant};
 use super::samples::{BYTE_LENGTHS, BYTES, CHARS, FLOATS, INTS, STRINGS, UINTS};
 use super::{Key, Kind, Known, MAX_DEPTH, Plan, Slot, Trace};
-use crate::any::{self, Hand};
-use crate::complex_number;
-use crate::de::tuple_field;
-use crate::encode::{EncodeError, EncodeErrorKind, Signal};
-use crate::marshaler;
-use crate::types::{Field, Id, OpaqueKind, StructType, Type};
+use crate::error::{EncodeError, EncodeErrorKind, Signal};
+use crate::passthrough::{self, Passed};
+use crate::types::{Field, Id, Marshaler, StructType, Type, tuple_field};
 
 impl<'p> Trace<'p> {
     pub(super) fn new(plan: &'p Plan) -> Self {
@@ -103,12 +100,12 @@ impl<'a, 'p> TraceDe<'a, 'p> {
     /// A type with an encoding of its own, whose Go name is in the hand.
     fn opaque<V: Visitor<'static>>(
         self,
-        kind: OpaqueKind,
+        kind: Marshaler,
         visitor: V,
     ) -> Result<V::Value, EncodeError> {
         let Self { t, out } = self;
-        let name = match any::take_over() {
-            Some(Hand::Name(name)) => name,
+        let name = match passthrough::take() {
+            Some(Passed::Name(name)) => name,
             _ => "",
         };
         let key = Key {
@@ -302,14 +299,14 @@ impl Deserializer<'static> for TraceDe<'_, '_> {
         name: &'static str,
         visitor: V,
     ) -> Result<V::Value, EncodeError> {
-        if any::is_marker(name) {
+        if passthrough::is_dynamic(name) {
             return self.deserialize_unit(visitor);
         }
-        if name == complex_number::MARKER {
+        if name == passthrough::COMPLEX {
             *self.out = Id::COMPLEX.into();
             return visitor.visit_unit();
         }
-        if let Some(kind) = marshaler::kind(name) {
+        if let Some(kind) = passthrough::marshaler(name) {
             return self.opaque(kind, visitor);
         }
         let Self { t, out } = self;

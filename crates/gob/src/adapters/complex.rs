@@ -5,11 +5,8 @@ use std::fmt;
 use serde::de::{self, Deserialize, Deserializer, SeqAccess, Visitor};
 use serde::ser::{Serialize, Serializer};
 
-use super::any::Hand;
-use super::ser;
-
-/// How the serializer and the tracer of this module recognise a complex number among newtype structs.
-pub(crate) const MARKER: &str = "$plugwire::gob::Complex";
+use crate::passthrough::{self, Passed};
+use crate::ser;
 
 /// A complex number, Go's `complex128`; a `complex64` is the same on the wire.
 ///
@@ -85,7 +82,7 @@ impl fmt::Display for Complex {
 impl Serialize for Complex {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         if ser::is_interface_serializer::<S>() {
-            return ser::hand_on(serializer, Hand::Complex(self.re, self.im, "complex128"));
+            return ser::pass(serializer, Passed::Complex(self.re, self.im, "complex128"));
         }
         (self.re, self.im).serialize(serializer)
     }
@@ -93,7 +90,7 @@ impl Serialize for Complex {
 
 impl<'de> Deserialize<'de> for Complex {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_newtype_struct(MARKER, ComplexVisitor)
+        deserializer.deserialize_newtype_struct(passthrough::COMPLEX, ComplexVisitor)
     }
 }
 

@@ -4,9 +4,10 @@ use serde::de::{DeserializeOwned, Deserializer, Error as _};
 use serde::ser::{Error as _, Serializer};
 use serde::{Deserialize, Serialize};
 
-use super::any::Any;
-use super::de;
-use super::trace;
+use crate::de;
+use crate::dynamic::Any;
+use crate::error::EncodeError;
+use crate::trace;
 
 /// Declares an enum for a Go interface type: each variant holds the Rust type for one registered Go type.
 ///
@@ -130,7 +131,7 @@ pub trait Interface: Sized {
     /// Any value of the type: learning a type that has one as a field takes one.
     fn zero() -> Result<Self, String>;
     /// The variant's value under its name.
-    fn to_any(&self) -> Result<Any, super::EncodeError>;
+    fn to_any(&self) -> Result<Any, EncodeError>;
 }
 
 /// Writes the value under its name.

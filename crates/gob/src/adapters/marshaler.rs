@@ -7,55 +7,9 @@ use std::marker::PhantomData;
 use serde::de::{self, Deserialize, Deserializer, SeqAccess, Visitor};
 use serde::ser::{Serialize, Serializer};
 
-use super::any::{Hand, hand_over};
-use super::trace;
-use super::types::OpaqueKind;
-
-/// How the serializer and the tracer of this module recognise such types among newtype structs.
-const GOB: &str = "$plugwire::gob::GobEncoder";
-const BINARY: &str = "$plugwire::gob::BinaryMarshaler";
-const TEXT: &str = "$plugwire::gob::TextMarshaler";
-/// The same for a [`Time`](super::Time), which other formats of this crate have a form for, too.
-pub const TIME: &str = "$plugwire::gob::Time";
-/// The same for a zero value, which a field leaves out.
-pub(crate) const ZERO: &str = "$plugwire::gob::Marshaler::zero";
-
-/// Which kind of type a marker announces.
-#[must_use]
-pub fn kind(marker: &str) -> Option<OpaqueKind> {
-    match marker {
-        GOB | TIME => Some(OpaqueKind::Gob),
-        BINARY => Some(OpaqueKind::Binary),
-        TEXT => Some(OpaqueKind::Text),
-        _ => None,
-    }
-}
-
-/// Which of Go's interfaces a Go type implements, which gob tells the receiver. The receiver must have the same.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub enum Marshaler {
-    /// `gob.GobEncoder` and `gob.GobDecoder`: `time.Time`, `big.Int`. It goes before the others where a type has both.
-    Gob,
-    /// `encoding.BinaryMarshaler` and `encoding.BinaryUnmarshaler`: `netip.Addr`, `url.URL`, `uuid.UUID`.
-    Binary,
-    /// `encoding.TextMarshaler` and `encoding.TextUnmarshaler`.
-    ///
-    /// The format has a place for it that Go leaves unused: its encoder sends a type that has only these methods, as
-    /// `net.IP` does, as what the type is made of, and its decoder takes nothing else. Such a Go type is best met with
-    /// that: `Vec<u8>` for `net.IP`, a `String` for a string type.
-    Text,
-}
-
-impl Marshaler {
-    fn marker(self) -> &'static str {
-        match self {
-            Self::Gob => GOB,
-            Self::Binary => BINARY,
-            Self::Text => TEXT,
-        }
-    }
-}
+use crate::passthrough::{self, Passed};
+use crate::trace;
+use crate::types::Marshaler;
 
 /// A type that Go encodes with a method of the type's own, in bytes that gob does not look into.
 ///
@@ -104,7 +58,7 @@ impl Marshaler {
 /// ```
 ///
 /// Where the Rust type is bytes already (`Vec<u8>`, `[u8; 16]`, `String`, `Uuid`), [`GobEncoded`], [`BinaryMarshaled`]
-/// and the modules [`gob_encoder`](super::gob_encoder) and [`binary_marshaler`](super::binary_marshaler) do without.
+/// and the modules [`gob_encoder`](crate::gob_encoder) and [`binary_marshaler`](crate::binary_marshaler) do without.
 pub trait Marshal: Sized {
     /// Which interface the Go type implements.
     const MARSHALER: Marshaler;
@@ -163,7 +117,7 @@ pub mod with {
     ) -> Result<T, D::Error> {
         get::<T, _, _>(
             deserializer,
-            T::MARSHALER.marker(),
+            passthrough::marker(T::MARSHALER),
             Opaque::<T>(PhantomData),
         )
     }
@@ -176,7 +130,7 @@ pub(crate) fn get<'de, T: Marshal, V: Visitor<'de>, D: Deserializer<'de>>(
     visitor: V,
 ) -> Result<V::Value, D::Error> {
     if trace::is_tracer::<D>() {
-        hand_over(Hand::Name(T::NAME));
+        passthrough::put(Passed::Name(T::NAME));
     }
     deserializer.deserialize_newtype_struct(marker, visitor)
 }
@@ -188,7 +142,11 @@ pub(crate) fn put<S: Serializer>(
     bytes: &[u8],
     zero: bool,
 ) -> Result<S::Ok, S::Error> {
-    let marker = if zero { ZERO } else { marshaler.marker() };
+    let marker = if zero {
+        passthrough::ZERO
+    } else {
+        passthrough::marker(marshaler)
+    };
     serializer.serialize_newtype_struct(marker, &Payload { marshaler, bytes })
 }
 

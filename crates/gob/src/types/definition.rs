@@ -4,9 +4,9 @@ use std::sync::Arc;
 
 use bytes::BytesMut;
 
-use super::decode::{DecodeError, DecodeErrorKind};
-use super::types::{Field, Id, OpaqueKind, StructType, Type};
-use super::wire::{Cursor, put_byte, put_bytes, put_int, put_uint};
+use crate::error::{DecodeError, DecodeErrorKind};
+use crate::types::{Field, Id, Marshaler, StructType, Type};
+use crate::wire::{Cursor, put_byte, put_bytes, put_int, put_uint};
 
 // Field numbers of `wireType`.
 const ARRAY: u64 = 0;
@@ -29,9 +29,9 @@ pub(crate) fn read(cursor: &mut Cursor<'_>) -> Result<Type, DecodeError> {
             SLICE => read_slice(cursor)?,
             STRUCT => read_struct(cursor)?,
             MAP => read_map(cursor)?,
-            GOB_ENCODER => read_opaque(cursor, OpaqueKind::Gob)?,
-            BINARY_MARSHALER => read_opaque(cursor, OpaqueKind::Binary)?,
-            TEXT_MARSHALER => read_opaque(cursor, OpaqueKind::Text)?,
+            GOB_ENCODER => read_opaque(cursor, Marshaler::Gob)?,
+            BINARY_MARSHALER => read_opaque(cursor, Marshaler::Binary)?,
+            TEXT_MARSHALER => read_opaque(cursor, Marshaler::Text)?,
             _ => return Err(malformed("unknown kind of type")),
         });
         Ok(())
@@ -123,7 +123,7 @@ fn read_field(cursor: &mut Cursor<'_>) -> Result<Field, DecodeError> {
     Ok(Field::new(name, id(ty)?))
 }
 
-fn read_opaque(cursor: &mut Cursor<'_>, kind: OpaqueKind) -> Result<Type, DecodeError> {
+fn read_opaque(cursor: &mut Cursor<'_>, kind: Marshaler) -> Result<Type, DecodeError> {
     let mut name = Arc::default();
     each_field(cursor, |field, cursor| {
         match field {
@@ -200,15 +200,15 @@ pub(crate) fn write(out: &mut BytesMut, id: Id, ty: &Type, name: &str, wire: imp
         Type::Map { .. } => MAP,
         Type::Struct(_) => STRUCT,
         Type::Opaque {
-            kind: OpaqueKind::Gob,
+            kind: Marshaler::Gob,
             ..
         } => GOB_ENCODER,
         Type::Opaque {
-            kind: OpaqueKind::Binary,
+            kind: Marshaler::Binary,
             ..
         } => BINARY_MARSHALER,
         Type::Opaque {
-            kind: OpaqueKind::Text,
+            kind: Marshaler::Text,
             ..
         } => TEXT_MARSHALER,
     };

@@ -4,23 +4,21 @@ use std::sync::Arc;
 
 use bytes::BytesMut;
 
-use super::any::Named;
-use super::decode::DecodeError;
-use super::encode::{EncodeError, EncodeErrorKind};
-use super::intern::Interner;
-use super::types::{Id, Type, Types};
-use super::walk;
-use super::wire::{Cursor, close_length, put_byte, put_bytes, put_int, put_uint};
+use super::interner::Interner;
+use super::{RawValue, walk};
+use crate::error::{DecodeError, EncodeError, EncodeErrorKind};
+use crate::types::{Id, Type, Types};
+use crate::wire::{Cursor, close_length, put_byte, put_bytes, put_int, put_uint};
 
 /// Appends the value as an interface value.
-pub(crate) fn put_named(
+pub(crate) fn put_interface(
     out: &mut BytesMut,
     interner: &mut Interner,
-    named: &Named,
+    name: &str,
+    value: &RawValue,
 ) -> Result<(), EncodeError> {
-    let value = &named.value;
     let wire = interner.define(&value.types, value.id)?;
-    put_bytes(out, named.name.as_bytes());
+    put_bytes(out, name.as_bytes());
     put_int(out, i64::from(wire.0));
     // Ids occur in values only where interface values do: everything else is the same on every stream.
     if !interner.holds_interface(&value.types, value.id) {

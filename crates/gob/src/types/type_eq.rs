@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use super::types::{Id, Type, Types};
+use super::{Id, Type, Types};
 
 /// Types with more parts than this are taken for different: they are then defined once more, and that is all.
 const MAX_COMPARED: usize = 400;
@@ -41,7 +41,7 @@ fn alike(a: &Type, b: &Type) -> bool {
 /// Whether two types, each in its own table, are the same type to a receiver.
 ///
 /// Pairs that are being compared further up count as equal, which is what equality of recursive types means.
-pub(crate) fn same_type(a: (&Types, Id), b: (&Types, Id), steps: &mut Steps) -> bool {
+pub(crate) fn type_eq(a: (&Types, Id), b: (&Types, Id), steps: &mut Steps) -> bool {
     fn same(
         a: (&Types, Id),
         b: (&Types, Id),
@@ -113,9 +113,9 @@ mod tests {
         two.insert(Id(70), slice(Id(71)));
         two.insert(Id(71), slice(Id(70)));
         let steps = &mut Steps::default();
-        assert!(same_type((&one, Id(64)), (&two, Id(70)), steps));
+        assert!(type_eq((&one, Id(64)), (&two, Id(70)), steps));
         let other = Types::default();
         other.insert(Id(64), slice(Id::INT));
-        assert!(!same_type((&one, Id(64)), (&other, Id(64)), steps));
+        assert!(!type_eq((&one, Id(64)), (&other, Id(64)), steps));
     }
 }

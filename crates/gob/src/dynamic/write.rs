@@ -1,28 +1,40 @@
-//! Values that came past serde: interface values, complex numbers, and values with nothing known about them.
+//! Writing values of types that nobody but the sender knows.
 
-use std::fmt::Display;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use bytes::BytesMut;
-use serde::Serializer;
 
-use super::{DICTIONARY, LIST, Ser, Slot, State, put_display};
-use crate::any::{self, Any, Hand};
-use crate::encode::{EncodeError, EncodeErrorKind};
+use super::{Any, Value};
+use crate::error::EncodeError;
+use crate::error::EncodeErrorKind;
+use crate::raw::Interner;
 use crate::types::{Id, StructType, Type, Types};
-use crate::value::Value;
 use crate::wire::{close_length, put_byte, put_bytes, put_float, put_int, put_uint};
+
+/// Types of sequences and maps that stand for interface values without being told a name.
+pub(crate) static LIST: LazyLock<Arc<Types>> = LazyLock::new(|| {
+    of_one(Type::Slice {
+        elem: Id::INTERFACE,
+    })
+});
+pub(crate) static DICTIONARY: LazyLock<Arc<Types>> = LazyLock::new(|| {
+    of_one(Type::Map {
+        key: Id::STRING,
+        elem: Id::INTERFACE,
+    })
+});
+
+fn of_one(ty: Type) -> Arc<Types> {
+    let types = Types::with_span(1);
+    types.insert(Id::FIRST_USER, ty);
+    Arc::new(types)
+}
 
 /// Received values are never nested so deep; those that a program makes could be.
 const MAX_DEPTH: usize = 500;
 
-#[inline]
-pub(super) fn is_opaque(types: &Types, id: Id) -> bool {
-    matches!(types.get(id), Some(Type::Opaque { .. }))
-}
-
 /// The type under which a basic value goes into an interface value.
-pub(super) fn basic_id(value: &Any) -> Id {
+pub(crate) fn basic_id(value: &Any) -> Id {
     match value {
         Any::Bool(_) => Id::BOOL,
         Any::Int(_) | Any::Int8(_) | Any::Int16(_) | Any::Int32(_) | Any::Int64(_) => Id::INT,
@@ -34,79 +46,100 @@ pub(super) fn basic_id(value: &Any) -> Id {
     }
 }
 
-impl Ser<'_, '_> {
-    /// Writes what a value prints, into the buffer itself.
-    pub(super) fn display<T: Display + ?Sized>(mut self, value: &T) -> Result<bool, EncodeError> {
-        if self.id != Id::STRING {
-            return self.serialize_str(&value.to_string());
-        }
-        let start = self.st.out.len();
-        self.begin(false);
-        let at = self.st.out.len();
-        put_display(self.st.out, value)
-            .map_err(|_| EncodeErrorKind::Custom("a value that cannot be printed".into()))?;
-        if self.st.out.len() == at + 1 && matches!(self.slot, Slot::Field(_)) {
-            self.st.out.truncate(start);
-            return Ok(false);
-        }
-        Ok(true)
+/// Appends a basic value as one that stands alone; its type.
+pub(crate) fn put_basic(out: &mut BytesMut, value: &Any) -> Id {
+    put_byte(out, 0);
+    let mut int = |value: i64| {
+        put_int(out, value);
+        Id::INT
+    };
+    match *value {
+        Any::Int(value) | Any::Int64(value) => return int(value),
+        Any::Int8(value) => return int(value.into()),
+        Any::Int16(value) => return int(value.into()),
+        Any::Int32(value) => return int(value.into()),
+        _ => {}
     }
+    let mut uint = |value: u64| {
+        put_uint(out, value);
+        Id::UINT
+    };
+    match *value {
+        Any::Uint(value) | Any::Uint64(value) => return uint(value),
+        Any::Uint8(value) => return uint(value.into()),
+        Any::Uint16(value) => return uint(value.into()),
+        Any::Uint32(value) => return uint(value.into()),
+        Any::Bool(value) => {
+            uint(value.into());
+            return Id::BOOL;
+        }
+        _ => {}
+    }
+    match value {
+        Any::Float32(value) => {
+            put_float(out, f64::from(*value));
+            Id::FLOAT
+        }
+        Any::Float64(value) => {
+            put_float(out, *value);
+            Id::FLOAT
+        }
+        Any::String(value) => {
+            put_bytes(out, value.as_bytes());
+            Id::STRING
+        }
+        Any::Bytes(value) => {
+            put_bytes(out, value);
+            Id::BYTES
+        }
+        _ => {
+            put_byte(out, 0);
+            Id::INTERFACE
+        }
+    }
+}
 
-    /// Writes what is in the hand.
-    pub(super) fn handed(mut self) -> Result<bool, EncodeError> {
-        match any::take_over() {
-            Some(Hand::Any(value)) if self.id == Id::INTERFACE => self.any(&value),
-            Some(Hand::Complex(re, im, name)) => {
-                let zero = re == 0.0 && im == 0.0;
-                self.basic(zero, Id::COMPLEX, name, |out| {
-                    put_float(out, re);
-                    put_float(out, im);
-                })
-            }
-            Some(Hand::Value(value)) => {
-                if !self.begin(value == Value::Nil) {
-                    return Ok(false);
-                }
-                let id = self.id;
-                Dynamic {
-                    st: self.st,
-                    depth: 0,
-                }
-                .value(id, &value)?;
-                Ok(true)
-            }
-            Some(Hand::Any(_)) => Err(self.mismatch("an interface value")),
-            Some(Hand::Name(_)) | None => Err(self.mismatch("a unit struct")),
-        }
-    }
+/// Appends a value of the type `id` of the table, as a part of another value.
+pub(crate) fn value(
+    out: &mut BytesMut,
+    types: &Types,
+    interner: &mut Interner,
+    id: Id,
+    value: &Value,
+) -> Result<(), EncodeError> {
+    let mut dynamic = Dynamic {
+        out,
+        types,
+        interner,
+        depth: 0,
+    };
+    dynamic.value(id, value)
 }
 
 /// Writes a value of any shape, led by its type.
-struct Dynamic<'a, 's> {
-    st: &'a mut State<'s>,
+struct Dynamic<'a> {
+    out: &'a mut BytesMut,
+    types: &'a Types,
+    interner: &'a mut Interner,
     depth: usize,
 }
 
-impl Dynamic<'_, '_> {
-    fn out(&mut self) -> &mut BytesMut {
-        self.st.out
-    }
-
+impl Dynamic<'_> {
     fn value(&mut self, id: Id, value: &Value) -> Result<(), EncodeError> {
-        let types = self.st.types;
+        let types = self.types;
         match (id, value) {
-            (Id::BOOL, Value::Bool(value)) => put_byte(self.out(), u8::from(*value)),
-            (Id::INT, Value::Int(value)) => put_int(self.out(), *value),
-            (Id::UINT, Value::Uint(value)) => put_uint(self.out(), *value),
-            (Id::FLOAT, Value::Float(value)) => put_float(self.out(), *value),
+            (Id::BOOL, Value::Bool(value)) => put_byte(self.out, u8::from(*value)),
+            (Id::INT, Value::Int(value)) => put_int(self.out, *value),
+            (Id::UINT, Value::Uint(value)) => put_uint(self.out, *value),
+            (Id::FLOAT, Value::Float(value)) => put_float(self.out, *value),
             (Id::COMPLEX, Value::Complex(re, im)) => {
-                put_float(self.out(), *re);
-                put_float(self.out(), *im);
+                put_float(self.out, *re);
+                put_float(self.out, *im);
             }
             (Id::STRING | Id::BYTES, Value::String(value)) => {
-                put_bytes(self.out(), value.as_bytes());
+                put_bytes(self.out, value.as_bytes());
             }
-            (Id::STRING | Id::BYTES, Value::Bytes(value)) => put_bytes(self.out(), value),
+            (Id::STRING | Id::BYTES, Value::Bytes(value)) => put_bytes(self.out, value),
             (Id::INTERFACE, value) => self.nested(|this| this.interface(value))?,
             _ => {
                 let Some(ty) = types.get(id) else {
@@ -134,7 +167,7 @@ impl Dynamic<'_, '_> {
     fn defined(&mut self, id: Id, ty: &Type, value: &Value) -> Result<(), EncodeError> {
         match (ty, value) {
             (Type::Opaque { .. }, Value::Opaque { bytes, .. } | Value::Bytes(bytes)) => {
-                put_bytes(self.out(), bytes);
+                put_bytes(self.out, bytes);
                 Ok(())
             }
             (Type::Array { elem, len }, Value::List(items)) => {
@@ -146,7 +179,7 @@ impl Dynamic<'_, '_> {
             }
             (Type::Slice { elem }, Value::List(items)) => self.items(*elem, items),
             (Type::Map { key, elem }, Value::Map(entries)) => {
-                put_uint(self.out(), entries.len() as u64);
+                put_uint(self.out, entries.len() as u64);
                 for (name, value) in entries {
                     self.value(*key, name).map_err(|err| err.within("[key]"))?;
                     self.value(*elem, value)
@@ -160,7 +193,7 @@ impl Dynamic<'_, '_> {
     }
 
     fn items(&mut self, elem: Id, items: &[Value]) -> Result<(), EncodeError> {
-        put_uint(self.out(), items.len() as u64);
+        put_uint(self.out, items.len() as u64);
         for (index, item) in items.iter().enumerate() {
             self.value(elem, item)
                 .map_err(|err| err.within(format!("[{index}]")))?;
@@ -190,12 +223,12 @@ impl Dynamic<'_, '_> {
                 let what = format!("field `{}` given twice", field.name);
                 return Err(EncodeErrorKind::Custom(what).into());
             }
-            put_uint(self.out(), (place + 1 - next) as u64);
+            put_uint(self.out, (place + 1 - next) as u64);
             self.value(field.id, value)
                 .map_err(|err| err.within(&*field.name))?;
             next = place + 1;
         }
-        put_byte(self.out(), 0);
+        put_byte(self.out, 0);
         Ok(())
     }
 
@@ -203,7 +236,7 @@ impl Dynamic<'_, '_> {
     fn interface(&mut self, value: &Value) -> Result<(), EncodeError> {
         let basic = match value {
             Value::Nil => {
-                put_byte(self.out(), 0);
+                put_byte(self.out, 0);
                 return Ok(());
             }
             Value::Interface {
@@ -211,7 +244,7 @@ impl Dynamic<'_, '_> {
                 schema,
                 value,
             } => {
-                let wire = self.st.interner.define(&schema.types, schema.root)?;
+                let wire = self.interner.define(&schema.types, schema.root)?;
                 return self.concrete(name, wire, &schema.types, schema.root, value);
             }
             Value::List(_) | Value::Map(_) => {
@@ -219,7 +252,7 @@ impl Dynamic<'_, '_> {
                     Value::List(_) => ("[]interface {}", &*LIST),
                     _ => ("map[string]interface {}", &*DICTIONARY),
                 };
-                let wire = self.st.interner.define(types, Id::FIRST_USER)?;
+                let wire = self.interner.define(types, Id::FIRST_USER)?;
                 return self.concrete(name, wire, types, Id::FIRST_USER, value);
             }
             Value::Struct { .. } => return Err(EncodeErrorKind::Unnamed("a struct").into()),
@@ -232,7 +265,7 @@ impl Dynamic<'_, '_> {
             Value::String(_) => ("string", Id::STRING),
             Value::Bytes(_) => ("[]uint8", Id::BYTES),
         };
-        let types = self.st.types;
+        let types = self.types;
         self.concrete(basic.0, basic.1, types, basic.1, value)
     }
 
@@ -244,32 +277,27 @@ impl Dynamic<'_, '_> {
         id: Id,
         value: &Value,
     ) -> Result<(), EncodeError> {
-        put_bytes(self.out(), name.as_bytes());
-        put_int(self.out(), i64::from(wire.0));
-        let at = self.out().len();
-        put_byte(self.out(), 0);
+        put_bytes(self.out, name.as_bytes());
+        put_int(self.out, i64::from(wire.0));
+        let at = self.out.len();
+        put_byte(self.out, 0);
         if !types.is_struct(id) {
-            put_byte(self.out(), 0);
+            put_byte(self.out, 0);
         }
-        let mut state = State {
-            out: &mut *self.st.out,
-            types,
-            interner: &mut *self.st.interner,
-            reorder: false,
-            pieces: Vec::new(),
-        };
         let mut inner = Dynamic {
-            st: &mut state,
+            out: &mut *self.out,
+            types,
+            interner: &mut *self.interner,
             depth: self.depth,
         };
         inner.value(id, value)?;
-        close_length(self.out(), at, 1);
+        close_length(self.out, at, 1);
         Ok(())
     }
 
     #[cold]
     fn mismatch(&self, id: Id, value: &Value) -> EncodeError {
-        let expected = self.st.types.brief(id);
+        let expected = self.types.brief(id);
         let found = match value {
             Value::Nil => "nil",
             Value::Bool(_) => "bool",

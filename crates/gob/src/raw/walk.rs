@@ -1,9 +1,9 @@
 //! Walking over a value without building anything: to find its end, and to skip what nobody asked for.
 
-use super::decode::{DecodeError, DecodeErrorKind};
-use super::definition;
-use super::types::{Id, Type, Types};
-use super::wire::Cursor;
+use crate::error::{DecodeError, DecodeErrorKind};
+use crate::types::definition;
+use crate::types::{Id, Type, Types};
+use crate::wire::Cursor;
 
 /// Where a walk looks types up, and where it leaves definitions that it meets inside interface values.
 pub(crate) trait Catalog {

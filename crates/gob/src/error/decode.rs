@@ -54,7 +54,7 @@ pub enum DecodeErrorKind {
     /// A message of no bytes.
     #[error("empty message")]
     EmptyMessage,
-    /// A message is longer than [`Limits::max_message`](super::Limits::max_message).
+    /// A message is longer than [`Limits::max_message`](crate::Limits::max_message).
     #[error("a message of {len} bytes, over the limit of {max}")]
     MessageTooBig {
         /// The message's length.
@@ -62,13 +62,13 @@ pub enum DecodeErrorKind {
         /// The limit.
         max: usize,
     },
-    /// Values are nested deeper than [`Limits::max_depth`](super::Limits::max_depth).
+    /// Values are nested deeper than [`Limits::max_depth`](crate::Limits::max_depth).
     #[error("nested deeper than {max} levels")]
     TooDeep {
         /// The limit.
         max: usize,
     },
-    /// More types were defined than [`Limits::max_types`](super::Limits::max_types).
+    /// More types were defined than [`Limits::max_types`](crate::Limits::max_types).
     #[error("more than {max} types defined")]
     TooManyTypes {
         /// The limit.
@@ -123,7 +123,7 @@ pub enum DecodeErrorKind {
         received: String,
     },
     /// The sender left more fields out of its structs than a receiver with flattened fields is given zeros for, or they
-    /// have longer names than a map is given: see [`Limits`](super::Limits).
+    /// have longer names than a map is given: see [`Limits`](crate::Limits).
     #[error(
         "the fields that were left out, or the names of those that were sent, take more than {max} bytes; a struct \
          without flattened fields takes any number"

@@ -1,26 +1,85 @@
-//! Descriptions made by hand.
+//! [`Schema`]: a type with all that it is made of.
 
 use std::collections::HashMap;
 use std::fmt;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
-use super::Schema;
-use crate::encode::{Encode, EncodeError};
-use crate::same::{Steps, same_type};
-use crate::types::{Field, Id, OpaqueKind, StructType, Type, Types};
+use super::type_eq::{Steps, type_eq};
+use super::{Field, Id, Marshaler, StructType, Type, Types};
+
+/// A type as gob sees it: what goes over the wire before the first value of the type.
+///
+/// Most programs never see one, since [`Encode`](crate::Encode) finds the description of a Rust type. It is of use where that cannot
+/// be, or is not wanted: for types that are only `Serialize`, whose `Deserialize` refuses everything that it is tried
+/// with, or that have a flattened field. [`Encoder::encode_as`](crate::Encoder::encode_as) and [`to_vec_as`] then take
+/// the value together with a description made by hand, and run no `Deserialize`.
+///
+/// ```
+/// use plugwire_gob::{self as gob, Schema};
+/// # use serde::Serialize;
+///
+/// // type Address struct { IP string; Port int }
+/// let address = Schema::structure("Address", [("IP", Schema::string()), ("Port", Schema::int())]);
+/// let addresses = Schema::slice(address);
+/// assert_eq!(addresses.to_string(), "[]Address");
+///
+/// #[derive(Serialize)]
+/// struct Address { #[serde(rename = "IP")] ip: std::net::IpAddr, #[serde(flatten)] rest: Rest }
+/// #[derive(Serialize)]
+/// struct Rest { #[serde(rename = "Port")] port: u16 }
+///
+/// let value = [Address { ip: [127, 0, 0, 1].into(), rest: Rest { port: 80 } }];
+/// let bytes = gob::to_vec_as(&addresses, &value[..])?;
+/// # #[derive(serde::Deserialize)]
+/// # struct Back { #[serde(rename = "IP")] ip: String, #[serde(rename = "Port")] port: i64 }
+/// # let back: Vec<Back> = gob::from_slice(&bytes)?;
+/// # assert_eq!((&*back[0].ip, back[0].port), ("127.0.0.1", 80));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+///
+/// [`RawValue::schema`](crate::RawValue::schema) is the description that came with a received value, and
+/// [`Schema::of`] that of a Rust type. Two are equal when they are the same type to a receiver.
+///
+/// [`to_vec_as`]: crate::to_vec_as
+#[derive(Clone)]
+pub struct Schema {
+    pub(crate) types: Arc<Types>,
+    pub(crate) root: Id,
+    pub(crate) field_order: FieldOrder,
+}
+
+/// Whether some `Serialize` gives the fields in another order than the description: the first value
+/// shows it.
+#[derive(Default)]
+pub(crate) struct FieldOrder(AtomicBool);
+
+impl FieldOrder {
+    pub(crate) fn differs(&self) -> bool {
+        self.0.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn set_differs(&self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
+
+impl Clone for FieldOrder {
+    fn clone(&self) -> Self {
+        FieldOrder(AtomicBool::new(self.differs()))
+    }
+}
 
 /// Types that stand for the one being described have ids from here on, until that has one.
 static NEXT_SELF: AtomicU32 = AtomicU32::new(1 << 31);
 
 impl Schema {
-    /// What [`Encode`] finds out about a Rust type.
-    ///
-    /// # Errors
-    ///
-    /// When the type cannot be described: see [`EncodeErrorKind`](crate::EncodeErrorKind).
-    pub fn of<T: Encode + ?Sized>() -> Result<Self, EncodeError> {
-        T::schema().map(|schema| Self::clone(&schema))
+    pub(crate) fn new(types: Arc<Types>, root: Id) -> Self {
+        Self {
+            types,
+            root,
+            field_order: FieldOrder::default(),
+        }
     }
 
     fn basic(root: Id) -> Self {
@@ -79,7 +138,7 @@ impl Schema {
     #[must_use]
     pub fn slice(elem: Self) -> Self {
         let (types, elem) = elem.into_parts();
-        let root = add(&types, Type::Slice { elem });
+        let root = types.add(Type::Slice { elem });
         Self::new(Arc::new(types), root)
     }
 
@@ -88,7 +147,7 @@ impl Schema {
     pub fn array(elem: Self, len: usize) -> Self {
         let (types, elem) = elem.into_parts();
         let len = len as u64;
-        let root = add(&types, Type::Array { elem, len });
+        let root = types.add(Type::Array { elem, len });
         Self::new(Arc::new(types), root)
     }
 
@@ -97,7 +156,7 @@ impl Schema {
     pub fn map(key: Self, elem: Self) -> Self {
         let (types, key) = key.into_parts();
         let elem = import(&types, &elem);
-        let root = add(&types, Type::Map { key, elem });
+        let root = types.add(Type::Map { key, elem });
         Self::new(Arc::new(types), root)
     }
 
@@ -112,7 +171,7 @@ impl Schema {
             .into_iter()
             .map(|(name, field)| Field::new(name.into(), import(&types, &field)));
         let ty = StructType::new(name.into(), fields.collect::<Vec<_>>());
-        let root = add(&types, Type::Struct(ty.into()));
+        let root = types.add(Type::Struct(ty.into()));
         Self::new(Arc::new(types), root)
     }
 
@@ -120,15 +179,11 @@ impl Schema {
     ///
     /// [`Marshaler`]: crate::Marshaler
     #[must_use]
-    pub fn marshaler(name: &str, marshaler: crate::Marshaler) -> Self {
-        let kind = match marshaler {
-            crate::Marshaler::Gob => OpaqueKind::Gob,
-            crate::Marshaler::Binary => OpaqueKind::Binary,
-            crate::Marshaler::Text => OpaqueKind::Text,
-        };
+    pub fn marshaler(name: &str, marshaler: Marshaler) -> Self {
+        let kind = marshaler;
         let types = Types::default();
         let name = name.into();
-        let root = add(&types, Type::Opaque { name, kind });
+        let root = types.add(Type::Opaque { name, kind });
         Self::new(Arc::new(types), root)
     }
 
@@ -162,12 +217,6 @@ impl Schema {
             self.root,
         )
     }
-}
-
-fn add(types: &Types, ty: Type) -> Id {
-    let id = Id(Id::FIRST_USER.0 + types.span());
-    types.insert(id, ty);
-    id
 }
 
 /// A type whose parts have other ids.
@@ -206,7 +255,7 @@ fn import(into: &Types, from: &Schema) -> Id {
         if let Some(same) = into
             .iter()
             .map(|(id, _)| id)
-            .find(|there| same_type((into, *there), (&from.types, id), &mut steps))
+            .find(|there| type_eq((into, *there), (&from.types, id), &mut steps))
         {
             found.insert(id, same);
             continue;
@@ -231,7 +280,7 @@ fn import(into: &Types, from: &Schema) -> Id {
 impl PartialEq for Schema {
     fn eq(&self, other: &Self) -> bool {
         Arc::ptr_eq(&self.types, &other.types) && self.root == other.root
-            || same_type(
+            || type_eq(
                 (&self.types, self.root),
                 (&other.types, other.root),
                 &mut Steps::default(),

@@ -5,11 +5,11 @@ use std::sync::Arc;
 
 use bytes::{BufMut, BytesMut};
 
-use super::definition;
-use super::encode::{EncodeError, EncodeErrorKind};
-use super::same::{Steps, same_type};
-use super::types::{Id, IdMap, Type, Types};
-use super::wire::{close_length, put_byte};
+use crate::error::{EncodeError, EncodeErrorKind};
+use crate::types::definition;
+use crate::types::type_eq::{Steps, type_eq};
+use crate::types::{Id, IdMap, Type, Types};
+use crate::wire::{close_length, put_byte};
 
 /// The types sent on one stream, and definitions that are due before the next value.
 #[derive(Debug, Default)]
@@ -178,7 +178,7 @@ impl Interner {
         }
         let asked = (&**batch.types, id);
         let mut sent = self.sent.iter();
-        let same = sent.find(|sent| same_type((&sent.types, sent.id), asked, &mut batch.steps))?;
+        let same = sent.find(|sent| type_eq((&sent.types, sent.id), asked, &mut batch.steps))?;
         batch.old.insert(id.0, same.wire);
         Some(same.wire)
     }

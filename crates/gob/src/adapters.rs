@@ -1,0 +1,8 @@
+//! Types for what serde has no form for, and modules for `#[serde(with = "…")]`.
+
+mod any;
+pub(crate) mod complex;
+pub(crate) mod interface;
+pub(crate) mod marshaler;
+pub(crate) mod text;
+mod value;

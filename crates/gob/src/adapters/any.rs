@@ -1,0 +1,180 @@
+//! [`Any`] as a type of serde.
+
+use std::fmt;
+use std::sync::Arc;
+
+use bytes::BytesMut;
+use serde::de::{self, Deserialize, Deserializer, EnumAccess, Visitor};
+use serde::ser::{Serialize, Serializer};
+
+use crate::dynamic::{Any, Named, Value, write};
+use crate::encode::{self, Encode};
+use crate::error::{DecodeError, EncodeError};
+use crate::passthrough::{self, Passed};
+use crate::raw::RawValue;
+use crate::ser;
+use crate::types::Types;
+
+impl Any {
+    /// A value of a type that the receiving Go program has registered under `name`, as in `"main.Person"`.
+    ///
+    /// Go's rule for the name of a registered type is its import path, a dot and its name; for unnamed types such as
+    /// `map[string]interface {}` it is how Go prints the type.
+    ///
+    /// # Errors
+    ///
+    /// When `value` cannot be encoded.
+    pub fn named<T: Encode + ?Sized>(name: &str, value: &T) -> Result<Self, EncodeError> {
+        let value = encode::to_raw(value)?;
+        Ok(Self::Named(Named {
+            name: name.into(),
+            value,
+        }))
+    }
+
+    /// Decodes whatever is inside into a Rust type, by the same rules as a value that stands alone.
+    ///
+    /// # Errors
+    ///
+    /// When `T` cannot take the value.
+    pub fn decode<T: de::DeserializeOwned>(&self) -> Result<T, DecodeError> {
+        match self {
+            Self::Named(named) => named.value.decode(),
+            _ => self.basic_raw().decode(),
+        }
+    }
+
+    /// A basic value in the form of a value that stands alone.
+    fn basic_raw(&self) -> RawValue {
+        let mut out = BytesMut::with_capacity(16);
+        let id = write::put_basic(&mut out, self);
+        RawValue {
+            types: Arc::<Types>::default(),
+            id,
+            bytes: out.freeze(),
+            max_depth: 128,
+        }
+    }
+}
+
+impl Serialize for Any {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_newtype_struct(passthrough::ANY, &Inner(self))
+    }
+}
+
+/// What other formats see: the plain value.
+struct Inner<'a>(&'a Any);
+
+impl Serialize for Inner<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        if ser::is_interface_serializer::<S>() {
+            return ser::pass(serializer, Passed::Any(self.0.clone()));
+        }
+        match self.0 {
+            Any::Nil => serializer.serialize_unit(),
+            Any::Bool(value) => serializer.serialize_bool(*value),
+            Any::Int(value) | Any::Int64(value) => serializer.serialize_i64(*value),
+            Any::Int8(value) => serializer.serialize_i8(*value),
+            Any::Int16(value) => serializer.serialize_i16(*value),
+            Any::Int32(value) => serializer.serialize_i32(*value),
+            Any::Uint(value) | Any::Uint64(value) => serializer.serialize_u64(*value),
+            Any::Uint8(value) => serializer.serialize_u8(*value),
+            Any::Uint16(value) => serializer.serialize_u16(*value),
+            Any::Uint32(value) => serializer.serialize_u32(*value),
+            Any::Float32(value) => serializer.serialize_f32(*value),
+            Any::Float64(value) => serializer.serialize_f64(*value),
+            Any::String(value) => serializer.serialize_str(value),
+            Any::Bytes(value) => serializer.serialize_bytes(value),
+            Any::Named(named) => named
+                .value
+                .decode::<Value>()
+                .map_err(serde::ser::Error::custom)?
+                .serialize(serializer),
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for Any {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_newtype_struct(passthrough::ANY, AnyVisitor)
+    }
+}
+
+struct AnyVisitor;
+
+macro_rules! visits {
+    ($($method:ident $ty:ty;)*) => {$(
+        fn $method<E: de::Error>(self, value: $ty) -> Result<Any, E> {
+            Ok(value.into())
+        }
+    )*};
+}
+
+impl<'de> Visitor<'de> for AnyVisitor {
+    type Value = Any;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a Go interface value")
+    }
+
+    /// Only this module's deserializer calls this, with the value in hand.
+    fn visit_enum<A: EnumAccess<'de>>(self, _: A) -> Result<Any, A::Error> {
+        match passthrough::take() {
+            Some(Passed::Any(value)) => Ok(value),
+            _ => Err(de::Error::custom(
+                "an enum where a Go interface value is expected",
+            )),
+        }
+    }
+
+    fn visit_unit<E: de::Error>(self) -> Result<Any, E> {
+        Ok(Any::Nil)
+    }
+
+    fn visit_none<E: de::Error>(self) -> Result<Any, E> {
+        Ok(Any::Nil)
+    }
+
+    fn visit_some<D: Deserializer<'de>>(self, deserializer: D) -> Result<Any, D::Error> {
+        deserializer.deserialize_any(self)
+    }
+
+    fn visit_newtype_struct<D: Deserializer<'de>>(self, deserializer: D) -> Result<Any, D::Error> {
+        deserializer.deserialize_any(self)
+    }
+
+    visits! {
+        visit_bool bool;
+        visit_i8 i8;
+        visit_i16 i16;
+        visit_i32 i32;
+        visit_i64 i64;
+        visit_u8 u8;
+        visit_u16 u16;
+        visit_u32 u32;
+        visit_u64 u64;
+        visit_f32 f32;
+        visit_f64 f64;
+        visit_str &str;
+        visit_string String;
+        visit_bytes &[u8];
+        visit_byte_buf Vec<u8>;
+    }
+
+    fn visit_seq<A: de::SeqAccess<'de>>(self, mut seq: A) -> Result<Any, A::Error> {
+        let mut items: Vec<Any> = Vec::new();
+        while let Some(item) = seq.next_element()? {
+            items.push(item);
+        }
+        Any::named("[]interface {}", &items).map_err(de::Error::custom)
+    }
+
+    fn visit_map<A: de::MapAccess<'de>>(self, mut map: A) -> Result<Any, A::Error> {
+        let mut entries: std::collections::BTreeMap<String, Any> = Default::default();
+        while let Some((key, value)) = map.next_entry()? {
+            entries.insert(key, value);
+        }
+        Any::named("map[string]interface {}", &entries).map_err(de::Error::custom)
+    }
+}

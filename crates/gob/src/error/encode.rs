@@ -1,0 +1,184 @@
+//! Why a value or a type cannot be encoded.
+
+use std::fmt;
+
+use super::path;
+
+/// A value or a type that could not be encoded, and where in it.
+#[derive(Clone, Debug, thiserror::Error)]
+#[error("{0}")]
+pub struct EncodeError(Box<Failure>);
+
+/// What an error means to this module, besides its text. No caller gets to see these errors.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) enum Signal {
+    /// The fields of a struct come in another order than expected: encode once more, putting them in order.
+    FieldOrder,
+    /// A name in serde's list of fields is an alias of this one: trace once more without it.
+    DuplicateField(&'static str),
+}
+
+#[derive(Clone, Debug)]
+struct Failure {
+    kind: EncodeErrorKind,
+    signal: Option<Signal>,
+    target: Option<&'static str>,
+    /// Innermost first.
+    path: Vec<String>,
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("gob: ")?;
+        if let Some(target) = self.target {
+            write!(f, "encoding {target}: ")?;
+        }
+        path::write(f, &self.path)?;
+        self.kind.fmt(f)
+    }
+}
+
+/// What was wrong.
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+#[non_exhaustive]
+pub enum EncodeErrorKind {
+    /// Enums are strings in gob, so a variant cannot carry data.
+    #[error("variant {variant} of enum {name} carries data, which gob cannot say")]
+    VariantWithData {
+        /// The enum.
+        name: &'static str,
+        /// The variant.
+        variant: &'static str,
+    },
+    /// The type's `Deserialize` accepts none of the values it was tried with, so its fields could not be learned.
+    #[error("cannot learn the type: its Deserialize refuses every sample value: {0}")]
+    Untraceable(String),
+    /// Types are nested too deep, or contain themselves without an `Option`, `Vec` or map in between.
+    #[error("the type is nested too deep")]
+    TooDeep,
+    /// A `None` where gob needs a value: in a slice, a map, or alone.
+    #[error("a nil element: gob can leave out only the fields of a struct")]
+    Nil,
+    /// A number that does not fit 64 bits, or the sign that the type was learned to have.
+    #[error("value {value} out of range for Go type {expected}")]
+    OutOfRange {
+        /// The number.
+        value: String,
+        /// Its type in Go.
+        expected: &'static str,
+    },
+    /// `Serialize` gave something else than `Deserialize` had asked for.
+    #[error("Serialize gave {found}, but Deserialize asks for Go type {expected}")]
+    Mismatch {
+        /// The type that `Deserialize` described.
+        expected: String,
+        /// What `Serialize` called.
+        found: &'static str,
+    },
+    /// `Serialize` gave a field that `Deserialize` does not know.
+    #[error("field `{0}` is serialized, but not deserialized under that name")]
+    UnknownField(&'static str),
+    /// A sequence of another length than announced, or than its array type has.
+    #[error("{found} elements where {expected} were announced")]
+    Length {
+        /// Elements announced.
+        expected: usize,
+        /// Elements given.
+        found: usize,
+    },
+    /// A struct in the place of an interface value, without the name that Go has registered for it.
+    #[error("{0} stands for an interface value but has no Go type name: use gob::Any::named")]
+    Unnamed(&'static str),
+    /// The message is longer than decoders accept.
+    #[error("message of {len} bytes is too big")]
+    MessageTooBig {
+        /// The message's length.
+        len: usize,
+    },
+    /// `Serialize` itself failed.
+    #[error("{0}")]
+    Custom(String),
+}
+
+impl From<EncodeErrorKind> for EncodeError {
+    #[cold]
+    fn from(kind: EncodeErrorKind) -> Self {
+        let (signal, target, path) = (None, None, Vec::new());
+        Self(Box::new(Failure {
+            kind,
+            signal,
+            target,
+            path,
+        }))
+    }
+}
+
+impl From<Signal> for EncodeError {
+    #[cold]
+    fn from(signal: Signal) -> Self {
+        let text = match signal {
+            Signal::FieldOrder => "fields out of order".to_owned(),
+            Signal::DuplicateField(field) => format!("duplicate field `{field}`"),
+        };
+        let mut err = Self::from(EncodeErrorKind::Custom(text));
+        err.0.signal = Some(signal);
+        err
+    }
+}
+
+impl EncodeError {
+    /// What was wrong, without the place.
+    #[must_use]
+    pub fn kind(&self) -> &EncodeErrorKind {
+        &self.0.kind
+    }
+
+    pub(crate) fn signal(&self) -> Option<Signal> {
+        self.0.signal
+    }
+
+    pub(crate) fn set_kind(&mut self, kind: EncodeErrorKind) {
+        self.0.kind = kind;
+    }
+
+    pub(crate) fn is_bare(&self) -> bool {
+        self.0.path.is_empty()
+    }
+
+    #[cold]
+    pub(crate) fn within(mut self, segment: impl Into<String>) -> Self {
+        self.0.path.push(segment.into());
+        self
+    }
+
+    #[cold]
+    pub(crate) fn target(mut self, name: &'static str) -> Self {
+        self.0.target = Some(name);
+        self
+    }
+}
+
+impl serde::ser::Error for EncodeError {
+    fn custom<T: fmt::Display>(msg: T) -> Self {
+        EncodeErrorKind::Custom(msg.to_string()).into()
+    }
+}
+
+/// Tracing runs a `Deserialize`, and what it says belongs to encoding.
+impl serde::de::Error for EncodeError {
+    fn custom<T: fmt::Display>(msg: T) -> Self {
+        EncodeErrorKind::Custom(msg.to_string()).into()
+    }
+
+    fn duplicate_field(field: &'static str) -> Self {
+        Signal::DuplicateField(field).into()
+    }
+
+    fn missing_field(field: &'static str) -> Self {
+        // All fields that serde lists are given, and with a flattened field it lists none.
+        let text = format!(
+            "missing field `{field}`: the fields of a struct cannot be learned where one is flattened"
+        );
+        EncodeErrorKind::Custom(text).into()
+    }
+}

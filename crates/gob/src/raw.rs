@@ -1,0 +1,14 @@
+//! Streams and values without serde: messages, values that nobody has decoded yet, and the types that
+//! a stream has defined.
+
+mod decoder;
+pub(crate) mod interner;
+mod limits;
+pub(crate) mod transcode;
+mod value;
+pub(crate) mod walk;
+
+pub use self::decoder::Decoder;
+pub(crate) use self::interner::Interner;
+pub use self::limits::Limits;
+pub use self::value::RawValue;

@@ -1,0 +1,133 @@
+//! Reading the primitives of the format.
+
+use super::unzigzag;
+use crate::error::{DecodeError, DecodeErrorKind};
+
+/// A position in bytes that have arrived.
+#[derive(Clone)]
+pub(crate) struct Cursor<'de> {
+    pub(crate) data: &'de [u8],
+    pub(crate) pos: usize,
+}
+
+impl<'de> Cursor<'de> {
+    pub(crate) fn new(data: &'de [u8]) -> Self {
+        Self { data, pos: 0 }
+    }
+
+    #[inline]
+    pub(crate) fn remaining(&self) -> usize {
+        self.data.len() - self.pos
+    }
+
+    /// Whether the next byte is this one, which is then taken.
+    #[inline]
+    pub(crate) fn take(&mut self, byte: u8) -> bool {
+        if self.data.get(self.pos) != Some(&byte) {
+            return false;
+        }
+        self.pos += 1;
+        true
+    }
+
+    #[inline]
+    pub(crate) fn uint(&mut self) -> Result<u64, DecodeError> {
+        match self.data.get(self.pos) {
+            Some(&byte) if byte <= 0x7f => {
+                self.pos += 1;
+                Ok(u64::from(byte))
+            }
+            _ => self.long_uint(),
+        }
+    }
+
+    /// An integer that is not among the last bytes that arrived, which is told without a loop.
+    #[inline(always)]
+    pub(crate) fn near_uint(&mut self) -> Option<u64> {
+        let &[first, ref bytes @ ..] = self.data.get(self.pos..)?.first_chunk::<9>()?;
+        if first <= 0x7f {
+            self.pos += 1;
+            return Some(u64::from(first));
+        }
+        // Whatever the length is: eight bytes at once, of which the surplus is shifted out.
+        let count = u32::from(first.wrapping_neg());
+        if count > 8 {
+            return None;
+        }
+        self.pos += 1 + count as usize;
+        Some(u64::from_be_bytes(*bytes) >> (64 - 8 * count))
+    }
+
+    #[inline(never)]
+    fn long_uint(&mut self) -> Result<u64, DecodeError> {
+        if let Some(value) = self.near_uint() {
+            return Ok(value);
+        }
+        match read_uint(self.data.get(self.pos..).unwrap_or_default())? {
+            Some((value, len)) => {
+                self.pos += len;
+                Ok(value)
+            }
+            None => Err(DecodeErrorKind::UnexpectedEnd.into()),
+        }
+    }
+
+    #[inline]
+    pub(crate) fn int(&mut self) -> Result<i64, DecodeError> {
+        Ok(unzigzag(self.uint()?))
+    }
+
+    /// A count of things that each take at least one byte, so it cannot exceed the bytes that are left.
+    #[inline]
+    pub(crate) fn count(&mut self) -> Result<usize, DecodeError> {
+        let count = self.uint()?;
+        if count > self.remaining() as u64 {
+            return Err(self.count_too_big(count));
+        }
+        Ok(count as usize)
+    }
+
+    #[cold]
+    fn count_too_big(&self, count: u64) -> DecodeError {
+        let remaining = self.remaining();
+        DecodeErrorKind::CountTooBig { count, remaining }.into()
+    }
+
+    /// Counted bytes.
+    #[inline]
+    pub(crate) fn bytes(&mut self) -> Result<&'de [u8], DecodeError> {
+        let count = self.uint()?;
+        let end = self
+            .pos
+            .wrapping_add(usize::try_from(count).unwrap_or(usize::MAX));
+        // One check for both, as an end that wrapped around is before the start.
+        match self.data.get(self.pos..end) {
+            Some(bytes) => {
+                self.pos = end;
+                Ok(bytes)
+            }
+            None => Err(self.count_too_big(count)),
+        }
+    }
+}
+
+/// Reads an unsigned integer from the front of bytes that may not have arrived whole.
+pub(crate) fn read_uint(data: &[u8]) -> Result<Option<(u64, usize)>, DecodeError> {
+    let Some(&first) = data.first() else {
+        return Ok(None);
+    };
+    if first <= 0x7f {
+        return Ok(Some((u64::from(first), 1)));
+    }
+    let count = usize::from(first.wrapping_neg());
+    if count > 8 {
+        return Err(DecodeErrorKind::BadInteger.into());
+    }
+    let Some(bytes) = data.get(1..1 + count) else {
+        return Ok(None);
+    };
+    let value = bytes
+        .iter()
+        .fold(0u64, |value, &byte| value << 8 | u64::from(byte));
+    Ok(Some((value, 1 + count)))
+}
