@@ -1,24 +1,26 @@
 //! What peers can bring about as often as they like, logged now and then.
 
-use std::time::Duration;
-
-use tokio::time::Instant;
+use std::time::{Duration, Instant};
 
 /// How often the log says the same.
 const LOG_EVERY: Duration = Duration::from_secs(10);
 
 /// Counts what happens often and is to be logged seldom.
-#[derive(Default)]
+#[derive(Debug, Default)]
 pub struct Seldom {
     said: Option<Instant>,
     since: u64,
 }
 
 impl Seldom {
-    /// How often it happened since it was said last, this time included, if it is to be said again.
+    /// How often it happened since it was logged last, this time included, if it is to be logged again.
     pub fn say(&mut self) -> Option<u64> {
+        self.note(tokio::time::Instant::now().into_std())
+    }
+
+    /// The same, for code that gets the time from its caller.
+    pub fn note(&mut self, now: Instant) -> Option<u64> {
         self.since += 1;
-        let now = Instant::now();
         if self
             .said
             .is_some_and(|said| now.saturating_duration_since(said) < LOG_EVERY)

@@ -7,8 +7,8 @@ use std::time::Duration;
 use tokio::time::{Instant, Sleep};
 
 use super::Config;
+use super::error::SessionError;
 use super::link::Link;
-use super::session::SessionError;
 use plugwire_base::instant;
 use plugwire_base::rescue;
 

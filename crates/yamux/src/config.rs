@@ -2,10 +2,9 @@
 
 use std::time::Duration;
 
-use tokio::sync::Semaphore;
-
-use super::state::WINDOW;
 use plugwire_base::InvalidOption;
+
+use crate::proto::frame::WINDOW;
 
 /// What stands in for no pause at all.
 const SHORTEST: Duration = Duration::from_millis(1);
@@ -22,16 +21,16 @@ const SHORTEST: Duration = Duration::from_millis(1);
 /// ```
 #[derive(Clone, Debug)]
 pub struct Config {
-    pub(super) accept_backlog: usize,
-    pub(super) keep_alive: Option<Duration>,
-    pub(super) keep_alive_timeout: Duration,
-    pub(super) close_timeout: Duration,
-    pub(super) stream_close_timeout: Duration,
-    pub(super) max_streams: usize,
-    pub(super) max_buffered: usize,
-    pub(super) max_unaccepted: usize,
-    pub(super) max_noise: u32,
-    pub(super) busy_poll: Duration,
+    pub(crate) accept_backlog: usize,
+    pub(crate) keep_alive: Option<Duration>,
+    pub(crate) keep_alive_timeout: Duration,
+    pub(crate) close_timeout: Duration,
+    pub(crate) stream_close_timeout: Duration,
+    pub(crate) max_streams: usize,
+    pub(crate) max_buffered: usize,
+    pub(crate) max_unaccepted: usize,
+    pub(crate) max_noise: u32,
+    pub(crate) busy_poll: Duration,
 }
 
 impl Default for Config {
@@ -196,8 +195,8 @@ impl Config {
     }
 
     /// The settings nearest to these that a session can have.
-    pub(super) fn possible(mut self) -> Self {
-        self.accept_backlog = self.accept_backlog.clamp(1, Semaphore::MAX_PERMITS);
+    pub(crate) fn clamped(mut self) -> Self {
+        self.accept_backlog = self.accept_backlog.max(1);
         self.max_streams = self.max_streams.max(1);
         self.max_buffered = self.max_buffered.max(WINDOW as usize);
         self.max_unaccepted = self.max_unaccepted.max(WINDOW as usize);

@@ -11,7 +11,7 @@ use tokio::sync::watch;
 use super::Config;
 use super::busy_poll::BusyPoll;
 use super::clock::Clock;
-use super::session::SessionError;
+use super::error::SessionError;
 use super::shared::Shared;
 use plugwire_base::chain::logged;
 use plugwire_base::rescue;

@@ -37,9 +37,11 @@ mod busy_poll;
 mod clock;
 mod config;
 mod driver;
+mod error;
 mod frame;
 mod link;
 mod outgoing;
+pub mod proto;
 mod readiness;
 mod received;
 mod session;
@@ -47,12 +49,13 @@ mod shared;
 mod state;
 mod stream;
 pub mod transport;
+mod tuning;
 mod wakes;
 
 pub use config::Config;
-pub use session::{OpenError, Session, SessionError, UnreadError};
-pub use state::Noise;
+pub use error::{Noise, OpenError, SessionError, UnreadError};
+pub use session::Session;
 pub use stream::{ReadHalf, Stream, WriteHalf};
 
 /// The most bytes that a stream holds which have arrived and are not yet read.
-pub const MAX_WINDOW: usize = state::WIDE as usize;
+pub const MAX_WINDOW: usize = tuning::WIDE_WINDOW as usize;

@@ -20,8 +20,8 @@ use tokio::sync::{Notify, oneshot};
 
 use self::read::{Input, Lease};
 use super::Config;
+use super::error::SessionError;
 use super::readiness::Readiness;
-use super::session::SessionError;
 use super::state::State;
 use super::transport::Io;
 use super::wakes::Wakes;

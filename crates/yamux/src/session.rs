@@ -1,7 +1,6 @@
 //! The handle of a session.
 
 use std::fmt;
-use std::io;
 use std::sync::Arc;
 
 use tokio::io::{AsyncRead, AsyncWrite};
@@ -9,9 +8,8 @@ use tokio::sync::{Notify, Semaphore, oneshot, watch};
 
 use super::link::Link;
 use super::shared::Shared;
-use super::state::Noise;
 use super::transport::{Io, Plain, Transport};
-use super::{Config, Stream, driver};
+use super::{Config, OpenError, SessionError, Stream, driver};
 use plugwire_base::rescue::{self, Watch};
 
 /// A multiplexed connection.
@@ -96,94 +94,6 @@ impl Drop for Handle {
     }
 }
 
-/// Why a session ended.
-#[derive(Clone, Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum SessionError {
-    /// It was closed on this side.
-    #[error("session shutdown")]
-    Closed,
-    /// The client that the connection belonged to was dropped on this side: the host's `Client`, or an
-    /// [`RpcClient`](crate::connection::RpcClient). What was got through it does not keep it.
-    #[error(
-        "the client of {plugin} was dropped, which ended the connection: keep it for as long as the plugin is used"
-    )]
-    ClientDropped {
-        /// What it was the client of, such as `plugin kv`.
-        plugin: Arc<str>,
-    },
-    /// The peer closed the connection.
-    #[error("the peer closed the session")]
-    PeerClosed,
-    /// The peer did not answer a ping, or read nothing of what was written, for the
-    /// [keep-alive timeout](Config::keep_alive_timeout).
-    #[error("keepalive timeout")]
-    KeepAliveTimeout,
-    /// The connection broke.
-    #[error("the session's connection failed")]
-    Io(#[source] Arc<std::io::Error>),
-    /// The peer sent too much that is of no use, and was told so (GoAway). See
-    /// [`Config::max_noise`].
-    #[error("the peer sent too many {noise}, more than {per_second} a second")]
-    Noise {
-        /// What there was too much of.
-        noise: Noise,
-        /// How many a second there may be for long.
-        per_second: u64,
-    },
-    /// The peer's bytes are no yamux frames, or break the protocol's rules.
-    #[error("the peer does not speak yamux: {0}")]
-    Protocol(String),
-}
-
-impl SessionError {
-    /// A peer whose process ends leaves a socket that fails in one of several ways.
-    pub(super) fn from_io(error: io::Error) -> Self {
-        use io::ErrorKind;
-        match error.kind() {
-            ErrorKind::UnexpectedEof | ErrorKind::ConnectionReset | ErrorKind::BrokenPipe => {
-                SessionError::PeerClosed
-            }
-            _ => SessionError::Io(Arc::new(error)),
-        }
-    }
-}
-
-/// Why a stream was reset on this side, while its reader had not asked for that: as source of an
-/// [`io::Error`] of the kind [`QuotaExceeded`](io::ErrorKind::QuotaExceeded).
-///
-/// See [`Config::max_buffered`] and [`Config::max_unaccepted`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
-#[error(
-    "the stream was reset: it held most of what its session's streams had not read, which was more than {limit} bytes"
-)]
-pub struct UnreadError {
-    /// The limit that was exceeded, in bytes.
-    pub limit: usize,
-}
-
-/// Why a stream could not be opened.
-#[derive(Clone, Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum OpenError {
-    /// The session is over.
-    #[error(transparent)]
-    Session(#[from] SessionError),
-    /// As many streams are open as [`Config::max_streams`] allows.
-    #[error("{open} streams are open, as many as the session allows")]
-    TooManyStreams {
-        /// How many are open.
-        open: usize,
-    },
-    /// The peer has said that it accepts no more streams.
-    #[error("remote end is not accepting connections")]
-    GoAway,
-    /// Every number that a stream may have was used.
-    #[error("streams exhausted")]
-    Exhausted,
-}
-
 impl Session {
     /// Starts the client's side of a session, which opens streams with odd numbers.
     ///
@@ -236,7 +146,7 @@ impl Session {
     }
 
     fn start(io: Io, config: Config, client: bool) -> Session {
-        let config = config.possible();
+        let config = config.clamped();
         let link = Link::new(io, config.clone(), client);
         let (arrived, openable) = (link.state.arrived.clone(), link.state.openable.clone());
         let room = link.room.clone();

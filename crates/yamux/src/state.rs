@@ -18,12 +18,12 @@ use self::budget::Budget;
 pub(super) use self::entry::CutOff;
 use self::entry::Entry;
 use self::noise::Meter;
-pub use self::noise::Noise;
 use super::Config;
+use super::error::{OpenError, SessionError};
 use super::frame::{ACK, FIN, HEADER, Header, Kind, SYN};
 use super::outgoing::Outgoing;
-use super::session::{OpenError, SessionError};
 use super::wakes::Wakes;
+use crate::error::Noise;
 
 /// How much of a stream a side may send before the other has read any of it. The protocol's.
 pub(super) const WINDOW: u32 = 256 * 1024;

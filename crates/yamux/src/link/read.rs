@@ -8,7 +8,7 @@ use tokio::time::Instant;
 
 use super::write::FRAME;
 use super::{LARGE, Link};
-use crate::session::SessionError;
+use crate::error::SessionError;
 use crate::state::{CutOff, Next};
 use plugwire_base::instant;
 

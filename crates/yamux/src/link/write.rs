@@ -6,9 +6,9 @@ use std::task::{Context, Poll, ready};
 use tokio::sync::oneshot;
 
 use super::{Broken, LARGE, Link, OUTSIDE};
+use crate::error::SessionError;
 use crate::frame::HEADER;
 use crate::outgoing::HIGH_WATER;
-use crate::session::SessionError;
 use crate::state::{CutOff, data_header};
 
 /// The longest frame sent, in bytes.

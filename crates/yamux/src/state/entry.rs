@@ -8,8 +8,8 @@ use tokio::time::Instant;
 
 use super::budget::Budget;
 use super::{WIDE, WINDOW};
+use crate::error::{SessionError, UnreadError};
 use crate::received::Received;
-use crate::session::{SessionError, UnreadError};
 
 /// One stream.
 pub(super) struct Entry {

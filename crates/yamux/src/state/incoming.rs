@@ -1,13 +1,13 @@
 //! Frames come in.
 
 use super::entry::{Entry, Peer};
-use super::noise::Noise;
 use super::{Next, State};
+use crate::error::Noise;
+use crate::error::SessionError;
 use crate::frame::{
     ACK, FIN, GO_AWAY_INTERNAL_ERROR, GO_AWAY_NORMAL, GO_AWAY_PROTOCOL_ERROR, HEADER, Header, Kind,
     RST, SYN,
 };
-use crate::session::SessionError;
 
 impl State {
     pub(crate) fn next(&self) -> Next {

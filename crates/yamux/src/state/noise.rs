@@ -1,12 +1,10 @@
 //! Frames that serve no purpose, of which a peer may send some, but not without end.
 
-use std::fmt;
-
 use tokio::time::Instant;
 
-use super::{State, WINDOW};
+use super::{Noise, State, WINDOW};
+use crate::error::SessionError;
 use crate::frame::{GO_AWAY_PROTOCOL_ERROR, Kind};
-use crate::session::SessionError;
 use plugwire_base::seldom::Seldom;
 
 /// How many seconds' worth of noise may come at once.
@@ -21,37 +19,6 @@ const MOST_IN_FLIGHT: u64 = 64 << 20;
 
 /// So many frames without data may be on their way for a stream that is gone: window updates, an end.
 const FRAMES_IN_FLIGHT: u64 = 16;
-
-/// What a peer sends and is of no use, by which it can keep a session busy.
-///
-/// None of it comes from a peer that works as it should, in numbers that matter. See
-/// [`Config::max_noise`](crate::Config::max_noise).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Noise {
-    /// Streams that it opened where no more were accepted.
-    RefusedStreams,
-    /// Streams that it opened and reset.
-    ResetStreams,
-    /// Pings, and answers to pings that it was not sent.
-    Pings,
-    /// Frames of a stream that carry nothing and say nothing new.
-    EmptyFrames,
-    /// Frames for streams that there are not, beyond those that were on their way when one ended.
-    UnknownStreams,
-}
-
-impl fmt::Display for Noise {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Noise::RefusedStreams => "streams that were refused",
-            Noise::ResetStreams => "streams that it reset",
-            Noise::Pings => "pings",
-            Noise::EmptyFrames => "frames that say nothing",
-            Noise::UnknownStreams => "frames for streams that do not exist",
-        })
-    }
-}
 
 /// Counts the noise of a session's peer.
 pub(super) struct Meter {
