@@ -2,6 +2,7 @@
 
 pub mod alloc;
 pub mod events;
+pub mod gob;
 mod within;
 
 pub use within::within;

@@ -1,71 +1,10 @@
-//! Random types, as Go and as Rust have them, and random values of them.
+//! Made-up types, as Go and as Rust have them, and made-up values of them.
 
 use plugwire_gob::{Marshaler, Schema, Value};
 
-/// A small generator of numbers (SplitMix64): the same numbers everywhere and for ever.
-pub struct Random(u64);
+use super::Random;
 
-impl Random {
-    pub fn new(seed: u64) -> Self {
-        Self(seed.wrapping_mul(0x2545_f491_4f6c_dd1d))
-    }
-
-    fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        z ^ (z >> 31)
-    }
-
-    fn below(&mut self, end: usize) -> usize {
-        (self.next() % end as u64) as usize
-    }
-
-    fn pick<'a, T>(&mut self, from: &'a [T]) -> &'a T {
-        &from[self.below(from.len())]
-    }
-
-    /// Numbers of all lengths, and often those at the edge of one.
-    fn bits(&mut self) -> u64 {
-        let (shift, edge) = (self.below(64), self.below(64));
-        match self.below(5) {
-            0 => 0,
-            1 => (1 << edge) - 1,
-            2 => 1 << edge,
-            _ => self.next() >> shift,
-        }
-    }
-
-    fn float(&mut self) -> f64 {
-        let edges = [
-            0.0,
-            1.0,
-            -1.0,
-            0.5,
-            17.0,
-            1e300,
-            -5e-324,
-            f64::INFINITY,
-            f64::NEG_INFINITY,
-        ];
-        match self.below(2) {
-            0 => *self.pick(&edges),
-            _ => self.bits() as f64 / (1 + self.below(1000)) as f64,
-        }
-    }
-
-    fn text(&mut self) -> std::string::String {
-        let letters = ['a', 'Z', '0', ' ', '\0', 'ü', 'λ', '世', '🦀'];
-        let len = if self.below(20) == 0 {
-            200
-        } else {
-            self.below(6)
-        };
-        (0..len).map(|_| *self.pick(&letters)).collect()
-    }
-}
-
+/// A type, as Go and Rust have it.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Shape {
     Bool,
@@ -124,7 +63,8 @@ fn registered() -> Vec<(&'static str, Shape)> {
 }
 
 impl Shape {
-    pub fn random(random: &mut Random, depth: usize) -> Self {
+    /// A type that is nested at most five levels deep.
+    pub fn random(random: &mut Random<'_>, depth: usize) -> Self {
         let leaves = [
             Bool,
             Int(0),
@@ -154,7 +94,7 @@ impl Shape {
         if depth > 3 || random.below(3) == 0 {
             return random.pick(&leaves).clone();
         }
-        let inner = |random: &mut Random| Box::new(Self::random(random, depth + 1));
+        let inner = |random: &mut Random<'_>| Box::new(Self::random(random, depth + 1));
         match random.below(6) {
             0 => match inner(random) {
                 // Go has another type for these.
@@ -210,6 +150,7 @@ impl Shape {
         }
     }
 
+    /// The type for an encoder.
     pub fn schema(&self) -> Schema {
         match self {
             Bool => Schema::bool(),
@@ -252,7 +193,8 @@ impl Shape {
         }
     }
 
-    pub fn value(&self, random: &mut Random, depth: usize) -> Value {
+    /// A value of the type.
+    pub fn value(&self, random: &mut Random<'_>, depth: usize) -> Value {
         let count = if depth > 5 { 0 } else { random.below(4) };
         let structure = |fields: Vec<(&str, Value)>| Value::Struct {
             name: "".into(),
@@ -276,7 +218,7 @@ impl Shape {
             Float32 => Value::Float(f64::from(random.float() as f32)),
             Float64 => Value::Float(random.float()),
             Complex64 => {
-                let half = |random: &mut Random| f64::from(random.float() as f32);
+                let half = |random: &mut Random<'_>| f64::from(random.float() as f32);
                 Value::Complex(half(random), half(random))
             }
             Complex128 => Value::Complex(random.float(), random.float()),

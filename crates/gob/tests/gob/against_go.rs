@@ -3,21 +3,22 @@
 //! What is random follows from a seed, which a failure names. `GOB_SEED` sets another one and `GOB_CASES` how many
 //! cases each test tries.
 
-mod mirror;
-mod shapes;
-
 use std::collections::BTreeMap;
 use std::fmt::Debug;
+use std::path::Path;
 
 use bytes::BytesMut;
-use mirror::Mirror;
 use plugwire_gob::{
     self as gob, Any, BinaryMarshaled, Complex, Decoder, GobEncoded, RawValue, TextMarshaled, Time,
     Value,
 };
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
-use shapes::{Random, Shape, canonical};
+use support::gob::{Mirror, Random, Shape, canonical};
+
+fn start() -> Option<Mirror> {
+    Mirror::start(Path::new(env!("CARGO_TARGET_TMPDIR")))
+}
 
 fn setting(name: &str, default: u64) -> u64 {
     let value = std::env::var(name).ok();
@@ -25,7 +26,7 @@ fn setting(name: &str, default: u64) -> u64 {
 }
 
 /// Runs a case for each of many seeds, and says which one failed.
-fn for_seeds(cases: u64, mut case: impl FnMut(u64, &mut Random)) {
+fn for_seeds(cases: u64, mut case: impl FnMut(u64, &mut Random<'_>)) {
     let first = setting("GOB_SEED", 1);
     for seed in first..first + setting("GOB_CASES", cases) {
         let run = std::panic::AssertUnwindSafe(|| case(seed, &mut Random::new(seed)));
@@ -45,7 +46,7 @@ fn raw(bytes: &[u8]) -> RawValue {
 
 #[test]
 fn random_values_go_from_rust_through_go_to_rust() {
-    let Some(mut go) = Mirror::start() else {
+    let Some(mut go) = start() else {
         return;
     };
     for_seeds(2000, |_, random| {
@@ -61,7 +62,7 @@ fn random_values_go_from_rust_through_go_to_rust() {
 
 #[test]
 fn random_values_go_from_go_through_rust_to_go() {
-    let Some(mut go) = Mirror::start() else {
+    let Some(mut go) = start() else {
         return;
     };
     for_seeds(2000, |seed, random| {
@@ -105,7 +106,7 @@ fn random_values_come_back_in_rust_alone() {
 
 #[test]
 fn the_mirror_tells_values_apart() {
-    let Some(mut go) = Mirror::start() else {
+    let Some(mut go) = start() else {
         return;
     };
     let point = r#"{"kind":"point"}"#;
@@ -123,7 +124,7 @@ fn the_mirror_tells_values_apart() {
 
 #[test]
 fn go_has_no_use_for_text_marshalers() {
-    let Some(mut go) = Mirror::start() else {
+    let Some(mut go) = start() else {
         return;
     };
     #[derive(Serialize, Deserialize)]
@@ -238,7 +239,7 @@ where
 
 #[test]
 fn typed_values_go_from_go_through_rust_to_go_and_back() {
-    let Some(mut go) = Mirror::start() else {
+    let Some(mut go) = start() else {
         return;
     };
     for_seeds(500, |seed, _| {

@@ -5,6 +5,7 @@ use std::path::Path;
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use std::sync::OnceLock;
 
+/// Go, asked to decode, encode, make and compare values.
 pub struct Mirror {
     child: Child,
     stdin: Option<ChildStdin>,
@@ -12,10 +13,15 @@ pub struct Mirror {
 }
 
 impl Mirror {
-    /// Starts the process; None where there is no Go.
-    pub fn start() -> Option<Self> {
+    /// Builds the program into `directory`, once a process, and starts it. `None` where there is no
+    /// Go.
+    ///
+    /// # Panics
+    ///
+    /// If it cannot be built, and without Go where `CI` is `true`.
+    pub fn start(directory: &Path) -> Option<Self> {
         static BUILT: OnceLock<bool> = OnceLock::new();
-        let program = Path::new(env!("CARGO_TARGET_TMPDIR")).join("gobmirror");
+        let program = directory.join("gobmirror");
         let built = BUILT.get_or_init(|| {
             if Command::new("go").arg("version").output().is_err() {
                 assert!(
@@ -33,7 +39,7 @@ impl Mirror {
                 .args(["build", "-o"])
                 .arg(&program)
                 .arg("./cmd/gobmirror")
-                .current_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/interop/go"))
+                .current_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("../interop/go"))
                 .status()
                 .unwrap();
             assert!(status.success(), "go build failed");
@@ -54,7 +60,15 @@ impl Mirror {
         })
     }
 
-    /// One request; what Go sent back, or said was wrong.
+    /// Sends one request: what Go sent back.
+    ///
+    /// # Errors
+    ///
+    /// What Go said was wrong.
+    ///
+    /// # Panics
+    ///
+    /// If the process is gone.
     pub fn ask(
         &mut self,
         what: &str,
