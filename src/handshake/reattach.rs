@@ -1,10 +1,11 @@
-//! What a host has to know of a plugin that runs already.
+//! What a host must know about a plugin that runs already.
 
 use std::path::PathBuf;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use super::{Address, NETRPC};
+use super::address::Address;
+use super::line::NETRPC;
 
 /// Where a running plugin is found. A host hands it on to the next, and a plugin in test mode to
 /// its test.
@@ -37,8 +38,8 @@ pub struct ReattachConfig {
     /// kill, as with a plugin on another machine.
     #[serde(default, with = "pid")]
     pub pid: Option<u32>,
-    /// Whether the plugin is in test mode. Hosts never kill such a plugin, nor ask it to quit:
-    /// whoever serves it ends it.
+    /// Whether the plugin is in test mode. Hosts never kill a plugin in test mode, nor ask it to
+    /// quit: the test that serves it ends it.
     #[serde(default)]
     pub test: bool,
     /// Where the plugin listens.
@@ -59,12 +60,13 @@ impl ReattachConfig {
         }
     }
 
-    /// A plugin that listens on TCP at `host:port`, on whatever machine that is.
+    /// A plugin that listens on TCP at `host:port`, on this machine or another.
+    #[must_use]
     pub fn tcp(address: impl Into<String>) -> Self {
         Self::new(Address::Tcp(address.into()))
     }
 
-    /// The process behind it, which is on this machine.
+    /// The plugin's process, on this machine.
     #[must_use]
     pub fn pid(mut self, pid: u32) -> Self {
         self.pid = Some(pid);

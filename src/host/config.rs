@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
 use std::fmt;
 use std::ops::RangeInclusive;
+use std::path::Path;
 use std::process::Command;
 
 use tokio::io::AsyncWrite;
@@ -12,9 +13,10 @@ use super::local::PluginCommand;
 use super::log::{LogRecord, OnLog};
 use super::options::{Options, setters};
 use super::runner::{LaunchEnvironment, Runner};
+use super::socket_dir::SocketDir;
 use super::tls::Tls;
 use super::unix_socket::UnixSocketConfig;
-use crate::handshake::{self, HandshakeConfig};
+use crate::handshake::{Environment, HandshakeConfig};
 use crate::tuning::host as tuning;
 
 /// Where a copy of a plugin's output goes. Anything that tokio can write to, such as
@@ -176,31 +178,26 @@ impl ClientConfig {
         self
     }
 
-    /// The plugin's environment, but for the directory of its sockets.
-    pub(super) fn environment(&mut self) -> LaunchEnvironment {
+    /// The plugin's environment. `client_cert` is the host's certificate for AutoMTLS, as PEM.
+    pub(super) fn environment(
+        &mut self,
+        client_cert: Option<&str>,
+        sockets: &SocketDir,
+    ) -> LaunchEnvironment {
+        let environment = Environment {
+            versions: self.versions.clone(),
+            ports: Ok(self.ports.clone()),
+            client_cert: client_cert.map(OsString::from),
+            detached: self.launch.detached,
+            socket_dir: sockets.in_plugin().map(Path::to_owned),
+            socket_group: self.unix_socket.as_ref().and_then(UnixSocketConfig::group),
+        };
         let mut variables: BTreeMap<OsString, OsString> = self.env.drain(..).collect();
-        let mut set = |key: &str, value: &str| variables.insert(key.into(), value.into());
-        let HandshakeConfig {
-            magic_cookie_key,
-            magic_cookie_value,
-            ..
-        } = &self.handshake;
-        set(magic_cookie_key, magic_cookie_value);
-        set(handshake::ENV_MIN_PORT, &self.ports.start().to_string());
-        set(handshake::ENV_MAX_PORT, &self.ports.end().to_string());
-        let versions = handshake::print_versions(&self.versions);
-        set(handshake::ENV_PROTOCOL_VERSIONS, &versions);
-        if self.launch.detached {
-            let cookie = self.handshake.cookie_assignment();
-            set(handshake::ENV_DETACHED, &cookie);
-        }
-        if let Some(group) = self.unix_socket.as_ref().and_then(|unix| unix.group()) {
-            set(handshake::ENV_UNIX_SOCKET_GROUP, group);
-        }
+        variables.extend(environment.to_variables(&self.handshake));
         LaunchEnvironment {
             inherit: !self.skip_host_env,
             variables,
-            socket_dir: None,
+            socket_dir: sockets.in_host().map(Path::to_owned),
         }
     }
 }
@@ -258,8 +255,8 @@ impl fmt::Debug for ClientConfig {
 
 #[cfg(test)]
 mod tests {
-    use super::super::runner::NOT_INHERITED;
     use super::*;
+    use crate::handshake::NOT_INHERITED;
 
     const HANDSHAKE: HandshakeConfig = HandshakeConfig::new(3, "COOKIE", "crumbs");
 
@@ -275,7 +272,9 @@ mod tests {
     ) -> Variables {
         let text = |value: &OsStr| value.to_str().unwrap().to_owned();
         let mut config = change(ClientConfig::new(HANDSHAKE, Command::new("x")));
-        config.environment().apply(&mut command);
+        config
+            .environment(None, &SocketDir::default())
+            .apply(&mut command);
         command
             .get_envs()
             .map(|(key, value)| (text(key), value.map(text)))

@@ -1,7 +1,7 @@
 //! From a command to a plugin that answers.
 
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use tokio::task::JoinSet;
 use tokio::time::{timeout, timeout_at};
@@ -9,7 +9,6 @@ use tokio::time::{timeout, timeout_at};
 use super::config::ClientConfig;
 use super::dial::{DialError, Dialed, Listener, Silence, answers, dial};
 use super::error::{LaunchError, ProcessReport};
-use super::leftovers::Leftovers;
 use super::lines::Lines;
 use super::log::LogSink;
 use super::obituary::Obituary;
@@ -19,9 +18,8 @@ use super::output::{self, Tail};
 use super::process::{Exit, Process};
 use super::runner::{self, Runner, Started};
 use super::secure::SecureError;
+use super::socket_dir::SocketDir;
 use super::tls::TlsSetup;
-#[cfg(unix)]
-use super::unix_socket;
 use crate::InvalidOption;
 use crate::connection::RpcClient;
 use crate::handshake::{self, Address, HandshakeError, HandshakeLine};
@@ -80,10 +78,10 @@ struct Candidate {
 pub(super) async fn launch(config: &mut ClientConfig) -> Result<Launched, LaunchError> {
     config.check()?;
     let deadline = instant::after(config.options.start_timeout);
-    let mut environment = config.environment();
-    let tls = TlsSetup::new(config, &mut environment).await?;
-    let files = prepare_sockets(config, &mut environment)
+    let tls = TlsSetup::prepare(config.tls.take(), config.launch.detached).await?;
+    let sockets = SocketDir::make(config)
         .map_err(|(place, source)| LaunchError::SocketDir { place, source })?;
+    let environment = config.environment(tls.client_cert(), &sockets);
     let full_name = config.launch.runner.name();
     let started = timeout_at(deadline, config.launch.runner.start(environment)).await;
     let Started {
@@ -100,7 +98,7 @@ pub(super) async fn launch(config: &mut ClientConfig) -> Result<Launched, Launch
             });
         }
     };
-    let process = Process::own(plugin, files);
+    let process = Process::own(plugin, sockets.into_leftovers());
     tracing::debug!(program = full_name, id = process.id(), "plugin started");
 
     let program = Path::new(&full_name);
@@ -150,37 +148,6 @@ pub(super) async fn launch(config: &mut ClientConfig) -> Result<Launched, Launch
         Err(_) => Failure::Timeout,
     };
     Err(candidate.fail(failure, config).await)
-}
-
-/// Makes a directory for the plugin's sockets, and tells the plugin by the name that it knows the
-/// directory by.
-#[cfg(unix)]
-fn prepare_sockets(
-    config: &ClientConfig,
-    environment: &mut runner::LaunchEnvironment,
-) -> Result<Leftovers, (PathBuf, io::Error)> {
-    let unix_socket = config.unix_socket.as_ref();
-    let directory = unix_socket::prepare(unix_socket, config.launch.detached, environment)?;
-    if let Some(directory) = &directory {
-        let path = directory.path();
-        let translated = config
-            .launch
-            .runner
-            .host_to_plugin(Address::Unix(path.to_owned()));
-        if let Address::Unix(path) = translated.map_err(|error| (path.to_owned(), error))? {
-            let key = handshake::ENV_UNIX_SOCKET_DIR.into();
-            environment.variables.insert(key, path.into());
-        }
-    }
-    Ok(directory.map_or_else(Leftovers::default, Leftovers::from))
-}
-
-#[cfg(not(unix))]
-fn prepare_sockets(
-    _: &ClientConfig,
-    _: &mut runner::LaunchEnvironment,
-) -> Result<Leftovers, (PathBuf, io::Error)> {
-    Ok(Leftovers::default())
 }
 
 async fn not_started(runner: &dyn Runner, error: io::Error) -> LaunchError {
@@ -366,9 +333,7 @@ impl Failure {
 async fn first_line(lines: &mut Lines<runner::Output>, exit: &Exit) -> Result<Vec<u8>, Failure> {
     let next = async {
         let error = match lines.next().await {
-            Ok(Some(piece)) if piece.goes_on => HandshakeError::LineTooLong {
-                start: handshake::start_of(piece.raw),
-            },
+            Ok(Some(piece)) if piece.goes_on => HandshakeError::line_too_long(piece.raw),
             Ok(Some(piece)) => return Ok(piece.line().to_vec()),
             Ok(None) => HandshakeError::NoLine,
             Err(error) => {

@@ -88,6 +88,7 @@ mod process;
 mod reattach;
 mod runner;
 mod secure;
+mod socket_dir;
 mod tcp_address;
 #[cfg(feature = "tls")]
 mod tls;

@@ -2,9 +2,7 @@
 
 use std::io;
 
-use super::config::ClientConfig;
 use super::error::LaunchError;
-use super::runner::LaunchEnvironment;
 use crate::handshake::{HandshakeError, HandshakeLine};
 
 /// There is none to choose.
@@ -22,14 +20,15 @@ impl TlsConfig {
 pub(super) struct TlsSetup;
 
 impl TlsSetup {
-    pub(super) async fn new(
-        config: &mut ClientConfig,
-        _: &mut LaunchEnvironment,
-    ) -> Result<Self, LaunchError> {
-        match config.tls {
-            Some(ref tls) => match *tls {},
+    pub(super) async fn prepare(tls: Option<Tls>, _: bool) -> Result<Self, LaunchError> {
+        match tls {
+            Some(tls) => match tls {},
             None => Ok(Self),
         }
+    }
+
+    pub(super) fn client_cert(&self) -> Option<&str> {
+        None
     }
 
     pub(super) fn for_plugin(

@@ -116,16 +116,6 @@ pub struct Started {
     pub plugin: Box<dyn AttachedRunner>,
 }
 
-/// The environment variables of a plugin's own host. They speak of that host, so they must not
-/// reach the plugins of a plugin that is a host itself.
-pub(super) const NOT_INHERITED: [&str; 5] = [
-    handshake::ENV_CLIENT_CERT,
-    handshake::ENV_DETACHED,
-    handshake::ENV_MULTIPLEX_GRPC,
-    handshake::ENV_UNIX_SOCKET_DIR,
-    handshake::ENV_UNIX_SOCKET_GROUP,
-];
-
 /// The environment that a plugin is to be started in.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
@@ -152,7 +142,7 @@ impl LaunchEnvironment {
         if !self.inherit {
             command.env_clear();
         }
-        for key in NOT_INHERITED {
+        for key in handshake::NOT_INHERITED {
             command.env_remove(key);
         }
         command.envs(&self.variables);

@@ -12,8 +12,7 @@ use tokio_rustls::client::TlsStream;
 use super::config::ClientConfig;
 use super::error::LaunchError;
 use super::reattach::AttachConfig;
-use super::runner::LaunchEnvironment;
-use crate::handshake::{self, HandshakeError, HandshakeLine};
+use crate::handshake::{HandshakeError, HandshakeLine};
 use crate::tls::{self, OneTime};
 
 /// How a host secures the connection to a plugin that it launches: one way or the other, since
@@ -136,25 +135,27 @@ pub(super) enum TlsSetup {
 }
 
 impl TlsSetup {
-    /// Tells the plugin what it has to know.
-    pub(super) async fn new(
-        config: &mut ClientConfig,
-        environment: &mut LaunchEnvironment,
-    ) -> Result<Self, LaunchError> {
-        match config.tls.take() {
+    /// Makes what has to be there before the plugin is started.
+    pub(super) async fn prepare(tls: Option<Tls>, detached: bool) -> Result<Self, LaunchError> {
+        match tls {
             None => Ok(Self::Off),
             Some(Tls::Config(config)) => Ok(Self::Config(config)),
-            Some(Tls::AutoMtls) if config.launch.detached => Err(LaunchError::DetachedAutoMtls),
+            Some(Tls::AutoMtls) if detached => Err(LaunchError::DetachedAutoMtls),
             Some(Tls::AutoMtls) => {
                 // The first of a process gathers entropy for 40 ms, and other tasks should not wait.
                 let own = tokio::task::spawn_blocking(OneTime::generate).await;
                 let own = own.map_err(|panicked| LaunchError::ClientCert(panicked.into()))?;
                 let failed = |error| LaunchError::ClientCert(io::Error::other(error));
-                let own = own.map_err(failed)?;
-                let key = handshake::ENV_CLIENT_CERT.into();
-                environment.variables.insert(key, own.pem().into());
-                Ok(Self::Auto(own))
+                Ok(Self::Auto(own.map_err(failed)?))
             }
+        }
+    }
+
+    /// The certificate that the plugin gets in its environment, as PEM.
+    pub(super) fn client_cert(&self) -> Option<&str> {
+        match self {
+            Self::Auto(own) => Some(own.pem()),
+            Self::Off | Self::Config(_) => None,
         }
     }
 
@@ -188,6 +189,7 @@ mod tests {
     use std::ffi::OsStr;
     use std::process::Command;
 
+    use super::super::socket_dir::SocketDir;
     use super::*;
     use crate::handshake::{ENV_CLIENT_CERT, HandshakeConfig};
 
@@ -201,10 +203,8 @@ mod tests {
             command.env(ENV_CLIENT_CERT, stale);
             config = config.env(ENV_CLIENT_CERT, stale);
         }
-        config.tls = tls;
-        let mut environment = config.environment();
-        let setup = TlsSetup::new(&mut config, &mut environment).await;
-        assert!(setup.is_ok());
+        let setup = TlsSetup::prepare(tls, false).await.unwrap();
+        let environment = config.environment(setup.client_cert(), &SocketDir::default());
         environment.apply(&mut command);
         let variables: HashMap<_, _> = command.get_envs().collect();
         let value = variables[OsStr::new(ENV_CLIENT_CERT)];

@@ -5,8 +5,6 @@ use std::io;
 use std::path::PathBuf;
 
 #[cfg(unix)]
-use super::runner::LaunchEnvironment;
-#[cfg(unix)]
 use crate::InvalidOption;
 #[cfg(unix)]
 use crate::sys::private_dir::PrivateDir;
@@ -59,8 +57,8 @@ impl UnixSocketConfig {
         self
     }
 
-    pub(super) fn group(&self) -> Option<&str> {
-        self.group.as_deref()
+    pub(super) fn group(&self) -> Option<String> {
+        self.group.clone()
     }
 
     /// Finds the first option that has no meaning.
@@ -97,7 +95,7 @@ impl UnixSocketConfig {
 
     /// Makes the directory. Where that fails, says where it was to be.
     #[cfg(unix)]
-    fn directory(&self) -> Result<PrivateDir, (PathBuf, io::Error)> {
+    pub(super) fn directory(&self) -> Result<PrivateDir, (PathBuf, io::Error)> {
         let base = self.base();
         let shared = PrivateDir::create_in(&base).and_then(|directory| {
             if let Some(group) = &self.group {
@@ -107,36 +105,4 @@ impl UnixSocketConfig {
         });
         shared.map_err(|error| (base, error))
     }
-}
-
-/// Makes the directory for a plugin that is to be started, and tells it. `None` where the plugin is
-/// to find a place for itself.
-#[cfg(unix)]
-pub(super) fn prepare(
-    config: Option<&UnixSocketConfig>,
-    detached: bool,
-    environment: &mut LaunchEnvironment,
-) -> Result<Option<PrivateDir>, (PathBuf, io::Error)> {
-    let key = std::ffi::OsStr::new(crate::handshake::ENV_UNIX_SOCKET_DIR);
-    if environment.variables.contains_key(key) {
-        return Ok(None);
-    }
-    let directory = match config {
-        Some(config) => config.directory()?,
-        // It would have to stay behind.
-        None if detached => return Ok(None),
-        None => match UnixSocketConfig::default().directory() {
-            Ok(directory) if socket_path::fits(directory.path()) => directory,
-            // Plugins without sockets are none the worse for it, and the others will say so.
-            Ok(_) => return Ok(None),
-            Err((_, error)) => {
-                tracing::debug!(%error, "no directory for the plugin's sockets");
-                return Ok(None);
-            }
-        },
-    };
-    let path = directory.path().to_owned();
-    environment.socket_dir = Some(path.clone());
-    environment.variables.insert(key.to_owned(), path.into());
-    Ok(Some(directory))
 }

@@ -1,59 +1,15 @@
 //! What a plugin listens on: a unix socket at a fresh path, a TCP port where there are none, or the
 //! TCP address that its author chose.
 
-use std::ffi::OsString;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
-use std::path::PathBuf;
 
 use tokio::net::{TcpListener, TcpStream};
 
 use super::door::Listen;
 use super::serve::ServeError;
 use super::tls::Security;
-use crate::handshake::{self, Address, HandshakeConfig};
-
-/// What the host says in the environment, beside the cookie.
-#[derive(Debug, Default)]
-pub(super) struct Environment {
-    pub(super) host_versions: Vec<u32>,
-    /// The certificate of a host with AutoMTLS.
-    pub(super) client_cert: Option<OsString>,
-    /// Whom the host wants to outlive it, by the cookie of that plugin.
-    detached: Option<OsString>,
-    #[cfg_attr(not(unix), allow(dead_code, reason = "a port is in no directory"))]
-    socket_dir: Option<PathBuf>,
-    #[cfg_attr(not(unix), allow(dead_code, reason = "a port has no group"))]
-    socket_group: Option<String>,
-    #[cfg_attr(unix, allow(dead_code, reason = "a unix socket has no port"))]
-    min_port: Option<String>,
-    #[cfg_attr(unix, allow(dead_code, reason = "a unix socket has no port"))]
-    max_port: Option<String>,
-}
-
-impl Environment {
-    pub(super) fn of_this_process() -> Self {
-        let raw = |key| std::env::var_os(key).filter(|value: &OsString| !value.is_empty());
-        let text = |key| std::env::var(key).ok().filter(|value| !value.is_empty());
-        let versions = text(handshake::ENV_PROTOCOL_VERSIONS).unwrap_or_default();
-        Self {
-            host_versions: handshake::parse_versions(&versions),
-            client_cert: raw(handshake::ENV_CLIENT_CERT),
-            detached: raw(handshake::ENV_DETACHED),
-            socket_dir: raw(handshake::ENV_UNIX_SOCKET_DIR).map(PathBuf::from),
-            socket_group: text(handshake::ENV_UNIX_SOCKET_GROUP),
-            min_port: text(handshake::ENV_MIN_PORT),
-            max_port: text(handshake::ENV_MAX_PORT),
-        }
-    }
-
-    /// Whether the plugin with this cookie is to outlive the host. A host in Go that is a plugin
-    /// itself passes on what its own host said of it, which is no business of its plugins.
-    pub(super) fn detaches(&self, handshake: &HandshakeConfig) -> bool {
-        let detached = self.detached.as_deref();
-        detached.is_some_and(|detached| detached == handshake.cookie_assignment().as_str())
-    }
-}
+use crate::handshake::{Address, Environment};
 
 /// Where a plugin listens on the network, instead of where it is usual.
 #[derive(Clone, Copy, Debug)]
@@ -281,13 +237,14 @@ mod tcp {
         /// on Unix too, so that it is checked where most of the work is done.
         #[cfg(any(not(unix), test))]
         pub(in crate::plugin) fn bind(environment: &Environment) -> Result<Self, ServeError> {
-            let (lowest, highest) = port_range(environment)?;
+            let ports = environment.ports.clone();
+            let ports = ports.map_err(|error| ServeError::Ports(error.to_string()))?;
             let failed = |source| ServeError::Listen {
-                place: format!("127.0.0.1, ports {lowest} to {highest}"),
+                place: format!("127.0.0.1, ports {} to {}", ports.start(), ports.end()),
                 source,
             };
             let mut last = io::ErrorKind::AddrInUse.into();
-            for port in lowest..=highest {
+            for port in ports.clone() {
                 match bind(port) {
                     Ok((listener, address)) => return Ok(Self { listener, address }),
                     Err(error) => last = error,
@@ -325,38 +282,10 @@ mod tcp {
         Ok((TcpListener::from_std(listener)?, address))
     }
 
-    /// Absent is 0, and from 0 to 0 is any free port.
-    #[cfg(any(not(unix), test))]
-    fn port_range(environment: &Environment) -> Result<(u16, u16), ServeError> {
-        let port = |key: &str, value: &Option<String>| match value {
-            None => Ok(0),
-            Some(value) => value.parse::<u16>().map_err(|error| {
-                ServeError::Ports(format!("couldn't get value from {key}: {value:?}: {error}"))
-            }),
-        };
-        let lowest = port(handshake::ENV_MIN_PORT, &environment.min_port)?;
-        let highest = port(handshake::ENV_MAX_PORT, &environment.max_port)?;
-        if lowest > highest {
-            return Err(ServeError::Ports(format!(
-                "{} value of {lowest} is greater than {} value of {highest}",
-                handshake::ENV_MIN_PORT,
-                handshake::ENV_MAX_PORT,
-            )));
-        }
-        Ok((lowest, highest))
-    }
-
     #[cfg(test)]
     mod tests {
         use super::*;
-
-        fn ports(lowest: &str, highest: &str) -> Environment {
-            Environment {
-                min_port: Some(lowest.to_owned()),
-                max_port: Some(highest.to_owned()),
-                ..Environment::default()
-            }
-        }
+        use crate::handshake::HandshakeConfig;
 
         #[tokio::test]
         async fn without_a_range_any_port_will_do() {
@@ -375,8 +304,12 @@ mod tcp {
         #[tokio::test]
         async fn a_taken_port_is_passed_over() {
             let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-            let port = taken.local_addr().unwrap().port().to_string();
-            let error = Socket::bind(&ports(&port, &port)).err().unwrap();
+            let port = taken.local_addr().unwrap().port();
+            let environment = Environment {
+                ports: Ok(port..=port),
+                ..Environment::default()
+            };
+            let error = Socket::bind(&environment).err().unwrap();
             assert!(matches!(error, ServeError::Listen { .. }), "{error:?}");
         }
 
@@ -401,10 +334,16 @@ mod tcp {
             }
         }
 
-        #[test]
-        fn what_is_no_range_is_refused() {
+        #[tokio::test]
+        async fn what_is_no_range_is_refused() {
             for (lowest, highest) in [("9", "8"), ("x", "8"), ("1", "65536")] {
-                let error = port_range(&ports(lowest, highest)).unwrap_err();
+                let handshake = HandshakeConfig::new(1, "BASIC_PLUGIN", "hello");
+                let environment = Environment::from_variables(&handshake, |name| match name {
+                    "PLUGIN_MIN_PORT" => Some(lowest.into()),
+                    "PLUGIN_MAX_PORT" => Some(highest.into()),
+                    _ => None,
+                });
+                let error = Socket::bind(&environment).err().unwrap();
                 assert!(matches!(error, ServeError::Ports(_)), "{error:?}");
             }
         }

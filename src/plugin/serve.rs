@@ -1,6 +1,6 @@
 //! From the environment to the end of serving.
 
-use std::ffi::OsStr;
+use std::ffi::OsString;
 use std::io::{self, Write};
 use std::net::SocketAddr;
 use std::pin::pin;
@@ -19,13 +19,13 @@ use super::ending::{Ending, Presence, Quit, UNATTENDED, end_process_after};
 use super::hooks::Hooks;
 use super::host_watch::HostWatch;
 use super::interrupt;
-use super::listener::{Accepted, Environment, Listener};
+use super::listener::{Accepted, Listener};
 use super::panic;
 use super::stdio::{Stdio, Tee};
 use super::tls::Acceptor;
 use crate::InvalidOption;
 use crate::connection::{ConnectionConfig, ConnectionError, PluginSet, RpcServer};
-use crate::handshake::{HandshakeConfig, HandshakeError, HandshakeLine};
+use crate::handshake::{Environment, HandshakeConfig, HandshakeError, HandshakeLine};
 use crate::mux::SessionError;
 use plugwire_base::chain::{Chain, logged};
 use plugwire_base::rescue::{self, Watch};
@@ -101,20 +101,16 @@ enum Process {
 }
 
 async fn serve_host(config: ServeConfig, process: Process) -> Result<End, ServeError> {
-    let key = &*config.handshake.magic_cookie_key;
-    // An empty name is no variable; what is wrong with it is said below.
-    let cookie = (!key.is_empty()).then(|| std::env::var_os(key)).flatten();
-    check_cookie(&config.handshake, cookie.as_deref())?;
+    check_cookie(&config.handshake, |name| std::env::var_os(name))?;
     config.check()?;
 
-    let environment = Environment::of_this_process();
-    let (version, plugins) = config.negotiate(&environment.host_versions);
+    let environment = Environment::from_variables(&config.handshake, |name| std::env::var_os(name));
+    let (version, plugins) = config.negotiate(&environment.versions);
     let security = config.tls.for_host(environment.client_cert.as_deref())?;
 
     let mut background = JoinSet::new();
     let listener = Listener::bind(&environment, config.network, &security).await?;
-    let detached = environment.detaches(&config.handshake);
-    let host = HostWatch::start(config.outlive_host || detached);
+    let host = HostWatch::start(config.outlive_host || environment.detached);
     interrupt::ignore(&mut background).map_err(ServeError::Signal)?;
     panic::log_panics();
     let stdio = Arc::new(Stdio::capture(Tee::No).map_err(ServeError::Stdio)?);
@@ -303,9 +299,12 @@ fn log_end(ended: Result<Ended, tokio::task::JoinError>, failures: &mut Seldom) 
 }
 
 /// Whether the cookie in the environment is the one that hosts of this plugin set.
-fn check_cookie(handshake: &HandshakeConfig, cookie: Option<&OsStr>) -> Result<(), ServeError> {
+fn check_cookie(
+    handshake: &HandshakeConfig,
+    variable: impl Fn(&str) -> Option<OsString>,
+) -> Result<(), ServeError> {
     handshake.check().map_err(ServeError::Misconfigured)?;
-    if cookie != Some(OsStr::new(&*handshake.magic_cookie_value)) {
+    if !Environment::has_cookie(handshake, variable) {
         return Err(ServeError::NotLaunchedByHost);
     }
     Ok(())
@@ -413,13 +412,13 @@ mod tests {
 
     #[test]
     fn the_right_cookie_is_accepted() {
-        check_cookie(&HANDSHAKE, Some(OsStr::new("hello"))).unwrap();
+        check_cookie(&HANDSHAKE, |_| Some("hello".into())).unwrap();
     }
 
     #[test]
     fn without_the_cookie_the_plugin_says_what_it_is() {
-        for cookie in [None, Some(OsStr::new("")), Some(OsStr::new("Hello"))] {
-            let error = check_cookie(&HANDSHAKE, cookie).unwrap_err();
+        for cookie in [None, Some(""), Some("Hello")] {
+            let error = check_cookie(&HANDSHAKE, |_| cookie.map(OsString::from)).unwrap_err();
             assert!(matches!(error, ServeError::NotLaunchedByHost), "{error:?}");
             assert!(
                 error
@@ -433,7 +432,7 @@ mod tests {
     fn an_empty_cookie_is_a_mistake_of_the_author() {
         for (key, value) in [("", "hello"), ("BASIC_PLUGIN", "")] {
             let handshake = HandshakeConfig::new(1, key, value);
-            let error = check_cookie(&handshake, Some(OsStr::new(""))).unwrap_err();
+            let error = check_cookie(&handshake, |_| Some("".into())).unwrap_err();
             assert!(matches!(error, ServeError::Misconfigured(_)), "{error:?}");
             assert!(
                 error

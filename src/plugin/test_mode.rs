@@ -10,10 +10,10 @@ use tokio_util::sync::CancellationToken;
 use super::config::ServeConfig;
 use super::door::Door;
 use super::ending::Presence;
-use super::listener::{Environment, Listener};
+use super::listener::Listener;
 use super::serve::{ServeError, Server, accept};
 use super::stdio::{Stdio, Tee};
-use crate::handshake::ReattachConfig;
+use crate::handshake::{Environment, ReattachConfig};
 
 /// How [`serve_test`] serves.
 #[derive(Clone, Debug, Default)]
@@ -102,9 +102,9 @@ pub async fn serve_test(
     test: ServeTestConfig,
 ) -> Result<TestServer, ServeError> {
     config.check()?;
-    let environment = Environment::of_this_process();
+    let environment = Environment::from_variables(&config.handshake, |name| std::env::var_os(name));
     let host_versions = test.host_versions.as_ref();
-    let host_versions = host_versions.unwrap_or(&environment.host_versions);
+    let host_versions = host_versions.unwrap_or(&environment.versions);
     let (version, plugins) = config.negotiate(host_versions);
     // Not AutoMTLS: there is no line to answer with, and no host to reattach that could.
     let security = config.tls.configured();
