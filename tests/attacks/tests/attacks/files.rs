@@ -63,7 +63,7 @@ async fn ask<T: Encode>(client: &Client, method: &str, argument: &T) {
 fn socket(client: &Client) -> PathBuf {
     match client.address() {
         Address::Unix(path) => path.clone(),
-        Address::Tcp(address) => panic!("{address}"),
+        other => panic!("{other}"),
     }
 }
 
