@@ -10,13 +10,14 @@ use std::process::Command;
 use tokio::io::AsyncWrite;
 
 use super::local::PluginCommand;
-use super::log::{LogRecord, OnLog};
+use super::log::OnLog;
 use super::options::{Options, setters};
 use super::runner::{LaunchEnvironment, Runner};
 use super::socket_dir::SocketDir;
 use super::tls::Tls;
 use super::unix_socket::UnixSocketConfig;
 use crate::handshake::{Environment, HandshakeConfig};
+use crate::hclog::LogRecord;
 use crate::tuning::host as tuning;
 
 /// Where a copy of a plugin's output goes. Anything that tokio can write to, such as

@@ -1,250 +1,188 @@
-//! The log of a plugin: lines in, records out. Pure; reading the pipe is `output.rs`'s business.
+//! Where records go: to `tracing`, and to a callback of the host's.
 
-mod sink;
-#[cfg(test)]
-mod tests;
-
-use std::borrow::Cow;
 use std::fmt;
-use std::time::SystemTime;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use serde_json::{Map, Value};
+use tracing::Level;
+use tracing::level_filters::LevelFilter;
 
-pub use self::sink::LOG_TARGET;
-pub(super) use self::sink::{LogSink, OnLog};
-use crate::hclog::timestamp;
+use crate::hclog::{LogLevel, LogParser, LogRecord};
+use plugwire_base::escape::{Escaped, escaped};
 
-/// How much a line of a plugin's log matters. (`hclog.Level`)
+/// The target of the [`tracing`] events that the lines of a plugin's log become.
 ///
-/// Ordered: what matters more is greater. hclog's `off` is no level of a line, and lines without a
-/// level are [`Debug`](Self::Debug).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum LogLevel {
-    /// hclog's `trace`.
-    Trace,
-    /// hclog's `debug`.
-    Debug,
-    /// hclog's `info`.
-    Info,
-    /// hclog's `warn`.
-    Warn,
-    /// hclog's `error`.
-    Error,
+/// An event is one line, whatever the plugin writes: line breaks, escape sequences and other control
+/// characters in its message and its pairs are escaped, as `\n` or `\u{1b}`, and so are the
+/// characters that change the direction of text.
+pub const LOG_TARGET: &str = "plugwire::log";
+
+/// A callback for each record.
+pub(super) type OnLog = Box<dyn FnMut(&LogRecord) + Send>;
+
+/// The log of one plugin.
+pub(super) struct LogSink {
+    /// The plugin's file name.
+    plugin: String,
+    parser: LogParser,
+    callback: Option<OnLog>,
 }
 
-impl LogLevel {
-    /// The level of this name, as `hclog.LevelFromString` reads it: in any case, with any white
-    /// space around it. `off` is none, as is every other word.
-    fn from_name(name: &str) -> Option<Self> {
-        Some(match &*name.trim().to_lowercase() {
-            "trace" => Self::Trace,
-            "debug" => Self::Debug,
-            "info" => Self::Info,
-            "warn" => Self::Warn,
-            "error" => Self::Error,
-            _ => return None,
-        })
-    }
-
-    /// The level that a line begins with, such as `[INFO]`.
-    fn from_prefix(line: &str) -> Option<Self> {
-        [
-            ("[TRACE]", Self::Trace),
-            ("[DEBUG]", Self::Debug),
-            ("[INFO]", Self::Info),
-            ("[WARN]", Self::Warn),
-            ("[ERROR]", Self::Error),
-        ]
-        .into_iter()
-        .find_map(|(prefix, level)| line.starts_with(prefix).then_some(level))
-    }
-
-    /// hclog's name of the level.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Trace => "trace",
-            Self::Debug => "debug",
-            Self::Info => "info",
-            Self::Warn => "warn",
-            Self::Error => "error",
-        }
-    }
-}
-
-impl fmt::Display for LogLevel {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(self.as_str())
-    }
-}
-
-impl From<LogLevel> for tracing::Level {
-    fn from(level: LogLevel) -> Self {
-        match level {
-            LogLevel::Trace => Self::TRACE,
-            LogLevel::Debug => Self::DEBUG,
-            LogLevel::Info => Self::INFO,
-            LogLevel::Warn => Self::WARN,
-            LogLevel::Error => Self::ERROR,
-        }
-    }
-}
-
-/// One line of a plugin's log.
-///
-/// Its texts are as the plugin wrote them, control characters included. The `tracing` events that the
-/// host makes of them have these [written out](LOG_TARGET).
-#[derive(Clone, Debug, PartialEq)]
-#[non_exhaustive]
-pub struct LogRecord {
-    /// How much it matters.
-    pub level: LogLevel,
-    /// What it says: hclog's `@message`, and for any other line the whole of it. Bytes that are no
-    /// UTF-8 are replaced.
-    pub message: String,
-    /// The name of the logger in the plugin, hclog's `@module`.
-    pub module: Option<String>,
-    /// When the plugin wrote it, hclog's `@timestamp`, as text.
-    pub timestamp: Option<String>,
-    /// The same as a time, if it is one of RFC 3339. hclog's time format can be changed.
-    pub time: Option<SystemTime>,
-    /// The key-value pairs, all but the four above, in the order of their keys, as hclog writes
-    /// them.
-    pub fields: Map<String, Value>,
-    /// Whether this is not a line but a piece of one, which was longer than the host's
-    /// [buffer](super::ClientConfig::plugin_log_buffer_size).
-    pub is_piece: bool,
-    /// The bytes as they came, without the line break.
-    pub raw: Vec<u8>,
-}
-
-impl LogRecord {
-    /// A line that says nothing about itself.
-    fn verbatim(level: LogLevel, raw: &[u8], text: Cow<'_, str>) -> Self {
+impl LogSink {
+    pub(super) fn new(plugin: String, callback: Option<OnLog>) -> Self {
         Self {
-            level,
-            message: text.into_owned(),
-            module: None,
-            timestamp: None,
-            time: None,
-            fields: Map::new(),
-            is_piece: false,
-            raw: raw.to_owned(),
+            plugin: escaped(&plugin).into_owned(),
+            parser: LogParser::new(),
+            callback,
         }
     }
 
-    /// The record that hclog wrote as this object, if it did.
-    fn from_hclog(object: Map<String, Value>, raw: &[u8]) -> Option<Self> {
-        let level = LogLevel::from_name(object.get("@level")?.as_str()?)?;
-        let mut record = Self::verbatim(level, raw, Cow::Borrowed(""));
-        for (key, value) in object {
-            match (&*key, value) {
-                ("@level", _) => {}
-                ("@message", Value::String(message)) => record.message = message,
-                ("@message", _) => return None,
-                ("@module", Value::String(module)) => record.module = Some(module),
-                ("@timestamp", Value::String(text)) => {
-                    record.time = timestamp::parse(&text);
-                    record.timestamp = Some(text);
-                }
-                (_, value) => _ = record.fields.insert(key, value),
+    pub(super) fn plugin(&self) -> &str {
+        &self.plugin
+    }
+
+    /// Takes the next line, or piece of one.
+    pub(super) fn line(&mut self, line: &[u8], goes_on: bool) {
+        // Without a listener, the line need not be parsed.
+        if self.callback.is_none() && LevelFilter::current() == LevelFilter::OFF {
+            return;
+        }
+        let record = self.parser.parse(line, goes_on);
+        tell(&self.plugin, &record);
+        if let Some(callback) = &mut self.callback {
+            // A panic would end the task that reads the pipe, and the plugin would then fail to write
+            // to a pipe without a reader.
+            let called = catch_unwind(AssertUnwindSafe(|| callback(&record)));
+            if called.is_err() {
+                let plugin = &*self.plugin;
+                tracing::error!(plugin, "the log's callback panicked and is called no more");
+                self.callback = None;
             }
         }
-        Some(record)
     }
 }
 
-/// Turns the lines of a plugin's original standard error into records.
-///
-/// | a line | level | message |
-/// | --- | --- | --- |
-/// | a JSON object with a known `@level`, as hclog writes them | that level | `@message` |
-/// | any other JSON object | debug | the line |
-/// | that begins with `[TRACE]`, `[DEBUG]`, `[INFO]`, `[WARN]` or `[ERROR]` | that level | the line |
-/// | that begins with `panic: ` or `fatal error: `, and every line of no kind above from then on | error | the line |
-/// | that Rust prints for a panic or a stack overflow, and from then on likewise | error | the line |
-/// | anything else | debug | the line |
-///
-/// A line longer than the host's buffer comes in pieces. They are not looked into and are debug,
-/// or error in a crash.
-///
-/// This is what go-plugin does, with differences where it would lose something: it knows
-/// nothing of Rust's panics; the pieces of a crash are debug there; an hclog line whose `@timestamp`
-/// is in another format is debug and unparsed there, and one whose `@message` is no text stops
-/// the host.
-///
-/// A [host](super::Client) has a parser of its own for each plugin. This type is for who reads such
-/// a log elsewhere.
-///
-/// ```
-/// use plugwire::host::{LogLevel, LogParser};
-///
-/// let mut parser = LogParser::new();
-/// let line = br#"{"@level":"warn","@message":"slow","@module":"kit","millis":1200}"#;
-/// let record = parser.parse(line, false);
-/// assert_eq!(record.level, LogLevel::Warn);
-/// assert_eq!(record.message, "slow");
-/// assert_eq!(record.module.as_deref(), Some("kit"));
-/// assert_eq!(record.fields["millis"], 1200);
-///
-/// assert_eq!(parser.parse(b"listening", false).level, LogLevel::Debug);
-/// assert_eq!(parser.parse(b"panic: out of cheese", false).level, LogLevel::Error);
-/// assert_eq!(parser.parse(b"goroutine 1 [running]:", false).level, LogLevel::Error);
-/// ```
-#[derive(Clone, Debug, Default)]
-pub struct LogParser {
-    /// From the head of a crash on, plain lines belong to it.
-    crashing: bool,
-    /// The last piece was not the end of its line.
-    within_line: bool,
-}
-
-impl LogParser {
-    /// A parser at the beginning of a log.
-    #[must_use]
-    pub fn new() -> Self {
-        Self::default()
+/// Makes the record an event. The names of an event's fields are fixed when the program is compiled,
+/// so all pairs of the plugin are in one field.
+fn tell(plugin: &str, record: &LogRecord) {
+    // The plugin's text must stay within its line.
+    let module = record.module.as_deref().map(escaped);
+    let timestamp = record.timestamp.as_deref().map(escaped);
+    // The level of an event is fixed when the program is compiled, too.
+    macro_rules! event {
+        ($level:expr) => {
+            tracing::event!(
+                target: LOG_TARGET,
+                $level,
+                plugin,
+                module = module.as_deref(),
+                timestamp = timestamp.as_deref(),
+                fields = PairsAsJson::of(record).map(tracing::field::display),
+                "{}",
+                Escaped(&record.message)
+            )
+        };
     }
-
-    /// The record of the next line, given without its line break, or of the next piece of a line:
-    /// `goes_on` says that the line does not end here.
-    pub fn parse(&mut self, line: &[u8], goes_on: bool) -> LogRecord {
-        let text = String::from_utf8_lossy(line);
-        let continues = std::mem::replace(&mut self.within_line, goes_on);
-        if continues || goes_on {
-            // What begins within a line is no beginning.
-            let level = self.plain_level(if continues { "" } else { &text });
-            return LogRecord {
-                is_piece: true,
-                ..LogRecord::verbatim(level, line, text)
-            };
-        }
-        if let Ok(object) = serde_json::from_str(&text) {
-            return LogRecord::from_hclog(object, line)
-                .unwrap_or_else(|| LogRecord::verbatim(LogLevel::Debug, line, text));
-        }
-        let level = LogLevel::from_prefix(&text).unwrap_or_else(|| self.plain_level(&text));
-        LogRecord::verbatim(level, line, text)
-    }
-
-    /// The level of a line without one of its own.
-    fn plain_level(&mut self, line: &str) -> LogLevel {
-        self.crashing |= begins_crash(line);
-        if self.crashing {
-            LogLevel::Error
-        } else {
-            LogLevel::Debug
-        }
+    match record.level {
+        LogLevel::Trace => event!(Level::TRACE),
+        LogLevel::Debug => event!(Level::DEBUG),
+        LogLevel::Info => event!(Level::INFO),
+        LogLevel::Warn => event!(Level::WARN),
+        LogLevel::Error => event!(Level::ERROR),
     }
 }
 
-/// Whether a runtime, Go's or Rust's, begins to report a crash.
-fn begins_crash(line: &str) -> bool {
-    let go = ["panic: ", "fatal error: "];
-    // `thread 'main' panicked at src/main.rs:2:5:`, in newer versions with a number after the name.
-    let rust = line.starts_with("thread '")
-        && (line.contains("' panicked at ")
-            || line.contains(") panicked at ")
-            || line.ends_with(" has overflowed its stack"));
-    rust || go.iter().any(|head| line.starts_with(head))
+/// Key-value pairs, shown as a JSON object.
+struct PairsAsJson<'a>(&'a Map<String, Value>);
+
+impl<'a> PairsAsJson<'a> {
+    fn of(record: &'a LogRecord) -> Option<Self> {
+        (!record.fields.is_empty()).then_some(Self(&record.fields))
+    }
+}
+
+impl fmt::Display for PairsAsJson<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let text = serde_json::to_string(self.0).map_err(|_| fmt::Error)?;
+        Escaped(text).fmt(f)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fmt::Write as _;
+    use std::sync::{Arc, Mutex};
+
+    use tracing::field::{Field, Visit};
+    use tracing::{Event, Subscriber};
+    use tracing_subscriber::layer::{Context, Layer, SubscriberExt};
+
+    use super::*;
+
+    /// Keeps the fields of events, as a subscriber that prints them as they are would.
+    #[derive(Clone, Default)]
+    struct Printed(Arc<Mutex<String>>);
+
+    impl Visit for Printed {
+        fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
+            let _ = write!(self.0.lock().unwrap(), "{field}={value:?};");
+        }
+
+        fn record_str(&mut self, field: &Field, value: &str) {
+            let _ = write!(self.0.lock().unwrap(), "{field}={value};");
+        }
+    }
+
+    impl<S: Subscriber> Layer<S> for Printed {
+        fn on_event(&self, event: &Event<'_>, _: Context<'_, S>) {
+            event.record(&mut self.clone());
+        }
+    }
+
+    /// What a subscriber prints of a line, and what the callback gets.
+    fn logged(line: &[u8]) -> (String, LogRecord) {
+        let printed = Printed::default();
+        let (sender, records) = std::sync::mpsc::channel();
+        let callback = move |record: &LogRecord| sender.send(record.clone()).unwrap();
+        let subscriber = tracing_subscriber::registry().with(printed.clone());
+        tracing::subscriber::with_default(subscriber, || {
+            LogSink::new("p".to_owned(), Some(Box::new(callback))).line(line, false);
+        });
+        let text = printed.0.lock().unwrap().clone();
+        (text, records.recv().unwrap())
+    }
+
+    #[test]
+    fn a_plugin_cannot_forge_a_line_of_the_log() {
+        let hostile = "m\n2026 ERROR forged\r\u{1b}[2J\u{7}\u{9b}1m\u{2028}x\u{202e}y\u{7f}";
+        let json = |text: &str| serde_json::to_string(text).unwrap();
+        let line = format!(
+            r#"{{"@level":"info","@message":{0},"@module":{0},"@timestamp":{0},{0}:{0}}}"#,
+            json(hostile)
+        );
+        for line in [line.as_str(), &hostile.replace('\n', "\u{85}")] {
+            let (printed, record) = logged(line.as_bytes());
+            let bad = |c: char| c.is_control() || matches!(c, '\u{2028}' | '\u{202e}');
+            assert!(printed.contains("forged"), "{printed:?}");
+            assert!(!printed.contains(bad), "{printed:?}");
+            // A callback gets the unescaped text.
+            assert!(record.message.contains(bad), "{record:?}");
+        }
+    }
+
+    #[test]
+    fn a_callback_that_panics_is_called_no_more() {
+        let calls = Arc::new(Mutex::new(0));
+        let counted = Arc::clone(&calls);
+        let callback = move |record: &LogRecord| {
+            *counted.lock().unwrap() += 1;
+            assert_ne!(record.message, "bad");
+        };
+        let mut sink = LogSink::new("p".to_owned(), Some(Box::new(callback)));
+        for line in ["good", "bad", "good"] {
+            sink.line(line.as_bytes(), false);
+        }
+        // The panic poisoned only the lock that the callback itself held.
+        assert_eq!(*calls.lock().unwrap(), 2);
+    }
 }

@@ -99,12 +99,13 @@ mod tls;
 mod unix_dial;
 mod unix_socket;
 
+pub use crate::hclog::{LogLevel, LogParser, LogRecord};
 pub use client::Client;
 pub use config::{ClientConfig, Launch, Writer};
 pub use discover::{DiscoverError, discover};
 pub use error::{LaunchError, ProcessReport};
 pub use local::{PluginCommand, local_process};
-pub use log::{LOG_TARGET, LogLevel, LogParser, LogRecord};
+pub use log::LOG_TARGET;
 pub use managed::cleanup_clients;
 pub use reattach::{AttachConfig, ReattachError};
 pub use runner::{AttachedRunner, KillSwitch, LaunchEnvironment, Output, Runner, Started};

@@ -177,8 +177,8 @@ async fn write_out(writer: &mut Writer, bytes: &[u8]) -> io::Result<()> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::log::{LogLevel, LogRecord};
     use super::*;
+    use crate::hclog::{LogLevel, LogRecord};
 
     #[test]
     fn the_tail_keeps_the_last_lines() {

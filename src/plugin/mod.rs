@@ -82,13 +82,10 @@ mod accept_error;
 mod config;
 mod door;
 mod ending;
-#[cfg(feature = "hclog")]
-mod hclog;
 mod hooks;
 mod host_watch;
 mod interrupt;
 mod listener;
-mod original;
 mod panic;
 mod serve;
 mod serve_mux;
@@ -103,9 +100,10 @@ mod tls;
 mod tls;
 
 pub use config::ServeConfig;
-#[cfg(feature = "hclog")]
-pub use hclog::HclogLayer;
-pub use original::{OriginalStderr, original_stderr};
 pub use serve::{ServeError, serve, try_serve};
 pub use serve_mux::serve_mux;
 pub use test_mode::{ServeTestConfig, TestServer, serve_test};
+
+#[cfg(feature = "hclog")]
+pub use crate::hclog::HclogLayer;
+pub use crate::sys::standard_streams::{OriginalStderr, original_stderr};

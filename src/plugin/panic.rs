@@ -5,11 +5,10 @@ use std::fmt::Write as _;
 use std::io::Write as _;
 use std::panic::PanicHookInfo;
 use std::sync::Once;
-use std::time::SystemTime;
 
-use super::original::original_stderr;
-use super::stdio;
 use crate::hclog::timestamp;
+use crate::hclog::writer::Line;
+use crate::sys::standard_streams::{self, original_stderr};
 
 /// How much of a backtrace, and of any other text, goes into a record, in bytes of the line: hosts
 /// read lines of up to 64 KiB as one.
@@ -24,7 +23,7 @@ pub(super) fn log_panics() {
         let before = std::panic::take_hook();
         std::panic::set_hook(Box::new(move |info| {
             // Unless the output is captured, the hook before writes to the same place.
-            if stdio::is_captured() {
+            if standard_streams::are_replaced() {
                 let report = Report::new(info);
                 let text = match ends_the_process() {
                     true => report.as_crash(),
@@ -87,53 +86,20 @@ impl<'a> Report<'a> {
 
     /// One record in hclog's JSON: an error in the host's log, and none of what follows it.
     fn as_record(&self) -> String {
-        let message = format!("panic: {}", self.reason);
-        let time = timestamp::print(SystemTime::now());
-        let mut line = String::from("{");
-        let mut pair = |key: &str, value: &str, most: usize| {
-            if line.len() > 1 {
-                line.push(',');
-            }
-            push_json(&mut line, key, TEXT);
-            line.push(':');
-            push_json(&mut line, value, most);
-        };
-        pair("@level", "error", TEXT);
-        pair("@message", &message, TEXT);
-        pair("@module", "plugwire::panic", TEXT);
-        pair("@timestamp", &time, TEXT);
+        let mut line = Line::new();
+        line.text("@level", "error", TEXT);
+        line.text("@message", &format!("panic: {}", self.reason), TEXT);
+        line.text("@module", "plugwire::panic", TEXT);
+        line.text("@timestamp", &timestamp::now(), TEXT);
         if let Some(location) = &self.location {
-            pair("at", location, TEXT);
+            line.text("at", location, TEXT);
         }
         if let Some(backtrace) = &self.backtrace {
-            pair("backtrace", backtrace, BACKTRACE);
+            line.text("backtrace", backtrace, BACKTRACE);
         }
-        pair("thread", &self.thread, TEXT);
-        line.push_str("}\n");
-        line
+        line.text("thread", &self.thread, TEXT);
+        line.finish()
     }
-}
-
-/// A string of JSON's, cut off after so many bytes or a few more.
-fn push_json(line: &mut String, text: &str, most: usize) {
-    let end = line.len() + most;
-    line.push('"');
-    for char in text.chars() {
-        if line.len() >= end {
-            break;
-        }
-        match char {
-            '"' => line.push_str("\\\""),
-            '\\' => line.push_str("\\\\"),
-            '\n' => line.push_str("\\n"),
-            '\t' => line.push_str("\\t"),
-            char if char.is_control() => {
-                let _ = write!(line, "\\u{:04x}", u32::from(char));
-            }
-            char => line.push(char),
-        }
-    }
-    line.push('"');
 }
 
 #[cfg(test)]
@@ -161,7 +127,8 @@ mod tests {
         let (begin, rest) = line.split_once("\"@timestamp\":\"").unwrap();
         assert_eq!(
             begin,
-            r#"{"@level":"error","@message":"panic: \"a\"\\\n\u000d\u001b[31m\u0085é","@module":"plugwire::panic","#
+            "{\"@level\":\"error\",\"@message\":\"panic: \\\"a\\\"\\\\\\n\\r\\u001b[31m\u{85}é\",\
+             \"@module\":\"plugwire::panic\","
         );
         assert!(rest.ends_with(
             "\",\"at\":\"src/main.rs:7:5\",\"backtrace\":\"   0: main\\n   1: start\\n\",\"thread\":\"tokio-rt-worker\"}\n"
@@ -171,7 +138,7 @@ mod tests {
     /// Every byte escaped: still no line that a host reads in pieces.
     #[test]
     fn a_panic_of_any_length_fits_into_a_line() {
-        let long = "\r".repeat(1 << 20);
+        let long = "\u{1}".repeat(1 << 20);
         let mut report = report(&long);
         report.backtrace = Some(long.clone());
         report.thread = long.clone();

@@ -1,5 +1,5 @@
 //! What hosts and plugins need of the operating system: private directories, the files of sockets,
-//! groups, and a thread for work on files.
+//! groups, the standard streams, and a thread for work on files.
 
 #[cfg(any(unix, feature = "host"))]
 pub(crate) mod background;
@@ -13,3 +13,5 @@ pub(crate) mod private_dir;
 pub(crate) mod socket_file;
 #[cfg(any(unix, feature = "host"))]
 pub(crate) mod socket_path;
+#[cfg(feature = "plugin")]
+pub(crate) mod standard_streams;

@@ -4,7 +4,7 @@
 use std::fs::File;
 use std::io::{self, PipeReader, Write};
 use std::os::fd::OwnedFd;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::thread;
 
 use rustix::stdio::{dup2_stderr, dup2_stdout};
@@ -14,36 +14,12 @@ use tokio::sync::{mpsc, oneshot};
 
 use super::Tee;
 use super::backlog::Backlog;
+use crate::sys::standard_streams::{self, Originals};
 use plugwire_base::notify::notify_and_wait;
 
 /// More than a fresh pipe holds on any system. Reading this much gets all that was in it at first,
 /// even while others go on writing.
 const PIPE: usize = 256 * 1024;
-
-/// The descriptors that the process was started with.
-#[derive(Clone)]
-struct Originals {
-    stdout: Arc<File>,
-    stderr: Arc<File>,
-}
-
-/// Set while the descriptors are replaced. They belong to the process, so this does too.
-static ORIGINALS: Mutex<Option<Originals>> = Mutex::new(None);
-
-fn originals() -> Option<Originals> {
-    let originals = ORIGINALS.lock().unwrap_or_else(PoisonError::into_inner);
-    originals.clone()
-}
-
-/// Whether the process's output is being captured.
-pub(in crate::plugin) fn is_captured() -> bool {
-    originals().is_some()
-}
-
-/// Lets `f` write to the original standard error, if output is being captured.
-pub(in crate::plugin) fn with_original_stderr<T>(f: impl FnOnce(&mut &File) -> T) -> Option<T> {
-    originals().map(|originals| f(&mut &*originals.stderr))
-}
 
 /// A request to read everything that is in a pipe now. Closing the channel asks for it a last time.
 type Barrier = oneshot::Sender<()>;
@@ -59,7 +35,7 @@ pub(super) struct Capture {
 impl Capture {
     /// Replaces the descriptors.
     pub(super) fn start([stdout, stderr]: [Arc<Backlog>; 2], tee: Tee) -> io::Result<Self> {
-        let mut captured = ORIGINALS.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut captured = standard_streams::lock();
         if captured.is_some() {
             return Err(io::Error::other("this process is serving already"));
         }
@@ -129,7 +105,7 @@ impl Capture {
 
 impl Drop for Capture {
     fn drop(&mut self) {
-        let mut captured = ORIGINALS.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut captured = standard_streams::lock();
         let restored = dup2_stdout(&*self.originals.stdout)
             .and_then(|()| dup2_stderr(&*self.originals.stderr));
         *captured = None;

@@ -27,7 +27,6 @@ use tokio::task::JoinSet;
 
 use self::backlog::Backlog;
 use self::capture::Capture;
-pub(super) use self::capture::{is_captured, with_original_stderr};
 use crate::mux::Stream;
 use plugwire_base::rescue::{self, Watch, timeout};
 

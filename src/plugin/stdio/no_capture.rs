@@ -1,19 +1,11 @@
 //! Where descriptors cannot be replaced without code of the system's own: nothing is captured, and
 //! what the process writes to standard error is its log.
 
-use std::io::{self, Stderr, Write};
+use std::io::{self, Write};
 use std::sync::Arc;
 
 use super::Tee;
 use super::backlog::Backlog;
-
-pub(in crate::plugin) fn is_captured() -> bool {
-    false
-}
-
-pub(in crate::plugin) fn with_original_stderr<T>(_: impl FnOnce(&mut Stderr) -> T) -> Option<T> {
-    None
-}
 
 pub(super) struct Capture;
 

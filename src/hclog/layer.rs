@@ -1,30 +1,26 @@
-//! The plugin's log, as hclog writes it.
+//! Events and spans of `tracing`, written as hclog writes its lines.
 
-mod json;
-mod pairs;
 #[cfg(test)]
 mod tests;
 
 use std::fmt;
 use std::io::Write;
 use std::sync::{Mutex, PoisonError};
-use std::time::SystemTime;
 
-use serde_json::Value;
 use tracing::span::{Attributes, Id, Record};
-use tracing::{Event, Level, Subscriber};
+use tracing::{Event, Subscriber};
 use tracing_subscriber::Layer;
 use tracing_subscriber::layer::Context;
 use tracing_subscriber::registry::LookupSpan;
 
-use self::json::line;
-use self::pairs::Pairs;
-use super::original::{OriginalStderr, original_stderr};
-use crate::hclog::timestamp;
+use super::pairs::Pairs;
+use super::timestamp;
+use super::writer::LogValue;
+use crate::sys::standard_streams::{OriginalStderr, original_stderr};
 
 /// A layer of [`tracing_subscriber`] that writes events to the plugin's log, the
 /// [original standard error](original_stderr), in hclog's JSON. A host, in Go or in Rust, logs them
-/// as they were made: with their level, their module and their pairs.
+/// with their level, their module and their pairs.
 ///
 /// ```
 /// use plugwire::plugin::HclogLayer;
@@ -49,7 +45,7 @@ use crate::hclog::timestamp;
 /// | of an event | in the line |
 /// | --- | --- |
 /// | its level | `@level` |
-/// | its message, or nothing | `@message` |
+/// | its message, or an empty text | `@message` |
 /// | its target, unless there is a fixed [`module`](Self::module) | `@module` |
 /// | the time, in UTC | `@timestamp` |
 /// | its file and line, if [asked for](Self::include_location) | `@caller` |
@@ -57,22 +53,24 @@ use crate::hclog::timestamp;
 /// | the fields of the spans around it | pairs; an inner span's win over an outer's, the event's win over all |
 /// | the names of the spans around it, the outermost first | the pair `spans`, a list, if there are any |
 ///
-/// Numbers and booleans stay what they are, everything else is text. An error's text goes on with
-/// those of its sources, as Go's wrapped errors read. Fields that were recorded on a span later
-/// count from then on.
+/// Numbers and booleans stay numbers and booleans; everything else becomes text. An error's text
+/// includes the texts of its sources, as Go's wrapped errors read. A field that is recorded on a span
+/// later counts from then on.
 ///
-/// Each event is written at once, with one write, and the write waits where the host does not read.
-/// Failures to write are ignored: there is nowhere to tell of them. Hosts read lines of up to
-/// 64 KiB; longer ones arrive in pieces, so put no large data into a log.
+/// Each event is written at once, with one write, which blocks while the host does not read. Failures
+/// to write are ignored: there is no other place to report them. Hosts read lines of up to 64 KiB.
+/// Longer ones arrive in pieces, so put no large data into a log.
 ///
-/// The layer writes whatever reaches it, including the events of this crate. Filter it, as above:
-/// hosts decide what of a log they show, but what is never written costs least.
+/// The layer writes every event that reaches it, including those of this crate. Filter it, as above:
+/// a host decides which part of a log it shows, but an event that is never written costs least.
 pub struct HclogLayer<M = fn() -> OriginalStderr> {
     writer: M,
     module: Option<String>,
     location: bool,
-    /// Keeps the lines of threads apart where a writer takes a line in several bites.
-    one_at_a_time: Mutex<()>,
+    /// Keeps the lines of threads apart where a writer takes a line in several writes. Innermost of
+    /// all locks: it is held for the write only, and the writer must not make events. The values
+    /// and the line are made before, so no `Debug` of a user runs under it.
+    turns: Mutex<()>,
 }
 
 impl HclogLayer {
@@ -83,7 +81,7 @@ impl HclogLayer {
             writer: original_stderr,
             module: None,
             location: false,
-            one_at_a_time: Mutex::new(()),
+            turns: Mutex::new(()),
         }
     }
 }
@@ -109,8 +107,8 @@ impl<M> HclogLayer<M> {
         self
     }
 
-    /// Writes to another place: `writer` is called for each line. What it gives must not make
-    /// events itself.
+    /// Writes to another place: `writer` is called for each line. The writer that it returns must not
+    /// make events itself.
     ///
     /// ```
     /// # use plugwire::plugin::HclogLayer;
@@ -125,7 +123,7 @@ impl<M> HclogLayer<M> {
             writer,
             module: self.module,
             location: self.location,
-            one_at_a_time: self.one_at_a_time,
+            turns: self.turns,
         }
     }
 }
@@ -153,7 +151,7 @@ where
     }
 
     fn on_record(&self, id: &Id, record: &Record<'_>, context: Context<'_, S>) {
-        // Made before the span is locked: showing a value may make events, which look at the span.
+        // Made before the span is locked: formatting a value may make events, which lock the span.
         let pairs = Pairs::of(|visitor| record.record(visitor));
         if let Some(span) = context.span(id)
             && let Some(known) = span.extensions_mut().get_mut::<Pairs>()
@@ -166,18 +164,15 @@ where
         let own = Pairs::of(|visitor| event.record(visitor));
         let mut pairs = Pairs::default();
         let mut spans = Vec::new();
-        for span in context
-            .event_scope(event)
-            .into_iter()
-            .flat_map(|s| s.from_root())
-        {
-            spans.push(Value::from(span.name()));
+        let scope = context.event_scope(event).into_iter();
+        for span in scope.flat_map(|scope| scope.from_root()) {
+            spans.push(span.name().to_owned());
             if let Some(known) = span.extensions().get::<Pairs>() {
                 pairs.extend(known.clone());
             }
         }
         if !spans.is_empty() {
-            pairs.set("spans", spans.into());
+            pairs.set("spans", LogValue::Texts(spans));
         }
         pairs.extend(own);
 
@@ -190,30 +185,19 @@ where
             let file = logged.file.as_deref().or(metadata.file());
             let number = logged.line.or(metadata.line());
             if let (Some(file), Some(number)) = (file, number) {
-                pairs.set("@caller", format!("{file}:{number}").into());
+                pairs.set_text("@caller", format!("{file}:{number}"));
             }
         }
-        pairs.set("@level", level(*metadata.level()).into());
-        pairs.set("@message", message.into());
-        pairs.set("@module", self.module.as_deref().unwrap_or(target).into());
-        pairs.set("@timestamp", timestamp::print(SystemTime::now()).into());
+        // hclog's names of the levels are those of `tracing` in lower case.
+        let level = metadata.level().as_str().to_ascii_lowercase();
+        pairs.set_text("@level", level);
+        pairs.set_text("@message", message);
+        pairs.set_text("@module", self.module.as_deref().unwrap_or(target));
+        pairs.set_text("@timestamp", timestamp::now());
 
-        let line = line(&pairs);
-        let _one = self
-            .one_at_a_time
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
-        let _ = (self.writer)().write_all(&line);
-    }
-}
-
-/// hclog's name of a level.
-fn level(level: Level) -> &'static str {
-    match level {
-        Level::TRACE => "trace",
-        Level::DEBUG => "debug",
-        Level::INFO => "info",
-        Level::WARN => "warn",
-        Level::ERROR => "error",
+        let line = pairs.to_line();
+        let turn = self.turns.lock().unwrap_or_else(PoisonError::into_inner);
+        let _ = (self.writer)().write_all(line.as_bytes());
+        drop(turn);
     }
 }

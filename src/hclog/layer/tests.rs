@@ -2,12 +2,12 @@ use std::io;
 use std::sync::Arc;
 
 use proptest::prelude::*;
-use serde_json::{Map, json};
+use serde_json::{Map, Value, json};
 use tracing_subscriber::filter::LevelFilter;
 use tracing_subscriber::prelude::*;
 
 use super::*;
-use crate::host::{LogLevel, LogParser};
+use crate::hclog::{LogLevel, LogParser};
 
 /// A place to write to that keeps each write apart.
 #[derive(Clone, Default)]
@@ -259,7 +259,7 @@ fn what_is_filtered_is_not_written() {
     let layer = HclogLayer::new().writer(move || writer.clone());
     let filtered = tracing_subscriber::registry().with(layer.with_filter(LevelFilter::WARN));
     tracing::subscriber::with_default(filtered, || {
-        // The layer does not learn of this span, and must not miss it.
+        // The layer is not called for this span, and must not need it.
         let _span = tracing::info_span!("hidden", id = 1).entered();
         tracing::info!("no");
         tracing::warn!("yes");
