@@ -3,6 +3,8 @@
 pub mod alloc;
 pub mod events;
 pub mod gob;
+pub mod rng;
 mod within;
+pub mod yamux;
 
 pub use within::within;

@@ -11,7 +11,7 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, BufStream, R
 use tokio::sync::Barrier;
 use tokio::task::JoinSet;
 
-use super::rng::Rng;
+use support::rng::Rng;
 use support::within;
 
 /// The largest piece that is written or read at once: more than a window.
@@ -24,7 +24,7 @@ const PERIOD: usize = 1_048_583;
 static PATTERN: LazyLock<Vec<u8>> = LazyLock::new(|| {
     let mut rng = Rng::new(1);
     let mut bytes: Vec<u8> = (0..PERIOD / 8 + 1)
-        .flat_map(|_| rng.next().to_le_bytes())
+        .flat_map(|_| rng.next_u64().to_le_bytes())
         .collect();
     bytes.truncate(PERIOD);
     bytes.extend_from_within(..PIECE);

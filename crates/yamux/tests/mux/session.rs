@@ -4,7 +4,7 @@ use std::io::ErrorKind;
 use std::time::Duration;
 
 use plugwire_yamux::{Config, OpenError, Session, SessionError, Stream};
-use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::time::timeout;
 
 const DEADLINE: Duration = Duration::from_secs(20);
@@ -32,65 +32,12 @@ async fn connected(client: &Session, server: &Session) -> (Stream, Stream) {
     (opened.unwrap(), accepted.unwrap())
 }
 
-/// The other end of a session, for frames of the test's own.
-struct Raw(DuplexStream);
-
-impl Raw {
-    fn server(config: Config) -> (Raw, Session) {
-        let (here, there) = tokio::io::duplex(1 << 20);
-        (Raw(here), Session::server(there, config))
-    }
-
-    async fn send(&mut self, kind: u8, flags: u16, stream: u32, length: u32, body: &[u8]) {
-        let mut bytes = vec![0, kind];
-        bytes.extend_from_slice(&flags.to_be_bytes());
-        bytes.extend_from_slice(&stream.to_be_bytes());
-        bytes.extend_from_slice(&length.to_be_bytes());
-        bytes.extend_from_slice(body);
-        within(self.0.write_all(&bytes)).await.unwrap();
-    }
-
-    /// The next frame that is not a ping: type, flags, stream, body.
-    async fn receive(&mut self) -> (u8, u16, u32, Vec<u8>) {
-        loop {
-            let mut header = [0; 12];
-            within(self.0.read_exact(&mut header)).await.unwrap();
-            let number = |at: usize| u32::from_be_bytes(header[at..at + 4].try_into().unwrap());
-            let mut body = Vec::new();
-            if header[1] == 0 {
-                body.resize(number(8) as usize, 0);
-                within(self.0.read_exact(&mut body)).await.unwrap();
-            }
-            if header[1] != 2 {
-                let flags = u16::from_be_bytes([header[2], header[3]]);
-                return (header[1], flags, number(4), body);
-            }
-        }
-    }
-}
-
-const DATA: u8 = 0;
-const WINDOW_UPDATE: u8 = 1;
-const SYN: u16 = 1;
-const ACK: u16 = 2;
-const FIN: u16 = 4;
-const RST: u16 = 8;
-
 #[tokio::test]
 async fn opening_tells_the_peer_before_anything_is_written() {
     let (client, server) = pair();
     let _opened = within(client.open()).await.unwrap();
     let accepted = within(server.accept()).await.unwrap();
     assert_eq!(accepted.id(), 1);
-}
-
-#[tokio::test]
-async fn accepting_acknowledges_before_anything_is_written() {
-    let (mut raw, server) = Raw::server(Config::default());
-    raw.send(WINDOW_UPDATE, SYN, 1, 0, b"").await;
-    let _stream = within(server.accept()).await.unwrap();
-    let (_, flags, stream, body) = raw.receive().await;
-    assert_eq!((flags, stream, body.as_slice()), (ACK, 1, &b""[..]));
 }
 
 #[tokio::test]
@@ -127,31 +74,6 @@ async fn shutting_down_leaves_the_other_direction_open() {
 }
 
 #[tokio::test]
-async fn one_fin_is_sent_whatever_is_called() {
-    let (mut raw, server) = Raw::server(Config::default());
-    raw.send(WINDOW_UPDATE, SYN, 1, 0, b"").await;
-    let mut stream = within(server.accept()).await.unwrap();
-    stream.shutdown().await.unwrap();
-    stream.shutdown().await.unwrap();
-    raw.send(WINDOW_UPDATE, FIN, 1, 0, b"").await;
-    let mut end = [0];
-    assert_eq!(within(stream.read(&mut end)).await.unwrap(), 0);
-    drop(stream);
-    // Another stream's frames come after everything the first one sent.
-    raw.send(WINDOW_UPDATE, SYN, 3, 0, b"").await;
-    let _next = within(server.accept()).await.unwrap();
-    let mut fins = 0;
-    loop {
-        let (_, flags, stream, _) = raw.receive().await;
-        if stream == 3 {
-            break;
-        }
-        fins += u32::from(flags & FIN != 0);
-    }
-    assert_eq!(fins, 1);
-}
-
-#[tokio::test]
 async fn a_writer_whose_reader_is_dropped_is_told() {
     let (client, server) = pair();
     let (mut opened, accepted) = connected(&client, &server).await;
@@ -165,67 +87,6 @@ async fn a_writer_whose_reader_is_dropped_is_told() {
         }
     })
     .await;
-    assert_eq!(error.kind(), ErrorKind::ConnectionReset);
-}
-
-#[tokio::test]
-async fn what_arrived_before_the_drop_does_not_reset_the_stream() {
-    let (mut raw, server) = Raw::server(Config::default());
-    raw.send(WINDOW_UPDATE, SYN, 1, 0, b"").await;
-    let mut stream = within(server.accept()).await.unwrap();
-    raw.send(DATA, 0, 1, 6, b"unread").await;
-    // Read one byte of it, so that the rest is certainly there.
-    assert_eq!(within(stream.read_u8()).await.unwrap(), b'u');
-    stream.write_all(b"reply").await.unwrap();
-    drop(stream);
-    let mut flags = 0;
-    let mut body = Vec::new();
-    while flags & FIN == 0 {
-        let frame = raw.receive().await;
-        flags |= frame.1;
-        body.extend(frame.3);
-    }
-    assert_eq!(body, b"reply");
-    assert_eq!(flags & RST, 0);
-    // What else it sends is thrown away for as long as it has a window.
-    raw.send(DATA, 0, 1, 4, b"late").await;
-    let rest = vec![0; 256 * 1024 - 10];
-    raw.send(DATA, 0, 1, rest.len() as u32, &rest).await;
-    let (kind, flags, stream, _) = raw.receive().await;
-    assert_eq!((kind, flags, stream), (WINDOW_UPDATE, RST, 1));
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_peer_that_never_closes_its_side_is_reset_after_the_close_timeout() {
-    let config = Config::default()
-        .keep_alive(None)
-        .stream_close_timeout(Duration::from_secs(300));
-    let (mut raw, server) = Raw::server(config);
-    raw.send(WINDOW_UPDATE, SYN, 1, 0, b"").await;
-    let stream = server.accept().await.unwrap();
-    let start = tokio::time::Instant::now();
-    drop(stream);
-    loop {
-        let mut header = [0; 12];
-        raw.0.read_exact(&mut header).await.unwrap();
-        if header[1] == WINDOW_UPDATE && header[3] & RST as u8 != 0 {
-            break;
-        }
-    }
-    assert!(start.elapsed() >= Duration::from_secs(300));
-    assert!(start.elapsed() < Duration::from_secs(301));
-}
-
-#[tokio::test]
-async fn a_reset_reads_as_an_error_and_not_as_an_end() {
-    let (mut raw, server) = Raw::server(Config::default());
-    raw.send(WINDOW_UPDATE, SYN, 1, 0, b"").await;
-    let mut stream = within(server.accept()).await.unwrap();
-    raw.send(DATA, 0, 1, 4, b"half").await;
-    raw.send(WINDOW_UPDATE, RST, 1, 0, b"").await;
-    let mut text = Vec::new();
-    let error = within(stream.read_to_end(&mut text)).await.unwrap_err();
-    assert_eq!(text, b"half");
     assert_eq!(error.kind(), ErrorKind::ConnectionReset);
 }
 
@@ -331,18 +192,6 @@ async fn a_stream_too_many_is_refused_alone() {
 }
 
 #[tokio::test]
-async fn streams_beyond_the_backlog_are_reset() {
-    let (mut raw, server) = Raw::server(Config::default().accept_backlog(2));
-    for stream in [1, 3, 5] {
-        raw.send(WINDOW_UPDATE, SYN, stream, 0, b"").await;
-    }
-    let (_, flags, stream, _) = raw.receive().await;
-    assert_eq!((flags & RST, stream), (RST, 5));
-    assert_eq!(within(server.accept()).await.unwrap().id(), 1);
-    assert_eq!(within(server.accept()).await.unwrap().id(), 3);
-}
-
-#[tokio::test]
 async fn opening_waits_while_256_streams_are_unacknowledged() {
     let (client, server) = pair_with(Config::default(), Config::default().accept_backlog(1000));
     let mut opened = Vec::new();
@@ -409,61 +258,6 @@ async fn flushing_waits_for_the_connection_to_take_what_was_written() {
     opened.write_all(&vec![1; 100 * 1024]).await.unwrap();
     within(client.flush()).await.unwrap();
     within(reader).await.unwrap();
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_silent_peer_ends_the_session() {
-    let (raw, server) = Raw::server(Config::default());
-    let start = tokio::time::Instant::now();
-    let reason = server.closed().await;
-    assert!(matches!(reason, SessionError::KeepAliveTimeout));
-    assert_eq!(start.elapsed().as_secs(), 40);
-    drop(raw);
-}
-
-#[tokio::test(start_paused = true)]
-async fn what_a_peer_says_is_no_answer() {
-    let (mut raw, server) = Raw::server(Config::default());
-    let start = tokio::time::Instant::now();
-    tokio::time::sleep(Duration::from_secs(29)).await;
-    raw.0
-        .write_all(&[0, 1, 0, SYN as u8, 0, 0, 0, 1, 0, 0, 0, 0])
-        .await
-        .unwrap();
-    let reason = server.closed().await;
-    assert!(matches!(reason, SessionError::KeepAliveTimeout));
-    assert_eq!(start.elapsed().as_secs(), 40);
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_peer_may_be_asked_more_often() {
-    let config = Config::default()
-        .keep_alive(Some(Duration::from_millis(100)))
-        .keep_alive_timeout(Duration::from_millis(50));
-    let (mut raw, server) = Raw::server(config);
-    let start = tokio::time::Instant::now();
-    for number in 0..20u8 {
-        let mut ping = [0; 12];
-        raw.0.read_exact(&mut ping).await.unwrap();
-        assert_eq!(ping, [0, 2, 0, SYN as u8, 0, 0, 0, 0, 0, 0, 0, number]);
-        ping[3] = ACK as u8;
-        raw.0.write_all(&ping).await.unwrap();
-    }
-    // Asked every 100 ms.
-    assert!(start.elapsed() < Duration::from_secs(4));
-    let reason = server.closed().await;
-    assert!(matches!(reason, SessionError::KeepAliveTimeout));
-}
-
-#[tokio::test]
-async fn bytes_that_are_no_frames_end_the_session_with_a_reason() {
-    let (mut raw, server) = Raw::server(Config::default());
-    raw.0
-        .write_all(b"HTTP/1.1 400 Bad Request\r\n\r\n")
-        .await
-        .unwrap();
-    let reason = within(server.closed()).await;
-    assert!(matches!(reason, SessionError::Protocol(_)), "{reason:?}");
 }
 
 #[tokio::test]

@@ -7,16 +7,13 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
 use std::sync::atomic::Ordering::Relaxed;
 use std::task::{Context, Poll};
-use std::time::Duration;
 
 use futures::FutureExt;
 use plugwire_yamux::{Config, Session, SessionError, Stream};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt, ReadBuf};
 use tokio::sync::{Notify, oneshot};
 use tokio::task::JoinSet;
-use tokio::time::timeout;
 
-use super::raw::{ACK, DATA, PING, Raw, SYN, WINDOW, WINDOW_UPDATE};
 use support::within;
 
 const LARGE: usize = 64 * 1024;
@@ -229,67 +226,6 @@ async fn reads_that_are_given_up_lose_nothing() {
     within(writer).await.unwrap();
 }
 
-/// A session with streams to a peer that reads only when it is told to, and what it gave each as
-/// window.
-async fn with_streams(streams: u32, room: usize) -> (Raw, Session, Vec<Stream>) {
-    let (mut raw, session) = Raw::server(config(), room);
-    let mut opened = Vec::new();
-    for n in 0..streams {
-        opened.push(within(session.open()).await.unwrap());
-        assert_eq!(raw.receive().await.flags, SYN);
-        raw.send(WINDOW_UPDATE, ACK, 2 * n + 1, 1 << 30).await;
-    }
-    // All of it was looked at.
-    raw.send(PING, SYN, 0, 0).await;
-    assert_eq!(raw.receive().await.kind, PING);
-    (raw, session, opened)
-}
-
-#[tokio::test]
-async fn writes_that_are_given_up_write_nothing_and_hold_nobody_up() {
-    let (mut raw, session, mut streams) = with_streams(12, 1000).await;
-    let last = streams.split_off(8);
-    let mut written = [0; 8];
-    // Each writes until the connection and the session have no more room, and gives up.
-    for (n, stream) in streams.iter_mut().enumerate() {
-        let block = vec![n as u8; if n % 2 == 0 { LARGE } else { 100 }];
-        while let Some(n_written) = stream.write(&block).now_or_never() {
-            written[n] += n_written.unwrap();
-            assert!(written[n] < 1 << 20, "there is no end of room");
-        }
-    }
-    // They wait as well, behind those who gave up.
-    let mut tasks = JoinSet::new();
-    for (n, mut stream) in last.into_iter().enumerate() {
-        tasks.spawn(async move {
-            stream
-                .write_all(&vec![8 + n as u8; 5 * LARGE])
-                .await
-                .unwrap();
-            stream
-        });
-    }
-    tokio::task::yield_now().await;
-    let mut received = [0; 12];
-    while received[8..] != [5 * LARGE; 4] {
-        let frame = raw.receive().await;
-        assert_eq!((frame.kind, frame.flags), (DATA, 0));
-        let n = (frame.stream / 2) as usize;
-        assert!(frame.body.iter().all(|byte| *byte == n as u8));
-        received[n] += frame.body.len();
-    }
-    within(tasks.join_all()).await;
-    assert_eq!(received[..8], written);
-    // Those who gave up may try again.
-    for stream in &mut streams {
-        let writing = stream.write_all(b"again");
-        within(async { tokio::join!(writing, raw.receive()).0 })
-            .await
-            .unwrap();
-    }
-    drop(session);
-}
-
 /// How much each of 16 writers wrote when one had written `most`.
 async fn shares(block: usize, most: usize) -> [usize; 16] {
     let (client, server) = sessions();
@@ -365,91 +301,6 @@ async fn calls_go_on_beside_writers_of_large_blocks() {
         assert_eq!(within(caller.read_u8()).await.unwrap(), n);
     }
     within(tasks.shutdown()).await;
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_stream_without_window_does_not_stop_others() {
-    let (mut raw, session) = Raw::server(config(), 1 << 20);
-    let mut full = within(session.open()).await.unwrap();
-    let mut other = within(session.open()).await.unwrap();
-    let more = vec![1; WINDOW as usize + 1];
-    // Time passes when nothing else happens.
-    assert!(
-        timeout(Duration::from_secs(1), full.write_all(&more))
-            .await
-            .is_err()
-    );
-    within(other.write_all(b"on we go")).await.unwrap();
-    let mut filled = 0;
-    loop {
-        let frame = raw.receive().await;
-        match frame.stream {
-            1 => filled += frame.body.len(),
-            _ if frame.body.is_empty() => {}
-            _ => {
-                assert_eq!(frame.body, b"on we go");
-                break;
-            }
-        }
-    }
-    assert_eq!(filled, WINDOW as usize);
-    // One byte of window is one byte.
-    raw.send(WINDOW_UPDATE, 0, 1, 1).await;
-    assert_eq!(within(full.write(b"two")).await.unwrap(), 1);
-    assert_eq!(raw.receive().await.body, b"t");
-}
-
-/// What has arrived without anybody else getting a turn.
-fn at_once(raw: &mut Raw) -> Vec<u8> {
-    let mut bytes = Vec::new();
-    while let Some(n) = raw.0.read_buf(&mut bytes).now_or_never() {
-        assert!(n.unwrap() > 0);
-    }
-    bytes
-}
-
-#[tokio::test]
-async fn flushing_a_stream_sends_at_once() {
-    let (mut raw, _session, mut streams) = with_streams(1, 1 << 20).await;
-    streams[0]
-        .write_all(b"not yet")
-        .now_or_never()
-        .unwrap()
-        .unwrap();
-    assert_eq!(at_once(&mut raw), b"");
-    streams[0].flush().now_or_never().unwrap().unwrap();
-    assert_eq!(at_once(&mut raw)[12..], *b"not yet");
-    // Without a flush it goes out with the session's next turn.
-    streams[0]
-        .write_all(b"soon")
-        .now_or_never()
-        .unwrap()
-        .unwrap();
-    assert_eq!(raw.receive().await.body, b"soon");
-}
-
-#[tokio::test]
-async fn flushing_the_session_waits_for_the_connection() {
-    let (mut raw, session, mut streams) = with_streams(2, 1000).await;
-    within(session.flush()).await.unwrap();
-    within(streams[0].write_all(&[1; 600])).await.unwrap();
-    within(streams[1].write_all(&[2; 600])).await.unwrap();
-    let flushing = session.clone();
-    let flushing = tokio::spawn(async move { flushing.flush().await });
-    assert_eq!(raw.receive().await.body, [1; 600]);
-    // 612 of 1,224 bytes were read and 1,000 have room: all are with the connection.
-    within(flushing).await.unwrap().unwrap();
-    assert_eq!(at_once(&mut raw)[12..], [2; 600]);
-
-    within(streams[0].write_all(&[3; 2000])).await.unwrap();
-    let flushing = session.clone();
-    let mut flushing = tokio::spawn(async move { flushing.flush().await });
-    for _ in 0..20 {
-        tokio::task::yield_now().await;
-    }
-    assert!((&mut flushing).now_or_never().is_none(), "1,012 bytes wait");
-    assert_eq!(raw.receive().await.body, [3; 2000]);
-    within(flushing).await.unwrap().unwrap();
 }
 
 /// Reads once, into a buffer of its own that nobody keeps.

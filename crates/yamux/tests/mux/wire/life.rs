@@ -8,7 +8,7 @@ use plugwire_yamux::{Config, Session, SessionError};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::time::{Instant, sleep};
 
-use super::raw::{ACK, DATA, PING, Raw, SYN, WINDOW_UPDATE, encode};
+use super::raw::{ACK, DATA, PING, Raw, SYN, WINDOW_UPDATE, header};
 
 /// How long a session with the default settings lasts, from now.
 async fn lasts(session: &Session, start: Instant) -> Duration {
@@ -58,7 +58,7 @@ async fn a_peer_that_stops_right_after_an_answer_is_noticed_40_seconds_later() {
     raw.0.read_exact(&mut rest).await.unwrap();
     let number = u32::from_be_bytes(rest[7..].try_into().unwrap());
     raw.0
-        .write_all(&encode(PING, ACK, 0, number))
+        .write_all(&header(PING, ACK, 0, number))
         .await
         .unwrap();
     assert_eq!(lasts(&session, Instant::now()).await.as_secs(), 40);
@@ -130,8 +130,8 @@ async fn read_slowly(mut raw: Raw, rate: usize) {
                 break;
             }
             let answer = match kind {
-                DATA => Some(encode(WINDOW_UPDATE, 0, stream, length)),
-                PING => Some(encode(PING, ACK, 0, length)),
+                DATA => Some(header(WINDOW_UPDATE, 0, stream, length)),
+                PING => Some(header(PING, ACK, 0, length)),
                 _ => None,
             };
             if let Some(answer) = answer
@@ -177,9 +177,9 @@ async fn an_answer_that_waited_behind_much_data_counts() {
     // All at once, and the clock stands at the deadline when the session sees the first of it.
     let mut bytes = Vec::new();
     for _ in 0..500_000 {
-        bytes.extend_from_slice(&encode(WINDOW_UPDATE, 0, 1, 1));
+        bytes.extend_from_slice(&header(WINDOW_UPDATE, 0, 1, 1));
     }
-    bytes.extend_from_slice(&encode(PING, ACK, 0, 0));
+    bytes.extend_from_slice(&header(PING, ACK, 0, 0));
     let mut writing = pin!(raw.0.write_all(&bytes));
     let mut nobody = Context::from_waker(Waker::noop());
     tokio::time::advance(Duration::from_millis(9_999)).await;

@@ -7,7 +7,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 
-use super::raw::{ACK, FIN, RST, Raw, SYN, WINDOW, WINDOW_UPDATE, encode};
+use super::raw::{ACK, FIN, RST, Raw, SYN, WINDOW, WINDOW_UPDATE, header};
 use support::alloc::largest_block;
 use support::within;
 
@@ -72,8 +72,8 @@ async fn streams_accepted_and_finished_for_a_peer_that_does_not_read() {
     largest_block();
     let mut sent = 0;
     for n in 0..ROUNDS {
-        let mut frames = encode(WINDOW_UPDATE, SYN, 2 * n + 1, 0).to_vec();
-        frames.extend_from_slice(&encode(WINDOW_UPDATE, FIN, 2 * n + 1, 0));
+        let mut frames = header(WINDOW_UPDATE, SYN, 2 * n + 1, 0).to_vec();
+        frames.extend_from_slice(&header(WINDOW_UPDATE, FIN, 2 * n + 1, 0));
         // In the end the session stops reading: it would have to refuse them.
         let writing = timeout(Duration::from_secs(5), raw.0.write_all(&frames));
         if writing.await.is_err() {

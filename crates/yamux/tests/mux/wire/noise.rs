@@ -4,7 +4,7 @@ use plugwire_yamux::{Config, Noise, Session, SessionError};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::task::JoinSet;
 
-use super::raw::{ACK, DATA, FIN, GO_AWAY, PING, RST, Raw, SYN, WINDOW_UPDATE, encode};
+use super::raw::{ACK, DATA, FIN, GO_AWAY, PING, RST, Raw, SYN, WINDOW_UPDATE, header};
 use support::within;
 
 /// Room for everything that a test sends.
@@ -55,53 +55,20 @@ async fn borne(noise: Noise, most: usize, frames: impl Fn(u32) -> Vec<u8>) {
     }
 }
 
-/// A peer that is behind with reading is told, too, once it reads.
-#[tokio::test(start_paused = true)]
-async fn a_peer_that_is_behind_is_told_to_go() {
-    let (mut raw, session) = Raw::client(config().max_noise(1), 64);
-    // Nothing is read meanwhile, so that the answers fill the connection.
-    for n in 0..11 {
-        raw.send(PING, SYN, 0, n).await;
-    }
-    let reason = within(session.closed()).await;
-    assert!(matches!(reason, SessionError::Noise { .. }), "{reason:?}");
-    for n in 0..11 {
-        let frame = raw.receive().await;
-        assert_eq!((frame.kind, frame.length), (PING, n));
-    }
-    let frame = raw.receive().await;
-    assert_eq!((frame.kind, frame.length), (GO_AWAY, 1));
-    assert_eq!(within(raw.0.read(&mut [0])).await.unwrap(), 0);
-}
-
-/// One that goes on reading nothing is waited for no longer than for any other end.
-#[tokio::test(start_paused = true)]
-async fn a_peer_that_reads_nothing_is_not_waited_for() {
-    let (mut raw, session) = Raw::client(config().max_noise(1), 64);
-    for n in 0..11 {
-        raw.send(PING, SYN, 0, n).await;
-    }
-    within(session.closed()).await;
-    tokio::time::sleep(std::time::Duration::from_millis(1_100)).await;
-    let mut rest = Vec::new();
-    within(raw.0.read_to_end(&mut rest)).await.unwrap();
-    assert_eq!(rest.len(), 64);
-}
-
 #[tokio::test(start_paused = true)]
 async fn pings() {
-    borne(Noise::Pings, 1_000, |n| encode(PING, SYN, 0, n).to_vec()).await;
+    borne(Noise::Pings, 1_000, |n| header(PING, SYN, 0, n).to_vec()).await;
 }
 
 #[tokio::test(start_paused = true)]
 async fn answers_to_pings_that_were_not_sent() {
-    borne(Noise::Pings, 1_000, |n| encode(PING, ACK, 0, n).to_vec()).await;
+    borne(Noise::Pings, 1_000, |n| header(PING, ACK, 0, n).to_vec()).await;
 }
 
 #[tokio::test(start_paused = true)]
 async fn streams_that_are_refused() {
     borne(Noise::RefusedStreams, 1_000, |n| {
-        encode(WINDOW_UPDATE, SYN, 2 * n + 3, 0).to_vec()
+        header(WINDOW_UPDATE, SYN, 2 * n + 3, 0).to_vec()
     })
     .await;
 }
@@ -112,8 +79,8 @@ async fn streams_that_are_opened_and_reset() {
     let config = config().accept_backlog(100_000).max_noise(100);
     let (mut raw, session) = Raw::client(config, ROOM);
     for n in 0..=10_000 {
-        let mut frames = encode(WINDOW_UPDATE, SYN, 2 * n + 1, 0).to_vec();
-        frames.extend(encode(WINDOW_UPDATE, RST, 2 * n + 1, 0));
+        let mut frames = header(WINDOW_UPDATE, SYN, 2 * n + 1, 0).to_vec();
+        frames.extend(header(WINDOW_UPDATE, RST, 2 * n + 1, 0));
         raw.0.write_all(&frames).await.unwrap();
     }
     let reason = within(session.closed()).await;
@@ -132,7 +99,7 @@ async fn frames_that_carry_and_say_nothing() {
         (WINDOW_UPDATE, ACK),
     ] {
         borne(Noise::EmptyFrames, 1_000, |_| {
-            encode(kind, flags, 1, 0).to_vec()
+            header(kind, flags, 1, 0).to_vec()
         })
         .await;
     }
@@ -142,11 +109,11 @@ async fn frames_that_carry_and_say_nothing() {
 async fn an_end_that_is_told_again_and_again() {
     borne(Noise::EmptyFrames, 1_000, |n| match n {
         0 => [
-            encode(WINDOW_UPDATE, FIN, 1, 0),
-            encode(WINDOW_UPDATE, FIN, 1, 0),
+            header(WINDOW_UPDATE, FIN, 1, 0),
+            header(WINDOW_UPDATE, FIN, 1, 0),
         ]
         .concat(),
-        _ => encode(WINDOW_UPDATE, FIN, 1, 0).to_vec(),
+        _ => header(WINDOW_UPDATE, FIN, 1, 0).to_vec(),
     })
     .await;
 }
@@ -154,11 +121,11 @@ async fn an_end_that_is_told_again_and_again() {
 #[tokio::test(start_paused = true)]
 async fn frames_for_streams_that_there_are_not() {
     borne(Noise::UnknownStreams, 1_000, |n| {
-        encode(WINDOW_UPDATE, 0, 2 * n + 1_001, 9).to_vec()
+        header(WINDOW_UPDATE, 0, 2 * n + 1_001, 9).to_vec()
     })
     .await;
     borne(Noise::UnknownStreams, 1_000, |n| {
-        let mut frame = encode(DATA, 0, 2 * n + 1_001, 5).to_vec();
+        let mut frame = header(DATA, 0, 2 * n + 1_001, 5).to_vec();
         frame.extend(b"hello");
         frame
     })

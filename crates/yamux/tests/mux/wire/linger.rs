@@ -117,10 +117,10 @@ async fn a_peer_that_used_up_its_window_and_finished_is_not_reset() {
         let (mut raw, _session, stream) = with_stream().await;
         drop(stream);
         raw.data(0, 1, &vec![7; WINDOW as usize - 10]).await;
-        let mut bytes = super::raw::encode(0, if one_frame { FIN } else { 0 }, 1, 10).to_vec();
+        let mut bytes = super::raw::header(0, if one_frame { FIN } else { 0 }, 1, 10).to_vec();
         bytes.extend_from_slice(&[7; 10]);
         if !one_frame {
-            bytes.extend_from_slice(&super::raw::encode(WINDOW_UPDATE, FIN, 1, 0));
+            bytes.extend_from_slice(&super::raw::header(WINDOW_UPDATE, FIN, 1, 0));
         }
         within(raw.0.write_all(&bytes)).await.unwrap();
         let said = said(&mut raw).await;

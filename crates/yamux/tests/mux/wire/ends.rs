@@ -3,48 +3,14 @@
 use std::io::{self, Cursor, ErrorKind};
 use std::pin::Pin;
 use std::task::{Context, Poll, Waker};
-use std::time::Duration;
 
 use plugwire_yamux::{Config, OpenError, Session, SessionError};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadBuf};
 use tokio::runtime::Runtime;
 use tokio::task::JoinSet;
-use tokio::time::Instant;
 
-use super::raw::{DATA, FIN, Raw, SYN, WINDOW, WINDOW_UPDATE, encode};
+use super::raw::{DATA, FIN, Raw, SYN, WINDOW_UPDATE, header};
 use support::within;
-
-/// A plugin that writes its last output and exits, while its host writes to it.
-#[tokio::test]
-async fn what_the_peer_had_sent_is_read_though_it_takes_nothing_more() {
-    const STREAMS: u32 = 20;
-    const FRAME: usize = 16 * 1024;
-    let (mut raw, session) = Raw::client(Config::default(), 8 << 20);
-    let mut streams = Vec::new();
-    for n in 0..STREAMS {
-        raw.data(SYN, 2 * n + 1, b"").await;
-        streams.push(within(session.accept()).await.unwrap());
-    }
-    // All of it before the session reads any.
-    let sending = async {
-        for n in 0..STREAMS {
-            for _ in 0..WINDOW as usize / FRAME {
-                raw.data(0, 2 * n + 1, &[n as u8; FRAME]).await;
-            }
-            raw.data(FIN, 2 * n + 1, b"").await;
-        }
-    };
-    tokio::task::unconstrained(sending).await;
-    drop(raw);
-    // The session learns here that the peer is gone.
-    let _ = streams[0].write_all(&[0; 100_000]).await;
-    for (n, stream) in streams.iter_mut().enumerate() {
-        let mut received = Vec::new();
-        let read = within(stream.read_to_end(&mut received)).await;
-        assert_eq!(received.len(), WINDOW as usize, "of stream {n}: {read:?}");
-        read.unwrap();
-    }
-}
 
 /// A connection whose peer says its last words and is gone right when it is written to.
 struct Dying {
@@ -96,10 +62,10 @@ impl AsyncWrite for Dying {
 
 #[tokio::test]
 async fn last_words_are_read_though_they_come_right_before_a_failed_write() {
-    let mut last_words = encode(DATA, FIN, 1, 10).to_vec();
+    let mut last_words = header(DATA, FIN, 1, 10).to_vec();
     last_words.extend(b"last words");
     let dying = Dying {
-        before: Cursor::new(encode(WINDOW_UPDATE, SYN, 1, 0).to_vec()),
+        before: Cursor::new(header(WINDOW_UPDATE, SYN, 1, 0).to_vec()),
         last_words: Cursor::new(last_words),
         gone: false,
         reader: None,
@@ -195,24 +161,6 @@ async fn streams_that_wait_to_be_accepted_outlive_the_session() {
         within(session.accept()).await,
         Err(SessionError::PeerClosed)
     ));
-}
-
-/// Without the deadline of [`Config::close_timeout`] it would wait for ever.
-#[tokio::test(start_paused = true)]
-async fn closing_does_not_wait_for_a_peer_that_does_not_read() {
-    let config = Config::default()
-        .keep_alive(None)
-        .close_timeout(Duration::from_secs(7));
-    let (raw, session) = Raw::server(config, 100);
-    let mut stream = within(session.open()).await.unwrap();
-    stream.write_all(&[0; 1000]).await.unwrap();
-    let start = Instant::now();
-    session.close().await;
-    assert_eq!(start.elapsed().as_secs(), 7);
-    assert_eq!(reason(&session).await, "session shutdown");
-    let error = stream.write(b"x").await.unwrap_err();
-    assert_eq!(error.kind(), ErrorKind::ConnectionAborted);
-    drop(raw);
 }
 
 fn runtime() -> Runtime {

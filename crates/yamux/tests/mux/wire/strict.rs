@@ -8,7 +8,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::task::JoinSet;
 
 use super::raw::{DATA, FIN, PING, RST, Raw, SYN, WINDOW, WINDOW_UPDATE};
-use super::rng::Rng;
+use support::rng::Rng;
 use support::within;
 
 const ROOM: usize = 1 << 20;

@@ -8,7 +8,7 @@ use plugwire_yamux::{Config, OpenError, Session, SessionError, Stream};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use super::raw::{
-    ACK, DATA, FIN, Frame, GO_AWAY, PING, RST, Raw, SYN, WINDOW, WINDOW_UPDATE, encode,
+    ACK, DATA, FIN, Frame, GO_AWAY, PING, RST, Raw, SYN, WINDOW, WINDOW_UPDATE, header,
 };
 use support::within;
 
@@ -375,15 +375,15 @@ async fn only_questions_are_answered() {
 #[tokio::test]
 async fn frames_may_arrive_in_any_pieces() {
     let mut bytes = Vec::new();
-    bytes.extend(encode(WINDOW_UPDATE, SYN, 1, 0));
-    bytes.extend(encode(DATA, 0, 1, 5));
+    bytes.extend(header(WINDOW_UPDATE, SYN, 1, 0));
+    bytes.extend(header(DATA, 0, 1, 5));
     bytes.extend(b"hello");
-    bytes.extend(encode(DATA, SYN, 3, 9_000));
+    bytes.extend(header(DATA, SYN, 3, 9_000));
     bytes.extend([3; 9_000]);
-    bytes.extend(encode(PING, SYN, 0, 1));
-    bytes.extend(encode(DATA, FIN, 1, 6));
+    bytes.extend(header(PING, SYN, 0, 1));
+    bytes.extend(header(DATA, FIN, 1, 6));
     bytes.extend(b" world");
-    bytes.extend(encode(WINDOW_UPDATE, FIN, 3, 0));
+    bytes.extend(header(WINDOW_UPDATE, FIN, 3, 0));
     for piece in [1, 2, 3, 5, 7, 11, 12, 13, 8_191, 8_192, 8_193] {
         let (raw, session) = Raw::client(config(), piece);
         let (mut read, mut write) = tokio::io::split(raw.0);
@@ -415,8 +415,8 @@ async fn a_connection_that_ends_within_a_frame_ends_the_session() {
     for part in 1..12 {
         let (mut raw, session, mut stream) = with_stream().await;
         raw.data(0, 1, b"whole").await;
-        let header = encode(DATA, FIN, 1, 5);
-        within(raw.0.write_all(&header[..part])).await.unwrap();
+        let bytes = header(DATA, FIN, 1, 5);
+        within(raw.0.write_all(&bytes[..part])).await.unwrap();
         drop(raw);
         let mut text = Vec::new();
         let error = within(stream.read_to_end(&mut text)).await.unwrap_err();
@@ -507,14 +507,14 @@ async fn taken(raw: &mut Raw, mut frames: impl FnMut() -> Vec<u8>) -> usize {
 #[tokio::test(start_paused = true)]
 async fn answers_to_pings_do_not_pile_up() {
     let (mut raw, session) = Raw::client(config(), 4096);
-    let taken = taken(&mut raw, || encode(PING, SYN, 0, 1).repeat(100)).await;
+    let taken = taken(&mut raw, || header(PING, SYN, 0, 1).repeat(100)).await;
     // Little more than what the connection holds and what may wait for it.
     assert!(taken < 512 * 1024, "{taken}");
     assert!(!session.is_closed());
     // All of them are answered once the peer reads.
     let mut answers = vec![0; taken / 12 * 12];
     within(raw.0.read_exact(&mut answers)).await.unwrap();
-    assert!(answers == encode(PING, ACK, 0, 1).repeat(taken / 12));
+    assert!(answers == header(PING, ACK, 0, 1).repeat(taken / 12));
 }
 
 #[tokio::test(start_paused = true)]
@@ -522,7 +522,7 @@ async fn refusals_of_streams_do_not_pile_up() {
     let (mut raw, session) = Raw::client(config().accept_backlog(1), 4096);
     let mut next = 1;
     let mut syns = || {
-        let frames = (0..100).flat_map(|n| encode(WINDOW_UPDATE, SYN, next + 2 * n, 0));
+        let frames = (0..100).flat_map(|n| header(WINDOW_UPDATE, SYN, next + 2 * n, 0));
         let frames = frames.collect();
         next += 200;
         frames
