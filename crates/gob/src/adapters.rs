@@ -1,6 +1,7 @@
 //! Types for what serde has no form for, and modules for `#[serde(with = "…")]`.
 
 mod any;
+pub(crate) mod array;
 pub(crate) mod complex;
 pub(crate) mod interface;
 pub(crate) mod marshaler;

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::{EncodeError, EncodeErrorKind, Signal};
 use crate::raw::{Decoder, Interner, RawValue};
-use crate::ser::{self, State};
+use crate::ser::{self, Output};
 use crate::trace;
 use crate::types::{Id, IdMap, Schema, Type, Types};
 use crate::wire::{close_length, put_int};
@@ -254,14 +254,14 @@ pub(crate) fn serialize<T: Serialize + ?Sized>(
     let start = out.len();
     loop {
         let reorder = schema.field_order.differs();
-        let mut state = State {
-            out,
+        let mut output = Output {
+            buf: out,
             types: &schema.types,
             interner,
             reorder,
             pieces: Vec::new(),
         };
-        match ser::serialize(&mut state, schema.root, value) {
+        match ser::serialize(&mut output, schema.root, value) {
             Err(err) if err.signal() == Some(Signal::FieldOrder) && !reorder => {
                 schema.field_order.set_differs();
                 out.truncate(start);

@@ -97,6 +97,7 @@ mod trace;
 mod types;
 mod wire;
 
+pub use self::adapters::array::array;
 pub use self::adapters::complex::{Complex, with as complex};
 pub use self::adapters::marshaler::with as marshal;
 pub use self::adapters::marshaler::{

@@ -16,6 +16,8 @@ pub(crate) const ANY: &str = "$plugwire::gob::Any";
 pub(crate) const VALUE: &str = "$plugwire::gob::Value";
 /// A complex number.
 pub(crate) const COMPLEX: &str = "$plugwire::gob::Complex";
+/// A value that is to be an array to Go: see [`array`](crate::array).
+pub(crate) const ARRAY: &str = "$plugwire::gob::Array";
 /// A [`Time`](crate::Time), which other formats of plugwire have a form for, too.
 pub const TIME: &str = "$plugwire::gob::Time";
 /// A zero value of a type with an encoding of its own, which a field leaves out.

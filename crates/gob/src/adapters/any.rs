@@ -14,6 +14,7 @@ use crate::passthrough::{self, Passed};
 use crate::raw::RawValue;
 use crate::ser;
 use crate::types::Types;
+use crate::wire::put_byte;
 
 impl Any {
     /// A value of a type that the receiving Go program has registered under `name`, as in `"main.Person"`.
@@ -47,10 +48,11 @@ impl Any {
     /// A basic value in the form of a value that stands alone.
     fn basic_raw(&self) -> RawValue {
         let mut out = BytesMut::with_capacity(16);
-        let id = write::put_basic(&mut out, self);
+        put_byte(&mut out, 0);
+        write::basic(&mut out, self);
         RawValue {
             types: Arc::<Types>::default(),
-            id,
+            id: write::basic_id(self),
             bytes: out.freeze(),
             max_depth: 128,
         }
@@ -68,7 +70,7 @@ struct Inner<'a>(&'a Any);
 
 impl Serialize for Inner<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        if ser::is_interface_serializer::<S>() {
+        if ser::is_gob::<S>() {
             return ser::pass(serializer, Passed::Any(self.0.clone()));
         }
         match self.0 {

@@ -81,7 +81,7 @@ impl fmt::Display for Complex {
 /// In other formats, a pair of floats.
 impl Serialize for Complex {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        if ser::is_interface_serializer::<S>() {
+        if ser::is_gob::<S>() {
             return ser::pass(serializer, Passed::Complex(self.re, self.im, "complex128"));
         }
         (self.re, self.im).serialize(serializer)

@@ -38,7 +38,7 @@ impl Value {
 /// In other formats, a value is what it holds; type names are lost.
 impl Serialize for Value {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        if ser::is_interface_serializer::<S>() {
+        if ser::is_gob::<S>() {
             return ser::pass(serializer, Passed::Value(self.clone()));
         }
         match self {

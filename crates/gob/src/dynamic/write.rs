@@ -1,22 +1,24 @@
-//! Writing values of types that nobody but the sender knows.
+//! Writing [`Any`] and [`Value`]: the schema-free encoder.
 
 use std::sync::{Arc, LazyLock};
 
 use bytes::BytesMut;
 
-use super::{Any, Value};
-use crate::error::EncodeError;
-use crate::error::EncodeErrorKind;
+use super::any::Any;
+use super::value::Value;
+use crate::error::{EncodeError, EncodeErrorKind};
 use crate::raw::Interner;
 use crate::types::{Id, StructType, Type, Types};
 use crate::wire::{close_length, put_byte, put_bytes, put_float, put_int, put_uint};
 
-/// Types of sequences and maps that stand for interface values without being told a name.
+/// The type of lists in interface values, the first of its table: Go's `[]interface {}`.
 pub(crate) static LIST: LazyLock<Arc<Types>> = LazyLock::new(|| {
     of_one(Type::Slice {
         elem: Id::INTERFACE,
     })
 });
+
+/// The same for maps: Go's `map[string]interface {}`.
 pub(crate) static DICTIONARY: LazyLock<Arc<Types>> = LazyLock::new(|| {
     of_one(Type::Map {
         key: Id::STRING,
@@ -26,14 +28,38 @@ pub(crate) static DICTIONARY: LazyLock<Arc<Types>> = LazyLock::new(|| {
 
 fn of_one(ty: Type) -> Arc<Types> {
     let types = Types::with_span(1);
-    types.insert(Id::FIRST_USER, ty);
+    types.add(ty);
     Arc::new(types)
 }
 
 /// Received values are never nested so deep; those that a program makes could be.
 const MAX_DEPTH: usize = 500;
 
-/// The type under which a basic value goes into an interface value.
+/// Appends an interface value that holds a basic value: the name, the type's id, the length, the
+/// zero of a value that stands alone, the value.
+pub(crate) fn basic_interface(
+    buf: &mut BytesMut,
+    name: &str,
+    id: Id,
+    put: impl FnOnce(&mut BytesMut),
+) {
+    put_bytes(buf, name.as_bytes());
+    put_int(buf, i64::from(id.0));
+    let at = buf.len();
+    buf.extend_from_slice(&[0, 0]);
+    put(buf);
+    close_length(buf, at, 1);
+}
+
+/// Appends an interface value that is nil or holds a basic value.
+pub(crate) fn any(buf: &mut BytesMut, value: &Any) {
+    match value {
+        Any::Nil | Any::Named(_) => put_byte(buf, 0),
+        _ => basic_interface(buf, value.name(), basic_id(value), |buf| basic(buf, value)),
+    }
+}
+
+/// The type of a basic value. The others are interface values.
 pub(crate) fn basic_id(value: &Any) -> Id {
     match value {
         Any::Bool(_) => Id::BOOL,
@@ -46,128 +72,80 @@ pub(crate) fn basic_id(value: &Any) -> Id {
     }
 }
 
-/// Appends a basic value as one that stands alone; its type.
-pub(crate) fn put_basic(out: &mut BytesMut, value: &Any) -> Id {
-    put_byte(out, 0);
-    let mut int = |value: i64| {
-        put_int(out, value);
-        Id::INT
-    };
-    match *value {
-        Any::Int(value) | Any::Int64(value) => return int(value),
-        Any::Int8(value) => return int(value.into()),
-        Any::Int16(value) => return int(value.into()),
-        Any::Int32(value) => return int(value.into()),
-        _ => {}
-    }
-    let mut uint = |value: u64| {
-        put_uint(out, value);
-        Id::UINT
-    };
-    match *value {
-        Any::Uint(value) | Any::Uint64(value) => return uint(value),
-        Any::Uint8(value) => return uint(value.into()),
-        Any::Uint16(value) => return uint(value.into()),
-        Any::Uint32(value) => return uint(value.into()),
-        Any::Bool(value) => {
-            uint(value.into());
-            return Id::BOOL;
-        }
-        _ => {}
-    }
+/// Appends a basic value, and nil for the others.
+pub(crate) fn basic(buf: &mut BytesMut, value: &Any) {
     match value {
-        Any::Float32(value) => {
-            put_float(out, f64::from(*value));
-            Id::FLOAT
-        }
-        Any::Float64(value) => {
-            put_float(out, *value);
-            Id::FLOAT
-        }
-        Any::String(value) => {
-            put_bytes(out, value.as_bytes());
-            Id::STRING
-        }
-        Any::Bytes(value) => {
-            put_bytes(out, value);
-            Id::BYTES
-        }
-        _ => {
-            put_byte(out, 0);
-            Id::INTERFACE
-        }
+        Any::Nil | Any::Named(_) => put_byte(buf, 0),
+        Any::Bool(value) => put_byte(buf, u8::from(*value)),
+        Any::Float32(value) => put_float(buf, f64::from(*value)),
+        Any::Float64(value) => put_float(buf, *value),
+        Any::String(value) => put_bytes(buf, value.as_bytes()),
+        Any::Bytes(value) => put_bytes(buf, value),
+        _ => match basic_id(value) {
+            Id::INT => put_int(buf, value.as_i64().unwrap_or_default()),
+            _ => put_uint(buf, value.as_u64().unwrap_or_default()),
+        },
     }
 }
 
 /// Appends a value of the type `id` of the table, as a part of another value.
 pub(crate) fn value(
-    out: &mut BytesMut,
+    buf: &mut BytesMut,
     types: &Types,
     interner: &mut Interner,
     id: Id,
     value: &Value,
 ) -> Result<(), EncodeError> {
-    let mut dynamic = Dynamic {
-        out,
+    let mut writer = ValueWriter {
+        buf,
         types,
         interner,
         depth: 0,
     };
-    dynamic.value(id, value)
+    writer.value(id, value)
 }
 
 /// Writes a value of any shape, led by its type.
-struct Dynamic<'a> {
-    out: &'a mut BytesMut,
+struct ValueWriter<'a> {
+    buf: &'a mut BytesMut,
     types: &'a Types,
     interner: &'a mut Interner,
     depth: usize,
 }
 
-impl Dynamic<'_> {
+impl ValueWriter<'_> {
     fn value(&mut self, id: Id, value: &Value) -> Result<(), EncodeError> {
-        let types = self.types;
         match (id, value) {
-            (Id::BOOL, Value::Bool(value)) => put_byte(self.out, u8::from(*value)),
-            (Id::INT, Value::Int(value)) => put_int(self.out, *value),
-            (Id::UINT, Value::Uint(value)) => put_uint(self.out, *value),
-            (Id::FLOAT, Value::Float(value)) => put_float(self.out, *value),
+            (Id::BOOL, Value::Bool(value)) => put_byte(self.buf, u8::from(*value)),
+            (Id::INT, Value::Int(value)) => put_int(self.buf, *value),
+            (Id::UINT, Value::Uint(value)) => put_uint(self.buf, *value),
+            (Id::FLOAT, Value::Float(value)) => put_float(self.buf, *value),
             (Id::COMPLEX, Value::Complex(re, im)) => {
-                put_float(self.out, *re);
-                put_float(self.out, *im);
+                put_float(self.buf, *re);
+                put_float(self.buf, *im);
             }
-            (Id::STRING | Id::BYTES, Value::String(value)) => {
-                put_bytes(self.out, value.as_bytes());
-            }
-            (Id::STRING | Id::BYTES, Value::Bytes(value)) => put_bytes(self.out, value),
-            (Id::INTERFACE, value) => self.nested(|this| this.interface(value))?,
+            (Id::STRING | Id::BYTES, Value::String(value)) => put_bytes(self.buf, value.as_bytes()),
+            (Id::STRING | Id::BYTES, Value::Bytes(value)) => put_bytes(self.buf, value),
             _ => {
-                let Some(ty) = types.get(id) else {
-                    return Err(self.mismatch(id, value));
-                };
-                self.nested(|this| this.defined(id, ty, value))?;
+                if self.depth == MAX_DEPTH {
+                    return Err(EncodeErrorKind::TooDeep.into());
+                }
+                self.depth += 1;
+                match (id, self.types.get(id)) {
+                    (Id::INTERFACE, _) => self.interface(value)?,
+                    (_, Some(ty)) => self.defined(id, ty, value)?,
+                    (_, None) => return Err(self.mismatch(id, value)),
+                }
+                self.depth -= 1;
             }
         }
         Ok(())
     }
 
-    fn nested(
-        &mut self,
-        put: impl FnOnce(&mut Self) -> Result<(), EncodeError>,
-    ) -> Result<(), EncodeError> {
-        if self.depth == MAX_DEPTH {
-            return Err(EncodeErrorKind::TooDeep.into());
-        }
-        self.depth += 1;
-        let result = put(self);
-        self.depth -= 1;
-        result
-    }
-
     fn defined(&mut self, id: Id, ty: &Type, value: &Value) -> Result<(), EncodeError> {
         match (ty, value) {
             (Type::Opaque { .. }, Value::Opaque { bytes, .. } | Value::Bytes(bytes)) => {
-                put_bytes(self.out, bytes);
+                put_bytes(self.buf, bytes);
                 Ok(())
             }
             (Type::Array { elem, len }, Value::List(items)) => {
@@ -179,11 +157,12 @@ impl Dynamic<'_> {
             }
             (Type::Slice { elem }, Value::List(items)) => self.items(*elem, items),
             (Type::Map { key, elem }, Value::Map(entries)) => {
-                put_uint(self.out, entries.len() as u64);
+                put_uint(self.buf, entries.len() as u64);
                 for (name, value) in entries {
-                    self.value(*key, name).map_err(|err| err.within("[key]"))?;
+                    self.value(*key, name)
+                        .map_err(|error| error.within("[key]"))?;
                     self.value(*elem, value)
-                        .map_err(|err| err.within("[value]"))?;
+                        .map_err(|error| error.within("[value]"))?;
                 }
                 Ok(())
             }
@@ -193,15 +172,15 @@ impl Dynamic<'_> {
     }
 
     fn items(&mut self, elem: Id, items: &[Value]) -> Result<(), EncodeError> {
-        put_uint(self.out, items.len() as u64);
+        put_uint(self.buf, items.len() as u64);
         for (index, item) in items.iter().enumerate() {
             self.value(elem, item)
-                .map_err(|err| err.within(format!("[{index}]")))?;
+                .map_err(|error| error.within(format!("[{index}]")))?;
         }
         Ok(())
     }
 
-    /// Writes the fields that are there, whatever their values: of a received struct, those that were sent.
+    /// Writes the fields that are there, whatever their values: of a received struct, those sent.
     fn fields(&mut self, ty: &StructType, fields: &[(Arc<str>, Value)]) -> Result<(), EncodeError> {
         let mut places: Vec<(usize, &Value)> = Vec::with_capacity(fields.len());
         for (name, value) in fields {
@@ -223,37 +202,33 @@ impl Dynamic<'_> {
                 let what = format!("field `{}` given twice", field.name);
                 return Err(EncodeErrorKind::Custom(what).into());
             }
-            put_uint(self.out, (place + 1 - next) as u64);
+            put_uint(self.buf, (place + 1 - next) as u64);
             self.value(field.id, value)
-                .map_err(|err| err.within(&*field.name))?;
+                .map_err(|error| error.within(&*field.name))?;
             next = place + 1;
         }
-        put_byte(self.out, 0);
+        put_byte(self.buf, 0);
         Ok(())
     }
 
-    /// Writes the value as an interface value, under its name or under that of the basic type it has.
+    /// Writes the value as an interface value, under its name or under that of its basic type.
     fn interface(&mut self, value: &Value) -> Result<(), EncodeError> {
-        let basic = match value {
+        let (name, id) = match value {
             Value::Nil => {
-                put_byte(self.out, 0);
+                put_byte(self.buf, 0);
                 return Ok(());
             }
             Value::Interface {
                 name,
                 schema,
                 value,
-            } => {
-                let wire = self.interner.define(&schema.types, schema.root)?;
-                return self.concrete(name, wire, &schema.types, schema.root, value);
+            } => return self.concrete(name, &schema.types, schema.root, value),
+            Value::List(_) => {
+                return self.concrete("[]interface {}", &LIST, Id::FIRST_USER, value);
             }
-            Value::List(_) | Value::Map(_) => {
-                let (name, types) = match value {
-                    Value::List(_) => ("[]interface {}", &*LIST),
-                    _ => ("map[string]interface {}", &*DICTIONARY),
-                };
-                let wire = self.interner.define(types, Id::FIRST_USER)?;
-                return self.concrete(name, wire, types, Id::FIRST_USER, value);
+            Value::Map(_) => {
+                let name = "map[string]interface {}";
+                return self.concrete(name, &DICTIONARY, Id::FIRST_USER, value);
             }
             Value::Struct { .. } => return Err(EncodeErrorKind::Unnamed("a struct").into()),
             Value::Opaque { .. } => return Err(EncodeErrorKind::Unnamed("an opaque type").into()),
@@ -265,33 +240,34 @@ impl Dynamic<'_> {
             Value::String(_) => ("string", Id::STRING),
             Value::Bytes(_) => ("[]uint8", Id::BYTES),
         };
-        let types = self.types;
-        self.concrete(basic.0, basic.1, types, basic.1, value)
+        // A basic type has the same id in every table.
+        self.concrete(name, &LIST, id, value)
     }
 
+    /// Writes a value under a name, with the type `id` of another table.
     fn concrete(
         &mut self,
         name: &str,
-        wire: Id,
-        types: &Types,
+        types: &Arc<Types>,
         id: Id,
         value: &Value,
     ) -> Result<(), EncodeError> {
-        put_bytes(self.out, name.as_bytes());
-        put_int(self.out, i64::from(wire.0));
-        let at = self.out.len();
-        put_byte(self.out, 0);
+        let wire = self.interner.define(types, id)?;
+        put_bytes(self.buf, name.as_bytes());
+        put_int(self.buf, i64::from(wire.0));
+        let at = self.buf.len();
+        put_byte(self.buf, 0);
         if !types.is_struct(id) {
-            put_byte(self.out, 0);
+            put_byte(self.buf, 0);
         }
-        let mut inner = Dynamic {
-            out: &mut *self.out,
+        let mut writer = ValueWriter {
+            buf: &mut *self.buf,
             types,
             interner: &mut *self.interner,
             depth: self.depth,
         };
-        inner.value(id, value)?;
-        close_length(self.out, at, 1);
+        writer.value(id, value)?;
+        close_length(self.buf, at, 1);
         Ok(())
     }
 

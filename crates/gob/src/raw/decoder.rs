@@ -4,9 +4,10 @@ use std::sync::Arc;
 
 use bytes::{Buf, BytesMut};
 
-use super::{Limits, RawValue};
+use super::limits::Limits;
+use super::value::RawValue;
+use super::walk::{self, Catalog, Walked, Walker};
 use crate::error::{DecodeError, DecodeErrorKind};
-use crate::raw::walk::{self, Catalog, Walked, Walker};
 use crate::types::definition;
 use crate::types::{Id, IdMap, Type, Types};
 use crate::wire::{Cursor, read_uint};

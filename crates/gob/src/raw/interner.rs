@@ -260,17 +260,8 @@ impl Interner {
         });
         close_length(&mut pending, at, 1);
         self.pending = pending;
-        match ty {
-            Type::Struct(ty) => ty
-                .fields
-                .iter()
-                .for_each(|field| self.emit(batch, field.id)),
-            Type::Slice { elem, .. } | Type::Array { elem, .. } => self.emit(batch, *elem),
-            Type::Map { key, elem, .. } => {
-                self.emit(batch, *key);
-                self.emit(batch, *elem);
-            }
-            Type::Opaque { .. } => {}
+        for part in ty.parts() {
+            self.emit(batch, part);
         }
     }
 }

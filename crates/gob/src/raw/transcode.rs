@@ -5,7 +5,8 @@ use std::sync::Arc;
 use bytes::BytesMut;
 
 use super::interner::Interner;
-use super::{RawValue, walk};
+use super::value::RawValue;
+use super::walk;
 use crate::error::{DecodeError, EncodeError, EncodeErrorKind};
 use crate::types::{Id, Type, Types};
 use crate::wire::{Cursor, close_length, put_byte, put_bytes, put_int, put_uint};

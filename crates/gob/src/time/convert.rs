@@ -2,7 +2,7 @@
 
 use std::time::{Duration, SystemTime};
 
-use super::Time;
+use super::moment::Time;
 
 /// A [`Time`] that the other type has no value for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]

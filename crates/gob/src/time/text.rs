@@ -4,7 +4,7 @@ use std::fmt;
 use std::str::FromStr;
 
 use super::civil::{DAY, date_of_day, day_of_date};
-use super::{Time, UNIX};
+use super::moment::{Time, UNIX};
 
 /// A text that is no time in the form of RFC 3339.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]

@@ -6,7 +6,7 @@ use std::fmt;
 use serde::de::{self, Deserialize, Deserializer, SeqAccess, Visitor};
 use serde::ser::{Serialize, Serializer};
 
-use super::{Time, Zone, fits};
+use super::moment::{Time, Zone, fits};
 use crate::adapters::marshaler::{self, Marshal};
 use crate::passthrough;
 use crate::ser;
@@ -133,7 +133,7 @@ impl Marshal for Time {
 
 impl Serialize for Time {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        if serializer.is_human_readable() && !ser::is_interface_serializer::<S>() {
+        if serializer.is_human_readable() && !ser::is_gob::<S>() {
             // The name tells the MessagePack codec, which counts as a format for people, that this is a time.
             return serializer.serialize_newtype_struct(passthrough::TIME, &Payload(self));
         }

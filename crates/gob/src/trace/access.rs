@@ -3,21 +3,41 @@
 use serde::de::value::BorrowedStrDeserializer;
 use serde::de::{DeserializeSeed, EnumAccess, MapAccess, SeqAccess, VariantAccess, Visitor};
 
-use super::deserializer::{TraceDe, Traced};
-use super::{Key, Trace};
+use super::run::{Key, Run, Traced};
 use crate::compat::field_group;
 use crate::error::{EncodeError, EncodeErrorKind};
 use crate::types::Field;
 
+/// Notes what one value asks for.
+pub(super) struct Tracer<'a, 'p> {
+    pub(super) run: &'a mut Run<'p>,
+    pub(super) out: &'a mut Traced,
+    /// The value is to be an array: see [`array`](crate::array).
+    pub(super) array: bool,
+}
+
+impl<'a, 'p> Tracer<'a, 'p> {
+    pub(super) fn new(run: &'a mut Run<'p>, out: &'a mut Traced) -> Self {
+        let array = false;
+        Self { run, out, array }
+    }
+}
+
 /// Elements of a sequence or a tuple.
-pub(super) struct Elements<'a, 'p> {
-    pub(super) t: &'a mut Trace<'p>,
-    pub(super) left: usize,
-    pub(super) count: usize,
+pub(super) struct TracedElements<'a, 'p> {
+    pub(super) run: &'a mut Run<'p>,
+    left: usize,
     pub(super) seen: Vec<Traced>,
 }
 
-impl SeqAccess<'static> for Elements<'_, '_> {
+impl<'a, 'p> TracedElements<'a, 'p> {
+    pub(super) fn new(run: &'a mut Run<'p>, left: usize) -> Self {
+        let seen = Vec::new();
+        Self { run, left, seen }
+    }
+}
+
+impl SeqAccess<'static> for TracedElements<'_, '_> {
     type Error = EncodeError;
 
     fn next_element_seed<S: DeserializeSeed<'static>>(
@@ -27,12 +47,12 @@ impl SeqAccess<'static> for Elements<'_, '_> {
         if self.left == 0 {
             return Ok(None);
         }
-        let index = self.count - self.left;
+        let index = self.seen.len();
         self.left -= 1;
         let mut seen = Traced::default();
         let value = seed
-            .deserialize(TraceDe::new(self.t, &mut seen))
-            .map_err(|err| err.within(format!("[{index}]")))?;
+            .deserialize(Tracer::new(self.run, &mut seen))
+            .map_err(|error| error.within(format!("[{index}]")))?;
         self.seen.push(seen);
         Ok(Some(value))
     }
@@ -42,14 +62,27 @@ impl SeqAccess<'static> for Elements<'_, '_> {
     }
 }
 
-pub(super) struct Entries<'a, 'p> {
-    pub(super) t: &'a mut Trace<'p>,
-    pub(super) left: usize,
+/// Entries of a map.
+pub(super) struct TracedEntries<'a, 'p> {
+    pub(super) run: &'a mut Run<'p>,
+    left: usize,
     pub(super) key: Option<Traced>,
     pub(super) elem: Option<Traced>,
 }
 
-impl MapAccess<'static> for Entries<'_, '_> {
+impl<'a, 'p> TracedEntries<'a, 'p> {
+    pub(super) fn new(run: &'a mut Run<'p>, left: usize) -> Self {
+        let (key, elem) = (None, None);
+        Self {
+            run,
+            left,
+            key,
+            elem,
+        }
+    }
+}
+
+impl MapAccess<'static> for TracedEntries<'_, '_> {
     type Error = EncodeError;
 
     fn next_key_seed<S: DeserializeSeed<'static>>(
@@ -61,9 +94,9 @@ impl MapAccess<'static> for Entries<'_, '_> {
         }
         self.left -= 1;
         let out = self.key.insert(Traced::default());
-        seed.deserialize(TraceDe::new(self.t, out))
+        seed.deserialize(Tracer::new(self.run, out))
             .map(Some)
-            .map_err(|err| err.within("[key]"))
+            .map_err(|error| error.within("[key]"))
     }
 
     fn next_value_seed<S: DeserializeSeed<'static>>(
@@ -71,28 +104,43 @@ impl MapAccess<'static> for Entries<'_, '_> {
         seed: S,
     ) -> Result<S::Value, EncodeError> {
         let out = self.elem.insert(Traced::default());
-        seed.deserialize(TraceDe::new(self.t, out))
-            .map_err(|err| err.within("[value]"))
+        seed.deserialize(Tracer::new(self.run, out))
+            .map_err(|error| error.within("[value]"))
     }
 }
 
-pub(super) struct Fields<'a, 'p> {
-    pub(super) t: &'a mut Trace<'p>,
-    pub(super) key: Key,
-    pub(super) names: std::slice::Iter<'static, &'static str>,
-    pub(super) current: &'static str,
+/// Fields of a struct, each as often as serde lists a name for it.
+pub(super) struct TracedFields<'a, 'p> {
+    pub(super) run: &'a mut Run<'p>,
+    key: Key,
+    names: std::slice::Iter<'static, &'static str>,
+    current: &'static str,
     pub(super) found: Vec<Field>,
+    /// The names so far, and which field each leads to.
     pub(super) groups: Vec<(&'static str, u64)>,
 }
 
-impl MapAccess<'static> for Fields<'_, '_> {
+impl<'a, 'p> TracedFields<'a, 'p> {
+    pub(super) fn new(run: &'a mut Run<'p>, key: Key, names: &'static [&'static str]) -> Self {
+        Self {
+            run,
+            key,
+            names: names.iter(),
+            current: "",
+            found: Vec::new(),
+            groups: Vec::new(),
+        }
+    }
+}
+
+impl MapAccess<'static> for TracedFields<'_, '_> {
     type Error = EncodeError;
 
     fn next_key_seed<S: DeserializeSeed<'static>>(
         &mut self,
         seed: S,
     ) -> Result<Option<S::Value>, EncodeError> {
-        let plan = self.t.plan;
+        let plan = self.run.plan;
         let key = self.key;
         let Some(name) = self
             .names
@@ -114,26 +162,27 @@ impl MapAccess<'static> for Fields<'_, '_> {
     ) -> Result<S::Value, EncodeError> {
         let mut out = Traced::default();
         let value = seed
-            .deserialize(TraceDe::new(self.t, &mut out))
-            .map_err(|err| err.within(self.current))?;
+            .deserialize(Tracer::new(self.run, &mut out))
+            .map_err(|error| error.within(self.current))?;
         self.found.push(Field::new(self.current, out.id));
         Ok(value)
     }
 }
 
-pub(super) struct Variant {
+/// A variant of an enum, which must have no data.
+pub(super) struct TracedVariant {
     pub(super) name: &'static str,
     pub(super) variant: &'static str,
 }
 
-impl Variant {
+impl TracedVariant {
     fn refuse<T>(self) -> Result<T, EncodeError> {
         let Self { name, variant } = self;
         Err(EncodeErrorKind::VariantWithData { name, variant }.into())
     }
 }
 
-impl EnumAccess<'static> for Variant {
+impl EnumAccess<'static> for TracedVariant {
     type Error = EncodeError;
     type Variant = Self;
 
@@ -147,7 +196,7 @@ impl EnumAccess<'static> for Variant {
     }
 }
 
-impl VariantAccess<'static> for Variant {
+impl VariantAccess<'static> for TracedVariant {
     type Error = EncodeError;
 
     fn unit_variant(self) -> Result<(), EncodeError> {

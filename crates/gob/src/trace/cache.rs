@@ -5,7 +5,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 
 use serde::Deserialize;
 
-use super::trace;
+use super::search::trace;
 use crate::error::EncodeError;
 use crate::types::{IdMap, Schema};
 

@@ -1,129 +1,68 @@
-//! The deserializer that notes what it is asked for.
+//! What each kind of Rust type asks for, and what it gets.
 
 use serde::de::{Deserializer, Visitor};
 
-use super::access::{Elements, Entries, Fields, Variant};
+use super::access::{TracedElements, TracedEntries, TracedFields, TracedVariant, Tracer};
+use super::run::{Draft, Key, Kind, Known, Traced};
 use super::samples::{BYTE_LENGTHS, BYTES, CHARS, FLOATS, INTS, STRINGS, UINTS};
-use super::{Key, Kind, Known, MAX_DEPTH, Plan, Slot, Trace};
+use crate::compat::is_array;
 use crate::error::{EncodeError, EncodeErrorKind, Signal};
 use crate::passthrough::{self, Passed};
 use crate::types::{Field, Id, Marshaler, StructType, Type, tuple_field};
 
-impl<'p> Trace<'p> {
-    pub(super) fn new(plan: &'p Plan) -> Self {
-        Self {
-            plan,
-            slots: Vec::new(),
-            known: Default::default(),
-            leaves: Vec::new(),
-            enums: Default::default(),
-            new_aliases: Vec::new(),
-            depth: 0,
-        }
-    }
-
-    /// Which of `count` samples to hand out here.
-    fn sample(&mut self, count: usize) -> usize {
-        let leaf = self.leaves.len();
-        self.leaves.push(count);
-        // Another run may have had another kind of value at this number.
-        let sample = self.plan.samples.get(&leaf).copied();
-        sample.filter(|&sample| sample < count).unwrap_or(0)
-    }
-
-    fn enter(&mut self) -> Result<(), EncodeError> {
-        self.depth += 1;
-        if self.depth > MAX_DEPTH {
-            Err(EncodeErrorKind::TooDeep.into())
-        } else {
-            Ok(())
-        }
-    }
-
-    fn open(&mut self, key: Key) -> Id {
-        let id = Id(Id::FIRST_USER.0 + self.slots.len() as u32);
-        self.slots.push(Slot::Open);
-        self.known.insert(key, Known { id, open: true });
-        id
-    }
-
-    fn close(&mut self, key: Key, place: Id, slot: Slot, id: Id) {
-        self.slots[(place.0 - Id::FIRST_USER.0) as usize] = slot;
-        self.known.insert(key, Known { id, open: false });
-    }
-}
-
-/// What was found out about a value.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) struct Traced {
-    pub(super) id: Id,
-    /// A slice of these is a byte string.
-    pub(super) byte: bool,
-}
-
-impl Default for Traced {
-    fn default() -> Self {
-        Self {
-            id: Id(0),
-            byte: false,
-        }
-    }
-}
-
-impl From<Id> for Traced {
-    fn from(id: Id) -> Self {
-        Self { id, byte: false }
-    }
-}
-
-pub(super) struct TraceDe<'a, 'p> {
-    t: &'a mut Trace<'p>,
-    out: &'a mut Traced,
-}
-
-impl<'a, 'p> TraceDe<'a, 'p> {
-    pub(super) fn new(t: &'a mut Trace<'p>, out: &'a mut Traced) -> Self {
-        Self { t, out }
-    }
-
+impl Tracer<'_, '_> {
     fn text<V: Visitor<'static>>(self, visitor: V) -> Result<V::Value, EncodeError> {
         *self.out = Id::STRING.into();
-        visitor.visit_borrowed_str(STRINGS[self.t.sample(STRINGS.len())])
+        visitor.visit_borrowed_str(STRINGS[self.run.sample(STRINGS.len())])
     }
 
     fn bytes<V: Visitor<'static>>(self, visitor: V) -> Result<V::Value, EncodeError> {
         *self.out = Id::BYTES.into();
-        let len = BYTE_LENGTHS[self.t.sample(BYTE_LENGTHS.len())];
+        let len = BYTE_LENGTHS[self.run.sample(BYTE_LENGTHS.len())];
         visitor.visit_borrowed_bytes(&BYTES[..len])
     }
 
-    /// A type with an encoding of its own, whose Go name is in the hand.
+    /// A type without parts that needs a definition.
+    fn leaf<V: Visitor<'static>>(
+        self,
+        kind: Kind,
+        name: &'static str,
+        ty: Type,
+        visitor: V,
+    ) -> Result<V::Value, EncodeError> {
+        let key = Key::new::<V>(kind, name);
+        let (id, new) = self.run.meet(key);
+        if new {
+            self.run.close(key, id, ty);
+        }
+        *self.out = id.into();
+        visitor.visit_unit()
+    }
+
+    /// A type with an encoding of its own, whose Go name passes through.
     fn opaque<V: Visitor<'static>>(
         self,
         kind: Marshaler,
         visitor: V,
     ) -> Result<V::Value, EncodeError> {
-        let Self { t, out } = self;
-        let name = match passthrough::take() {
+        let go_name = match passthrough::take() {
             Some(Passed::Name(name)) => name,
             _ => "",
         };
-        let key = Key {
-            visitor: typeid::of::<V>(),
-            kind: Kind::Opaque,
-            name,
-        };
-        *out = match t.known.get(&key) {
-            Some(known) => known.id,
-            None => {
-                let place = t.open(key);
-                let name = name.into();
-                t.close(key, place, Slot::Type(Type::Opaque { name, kind }), place);
-                place
-            }
+        let name = go_name.into();
+        self.leaf(Kind::Opaque, go_name, Type::Opaque { name, kind }, visitor)
+    }
+
+    /// A type that is marked as an array.
+    fn marked_array<V: Visitor<'static>>(self, visitor: V) -> Result<V::Value, EncodeError> {
+        let Self { run, out, .. } = self;
+        let array = true;
+        let value = visitor.visit_newtype_struct(Tracer { run, out, array })?;
+        match run.resolve(out.id).1 {
+            // An open one is further up, and was one then.
+            Some(Draft::Type(Type::Array { .. }) | Draft::Open) => Ok(value),
+            _ => Err(untraceable("`array` is for types that ask for a tuple")),
         }
-        .into();
-        visitor.visit_unit()
     }
 
     fn tuple<V: Visitor<'static>>(
@@ -132,55 +71,53 @@ impl<'a, 'p> TraceDe<'a, 'p> {
         len: usize,
         visitor: V,
     ) -> Result<V::Value, EncodeError> {
-        let Self { t, out } = self;
-        t.enter()?;
-        let key = Key {
-            visitor: typeid::of::<V>(),
-            kind: Kind::Tuple(len),
-            name,
+        let Self { run, out, array } = self;
+        let array = array || is_array::<V::Value>();
+        run.enter()?;
+        let kind = match array {
+            true => Kind::Array(len),
+            false => Kind::Tuple(len),
         };
-        let known = t.known.get(&key).copied();
-        let place = known.map_or_else(|| t.open(key), |known| known.id);
-        *out = place.into();
-        let mut access = Elements {
-            t,
-            left: len,
-            count: len,
-            seen: Vec::new(),
-        };
+        let key = Key::new::<V>(kind, name);
+        let (id, new) = run.meet(key);
+        *out = id.into();
+        let mut access = TracedElements::new(run, len);
         let value = visitor.visit_seq(&mut access)?;
         let seen = access.seen;
-        if known.is_none() {
-            // The one way to tell an array, whose Go type has a length, from a tuple.
-            let is_array = std::any::type_name::<V::Value>().starts_with('[');
-            let ty = if is_array {
+        if new {
+            let ty = if array {
                 let elem = seen.first().map_or(Id::INT, |elem| elem.id);
-                Type::Array {
-                    elem,
-                    len: len as u64,
+                if seen.iter().any(|seen| seen.id != elem) {
+                    return Err(untraceable("the elements of an array are of several types"));
                 }
+                let len = len as u64;
+                Type::Array { elem, len }
             } else {
                 let fields = seen.iter().enumerate();
                 let fields = fields.map(|(i, seen)| Field::new(tuple_field(i), seen.id));
                 Type::Struct(StructType::new(name.into(), fields.collect::<Vec<_>>()).into())
             };
-            t.close(key, place, Slot::Type(ty), place);
+            run.close(key, id, ty);
         }
-        t.depth -= 1;
+        run.leave();
         Ok(value)
     }
+}
+
+fn untraceable(why: &str) -> EncodeError {
+    EncodeErrorKind::Untraceable(why.to_owned()).into()
 }
 
 macro_rules! numbers {
     ($($method:ident $visit:ident $ty:ty, $id:ident $samples:ident;)*) => {$(
         fn $method<V: Visitor<'static>>(self, visitor: V) -> Result<V::Value, EncodeError> {
             *self.out = Id::$id.into();
-            visitor.$visit($samples[self.t.sample($samples.len())] as $ty)
+            visitor.$visit($samples[self.run.sample($samples.len())] as $ty)
         }
     )*};
 }
 
-impl Deserializer<'static> for TraceDe<'_, '_> {
+impl Deserializer<'static> for Tracer<'_, '_> {
     type Error = EncodeError;
 
     numbers! {
@@ -199,16 +136,14 @@ impl Deserializer<'static> for TraceDe<'_, '_> {
     }
 
     fn deserialize_u8<V: Visitor<'static>>(self, visitor: V) -> Result<V::Value, EncodeError> {
-        *self.out = Traced {
-            id: Id::UINT,
-            byte: true,
-        };
-        visitor.visit_u8(UINTS[self.t.sample(UINTS.len())] as u8)
+        let id = Id::UINT;
+        *self.out = Traced { id, byte: true };
+        visitor.visit_u8(UINTS[self.run.sample(UINTS.len())] as u8)
     }
 
     fn deserialize_bool<V: Visitor<'static>>(self, visitor: V) -> Result<V::Value, EncodeError> {
         *self.out = Id::BOOL.into();
-        visitor.visit_bool(self.t.sample(2) == 1)
+        visitor.visit_bool(self.run.sample(2) == 1)
     }
 
     fn deserialize_str<V: Visitor<'static>>(self, visitor: V) -> Result<V::Value, EncodeError> {
@@ -238,22 +173,22 @@ impl Deserializer<'static> for TraceDe<'_, '_> {
     }
 
     fn deserialize_option<V: Visitor<'static>>(self, visitor: V) -> Result<V::Value, EncodeError> {
-        let Self { t, out } = self;
-        let key = Key {
-            visitor: typeid::of::<V>(),
-            kind: Kind::Option,
-            name: "",
-        };
-        if let Some(known) = t.known.get(&key) {
-            *out = known.id.into();
+        let Self { run, out, array } = self;
+        let key = Key::new::<V>(Kind::Option { array }, "");
+        let (id, new) = run.meet(key);
+        if !new {
+            *out = id.into();
             return visitor.visit_none();
         }
-        t.enter()?;
-        let place = t.open(key);
+        run.enter()?;
         let mut inner = Traced::default();
-        let value = visitor.visit_some(TraceDe { t, out: &mut inner })?;
-        t.close(key, place, Slot::Same(inner.id), inner.id);
-        t.depth -= 1;
+        let value = visitor.visit_some(Tracer {
+            run,
+            out: &mut inner,
+            array,
+        })?;
+        run.close_same(key, id, inner.id);
+        run.leave();
         *out = inner.id.into();
         Ok(value)
     }
@@ -275,23 +210,8 @@ impl Deserializer<'static> for TraceDe<'_, '_> {
         name: &'static str,
         visitor: V,
     ) -> Result<V::Value, EncodeError> {
-        let Self { t, out } = self;
-        let key = Key {
-            visitor: typeid::of::<V>(),
-            kind: Kind::Struct,
-            name,
-        };
-        *out = match t.known.get(&key) {
-            Some(known) => known.id,
-            None => {
-                let place = t.open(key);
-                let ty = Type::Struct(StructType::new(name.into(), []).into());
-                t.close(key, place, Slot::Type(ty), place);
-                place
-            }
-        }
-        .into();
-        visitor.visit_unit()
+        let ty = Type::Struct(StructType::new(name.into(), []).into());
+        self.leaf(Kind::Struct, name, ty, visitor)
     }
 
     fn deserialize_newtype_struct<V: Visitor<'static>>(
@@ -306,62 +226,49 @@ impl Deserializer<'static> for TraceDe<'_, '_> {
             *self.out = Id::COMPLEX.into();
             return visitor.visit_unit();
         }
+        if name == passthrough::ARRAY {
+            return self.marked_array(visitor);
+        }
         if let Some(kind) = passthrough::marshaler(name) {
             return self.opaque(kind, visitor);
         }
-        let Self { t, out } = self;
-        t.enter()?;
-        let value = visitor.visit_newtype_struct(TraceDe { t, out })?;
-        t.depth -= 1;
+        let Self { run, out, array } = self;
+        run.enter()?;
+        let value = visitor.visit_newtype_struct(Tracer { run, out, array })?;
+        run.leave();
         Ok(value)
     }
 
     fn deserialize_seq<V: Visitor<'static>>(self, visitor: V) -> Result<V::Value, EncodeError> {
-        let Self { t, out } = self;
-        let key = Key {
-            visitor: typeid::of::<V>(),
-            kind: Kind::Seq,
-            name: "",
-        };
-        if let Some(&known) = t.known.get(&key) {
+        let Self { run, out, .. } = self;
+        let key = Key::new::<V>(Kind::Seq, "");
+        run.enter()?;
+        if let Some(&known) = run.known.get(&key) {
             *out = known.id.into();
-            // Some collections refuse to be empty; only where that ends is a second element an option.
-            let left = if known.open { 0 } else { t.sample(2) };
-            t.enter()?;
-            let value = visitor.visit_seq(&mut Elements {
-                t,
-                left,
-                count: left,
-                seen: Vec::new(),
-            })?;
-            t.depth -= 1;
+            // Some collections refuse to be empty. Where recursion ends there, no element is an
+            // option of its own.
+            let left = if known.open { 0 } else { run.sample(2) };
+            let value = visitor.visit_seq(&mut TracedElements::new(run, left))?;
+            run.leave();
             return Ok(value);
         }
-        t.enter()?;
-        let place = t.open(key);
-        let mut access = Elements {
-            t,
-            left: 1,
-            count: 1,
-            seen: Vec::new(),
-        };
+        let id = run.open(key);
+        let mut access = TracedElements::new(run, 1);
         let value = visitor.visit_seq(&mut access)?;
-        let id = match access.seen.first() {
-            Some(Traced { byte: true, .. }) => Id::BYTES,
-            Some(_) => place,
-            None => {
-                let why = "it did not ask for an element of a sequence".to_owned();
-                return Err(EncodeErrorKind::Untraceable(why).into());
+        let Some(&elem) = access.seen.first() else {
+            return Err(untraceable("it did not ask for an element of a sequence"));
+        };
+        *out = match elem.byte {
+            true => {
+                run.close_same(key, id, Id::BYTES);
+                Id::BYTES.into()
+            }
+            false => {
+                run.close(key, id, Type::Slice { elem: elem.id });
+                id.into()
             }
         };
-        let elem = access.seen[0].id;
-        let slot = match id {
-            Id::BYTES => Slot::Same(Id::BYTES),
-            _ => Slot::Type(Type::Slice { elem }),
-        };
-        t.close(key, place, slot, id);
-        t.depth -= 1;
-        *out = id.into();
+        run.leave();
         Ok(value)
     }
 
@@ -383,41 +290,27 @@ impl Deserializer<'static> for TraceDe<'_, '_> {
     }
 
     fn deserialize_map<V: Visitor<'static>>(self, visitor: V) -> Result<V::Value, EncodeError> {
-        let Self { t, out } = self;
-        let key = Key {
-            visitor: typeid::of::<V>(),
-            kind: Kind::Map,
-            name: "",
-        };
-        let known = t.known.get(&key).copied();
-        let left = match known {
+        let Self { run, out, .. } = self;
+        let key = Key::new::<V>(Kind::Map, "");
+        let left = match run.known.get(&key) {
             Some(Known { open: true, .. }) => 0,
-            Some(_) => t.sample(2),
+            Some(_) => run.sample(2),
             None => 1,
         };
-        t.enter()?;
-        let place = known.map_or_else(|| t.open(key), |known| known.id);
-        *out = place.into();
-        let mut access = Entries {
-            t,
-            left,
-            key: None,
-            elem: None,
-        };
+        run.enter()?;
+        let (id, new) = run.meet(key);
+        *out = id.into();
+        let mut access = TracedEntries::new(run, left);
         let value = visitor.visit_map(&mut access)?;
-        let (found_key, found_elem) = (access.key, access.elem);
-        if known.is_none() {
-            let (Some(map_key), Some(elem)) = (found_key, found_elem) else {
-                let why = "it did not ask for an entry of a map".to_owned();
-                return Err(EncodeErrorKind::Untraceable(why).into());
+        let found = access.key.zip(access.elem);
+        if new {
+            let Some((map_key, elem)) = found else {
+                return Err(untraceable("it did not ask for an entry of a map"));
             };
-            let ty = Type::Map {
-                key: map_key.id,
-                elem: elem.id,
-            };
-            t.close(key, place, Slot::Type(ty), place);
+            let (map_key, elem) = (map_key.id, elem.id);
+            run.close(key, id, Type::Map { key: map_key, elem });
         }
-        t.depth -= 1;
+        run.leave();
         Ok(value)
     }
 
@@ -427,47 +320,35 @@ impl Deserializer<'static> for TraceDe<'_, '_> {
         fields: &'static [&'static str],
         visitor: V,
     ) -> Result<V::Value, EncodeError> {
-        let Self { t, out } = self;
-        t.enter()?;
-        let key = Key {
-            visitor: typeid::of::<V>(),
-            kind: Kind::Struct,
-            name,
-        };
-        let known = t.known.get(&key).copied();
-        let place = known.map_or_else(|| t.open(key), |known| known.id);
-        *out = place.into();
-        let mut access = Fields {
-            t,
-            key,
-            names: fields.iter(),
-            current: "",
-            found: Vec::new(),
-            groups: Vec::new(),
-        };
+        let Self { run, out, .. } = self;
+        run.enter()?;
+        let key = Key::new::<V>(Kind::Struct, name);
+        let (id, new) = run.meet(key);
+        *out = id.into();
+        let mut access = TracedFields::new(run, key, fields);
         let result = visitor.visit_map(&mut access);
-        let Fields { found, groups, .. } = access;
+        let TracedFields { found, groups, .. } = access;
         let value = match result {
             Ok(value) => value,
-            Err(err) => {
-                if let Some(Signal::DuplicateField(field)) = err.signal()
-                    && err.is_bare()
+            Err(error) => {
+                if let Some(Signal::DuplicateField(field)) = error.signal()
+                    && error.is_bare()
                     && let Some(&(_, last)) = groups.last()
                 {
                     // Every name that leads to the same field, but for the field's own.
                     let same = groups
                         .iter()
                         .filter(|(name, group)| *group == last && *name != field);
-                    t.new_aliases.extend(same.map(|(name, _)| (key, *name)));
+                    run.new_aliases.extend(same.map(|(name, _)| (key, *name)));
                 }
-                return Err(err);
+                return Err(error);
             }
         };
-        if known.is_none() {
+        if new {
             let ty = Type::Struct(StructType::new(name.into(), found).into());
-            t.close(key, place, Slot::Type(ty), place);
+            run.close(key, id, ty);
         }
-        t.depth -= 1;
+        run.leave();
         Ok(value)
     }
 
@@ -477,26 +358,21 @@ impl Deserializer<'static> for TraceDe<'_, '_> {
         variants: &'static [&'static str],
         visitor: V,
     ) -> Result<V::Value, EncodeError> {
-        let Self { t, out } = self;
+        let Self { run, out, .. } = self;
         *out = Id::STRING.into();
-        let key = Key {
-            visitor: typeid::of::<V>(),
-            kind: Kind::Enum,
-            name,
-        };
-        t.enums.insert(key, variants.len());
-        let shown = t.plan.variants.get(&key).copied().unwrap_or(0);
+        let key = Key::new::<V>(Kind::Enum, name);
+        run.enums.insert(key, variants.len());
+        let shown = run.plan.variants.get(&key).copied().unwrap_or(0);
         let Some(variant) = variants.get(shown).copied() else {
-            let why = format!("enum {name} has no variants");
-            return Err(EncodeErrorKind::Untraceable(why).into());
+            return Err(untraceable(&format!("enum {name} has no variants")));
         };
-        visitor.visit_enum(Variant { name, variant })
+        visitor.visit_enum(TracedVariant { name, variant })
     }
 
     /// A type that takes whatever it finds can only be an interface value to Go.
     fn deserialize_any<V: Visitor<'static>>(self, visitor: V) -> Result<V::Value, EncodeError> {
         *self.out = Id::INTERFACE.into();
-        match self.t.sample(5) {
+        match self.run.sample(5) {
             0 => visitor.visit_unit(),
             1 => visitor.visit_borrowed_str(""),
             2 => visitor.visit_i64(0),

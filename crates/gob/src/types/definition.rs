@@ -4,8 +4,9 @@ use std::sync::Arc;
 
 use bytes::BytesMut;
 
+use super::kinds::{Marshaler, Type};
+use super::structs::{Field, Id, StructType};
 use crate::error::{DecodeError, DecodeErrorKind};
-use crate::types::{Field, Id, Marshaler, StructType, Type};
 use crate::wire::{Cursor, put_byte, put_bytes, put_int, put_uint};
 
 // Field numbers of `wireType`.

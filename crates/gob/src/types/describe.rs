@@ -1,11 +1,13 @@
 //! Types as Go would write them.
 
-use super::{Id, Type, Types};
+use super::kinds::Type;
+use super::structs::Id;
+use super::table::Types;
 
 impl Types {
-    /// Descriptions that are longer than this end soon.
+    /// A description that is longer than this is cut off at the next part.
     const MAX_TEXT: usize = 1024;
-    /// The same where a description is part of a message, which can be made for every value of a list.
+    /// The same for error texts, of which there can be one for every value of a list.
     const MAX_BRIEF: usize = 200;
 
     /// The type as Go would write it, and the name that Go gives to an unnamed field type.
@@ -13,7 +15,7 @@ impl Types {
         self.text(id, Self::MAX_TEXT, usize::MAX)
     }
 
-    /// The same for messages: what is long is cut.
+    /// The same for error texts: cut sooner.
     #[cold]
     pub(crate) fn brief(&self, id: Id) -> String {
         self.text(id, Self::MAX_BRIEF, Self::MAX_BRIEF)
@@ -31,6 +33,7 @@ impl Types {
     }
 }
 
+/// A text in the making.
 struct Description<'a> {
     types: &'a Types,
     text: String,
@@ -107,5 +110,34 @@ impl Description<'_> {
             }
             Some(Type::Opaque { name, .. }) => self.name(name),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::types::{Field, StructType};
+
+    fn slice(elem: Id) -> Type {
+        Type::Slice { elem }
+    }
+
+    #[test]
+    fn descriptions_end_even_for_recursive_types() {
+        let types = Types::default();
+        types.insert(Id(64), slice(Id(64)));
+        assert!(types.describe(Id(64)).starts_with("[][][]"));
+    }
+
+    #[test]
+    fn descriptions_of_types_within_types_stay_short() {
+        let types = Types::default();
+        for id in 64..74 {
+            let fields = (0..50).map(|_| Field::new("F", Id(id + 1)));
+            let ty = StructType::new("".into(), fields.collect::<Vec<_>>());
+            types.insert(Id(id), Type::Struct(ty.into()));
+        }
+        types.insert(Id(74), slice(Id::INT));
+        assert!(types.describe(Id(64)).len() < 10_000);
     }
 }

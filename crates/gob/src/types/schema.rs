@@ -5,8 +5,10 @@ use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
+use super::kinds::{Marshaler, Type};
+use super::structs::{Field, Id, StructType};
+use super::table::Types;
 use super::type_eq::{Steps, type_eq};
-use super::{Field, Id, Marshaler, StructType, Type, Types};
 
 /// A type as gob sees it: what goes over the wire before the first value of the type.
 ///
@@ -206,7 +208,7 @@ impl Schema {
         let resolve = |id: Id| if id == stand_in { root } else { id };
         let resolved = Types::default();
         for (id, ty) in types.iter() {
-            resolved.insert(id, with_parts(ty, resolve));
+            resolved.insert(id, ty.with_parts(resolve));
         }
         Self::new(Arc::new(resolved), root)
     }
@@ -217,24 +219,6 @@ impl Schema {
             self.root,
         )
     }
-}
-
-/// A type whose parts have other ids.
-fn with_parts(ty: &Type, mut part: impl FnMut(Id) -> Id) -> Type {
-    let mut ty = ty.clone();
-    match &mut ty {
-        Type::Array { elem, .. } | Type::Slice { elem, .. } => *elem = part(*elem),
-        Type::Map { key, elem, .. } => {
-            *key = part(*key);
-            *elem = part(*elem);
-        }
-        Type::Struct(ty) => ty
-            .fields
-            .iter_mut()
-            .for_each(|field| field.id = part(field.id)),
-        Type::Opaque { .. } => {}
-    }
-    ty
 }
 
 /// Takes a type and what it is made of into another table.
@@ -263,15 +247,12 @@ fn import(into: &Types, from: &Schema) -> Id {
         found.insert(id, Id(next));
         next += 1;
         order.push(id);
-        with_parts(ty, |part| {
-            queue.push(part);
-            part
-        });
+        queue.extend(ty.parts());
     }
     let renamed = |id: Id| found.get(&id).copied().unwrap_or(id);
     for id in order {
         if let Some(ty) = from.types.get(id) {
-            into.insert(renamed(id), with_parts(ty, renamed));
+            into.insert(renamed(id), ty.with_parts(renamed));
         }
     }
     renamed(from.root)

@@ -5,9 +5,10 @@ use std::hash::{BuildHasherDefault, Hasher};
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
 
-use super::{Id, Type};
+use super::kinds::Type;
+use super::structs::Id;
 
-/// Ids are numbers already: hashing them again would cost more than the look-up.
+/// Ids are numbers: a stronger hash would cost more than the look-up.
 #[derive(Default)]
 pub(crate) struct IdHasher(u64);
 
@@ -32,10 +33,11 @@ impl Hasher for IdHasher {
 
 pub(crate) type IdMap<K, V> = HashMap<K, V, BuildHasherDefault<IdHasher>>;
 
-/// Definitions by id. They are added and never changed, so that values share the table of their stream while it grows.
+/// Definitions by id. They are added and never changed, so values share the table of their stream
+/// while it grows.
 #[derive(Debug, Default)]
 pub(crate) struct Types {
-    /// Places for the lowest ids, which are nearly always all that there are.
+    /// Places for the lowest ids, which are nearly always all.
     near: OnceLock<Box<[OnceLock<Type>]>>,
     far: Far,
     count: AtomicUsize,
@@ -47,7 +49,7 @@ fn places(ids: usize) -> Box<[OnceLock<Type>]> {
     std::iter::repeat_with(OnceLock::new).take(ids).collect()
 }
 
-/// The other definitions: a tree whose branches are told apart by the bits of a hash, from the highest on.
+/// The other definitions: a tree that branches by the bits of a hash, from the highest on.
 type Far = OnceLock<Box<Node>>;
 
 #[derive(Debug)]
@@ -57,16 +59,16 @@ struct Node {
     branches: [Far; 2],
 }
 
-/// Spreads ids over the tree. No two have the same, so it is never deeper than 32 levels.
+/// Spreads ids over the tree. The hash is one-to-one, so the tree is at most 32 levels deep.
 fn spread(id: Id) -> u32 {
     id.0.wrapping_mul(0x9e37_79b9)
 }
 
 impl Types {
-    /// How many ids have a place of their own, unless a table is made for more.
+    /// How many ids have a place of their own in a table that is made for no number of them.
     const NEAR: usize = 32;
 
-    /// A table for so many ids from the first one on.
+    /// A table with places for this many ids.
     pub(crate) fn with_span(ids: usize) -> Self {
         let types = Self::default();
         types.near.get_or_init(|| places(ids));
@@ -77,12 +79,12 @@ impl Types {
         self.count.load(Ordering::Relaxed)
     }
 
-    /// Where a table that is built here grows: all ids from there on are free.
+    /// One more than the highest id's distance from the first: ids from there on are free.
     pub(crate) fn span(&self) -> u32 {
         self.span.load(Ordering::Relaxed)
     }
 
-    /// All definitions, by id but for the distant ones.
+    /// All definitions, those with places of their own by id.
     pub(crate) fn iter(&self) -> impl Iterator<Item = (Id, &Type)> {
         let near = self.near.get().into_iter().flatten().enumerate();
         let near = near
@@ -169,10 +171,9 @@ impl Types {
         matches!(self.get(id), Some(Type::Struct(_)))
     }
 
-    /// Whether a value of the type can have an interface value in it; an undefined id as an error.
+    /// Whether a value of the type can have an interface value in it; an undefined id is an error.
     ///
-    /// The answer for every type on the way goes into `known`, so that a table is gone through once, whatever the order
-    /// in which its types come up.
+    /// The answer for every type on the way goes into `known`, so a table is walked once in all.
     pub(crate) fn holds_interface(&self, id: Id, known: &mut IdMap<u32, bool>) -> Result<bool, Id> {
         if id.is_basic() {
             return Ok(id == Id::INTERFACE);
@@ -187,7 +188,7 @@ impl Types {
         let mut next = 0;
         while let Some(&id) = seen.get(next) {
             next += 1;
-            let mut part = |part: Id| {
+            let part = |part: Id| {
                 if part == Id::INTERFACE || known.get(&part.0) == Some(&true) {
                     holding.push(id);
                 } else if !part.is_basic() && !known.contains_key(&part.0) {
@@ -198,15 +199,7 @@ impl Types {
                     parents.push(id);
                 }
             };
-            match self.get(id).ok_or(id)? {
-                Type::Array { elem, .. } | Type::Slice { elem, .. } => part(*elem),
-                Type::Map { key, elem, .. } => {
-                    part(*key);
-                    part(*elem);
-                }
-                Type::Struct(ty) => ty.fields.iter().for_each(|field| part(field.id)),
-                Type::Opaque { .. } => {}
-            }
+            self.get(id).ok_or(id)?.parts().for_each(part);
         }
         known.extend(seen.iter().map(|id| (id.0, false)));
         while let Some(id) = holding.pop() {
@@ -226,5 +219,45 @@ impl Clone for Types {
             clone.insert(id, ty.clone());
         }
         clone
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn slice(elem: Id) -> Type {
+        Type::Slice { elem }
+    }
+
+    #[test]
+    fn distant_ids_cost_no_memory() {
+        let types = Types::default();
+        assert!(types.insert(Id(64), slice(Id::INT)));
+        assert!(types.insert(Id(i32::MAX as u32), slice(Id::INT)));
+        assert!(!types.insert(Id(i32::MAX as u32), slice(Id::INT)));
+        assert!(types.get(Id(i32::MAX as u32)).is_some());
+        assert!(types.get(Id(65)).is_none());
+        assert!(types.get(Id(0)).is_none());
+        assert_eq!(types.len(), 2);
+    }
+
+    #[test]
+    fn interfaces_are_found_through_any_number_of_types() {
+        let types = Types::default();
+        // 64 -> 65 -> 66 -> interface, 67 -> 65, 68 -> 68, 69 -> 70, which is undefined.
+        for (id, elem) in [(64, 65), (65, 66), (66, 8), (67, 65), (68, 68), (69, 70)] {
+            types.insert(Id(id), slice(Id(elem)));
+        }
+        let mut known = IdMap::default();
+        assert_eq!(types.holds_interface(Id(65), &mut known), Ok(true));
+        assert_eq!(known.len(), 2);
+        assert_eq!(types.holds_interface(Id(64), &mut known), Ok(true));
+        assert_eq!(types.holds_interface(Id(67), &mut known), Ok(true));
+        assert_eq!(types.holds_interface(Id(68), &mut known), Ok(false));
+        assert_eq!(types.holds_interface(Id(69), &mut known), Err(Id(70)));
+        assert_eq!(types.holds_interface(Id::INTERFACE, &mut known), Ok(true));
+        assert_eq!(types.holds_interface(Id::INT, &mut known), Ok(false));
+        assert!(!known.contains_key(&69));
     }
 }

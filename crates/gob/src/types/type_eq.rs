@@ -2,7 +2,9 @@
 
 use std::collections::HashSet;
 
-use super::{Id, Type, Types};
+use super::kinds::Type;
+use super::structs::Id;
+use super::table::Types;
 
 /// Types with more parts than this are taken for different: they are then defined once more, and that is all.
 const MAX_COMPARED: usize = 400;
@@ -54,11 +56,7 @@ pub(crate) fn type_eq(a: (&Types, Id), b: (&Types, Id), steps: &mut Steps) -> bo
         let (Some(x), Some(y)) = (a.0.get(a.1), b.0.get(b.1)) else {
             return false;
         };
-        let parts = match x {
-            Type::Struct(ty) => ty.fields.len(),
-            _ => 1,
-        };
-        let Some(left) = steps.0.checked_sub(1 + parts) else {
+        let Some(left) = steps.0.checked_sub(1 + x.parts().size_hint().0) else {
             return false;
         };
         steps.0 = left;
@@ -73,25 +71,10 @@ pub(crate) fn type_eq(a: (&Types, Id), b: (&Types, Id), steps: &mut Steps) -> bo
         if assumed.len() > MAX_COMPARED {
             return false;
         }
-        let mut inner = |x: Id, y: Id| same((a.0, x), (b.0, y), assumed, steps);
-        match (x, y) {
-            (Type::Array { elem: x, .. }, Type::Array { elem: y, .. }) => inner(*x, *y),
-            (Type::Slice { elem: x, .. }, Type::Slice { elem: y, .. }) => inner(*x, *y),
-            (
-                Type::Map {
-                    key: k, elem: x, ..
-                },
-                Type::Map {
-                    key: l, elem: y, ..
-                },
-            ) => inner(*k, *l) && inner(*x, *y),
-            (Type::Struct(x), Type::Struct(y)) => x
-                .fields
-                .iter()
-                .zip(y.fields.iter())
-                .all(|(x, y)| inner(x.id, y.id)),
-            _ => true,
-        }
+        // Alike, so they have as many parts.
+        x.parts()
+            .zip(y.parts())
+            .all(|(x, y)| same((a.0, x), (b.0, y), assumed, steps))
     }
     same(a, b, &mut HashSet::new(), steps)
 }

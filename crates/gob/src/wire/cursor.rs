@@ -1,6 +1,6 @@
 //! Reading the primitives of the format.
 
-use super::unzigzag;
+use super::bits::unzigzag;
 use crate::error::{DecodeError, DecodeErrorKind};
 
 /// A position in bytes that have arrived.
@@ -20,7 +20,7 @@ impl<'de> Cursor<'de> {
         self.data.len() - self.pos
     }
 
-    /// Whether the next byte is this one, which is then taken.
+    /// Takes the next byte if it is this one, and says whether it was.
     #[inline]
     pub(crate) fn take(&mut self, byte: u8) -> bool {
         if self.data.get(self.pos) != Some(&byte) {
@@ -41,7 +41,7 @@ impl<'de> Cursor<'de> {
         }
     }
 
-    /// An integer that is not among the last bytes that arrived, which is told without a loop.
+    /// An integer that is not among the last bytes that arrived, read without a loop.
     #[inline(always)]
     pub(crate) fn near_uint(&mut self) -> Option<u64> {
         let &[first, ref bytes @ ..] = self.data.get(self.pos..)?.first_chunk::<9>()?;
@@ -49,7 +49,7 @@ impl<'de> Cursor<'de> {
             self.pos += 1;
             return Some(u64::from(first));
         }
-        // Whatever the length is: eight bytes at once, of which the surplus is shifted out.
+        // Eight bytes at once, whatever the length: the surplus is shifted out.
         let count = u32::from(first.wrapping_neg());
         if count > 8 {
             return None;
@@ -130,4 +130,80 @@ pub(crate) fn read_uint(data: &[u8]) -> Result<Option<(u64, usize)>, DecodeError
         .iter()
         .fold(0u64, |value, &byte| value << 8 | u64::from(byte));
     Ok(Some((value, 1 + count)))
+}
+
+#[cfg(test)]
+mod tests {
+    use bytes::{BufMut, BytesMut};
+
+    use super::*;
+    use crate::wire::{put_float, put_int, put_two, put_uint, zigzag};
+
+    #[test]
+    fn the_integers_of_the_format_description() {
+        let mut out = BytesMut::new();
+        for value in [0, 7, 127, 128, 256, u64::MAX] {
+            put_uint(&mut out, value);
+        }
+        assert_eq!(
+            &out[..],
+            [
+                0, 7, 127, 0xff, 128, 0xfe, 1, 0, 0xf8, 255, 255, 255, 255, 255, 255, 255, 255
+            ]
+        );
+        let mut cursor = Cursor::new(&out);
+        for value in [0, 7, 127, 128, 256, u64::MAX] {
+            assert_eq!(cursor.uint().unwrap(), value);
+        }
+
+        let mut out = BytesMut::new();
+        put_int(&mut out, -129);
+        put_float(&mut out, 17.0);
+        assert_eq!(&out[..], [0xfe, 1, 1, 0xfe, 0x31, 0x40]);
+        for value in [0, -1, 1, i64::MIN, i64::MAX] {
+            assert_eq!(unzigzag(zigzag(value)), value);
+        }
+    }
+
+    #[test]
+    fn two_integers_at_once_are_one_after_the_other() {
+        let values = [0, 1, 127, 128, 255, 256, 1 << 40, u64::MAX];
+        for (first, second) in values.iter().flat_map(|a| values.map(|b| (*a, b))) {
+            let (mut one, mut two) = (BytesMut::new(), BytesMut::new());
+            put_uint(&mut one, first);
+            put_uint(&mut one, second);
+            put_two(&mut two, first, second);
+            assert_eq!(one, two);
+            // Read with nothing behind it, and with more than any integer takes.
+            for behind in [0, 9] {
+                two.put_bytes(0xff, behind);
+                let mut cursor = Cursor::new(&two);
+                assert_eq!(
+                    (cursor.uint().unwrap(), cursor.uint().unwrap()),
+                    (first, second)
+                );
+                assert_eq!(cursor.remaining(), behind);
+
+                let mut cursor = Cursor::new(&two);
+                let near = |cursor: &mut Cursor| match cursor.near_uint() {
+                    Some(value) => value,
+                    None => {
+                        assert!(cursor.remaining() < 9);
+                        cursor.uint().unwrap()
+                    }
+                };
+                assert_eq!((near(&mut cursor), near(&mut cursor)), (first, second));
+                assert_eq!(cursor.remaining(), behind);
+            }
+        }
+    }
+
+    #[test]
+    fn nine_byte_integers_are_refused() {
+        assert!(read_uint(&[0xf7, 1, 2, 3, 4, 5, 6, 7, 8, 9]).is_err());
+        assert!(read_uint(&[0xf8, 1]).unwrap().is_none());
+        let mut cursor = Cursor::new(&[0xf7, 1, 2, 3, 4, 5, 6, 7, 8, 9]);
+        assert_eq!(cursor.near_uint(), None);
+        assert!(cursor.uint().is_err());
+    }
 }

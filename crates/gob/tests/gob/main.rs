@@ -8,6 +8,7 @@ mod go;
 mod golden;
 mod in_order;
 mod kinds;
+mod layers;
 mod limits;
 mod maps;
 mod marshal;

@@ -1,8 +1,4 @@
-//! Numbers and strings in lists and maps, which serde hands over one by one.
-//!
-//! The list's type says what each of them will be, so they are asked for by a serializer that takes a number or a string and
-//! nothing else, and has no more to decide. Numbers are written block by block; for a `Vec<u8>`, which is to serde what any
-//! other `Vec` is, compilers turn that into copying.
+//! Numbers and strings as the elements of lists and maps.
 
 use std::fmt;
 
@@ -10,24 +6,25 @@ use bytes::BytesMut;
 use serde::ser::{self, Impossible, Serialize, Serializer};
 
 use super::plain::{self, Number};
-use super::{BYTE, put_display};
 use crate::passthrough;
+use crate::ser::output::BYTE;
+use crate::ser::value::put_display;
 use crate::types::Id;
 use crate::wire::{MAX_UINT, float_bits, put_bytes, put_uint, uint_bytes};
 
-/// Not what was wanted. Whoever gets this asks again with the serializer that has more to say.
+/// Not a scalar: the full serializer is asked instead.
 #[derive(Debug)]
-pub(super) struct NotBare;
+pub(in crate::ser) struct NotScalar;
 
-impl fmt::Display for NotBare {
+impl fmt::Display for NotScalar {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("neither a number nor a string")
     }
 }
 
-impl std::error::Error for NotBare {}
+impl std::error::Error for NotScalar {}
 
-impl ser::Error for NotBare {
+impl ser::Error for NotScalar {
     fn custom<T: fmt::Display>(_: T) -> Self {
         Self
     }
@@ -35,19 +32,21 @@ impl ser::Error for NotBare {
 
 /// Appends a value as an element of a basic type, when it is one. Otherwise nothing is appended.
 #[inline]
-pub(super) fn put<T: Serialize + ?Sized>(out: &mut BytesMut, id: Id, value: &T) -> bool {
+pub(in crate::ser) fn put<T: Serialize + ?Sized>(buf: &mut BytesMut, id: Id, value: &T) -> bool {
     match id {
         Id::STRING => {
-            let start = out.len();
-            let put = value.serialize(Bare(Some(out))).is_ok_and(|put| put.is(id));
+            let start = buf.len();
+            let put = value
+                .serialize(Scalar(Some(buf)))
+                .is_ok_and(|put| put.is(id));
             if !put {
-                out.truncate(start);
+                buf.truncate(start);
             }
             put
         }
-        Id::BOOL | Id::INT | Id::UINT | Id::FLOAT => match value.serialize(Bare(None)) {
+        Id::BOOL | Id::INT | Id::UINT | Id::FLOAT => match value.serialize(Scalar(None)) {
             Ok(number) if number.is(id) => {
-                put_uint(out, number.bits);
+                put_uint(buf, number.bits);
                 true
             }
             _ => false,
@@ -56,21 +55,22 @@ pub(super) fn put<T: Serialize + ?Sized>(out: &mut BytesMut, id: Id, value: &T) 
     }
 }
 
-/// Appends the bytes that the items are, `room` at most. Returns how many there were, and an item that is no byte,
-/// where there was one.
+/// Appends the bytes that the items are, `room` at most. Returns how many there were, and the item
+/// that ended them because it is no byte.
 ///
-/// They are written where they belong, in room that is cleared before: that is less than to copy them once more.
+/// They are written where they belong, into room that was cleared: copying them once more costs
+/// more than that.
 #[inline]
-pub(super) fn put_block_of_bytes<I: Iterator<Item: Serialize>>(
+pub(in crate::ser) fn put_block_of_bytes<I: Iterator<Item: Serialize>>(
     items: &mut I,
-    out: &mut BytesMut,
+    buf: &mut BytesMut,
     room: usize,
 ) -> (usize, Option<I::Item>) {
-    let start = out.len();
-    out.resize(start + room, 0);
+    let start = buf.len();
+    buf.resize(start + room, 0);
     let (mut taken, mut odd) = (0, None);
-    for (slot, item) in out[start..].iter_mut().zip(items) {
-        match item.serialize(Bare(None)) {
+    for (slot, item) in buf[start..].iter_mut().zip(items) {
+        match item.serialize(Scalar(None)) {
             Ok(Number { id: BYTE, bits }) => *slot = bits as u8,
             _ => {
                 odd = Some(item);
@@ -79,25 +79,25 @@ pub(super) fn put_block_of_bytes<I: Iterator<Item: Serialize>>(
         }
         taken += 1;
     }
-    out.truncate(start + taken);
+    buf.truncate(start + taken);
     (taken, odd)
 }
 
 /// The same for numbers of another type.
 #[inline]
-pub(super) fn put_block_of_numbers<I: Iterator<Item: Serialize>>(
+pub(in crate::ser) fn put_block_of_numbers<I: Iterator<Item: Serialize>>(
     items: &mut I,
-    out: &mut BytesMut,
+    buf: &mut BytesMut,
     room: usize,
     id: Id,
 ) -> (usize, Option<I::Item>) {
-    let start = out.len();
-    out.resize(start + room * MAX_UINT, 0);
+    let start = buf.len();
+    buf.resize(start + room * MAX_UINT, 0);
     let (mut taken, mut odd) = (0, None);
-    let (place, mut at) = (&mut out[start..], 0);
+    let (place, mut at) = (&mut buf[start..], 0);
     for item in items.take(room) {
         let slot = place.get_mut(at..).and_then(<[u8]>::first_chunk_mut);
-        match (item.serialize(Bare(None)), slot) {
+        match (item.serialize(Scalar(None)), slot) {
             (Ok(number), Some(slot)) if number.is(id) => {
                 let len;
                 (*slot, len) = uint_bytes(number.bits);
@@ -110,12 +110,12 @@ pub(super) fn put_block_of_numbers<I: Iterator<Item: Serialize>>(
         }
         taken += 1;
     }
-    out.truncate(start + at);
+    buf.truncate(start + at);
     (taken, odd)
 }
 
 /// Takes a number, or a string, which it appends to the buffer if there is one.
-pub(super) struct Bare<'o>(Option<&'o mut BytesMut>);
+pub(in crate::ser) struct Scalar<'o>(Option<&'o mut BytesMut>);
 
 /// What stands for a string.
 const STRING: Number = Number {
@@ -126,8 +126,8 @@ const STRING: Number = Number {
 macro_rules! take {
     ($($method:ident($ty:ty);)*) => {$(
         #[inline]
-        fn $method(self, value: $ty) -> Result<Number, NotBare> {
-            plain::number(&value).ok_or(NotBare)
+        fn $method(self, value: $ty) -> Result<Number, NotScalar> {
+            plain::number(&value).ok_or(NotScalar)
         }
     )*};
 }
@@ -135,8 +135,8 @@ macro_rules! take {
 macro_rules! refuse {
     ($($method:ident($($ty:ty),*);)*) => {$(
         #[inline]
-        fn $method(self, $(_: $ty),*) -> Result<Number, NotBare> {
-            Err(NotBare)
+        fn $method(self, $(_: $ty),*) -> Result<Number, NotScalar> {
+            Err(NotScalar)
         }
     )*};
 }
@@ -144,25 +144,25 @@ macro_rules! refuse {
 macro_rules! refuse_parts {
     ($($method:ident($($ty:ty),*) -> $compound:ident;)*) => {$(
         #[inline]
-        fn $method(self, $(_: $ty),*) -> Result<Self::$compound, NotBare> {
-            Err(NotBare)
+        fn $method(self, $(_: $ty),*) -> Result<Self::$compound, NotScalar> {
+            Err(NotScalar)
         }
     )*};
 }
 
-impl Serializer for Bare<'_> {
+impl Serializer for Scalar<'_> {
     type Ok = Number;
-    type Error = NotBare;
-    type SerializeSeq = Impossible<Number, NotBare>;
-    type SerializeTuple = Impossible<Number, NotBare>;
-    type SerializeTupleStruct = Impossible<Number, NotBare>;
-    type SerializeTupleVariant = Impossible<Number, NotBare>;
-    type SerializeMap = Impossible<Number, NotBare>;
-    type SerializeStruct = Impossible<Number, NotBare>;
-    type SerializeStructVariant = Impossible<Number, NotBare>;
+    type Error = NotScalar;
+    type SerializeSeq = Impossible<Number, NotScalar>;
+    type SerializeTuple = Impossible<Number, NotScalar>;
+    type SerializeTupleStruct = Impossible<Number, NotScalar>;
+    type SerializeTupleVariant = Impossible<Number, NotScalar>;
+    type SerializeMap = Impossible<Number, NotScalar>;
+    type SerializeStruct = Impossible<Number, NotScalar>;
+    type SerializeStructVariant = Impossible<Number, NotScalar>;
 
     #[inline]
-    fn serialize_u8(self, value: u8) -> Result<Number, NotBare> {
+    fn serialize_u8(self, value: u8) -> Result<Number, NotScalar> {
         Ok(Number {
             id: BYTE,
             bits: value.into(),
@@ -182,13 +182,13 @@ impl Serializer for Bare<'_> {
     }
 
     #[inline]
-    fn serialize_f32(self, value: f32) -> Result<Number, NotBare> {
+    fn serialize_f32(self, value: f32) -> Result<Number, NotScalar> {
         self.serialize_f64(value.into())
     }
 
     /// Unlike in a field, where it is left out, a zero keeps its sign.
     #[inline]
-    fn serialize_f64(self, value: f64) -> Result<Number, NotBare> {
+    fn serialize_f64(self, value: f64) -> Result<Number, NotScalar> {
         Ok(Number {
             id: Id::FLOAT,
             bits: float_bits(value),
@@ -205,8 +205,8 @@ impl Serializer for Bare<'_> {
     }
 
     #[inline]
-    fn serialize_str(self, text: &str) -> Result<Number, NotBare> {
-        put_bytes(self.0.ok_or(NotBare)?, text.as_bytes());
+    fn serialize_str(self, text: &str) -> Result<Number, NotScalar> {
+        put_bytes(self.0.ok_or(NotScalar)?, text.as_bytes());
         Ok(STRING)
     }
 
@@ -216,13 +216,13 @@ impl Serializer for Bare<'_> {
         _: &'static str,
         _: u32,
         variant: &'static str,
-    ) -> Result<Number, NotBare> {
+    ) -> Result<Number, NotScalar> {
         self.serialize_str(variant)
     }
 
     #[inline]
-    fn collect_str<T: fmt::Display + ?Sized>(self, value: &T) -> Result<Number, NotBare> {
-        put_display(self.0.ok_or(NotBare)?, value).map_err(|_| NotBare)?;
+    fn collect_str<T: fmt::Display + ?Sized>(self, value: &T) -> Result<Number, NotScalar> {
+        put_display(self.0.ok_or(NotScalar)?, value).map_err(|_| NotScalar)?;
         Ok(STRING)
     }
 
@@ -237,7 +237,7 @@ impl Serializer for Bare<'_> {
     }
 
     #[inline]
-    fn serialize_some<T: Serialize + ?Sized>(self, value: &T) -> Result<Number, NotBare> {
+    fn serialize_some<T: Serialize + ?Sized>(self, value: &T) -> Result<Number, NotScalar> {
         value.serialize(self)
     }
 
@@ -246,10 +246,10 @@ impl Serializer for Bare<'_> {
         self,
         name: &'static str,
         value: &T,
-    ) -> Result<Number, NotBare> {
-        // Names like this mean something to the serializer that knows them.
+    ) -> Result<Number, NotScalar> {
+        // A marker means something to the full serializer.
         match passthrough::is_marker(name) {
-            true => Err(NotBare),
+            true => Err(NotScalar),
             false => value.serialize(self),
         }
     }
@@ -261,7 +261,7 @@ impl Serializer for Bare<'_> {
         _: u32,
         _: &'static str,
         _: &T,
-    ) -> Result<Number, NotBare> {
-        Err(NotBare)
+    ) -> Result<Number, NotScalar> {
+        Err(NotScalar)
     }
 }
