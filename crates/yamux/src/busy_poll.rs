@@ -21,8 +21,8 @@ const BEGINNING: u8 = 16;
 /// between. That is worth it where something does come soon, which is taken for granted until it
 /// does not, and then again once it does; and where the [contest](Contest) says that it is faster.
 pub(super) struct BusyPoll {
-    /// How soon is soon.
-    limit: Duration,
+    /// How soon something has to come. `None` where the thread always sleeps.
+    limit: Option<Duration>,
     /// How many arrivals are left of the session's beginning.
     beginning: u8,
     /// How much had been received when that was last looked at.
@@ -38,7 +38,7 @@ pub(super) struct BusyPoll {
 static SLEEP_IS_BETTER: AtomicBool = AtomicBool::new(false);
 
 impl BusyPoll {
-    pub(super) fn new(limit: Duration) -> Self {
+    pub(super) fn new(limit: Option<Duration>) -> Self {
         let way = match SLEEP_IS_BETTER.load(Ordering::Relaxed) {
             true => Way::Asleep,
             false => Way::Awake,
@@ -55,11 +55,14 @@ impl BusyPoll {
 
     /// Has the driver run again soon, if that is worth it. `received` is all that has arrived.
     pub(super) fn poll(&mut self, received: u64, cx: &mut Context<'_>) {
-        if self.limit.is_zero() || self.begins(received) || !several_cores() {
+        let Some(limit) = self.limit else {
+            return;
+        };
+        if self.begins(received) || !several_cores() {
             return;
         }
         let now = Instant::now();
-        if self.stays_awake(received, now, since_epoch(now)) {
+        if self.stays_awake(limit, received, now, since_epoch(now)) {
             // Of all ways to be woken this one comes last: the runtime looks at its other tasks, its
             // timers and its connections before.
             let _ = pin!(tokio::task::yield_now()).poll(cx);
@@ -74,7 +77,13 @@ impl BusyPoll {
         self.beginning > 0
     }
 
-    fn stays_awake(&mut self, received: u64, now: Instant, clock: Duration) -> bool {
+    fn stays_awake(
+        &mut self,
+        limit: Duration,
+        received: u64,
+        now: Instant,
+        clock: Duration,
+    ) -> bool {
         let arrived = received != self.received;
         if arrived {
             self.received = received;
@@ -89,13 +98,13 @@ impl BusyPoll {
         if arrived {
             self.quick = self
                 .idle
-                .is_none_or(|idle| now.saturating_duration_since(idle) < self.limit);
+                .is_none_or(|idle| now.saturating_duration_since(idle) < limit);
             // What arrived is worked on first. In the turn after that, this side is idle.
             self.idle = None;
             return true;
         }
         let idle = *self.idle.get_or_insert(now);
-        self.quick && now.saturating_duration_since(idle) < self.limit
+        self.quick && now.saturating_duration_since(idle) < limit
     }
 
     fn note_arrival(&mut self, clock: Duration) {
@@ -133,6 +142,7 @@ mod tests {
 
     struct Driver {
         busy: BusyPoll,
+        limit: Duration,
         received: u64,
         now: Instant,
     }
@@ -140,7 +150,8 @@ mod tests {
     impl Driver {
         fn new(limit: Duration) -> Self {
             Driver {
-                busy: BusyPoll::new(limit),
+                busy: BusyPoll::new(Some(limit)),
+                limit,
                 received: 0,
                 now: Instant::now(),
             }
@@ -157,7 +168,8 @@ mod tests {
             self.now += Duration::from_micros(after);
             // A moment in which nothing is tried.
             let clock = Duration::from_millis(25);
-            self.busy.stays_awake(self.received, self.now, clock)
+            self.busy
+                .stays_awake(self.limit, self.received, self.now, clock)
         }
     }
 
@@ -186,10 +198,10 @@ mod tests {
 
     #[test]
     fn the_beginning_is_left_alone() {
-        let mut busy = BusyPoll::new(LIMIT);
+        let mut busy = BusyPoll::new(Some(LIMIT));
         let begins: Vec<_> = (1..=20).map(|received| busy.begins(received)).collect();
         assert_eq!(begins, [[true; 15].as_slice(), &[false; 5]].concat());
-        let mut silent = BusyPoll::new(LIMIT);
+        let mut silent = BusyPoll::new(Some(LIMIT));
         assert!((0..20).all(|_| silent.begins(1)));
     }
 

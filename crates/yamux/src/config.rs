@@ -30,7 +30,7 @@ pub struct Config {
     pub(crate) max_buffered: usize,
     pub(crate) max_unaccepted: usize,
     pub(crate) max_noise: u32,
-    pub(crate) busy_poll: Duration,
+    pub(crate) busy_poll: Option<Duration>,
 }
 
 impl Default for Config {
@@ -45,7 +45,7 @@ impl Default for Config {
             max_buffered: 256 << 20,
             max_unaccepted: 64 << 20,
             max_noise: 2_000,
-            busy_poll: Duration::from_micros(100),
+            busy_poll: Some(Duration::from_micros(100)),
         }
     }
 }
@@ -141,7 +141,7 @@ impl Config {
     }
 
     /// How long the session's task may keep a thread of the runtime from sleeping after something has
-    /// arrived. Default 100 µs; zero lets the thread sleep at once.
+    /// arrived. Default 100 µs; with `None` the thread sleeps at once.
     ///
     /// Waking a core that sleeps takes longer than most calls do. So the task may ask for more in each
     /// turn of the runtime, in which all other tasks run, too. Where no core is free, this does the opposite: it
@@ -150,7 +150,7 @@ impl Config {
     /// one core to run on, while a session begins, while large frames come and go, while the peer takes
     /// longer than the limit, and where calls come from the `block_on` of a multi-threaded runtime.
     #[must_use]
-    pub fn busy_poll(mut self, limit: Duration) -> Self {
+    pub fn busy_poll(mut self, limit: Option<Duration>) -> Self {
         self.busy_poll = limit;
         self
     }
@@ -191,6 +191,9 @@ impl Config {
         if let Some(interval) = self.keep_alive {
             InvalidOption::check_duration("keep_alive", interval)?;
         }
+        if let Some(limit) = self.busy_poll {
+            InvalidOption::check_duration("busy_poll", limit)?;
+        }
         InvalidOption::check_duration("keep_alive_timeout", self.keep_alive_timeout)
     }
 
@@ -204,6 +207,7 @@ impl Config {
         // Without a pause between two looks at the clock nothing else would be done.
         self.keep_alive = self.keep_alive.map(|interval| interval.max(SHORTEST));
         self.keep_alive_timeout = self.keep_alive_timeout.max(SHORTEST);
+        self.busy_poll = self.busy_poll.filter(|limit| !limit.is_zero());
         self
     }
 }

@@ -1,43 +1,44 @@
 //! The task behind a session: it reads, writes what has gathered, and keeps the time.
 
 use std::future::poll_fn;
+use std::pin::Pin;
 use std::sync::Arc;
-use std::task::Poll;
+use std::task::{Context, Poll};
 use std::time::Duration;
 
+use plugwire_base::chain::logged;
+use plugwire_base::rescue;
 use tokio::runtime::{Handle, RuntimeFlavor};
 use tokio::sync::watch;
+use tokio::time::{Instant, Sleep};
 
 use super::Config;
 use super::busy_poll::BusyPoll;
-use super::clock::Clock;
+use super::connection::{Connection, Shared};
 use super::error::SessionError;
-use super::shared::Shared;
-use plugwire_base::chain::logged;
-use plugwire_base::rescue;
 
 /// Runs a session until it ends, and leaves the reason in `end`.
 pub(super) async fn run(
-    session: Ending,
+    session: CloseOnDrop,
     config: Config,
     client: bool,
     end: watch::Sender<Option<SessionError>>,
 ) {
-    let mut clock = Clock::new(&config);
+    let mut timer = Timer::default();
     let mut busy = BusyPoll::new(config.busy_poll);
     // Where `block_on` has a thread of its own, that has to be woken, and needs a core.
     let several_threads = Handle::current().runtime_flavor() != RuntimeFlavor::CurrentThread;
     let (reason, is_open) = poll_fn(|cx| {
-        session.0.with(|link| {
-            link.drive(cx);
-            clock.poll(link, cx);
+        session.0.with(|connection| {
+            connection.drive(cx);
+            timer.poll(connection, cx);
             if !rescue::is_rescuing()
-                && link.is_conversing()
-                && !(several_threads && link.is_used_outside())
+                && connection.is_conversing()
+                && !(several_threads && connection.is_used_outside())
             {
-                busy.poll(link.received(), cx);
+                busy.poll(connection.total_received(), cx);
             }
-            match (&link.state.ended, &link.closing) {
+            match (connection.ended(), connection.closing()) {
                 (Some(reason), _) => Poll::Ready((reason.clone(), false)),
                 (None, Some(reason)) => Poll::Ready((reason.clone(), true)),
                 (None, None) => Poll::Pending,
@@ -47,16 +48,19 @@ pub(super) async fn run(
     .await;
     if is_open {
         close(&session.0, config.close_timeout).await;
-        session.0.with(|link| link.end(SessionError::Closed));
+        session
+            .0
+            .with(|connection| connection.end(SessionError::Closed));
     }
     log_end(&reason, client);
     end.send_replace(Some(reason));
-    let told = poll_fn(|cx| session.0.with(|link| link.poll_last_words(cx)));
+    let told = poll_fn(|cx| session.0.with(|connection| connection.poll_last_words(cx)));
     let _ = rescue::timeout(config.close_timeout, told).await;
 }
 
-/// A session that one of the sides ends is a matter of course. So are, for a server, clients that break the
-/// rules: there can be any number, and it depends on what is served how many are worth a warning.
+/// A session that one of the sides ends is a matter of course. So are, for a server, clients that
+/// break the rules: there can be any number, and it depends on what is served how many are worth a
+/// warning.
 fn log_end(reason: &SessionError, client: bool) {
     match reason {
         SessionError::Closed | SessionError::PeerClosed => {
@@ -70,9 +74,9 @@ fn log_end(reason: &SessionError, client: bool) {
 /// Writes what is queued: it is still to arrive. A peer that does not read must not hold it up.
 async fn close(shared: &Shared, timeout: Duration) {
     let written = poll_fn(|cx| {
-        shared.with(|link| {
-            link.drive(cx);
-            match link.is_flushed() || link.state.ended.is_some() {
+        shared.with(|connection| {
+            connection.drive(cx);
+            match connection.is_flushed() || connection.ended().is_some() {
                 true => Poll::Ready(()),
                 false => Poll::Pending,
             }
@@ -81,14 +85,39 @@ async fn close(shared: &Shared, timeout: Duration) {
     let _ = rescue::timeout(timeout, written).await;
 }
 
-/// Ends the session with its driver, also where the runtime drops it before it ever ran.
-pub(super) struct Ending(pub(super) Arc<Shared>);
+/// Ends the session when the driver is dropped, even unpolled.
+pub(super) struct CloseOnDrop(pub(super) Arc<Shared>);
 
-impl Drop for Ending {
+impl Drop for CloseOnDrop {
     fn drop(&mut self) {
-        self.0.with(|link| {
-            link.end(SessionError::Closed);
-            link.hang_up();
+        self.0.with(|connection| {
+            connection.end(SessionError::Closed);
+            connection.hang_up();
         });
+    }
+}
+
+/// The one timer of a session, for the earliest of its deadlines or for one before that.
+#[derive(Default)]
+struct Timer(Option<Pin<Box<Sleep>>>);
+
+impl Timer {
+    /// Does what is due, and has the driver woken for what is due next.
+    fn poll(&mut self, connection: &mut Connection, cx: &mut Context<'_>) {
+        while let Some(next) = connection.poll_timeout() {
+            let next = Instant::from_std(next);
+            let sleep = self
+                .0
+                .get_or_insert_with(|| Box::pin(tokio::time::sleep_until(next)));
+            // A deadline that moved back leaves the timer as it is: keep-alive moves its own often,
+            // and a timer is dear to set. What is not due then waits for the next one.
+            if next < sleep.deadline() || sleep.is_elapsed() {
+                sleep.as_mut().reset(next);
+            }
+            if sleep.as_mut().poll(cx).is_pending() && !rescue::is_due(next) {
+                return;
+            }
+            connection.handle_timeout();
+        }
     }
 }

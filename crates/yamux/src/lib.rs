@@ -34,23 +34,17 @@
 #![cfg_attr(not(test), warn(clippy::arithmetic_side_effects))]
 
 mod busy_poll;
-mod clock;
 mod config;
+mod connection;
 mod driver;
 mod error;
-mod frame;
-mod link;
-mod outgoing;
 pub mod proto;
 mod readiness;
-mod received;
 mod session;
-mod shared;
-mod state;
 mod stream;
 pub mod transport;
 mod tuning;
-mod wakes;
+mod wakers;
 
 pub use config::Config;
 pub use error::{Noise, OpenError, SessionError, UnreadError};

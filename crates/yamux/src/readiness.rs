@@ -1,11 +1,11 @@
-//! What tells a wake-up by the connection from any other.
+//! Distinguishes wake-ups by the connection from all others.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Wake, Waker};
 
-/// Left with the connection by everybody who finds it not ready: notes when it is, and wakes the
-/// driver.
+/// The waker that is left with a connection that is not ready: it notes when the connection is, and
+/// wakes the driver.
 pub(super) struct Readiness {
     ready: AtomicBool,
     driver: Mutex<Waker>,
@@ -21,13 +21,13 @@ impl Default for Readiness {
 }
 
 impl Readiness {
-    /// From now on it is this task that is woken.
+    /// From now on, this task is woken.
     pub(super) fn set_driver(&self, waker: &Waker) {
         let mut driver = self.driver.lock().unwrap_or_else(PoisonError::into_inner);
         driver.clone_from(waker);
     }
 
-    /// Whether the connection woke the driver since this was last asked.
+    /// Whether the connection woke the driver since the last call.
     pub(super) fn take(&self) -> bool {
         self.ready.swap(false, Ordering::SeqCst)
     }

@@ -1,16 +1,18 @@
 //! The handle of a session.
 
 use std::fmt;
+use std::future::poll_fn;
 use std::sync::Arc;
 
-use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::sync::{Notify, Semaphore, oneshot, watch};
-
-use super::link::Link;
-use super::shared::Shared;
-use super::transport::{Io, Plain, Transport};
-use super::{Config, OpenError, SessionError, Stream, driver};
 use plugwire_base::rescue::{self, Watch};
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::sync::{oneshot, watch};
+
+use super::connection::{Connection, Shared, now};
+use super::driver::{self, CloseOnDrop};
+use super::transport::{Io, Plain, Transport};
+use super::wakers::Ticket;
+use super::{Config, OpenError, SessionError, Stream, proto};
 
 /// A multiplexed connection.
 ///
@@ -47,10 +49,6 @@ pub struct Session {
 /// What the clones of a handle share: the last one ends the session.
 struct Handle {
     shared: Arc<Shared>,
-    arrived: Arc<Semaphore>,
-    openable: Arc<Semaphore>,
-    /// Told when streams may be opened and accepted again.
-    room: Arc<Notify>,
     ended: watch::Receiver<Option<SessionError>>,
 }
 
@@ -64,27 +62,8 @@ impl fmt::Debug for Handle {
 
 impl Handle {
     fn start_close(&self, reason: SessionError) {
-        self.shared.with(|link| {
-            link.closing.get_or_insert(reason);
-            link.wake_driver();
-        });
-    }
-}
-
-impl Handle {
-    /// Opens or accepts, once there is room to tell the peer.
-    async fn with_room<R>(&self, mut work: impl FnMut(&mut Link) -> R) -> R {
-        loop {
-            // Before the look, so that no room comes unnoticed in between.
-            let roomier = self.room.notified();
-            let worked = self
-                .shared
-                .with(|link| link.has_room_for_streams().then(|| work(link)));
-            match worked {
-                Some(worked) => return worked,
-                None => roomier.await,
-            }
-        }
+        self.shared
+            .with(|connection| connection.start_close(reason));
     }
 }
 
@@ -147,22 +126,16 @@ impl Session {
 
     fn start(io: Io, config: Config, client: bool) -> Session {
         let config = config.clamped();
-        let link = Link::new(io, config.clone(), client);
-        let (arrived, openable) = (link.state.arrived.clone(), link.state.openable.clone());
-        let room = link.room.clone();
-        let shared = Arc::new(Shared::new(link));
+        let session = match client {
+            true => proto::Session::client(config.clone(), now()),
+            false => proto::Session::server(config.clone(), now()),
+        };
+        let shared = Arc::new(Shared::new(Connection::new(io, session)));
         let (end, ended) = watch::channel(None);
-        let ending = driver::Ending(shared.clone());
-        let driven = driver::run(ending, config, client, end);
+        let driven = driver::run(CloseOnDrop(shared.clone()), config, client, end);
         tokio::spawn(rescue::guard(driven, Watch::Always));
         Session {
-            handle: Arc::new(Handle {
-                shared,
-                arrived,
-                openable,
-                room,
-                ended,
-            }),
+            handle: Arc::new(Handle { shared, ended }),
         }
     }
 
@@ -171,23 +144,14 @@ impl Session {
     /// Waits while 256 opened streams have not been acknowledged by the peer, and while 256 KiB are
     /// queued that the peer does not read. A call that is cancelled has opened nothing.
     pub async fn open(&self) -> Result<Stream, OpenError> {
-        let handle = &*self.handle;
-        let Ok(permit) = handle.openable.acquire().await else {
-            return Err(self.closed().await.into());
-        };
-        let opened = handle
-            .with_room(|link| {
-                let opened = link.state.open();
-                link.flush_soon();
-                opened
-            })
-            .await;
-        match opened {
-            Ok(id) => {
-                // The stream gives it back once the peer has acknowledged it.
-                permit.forget();
-                Ok(Stream::new(handle.shared.clone(), id))
-            }
+        let shared = &self.handle.shared;
+        let mut place = Place::new(shared, Connection::stop_opening);
+        let opened = poll_fn(|cx| {
+            let ticket = &mut place.ticket;
+            shared.with(|connection| connection.poll_open(ticket, cx))
+        });
+        match opened.await {
+            Ok(key) => Ok(Stream::new(shared.clone(), key)),
             Err(OpenError::Session(_)) => Err(self.closed().await.into()),
             Err(error) => Err(error),
         }
@@ -198,21 +162,15 @@ impl Session {
     /// Waits while 256 KiB are queued that the peer does not read. A call that is cancelled has taken
     /// nothing.
     pub async fn accept(&self) -> Result<Stream, SessionError> {
-        let handle = &*self.handle;
-        let permit = handle.arrived.acquire().await;
-        let accepted = handle
-            .with_room(|link| {
-                let accepted = link.state.accept();
-                link.flush_soon();
-                accepted
-            })
-            .await;
-        if let Ok(permit) = permit {
-            permit.forget();
-        }
-        match accepted {
-            Some(id) => Ok(Stream::new(handle.shared.clone(), id)),
-            None => Err(self.closed().await),
+        let shared = &self.handle.shared;
+        let mut place = Place::new(shared, Connection::stop_accepting);
+        let accepted = poll_fn(|cx| {
+            let ticket = &mut place.ticket;
+            shared.with(|connection| connection.poll_accept(ticket, cx))
+        });
+        match accepted.await {
+            Ok(key) => Ok(Stream::new(shared.clone(), key)),
+            Err(_) => Err(self.closed().await),
         }
     }
 
@@ -220,7 +178,9 @@ impl Session {
     /// system, as far as the peer's windows let it go.
     pub async fn flush(&self) -> Result<(), SessionError> {
         let (reply, flushed) = oneshot::channel();
-        self.handle.shared.with(|link| link.when_flushed(reply));
+        self.handle
+            .shared
+            .with(|connection| connection.when_flushed(reply));
         match flushed.await {
             Ok(()) => Ok(()),
             Err(_) => Err(self.closed().await),
@@ -239,8 +199,7 @@ impl Session {
         self.handle.start_close(SessionError::Closed);
     }
 
-    /// Ends the session without waiting for it to be over, and gives a reason for it to who still uses
-    /// it.
+    /// Ends the session without waiting for it to be over. Those that still use it get `reason`.
     pub fn start_close_for(&self, reason: SessionError) {
         self.handle.start_close(reason);
     }
@@ -258,6 +217,35 @@ impl Session {
     /// Whether the session is over.
     #[must_use]
     pub fn is_closed(&self) -> bool {
-        self.handle.shared.with(|link| link.state.ended.is_some())
+        self.handle
+            .shared
+            .with(|connection| connection.ended().is_some())
+    }
+}
+
+/// The place of a caller that opens or accepts a stream among others that do. A caller that is cancelled
+/// gives it up, so that the next one has its turn.
+struct Place<'a> {
+    ticket: Ticket,
+    shared: &'a Shared,
+    give_up: fn(&mut Connection, &mut Ticket),
+}
+
+impl<'a> Place<'a> {
+    fn new(shared: &'a Shared, give_up: fn(&mut Connection, &mut Ticket)) -> Self {
+        Place {
+            ticket: Ticket::default(),
+            shared,
+            give_up,
+        }
+    }
+}
+
+impl Drop for Place<'_> {
+    fn drop(&mut self) {
+        if self.ticket.is_waiting() {
+            self.shared
+                .with(|connection| (self.give_up)(connection, &mut self.ticket));
+        }
     }
 }

@@ -9,8 +9,10 @@ use std::task::{Context, Poll};
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
-use super::shared::Shared;
 use plugwire_base::abandoned::is_abandoned;
+
+use super::connection::{Connection, Shared};
+use super::proto::StreamKey;
 
 /// One ordered, reliable byte stream in each direction, with flow control of its own.
 ///
@@ -39,16 +41,16 @@ use plugwire_base::abandoned::is_abandoned;
 ///
 /// The two halves may be used from different tasks: see [`into_split`](Self::into_split).
 pub struct Stream {
-    id: u32,
+    key: StreamKey,
     finished: AtomicBool,
     reset: AtomicBool,
     session: Arc<Shared>,
 }
 
 impl Stream {
-    pub(super) fn new(session: Arc<Shared>, id: u32) -> Self {
+    pub(super) fn new(session: Arc<Shared>, key: StreamKey) -> Self {
         Stream {
-            id,
+            key,
             finished: AtomicBool::new(false),
             reset: AtomicBool::new(false),
             session,
@@ -59,7 +61,7 @@ impl Stream {
     /// server did.
     #[must_use]
     pub fn id(&self) -> u32 {
-        self.id
+        self.key.number()
     }
 
     /// Ends the stream in both directions as one that failed (RST).
@@ -76,7 +78,8 @@ impl Stream {
     /// peer reset, one whose session is gone. Calling this again has no effect.
     pub fn reset(&mut self) {
         if !std::mem::replace(self.reset.get_mut(), true) {
-            self.session.with(|link| link.reset_stream(self.id));
+            self.session
+                .with(|connection| connection.reset_stream(self.key));
         }
     }
 
@@ -112,10 +115,8 @@ impl Stream {
             return Poll::Ready(Ok(()));
         }
         self.check_reset()?;
-        self.session.with(|link| {
-            let read = link.poll_read(self.id, buffer, cx);
-            read.map_err(|cut| cut.error(link.state.ended.as_ref()))
-        })
+        self.session
+            .with(|connection| connection.poll_read(self.key, buffer, cx))
     }
 
     fn poll_write_shared(&self, cx: &mut Context<'_>, data: &[u8]) -> Poll<io::Result<usize>> {
@@ -129,20 +130,18 @@ impl Stream {
         if data.is_empty() {
             return Poll::Ready(Ok(0));
         }
-        self.session.with(|link| link.poll_send(self.id, data, cx))
+        self.session
+            .with(|connection| connection.poll_send(self.key, data, cx))
     }
 
     fn flush_shared(&self) {
         // What the connection does not take now, the driver writes as soon as it does.
-        self.session.with(|link| link.flush_now());
+        self.session.with(Connection::flush_now);
     }
 
     fn finish_shared(&self) {
         self.finished.store(true, Ordering::Relaxed);
-        self.session.with(|link| {
-            link.state.finish(self.id);
-            link.flush_soon();
-        });
+        self.session.with(|connection| connection.finish(self.key));
     }
 }
 
@@ -206,12 +205,16 @@ impl Drop for Stream {
         if !*self.finished.get_mut() && is_abandoned() {
             self.reset();
         }
-        self.session.with(|link| link.drop_stream(self.id));
+        // A stream that was reset is gone, and its place may be another one's.
+        if !*self.reset.get_mut() {
+            self.session
+                .with(|connection| connection.drop_stream(self.key));
+        }
     }
 }
 
 impl fmt::Debug for Stream {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Stream").field("id", &self.id).finish()
+        f.debug_struct("Stream").field("id", &self.id()).finish()
     }
 }

@@ -13,8 +13,8 @@ use tokio::task::yield_now;
 use tokio::time::timeout;
 
 const DEADLINE: Duration = Duration::from_secs(20);
-const NEVER: Duration = Duration::ZERO;
-const ALWAYS: Duration = Duration::MAX;
+const NEVER: Option<Duration> = None;
+const ALWAYS: Option<Duration> = Some(Duration::MAX);
 
 /// A connection that counts how often it is asked for bytes.
 struct Counted {
@@ -61,7 +61,7 @@ struct Pair {
 }
 
 impl Pair {
-    async fn new(limit: Duration) -> Pair {
+    async fn new(limit: Option<Duration>) -> Pair {
         let (here, there) = tokio::io::duplex(64 * 1024);
         let asked = Arc::new(AtomicUsize::new(0));
         let counted = Counted {
@@ -146,7 +146,7 @@ async fn busy_polling_leaves_others_their_turns() {
 /// By default it is at rest soon after the last message.
 #[tokio::test]
 async fn a_peer_that_is_silent_lets_the_thread_sleep() {
-    let mut pair = Pair::new(Duration::from_micros(100)).await;
+    let mut pair = Pair::new(Some(Duration::from_micros(100))).await;
     pair.talk().await;
     let end = Instant::now() + DEADLINE;
     while pair.asked_in(100).await > 0 {

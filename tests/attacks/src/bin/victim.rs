@@ -58,9 +58,7 @@ async fn main() {
     let mut config = ConnectionConfig::default();
     for option in arguments {
         config = match option.split_once('=') {
-            None if option == "sleepy" => {
-                config.mux(mux::Config::default().busy_poll(Duration::ZERO))
-            }
+            None if option == "sleepy" => config.mux(mux::Config::default().busy_poll(None)),
             Some(("max_message", bytes)) => {
                 config.limits(Limits::default().max_message(bytes.parse().unwrap()))
             }

@@ -124,7 +124,7 @@ impl Session {
                 }
                 return Ok(());
             }
-            GO_AWAY_PROTOCOL_ERROR => "it says that it was sent something that is no yamux".into(),
+            GO_AWAY_PROTOCOL_ERROR => "it says that it was sent something that is not yamux".into(),
             GO_AWAY_INTERNAL_ERROR => "it says that it went wrong".into(),
             code => format!("it goes away with the unknown code {code}"),
         };

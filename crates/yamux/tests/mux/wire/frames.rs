@@ -222,7 +222,7 @@ async fn a_peer_that_goes_away_gets_no_more_streams() {
 #[tokio::test]
 async fn a_peer_that_goes_away_for_an_error_ends_the_session() {
     for (code, text) in [
-        (1, "it says that it was told something that is no yamux"),
+        (1, "it says that it was sent something that is not yamux"),
         (2, "it says that it went wrong"),
         (3, "it goes away with the unknown code 3"),
         (u32::MAX, "it goes away with the unknown code 4294967295"),
