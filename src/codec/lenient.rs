@@ -20,13 +20,13 @@
 //!
 //! A field that was left out gets what serde gives it: what its `#[serde(default)]` says, `None` for
 //! an `Option`. Only where that is an error the field gets the zero of its type, so that a type that
-//! goes over gob, where Go leaves out every zero, goes over MessagePack as it is. (`lessons`)
+//! goes over gob, where Go leaves out every zero, goes over MessagePack as it is. (`field_quirks`)
 //! Where a struct has a `#[serde(flatten)]`, that is so for its own fields only: what is flattened
 //! into it is read from values whose types serde keeps to itself, and follows serde's own rules. So
 //! does everything in an untagged or internally tagged enum.
 
 mod access;
-mod lessons;
+mod field_quirks;
 mod zero;
 
 use std::fmt;
@@ -34,7 +34,7 @@ use std::fmt;
 use serde::de::value::SeqDeserializer;
 use serde::de::{self, Deserializer, Error as _, IgnoredAny, Visitor};
 
-pub(super) use self::lessons::count as lessons;
+pub(super) use self::field_quirks::QUIRKS;
 
 use self::access::{Fields, Items};
 use self::zero::Zero;

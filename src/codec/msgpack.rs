@@ -74,15 +74,9 @@ impl Decoder {
 }
 
 pub(super) fn decode<'a, T: Deserialize<'a>>(value: &'a [u8]) -> Result<T, DecodeError> {
-    loop {
-        let lessons = lenient::lessons();
-        match attempt(value) {
-            // A type has taught something about itself in failing, so the next attempt may not.
-            Err(_) if lenient::lessons() != lessons => {}
-            Err(error) => return Err(DecodeError::MsgPack(Box::new(error))),
-            Ok(value) => return Ok(value),
-        }
-    }
+    lenient::QUIRKS
+        .read(|| attempt(value))
+        .map_err(|error| DecodeError::MsgPack(Box::new(error)))
 }
 
 fn attempt<'a, T: Deserialize<'a>>(value: &'a [u8]) -> Result<T, rmp_serde::decode::Error> {

@@ -9,6 +9,7 @@
 
 pub mod chain;
 pub mod escape;
+pub mod field_quirks;
 mod option;
 
 #[cfg(feature = "tokio")]

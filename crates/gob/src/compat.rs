@@ -4,7 +4,7 @@
 //! The tests below hold the assumptions: where one of them fails, the function above it needs
 //! another way, and the documentation of each says what is lost until then.
 
-use std::hash::{DefaultHasher, Hash, Hasher};
+pub(crate) use plugwire_base::field_quirks::field_of_key;
 
 /// Whether a type that asks for a tuple is an array, `[T; N]`, whose Go type is `[N]T`.
 ///
@@ -13,17 +13,6 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 /// structs. The explicit way is [`array`](crate::array).
 pub(crate) fn is_array<T>() -> bool {
     std::any::type_name::<T>().starts_with('[')
-}
-
-/// A number for the field that a name was turned into: the same for a field's name and its aliases.
-///
-/// The assumption: what `serde_derive` turns names into is an enum with a variant for each field,
-/// and one for unknown names. For other keys, the answer means nothing and does no harm: it is used
-/// only after serde has reported a duplicate field.
-pub(crate) fn field_group<K>(key: &K) -> u64 {
-    let mut hasher = DefaultHasher::new();
-    std::mem::discriminant(key).hash(&mut hasher);
-    hasher.finish()
 }
 
 #[cfg(test)]
@@ -80,7 +69,7 @@ mod tests {
                 };
                 self.0 = rest;
                 let key = seed.deserialize(StrDeserializer::<Error>::new(name))?;
-                self.1.push(field_group(&key));
+                self.1.push(field_of_key(&key));
                 Ok(Some(key))
             }
 

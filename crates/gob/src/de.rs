@@ -5,9 +5,9 @@ mod bulk;
 mod deserializer;
 mod dynamic;
 mod entries;
+mod field_quirks;
 mod fields;
 mod in_order;
-mod lessons;
 mod number;
 mod parts;
 mod string;
@@ -22,6 +22,7 @@ use serde::de::{Deserializer, Visitor};
 
 use self::access::{Floats, MapAccess, SeqAccess, TupleAccess};
 use self::entries::{Entries, Spare};
+use self::field_quirks::QUIRKS;
 use self::fields::{MapAsStruct, StructAccess};
 use self::in_order::InOrder;
 use crate::error::{DecodeError, DecodeErrorKind};
@@ -37,15 +38,7 @@ pub(crate) fn from_value<'de, T: Deserialize<'de>>(
     source: Option<&Bytes>,
     max_depth: usize,
 ) -> Result<T, DecodeError> {
-    // A struct that refuses a zero, or has aliases, teaches a lesson and is read again: see `lessons`.
-    for _ in 0..64 {
-        let lessons = lessons::count();
-        match attempt(types, id, data, source, max_depth) {
-            Err(_) if lessons::count() != lessons => {}
-            result => return result,
-        }
-    }
-    attempt(types, id, data, source, max_depth)
+    QUIRKS.read(|| attempt(types, id, data, source, max_depth))
 }
 
 fn attempt<'de, T: Deserialize<'de>>(
@@ -352,7 +345,7 @@ impl<'a, 't, 'de> De<'a, 't, 'de> {
         visitor: V,
     ) -> Result<V::Value, DecodeError> {
         let of_visitor = typeid::of::<V>;
-        if ty.in_order() == Some(of_visitor()) && lessons::about(of_visitor).is_none() {
+        if ty.in_order() == Some(of_visitor()) && QUIRKS.about(of_visitor).is_none() {
             self.cx.enter()?;
             let access = InOrder::new(self.cx, ty, of_visitor);
             return visit(access, |access| visitor.visit_seq(access));

@@ -4,10 +4,11 @@ use std::any::TypeId;
 use std::fmt;
 use std::sync::Arc;
 
+use plugwire_base::field_quirks::field_of_key;
 use serde::de::value::BorrowedStrDeserializer;
 use serde::de::{self, DeserializeSeed, Deserializer, Unexpected, Visitor};
 
-use super::lessons::{self, Lessons};
+use super::field_quirks::{MissingFields, QUIRKS};
 use super::{Asked, Nil, Zero, deeper};
 use crate::gob::__private::TIMESTAMP;
 
@@ -62,10 +63,10 @@ pub(super) struct Fields<A> {
     /// told nil, false for a map, which may be a struct with others flattened into it. serde keeps
     /// the values of those, and does not find zeros among them.
     any: bool,
-    lessons: Option<Arc<Lessons>>,
-    /// The groups of the keys so far, for a struct that misses fields.
+    quirks: Option<Arc<MissingFields>>,
+    /// The fields of the keys so far, for a struct that misses fields.
     seen: Vec<u64>,
-    /// How many of the fields in `lessons` were looked at.
+    /// How many of the fields in `quirks` were looked at.
     looked_at: usize,
     /// The field whose zero is due.
     zero: Option<&'static str>,
@@ -89,27 +90,27 @@ impl<A> Fields<A> {
             depth,
             visitor: id,
             any: asked == Asked::Struct,
-            lessons: lessons::about(id),
+            quirks: QUIRKS.about(id),
             seen: Vec::new(),
             looked_at: 0,
             zero: None,
         };
         visitor.visit_map(fields).map_err(|error| match error {
             Told::Missing(name) => {
-                lessons::teach(id, |lessons| lessons.misses(name));
+                QUIRKS.note(id, |quirks| quirks.add(name));
                 de::Error::missing_field(name)
             }
             Told::Other(error) => error,
         })
     }
 
-    /// The next field to be handed a zero, and what its key is told by where that is known.
+    /// The next field that needs a zero, and what identifies its key where that is known.
     fn missed(&mut self) -> Option<(&'static str, Option<u64>)> {
-        let lessons = self.lessons.as_ref()?;
-        for &(name, group) in lessons.fields.get(self.looked_at..)? {
+        let quirks = self.quirks.as_ref()?;
+        for &(name, field) in quirks.fields.get(self.looked_at..)? {
             self.looked_at += 1;
-            if group.is_none_or(|group| !self.seen.contains(&group)) {
-                return Some((name, group));
+            if field.is_none_or(|field| !self.seen.contains(&field)) {
+                return Some((name, field));
             }
         }
         None
@@ -131,11 +132,11 @@ impl<'de, A: de::MapAccess<'de>> de::MapAccess<'de> for Fields<A> {
             depth,
         });
         if let Some(key) = key.map_err(Told::Other)? {
-            if self.lessons.is_some() {
-                let group = lessons::group(&key);
-                // All names that the struct does not have are one group.
-                if !self.seen.contains(&group) {
-                    self.seen.push(group);
+            if self.quirks.is_some() {
+                let field = field_of_key(&key);
+                // All names that the struct does not have share one key.
+                if !self.seen.contains(&field) {
+                    self.seen.push(field);
                 }
             }
             return Ok(Some(key));
@@ -145,9 +146,9 @@ impl<'de, A: de::MapAccess<'de>> de::MapAccess<'de> for Fields<A> {
         };
         let key = seed.deserialize(BorrowedStrDeserializer::new(name))?;
         if known.is_none() {
-            let group = lessons::group(&key);
-            lessons::teach(self.visitor, |lessons| lessons.belongs(name, group));
-            if self.seen.contains(&group) {
+            let field = field_of_key(&key);
+            QUIRKS.note(self.visitor, |quirks| quirks.set_key(name, field));
+            if self.seen.contains(&field) {
                 // It came under another name. That is known now, and the value is read again.
                 return Err(de::Error::duplicate_field(name));
             }

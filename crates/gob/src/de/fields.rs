@@ -5,18 +5,15 @@ use std::sync::Arc;
 
 use serde::de::{self, DeserializeSeed, Visitor};
 
+use super::field_quirks::{QUIRKS, StructQuirks};
 use super::in_order::is_derived;
-use super::lessons::{self, Lessons};
 use super::parts::Key;
 use super::zero::Zero;
 use super::{Cx, De, Parts};
-use crate::compat::field_group;
+use crate::compat::field_of_key;
 use crate::error::{DecodeError, DecodeErrorKind};
 use crate::raw::walk;
 use crate::types::{Field, Id, StructType, Types};
-
-/// What lessons that could be a peer's doing are kept for: more fields than any struct has that refuse a zero.
-const MAX_REFUSED: usize = 1000;
 
 /// The zeros that a struct still gets when its sender has no more fields for it.
 pub(super) struct Rest {
@@ -25,8 +22,8 @@ pub(super) struct Rest {
     /// All names that the struct has, aliases included.
     own: &'static [&'static str],
     visitor: fn() -> TypeId,
-    lessons: Option<Arc<Lessons>>,
-    /// The groups of the names that were handed out, for structs with aliases.
+    quirks: Option<Arc<StructQuirks>>,
+    /// The fields whose names were handed out, for structs with aliases.
     seen: Vec<u64>,
     /// Whether this value shows if the struct has aliases.
     probing: bool,
@@ -40,7 +37,7 @@ impl Rest {
             next: 0,
             own: fields,
             visitor,
-            lessons: lessons::about(visitor),
+            quirks: QUIRKS.about(visitor),
             seen: Vec::new(),
             probing: false,
         }
@@ -49,14 +46,14 @@ impl Rest {
     /// Whether a zero for the field may be handed out.
     #[inline]
     pub(super) fn takes_zero(&self, name: &str) -> bool {
-        let Some(lessons) = &self.lessons else {
+        let Some(quirks) = &self.quirks else {
             return true;
         };
-        if lessons.refused.contains_key(name) {
+        if quirks.refusal(name).is_some() {
             return false;
         }
-        let group = lessons.groups.as_ref().and_then(|groups| groups.get(name));
-        group.is_none_or(|group| !self.seen.contains(group))
+        let field = quirks.aliases.as_ref().and_then(|fields| fields.get(name));
+        field.is_none_or(|field| !self.seen.contains(field))
     }
 
     /// The next of the receiver's own fields, and its number.
@@ -91,7 +88,7 @@ impl Rest {
     /// Notes that a field's name was handed out.
     #[inline]
     pub(super) fn handed<K>(&mut self, name: &str, key: &K) {
-        if self.lessons.is_some() || self.probing {
+        if self.quirks.is_some() || self.probing {
             self.note(name, key);
         }
     }
@@ -100,24 +97,23 @@ impl Rest {
     #[cold]
     fn note<K>(&mut self, name: &str, key: &K) {
         if self.probing {
-            self.seen.push(field_group(key));
+            self.seen.push(field_of_key(key));
         }
         if let Some(known) = self
-            .lessons
+            .quirks
             .as_ref()
-            .and_then(|lessons| lessons.groups.as_ref())
+            .and_then(|quirks| quirks.aliases.as_ref())
         {
-            let group = field_group(key);
-            // All names that lead nowhere are one group.
-            if !self.seen.contains(&group) {
-                self.seen.push(group);
+            let field = field_of_key(key);
+            // All names that the struct does not have share one key.
+            if !self.seen.contains(&field) {
+                self.seen.push(field);
             }
-            // Names that only the sender has lead nowhere, and would fill the table at his will.
-            if self.own.contains(&name) && !known.contains_key(name) {
-                lessons::teach(self.visitor, |lessons| {
-                    let groups = lessons.groups.get_or_insert_default();
-                    groups.insert(name.to_owned(), group).is_none()
-                });
+            // Only the struct's own names are kept: a sender could send any number of others.
+            if let Some(own) = self.own.iter().find(|own| **own == name)
+                && !known.contains_key(name)
+            {
+                QUIRKS.note(self.visitor, |quirks| quirks.add_alias(own, field));
             }
         }
     }
@@ -135,28 +131,20 @@ impl Rest {
     /// Learns from an error of the struct itself, or says what lies behind it.
     #[cold]
     pub(super) fn explain(&self, mut err: DecodeError) -> DecodeError {
-        if !err.is_bare() || *err.taught() {
+        if !err.is_bare() || *err.noted() {
             return err;
         }
         match *err.kind() {
             DecodeErrorKind::DuplicateField(_) => {
-                let aliased = self
-                    .lessons
+                let known = self
+                    .quirks
                     .as_ref()
-                    .is_some_and(|lessons| lessons.groups.is_some());
-                *err.taught() = aliased
-                    || lessons::teach(self.visitor, |lessons| {
-                        let new = lessons.groups.is_none();
-                        lessons.groups.get_or_insert_default();
-                        new
-                    });
+                    .is_some_and(|quirks| quirks.aliases.is_some());
+                *err.noted() = known || QUIRKS.note(self.visitor, StructQuirks::has_aliases);
                 err
             }
             DecodeErrorKind::MissingField(name) => {
-                let said = self
-                    .lessons
-                    .as_ref()
-                    .and_then(|lessons| lessons.refused.get(name));
+                let said = self.quirks.as_ref().and_then(|quirks| quirks.refusal(name));
                 let Some(said) = said else { return err };
                 err.set_kind(DecodeErrorKind::NoZeroValue(said.clone()));
                 err.within(name)
@@ -173,21 +161,16 @@ pub(super) fn refuses_zero(
     mut err: DecodeError,
     name: &str,
 ) -> DecodeError {
-    if !*err.taught() {
+    if !*err.noted() {
         if !matches!(
             err.kind(),
             DecodeErrorKind::NoZeroValue(_) | DecodeErrorKind::TooDeep { .. }
         ) {
             err.set_kind(DecodeErrorKind::NoZeroValue(err.kind().to_string()));
         }
-        let said = err.kind().clone();
-        *err.taught() = lessons::teach(visitor, |lessons| {
-            let DecodeErrorKind::NoZeroValue(said) = said else {
-                return false;
-            };
-            lessons.refused.len() < MAX_REFUSED
-                && lessons.refused.insert(name.to_owned(), said).is_none()
-        });
+        if let DecodeErrorKind::NoZeroValue(said) = err.kind().clone() {
+            *err.noted() = QUIRKS.note(visitor, |quirks| quirks.add_refusal(name, said));
+        }
     }
     err.within(name)
 }
@@ -281,7 +264,7 @@ impl<'a, 't, 'de> StructAccess<'a, 't, 'de> {
     /// Whether the visitor may turn out to be one for [`InOrder`](super::in_order::InOrder).
     #[cold]
     fn may_be_in_order<V>(ty: &StructType, rest: &Rest) -> bool {
-        let may = rest.lessons.is_none()
+        let may = rest.quirks.is_none()
             && ty.fields.len() == rest.own.len()
             && ty.begins_with(rest.own)
             && is_derived(std::any::type_name::<V>());

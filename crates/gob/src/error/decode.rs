@@ -16,8 +16,8 @@ struct Failure {
     target: Option<&'static str>,
     /// Innermost first.
     path: Vec<String>,
-    /// Decoding once more may succeed: see `de::lessons`.
-    taught: bool,
+    /// Decoding once more may succeed: see `de::field_quirks`.
+    noted: bool,
 }
 
 impl fmt::Display for Failure {
@@ -164,7 +164,7 @@ impl From<DecodeErrorKind> for DecodeError {
             kind,
             target: None,
             path: Vec::new(),
-            taught: false,
+            noted: false,
         }))
     }
 }
@@ -185,8 +185,8 @@ impl DecodeError {
         self.0.path.is_empty()
     }
 
-    pub(crate) fn taught(&mut self) -> &mut bool {
-        &mut self.0.taught
+    pub(crate) fn noted(&mut self) -> &mut bool {
+        &mut self.0.noted
     }
 
     #[cold]

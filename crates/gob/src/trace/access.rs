@@ -4,7 +4,7 @@ use serde::de::value::BorrowedStrDeserializer;
 use serde::de::{DeserializeSeed, EnumAccess, MapAccess, SeqAccess, VariantAccess, Visitor};
 
 use super::run::{Key, Run, Traced};
-use crate::compat::field_group;
+use crate::compat::field_of_key;
 use crate::error::{EncodeError, EncodeErrorKind};
 use crate::types::Field;
 
@@ -152,7 +152,7 @@ impl MapAccess<'static> for TracedFields<'_, '_> {
         let name: BorrowedStrDeserializer<'static, EncodeError> =
             BorrowedStrDeserializer::new(name);
         let value = seed.deserialize(name)?;
-        self.groups.push((self.current, field_group(&value)));
+        self.groups.push((self.current, field_of_key(&value)));
         Ok(Some(value))
     }
 
