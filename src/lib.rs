@@ -189,7 +189,7 @@ pub mod plugin;
 pub mod rpc;
 #[cfg(any(feature = "host", feature = "plugin"))]
 mod sys;
-#[cfg(all(feature = "tls", any(feature = "host", feature = "plugin")))]
+#[cfg(any(feature = "host", feature = "plugin"))]
 mod tls;
 mod tuning;
 

@@ -100,16 +100,26 @@ pub(crate) mod host {
     pub(crate) const RECENT_PANIC: Duration = Duration::from_secs(10);
 }
 
-/// One-time certificates.
-#[cfg(feature = "tls")]
+/// TLS and one-time certificates.
 pub(crate) mod tls {
     use super::Duration;
 
+    /// Default of `tls_handshake_timeout`. go-plugin has none. A handshake takes a few milliseconds;
+    /// ten seconds are for a host that is starved of processor time.
+    pub(crate) const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
+
     /// How long before now a certificate is valid from: the clocks of two machines differ by less.
     /// go-plugin: `mtls.go`, `NotBefore`.
+    #[cfg(feature = "tls")]
     pub(crate) const CLOCK_SKEW: Duration = Duration::from_secs(30);
 
     /// How long a certificate is valid: 30 years. go-plugin: `mtls.go`, `NotAfter`. The key is gone
     /// long before.
+    #[cfg(feature = "tls")]
     pub(crate) const LIFETIME: Duration = Duration::from_secs(262_980 * 60 * 60);
+
+    /// How much of a certificate that is none an error's text shows, in bytes: enough to see what
+    /// it is. No more, because it might be a key by mistake.
+    #[cfg(feature = "tls")]
+    pub(crate) const SHOWN_CERT: usize = 24;
 }

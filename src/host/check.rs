@@ -1,24 +1,24 @@
-//! What is wrong with a configuration, before anything is done with it.
+//! Checks a configuration before anything is done with it.
 
 use std::ffi::OsStr;
 use std::path::Path;
 
 use super::config::ClientConfig;
+use super::dial::is_dialable;
 use super::options::Options;
 use super::reattach::AttachConfig;
-use super::tcp_address::{HostPort, Port};
 use crate::InvalidOption;
 use crate::handshake::Address;
 use crate::sys::socket_path;
 use crate::tuning::host as tuning;
 
 impl ClientConfig {
-    /// Finds the first option that has no meaning.
+    /// Finds the first option that is invalid.
     pub(super) fn check(&self) -> Result<(), InvalidOption> {
         self.handshake.check()?;
         self.options.check()?;
         if self.versions.is_empty() {
-            let expected = "one app version at the least";
+            let expected = "at least one app version";
             return Err(InvalidOption::new("versions", &self.versions, expected));
         }
         for (key, value) in &self.env {
@@ -41,7 +41,7 @@ impl ClientConfig {
 }
 
 impl AttachConfig {
-    /// Finds the first option that has no meaning.
+    /// Finds the first option that is invalid.
     pub(super) fn check(&self) -> Result<(), InvalidOption> {
         self.options.check()?;
         if self.reattach.pid == Some(0) {
@@ -60,11 +60,11 @@ impl Options {
     }
 }
 
-/// Whether an environment can hold it.
+/// Whether an environment can hold a variable.
 fn check_variable(key: &OsStr, value: &OsStr) -> Result<(), InvalidOption> {
     let name = key.as_encoded_bytes();
     if name.is_empty() || name.contains(&b'=') || name.contains(&0) {
-        let expected = "a name without '=' and NUL, and at least one character of it";
+        let expected = "a name without '=' and NUL, of at least one character";
         return Err(InvalidOption::new("env", key, expected));
     }
     let value = value.as_encoded_bytes();
@@ -90,7 +90,7 @@ fn check_address(address: &Address) -> Result<(), InvalidOption> {
             };
             Err(InvalidOption::new(option, path, expected))
         }
-        Address::Tcp(text) if !is_host_and_port(text) => {
+        Address::Tcp(text) if !is_dialable(text) => {
             let expected =
                 "HOST:PORT or :PORT, with a port from 1 to 65535 or the name of a service";
             Err(InvalidOption::new(option, text, expected))
@@ -102,10 +102,6 @@ fn check_address(address: &Address) -> Result<(), InvalidOption> {
 fn is_socket_path(path: &Path) -> bool {
     let path = path.as_os_str().as_encoded_bytes();
     (1..=socket_path::LONGEST).contains(&path.len()) && !path.contains(&0)
-}
-
-fn is_host_and_port(text: &str) -> bool {
-    HostPort::parse(text).is_ok_and(|parts| parts.port != Port::Number(0))
 }
 
 #[cfg(test)]

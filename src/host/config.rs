@@ -1,31 +1,23 @@
 //! What a host says about a plugin before it is started.
 
-use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
 use std::fmt;
 use std::ops::RangeInclusive;
-use std::path::Path;
 use std::process::Command;
 
 use tokio::io::AsyncWrite;
 
-use super::local::PluginCommand;
+use super::command::PluginCommand;
 use super::log::OnLog;
 use super::options::{Options, setters};
-use super::runner::{LaunchEnvironment, Runner};
-use super::socket_dir::SocketDir;
+use super::output::Writer;
+use super::runner::Runner;
+#[cfg(feature = "tls")]
 use super::tls::Tls;
 use super::unix_socket::UnixSocketConfig;
-use crate::handshake::{Environment, HandshakeConfig};
+use crate::handshake::HandshakeConfig;
 use crate::hclog::LogRecord;
 use crate::tuning::host as tuning;
-
-/// Where a copy of a plugin's output goes. Anything that tokio can write to, such as
-/// `tokio::io::stdout()` or one end of a [`tokio::io::duplex`] pipe.
-///
-/// A writer that is slow slows the plugin down, as a slow pipe would. One that fails is written to
-/// no more; the plugin does not notice.
-pub type Writer = Box<dyn AsyncWrite + Send + Unpin>;
 
 /// How to start one plugin and how to speak with it.
 ///
@@ -50,10 +42,11 @@ pub struct ClientConfig {
     pub(super) stderr: Option<Writer>,
     pub(super) on_log: Option<OnLog>,
     pub(super) log_buffer: usize,
+    #[cfg(feature = "tls")]
     pub(super) tls: Option<Tls>,
     pub(super) unix_socket: Option<UnixSocketConfig>,
     pub(super) env: Vec<(OsString, OsString)>,
-    skip_host_env: bool,
+    pub(super) skip_host_env: bool,
     pub(super) ports: RangeInclusive<u16>,
 }
 
@@ -77,6 +70,7 @@ impl ClientConfig {
             stderr: None,
             on_log: None,
             log_buffer: tuning::LOG_BUFFER,
+            #[cfg(feature = "tls")]
             tls: None,
             unix_socket: None,
             env: Vec::new(),
@@ -179,27 +173,13 @@ impl ClientConfig {
         self
     }
 
-    /// The plugin's environment. `client_cert` is the host's certificate for AutoMTLS, as PEM.
-    pub(super) fn environment(
-        &mut self,
-        client_cert: Option<&str>,
-        sockets: &SocketDir,
-    ) -> LaunchEnvironment {
-        let environment = Environment {
-            versions: self.versions.clone(),
-            ports: Ok(self.ports.clone()),
-            client_cert: client_cert.map(OsString::from),
-            detached: self.launch.detached,
-            socket_dir: sockets.in_plugin().map(Path::to_owned),
-            socket_group: self.unix_socket.as_ref().and_then(UnixSocketConfig::group),
-        };
-        let mut variables: BTreeMap<OsString, OsString> = self.env.drain(..).collect();
-        variables.extend(environment.to_variables(&self.handshake));
-        LaunchEnvironment {
-            inherit: !self.skip_host_env,
-            variables,
-            socket_dir: sockets.in_host().map(Path::to_owned),
-        }
+    /// Speaks TLS with the plugin: [`Tls::AutoMtls`] or a [`TlsConfig`](super::TlsConfig). Default:
+    /// plain text, on a socket that only this user may open. (`AutoMTLS`, `TLSConfig`)
+    #[cfg(feature = "tls")]
+    #[must_use]
+    pub fn tls(mut self, tls: impl Into<Tls>) -> Self {
+        self.tls = Some(tls.into());
+        self
     }
 }
 
@@ -251,85 +231,5 @@ impl fmt::Debug for ClientConfig {
             .field("ports", &self.ports)
             .field("plugin_log_buffer_size", &self.log_buffer)
             .finish_non_exhaustive()
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::handshake::NOT_INHERITED;
-
-    const HANDSHAKE: HandshakeConfig = HandshakeConfig::new(3, "COOKIE", "crumbs");
-
-    fn environment(change: impl FnOnce(ClientConfig) -> ClientConfig) -> Variables {
-        environment_of(Command::new("x"), change)
-    }
-
-    type Variables = BTreeMap<String, Option<String>>;
-
-    fn environment_of(
-        mut command: Command,
-        change: impl FnOnce(ClientConfig) -> ClientConfig,
-    ) -> Variables {
-        let text = |value: &OsStr| value.to_str().unwrap().to_owned();
-        let mut config = change(ClientConfig::new(HANDSHAKE, Command::new("x")));
-        config
-            .environment(None, &SocketDir::default())
-            .apply(&mut command);
-        command
-            .get_envs()
-            .map(|(key, value)| (text(key), value.map(text)))
-            .collect()
-    }
-
-    fn set(value: &str) -> Option<Option<String>> {
-        Some(Some(value.to_owned()))
-    }
-
-    #[test]
-    fn the_protocols_variables_are_set() {
-        let env = environment(|config| config.versions([3, 1]));
-        assert_eq!(env.get("COOKIE").cloned(), set("crumbs"));
-        assert_eq!(env.get("PLUGIN_PROTOCOL_VERSIONS").cloned(), set("3,1"));
-        assert_eq!(env.get("PLUGIN_MIN_PORT").cloned(), set("10000"));
-        assert_eq!(env.get("PLUGIN_MAX_PORT").cloned(), set("25000"));
-    }
-
-    #[test]
-    fn the_variables_of_an_outer_host_are_not_passed_on() {
-        let env = environment(|config| config);
-        for key in NOT_INHERITED {
-            assert_eq!(env.get(key), Some(&None), "{key}");
-        }
-    }
-
-    #[test]
-    fn what_the_command_sets_itself_is_kept() {
-        let mut command = Command::new("x");
-        command
-            .env("PLUGIN_UNIX_SOCKET_DIR", "/run/x")
-            .env("A", "1")
-            .env_remove("B");
-        let env = environment_of(command, |config| config.env("C", "2"));
-        assert_eq!(env.get("PLUGIN_UNIX_SOCKET_DIR").cloned(), set("/run/x"));
-        assert_eq!(env.get("A").cloned(), set("1"));
-        assert_eq!(env.get("B"), Some(&None));
-        assert_eq!(env.get("C").cloned(), set("2"));
-    }
-
-    #[test]
-    fn without_the_hosts_environment_the_rest_stays() {
-        let mut command = Command::new("x");
-        command.env("A", "1");
-        let env = environment_of(command, |config| config.env("C", "2").skip_host_env(true));
-        assert_eq!(env.get("A").cloned(), set("1"));
-        assert_eq!(env.get("C").cloned(), set("2"));
-        assert_eq!(env.get("COOKIE").cloned(), set("crumbs"));
-    }
-
-    #[test]
-    fn the_protocols_variables_win() {
-        let env = environment(|config| config.env("COOKIE", "stale"));
-        assert_eq!(env.get("COOKIE").cloned(), set("crumbs"));
     }
 }

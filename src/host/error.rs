@@ -15,10 +15,10 @@ use plugwire_base::escape::Escaped;
 
 /// Why [`Client::launch`](super::Client::launch) failed.
 ///
-/// Whatever the reason, there is no process left of the plugin, nor its socket.
+/// After any of these errors, the plugin's process is gone, and so is its socket.
 ///
 /// The text is go-plugin's where it has one, followed by what is known of the process: how it
-/// exited, if it did so of itself, and the last lines it wrote to its stderr.
+/// exited, if it exited by itself, and the last lines that it wrote to its stderr.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum LaunchError {
@@ -51,7 +51,7 @@ pub enum LaunchError {
         source: io::Error,
     },
 
-    /// The plugin was to be detached with AutoMTLS: the key would end with this host, and nobody
+    /// A detached plugin was to have AutoMTLS: its key would end with this host, and no other host
     /// could reattach to the plugin or end it.
     #[error(
         "a detached plugin cannot have AutoMTLS, with which no other host could reattach to it; \
@@ -75,20 +75,20 @@ pub enum LaunchError {
     /// The plugin exited without printing a line.
     #[error("plugin exited before we could connect{}{}", report.suffix(), on_a_new_line(notes))]
     Exited {
-        /// How it exited, and its last words.
+        /// How it exited, and its last lines.
         report: Box<ProcessReport>,
         /// Facts about the executable.
         notes: String,
     },
 
-    /// The plugin's first line was no handshake, or one that this host cannot accept.
+    /// The plugin's first line was not a handshake, or one that this host cannot accept.
     #[error("{error}{}{}", report.suffix(), on_a_new_line(notes))]
     Handshake {
-        /// What was wrong with the line. Its text is part of this error's, so it is not a source.
+        /// What was wrong with the line. This error's text includes it, so it is not a source.
         error: HandshakeError,
         /// What is known of the process.
         report: Box<ProcessReport>,
-        /// Facts about the executable, where the line was no handshake at all.
+        /// Facts about the executable, if the line was not a handshake at all.
         notes: String,
     },
 
@@ -103,8 +103,8 @@ pub enum LaunchError {
         report: Box<ProcessReport>,
     },
 
-    /// Somebody listens at the address, and will not or cannot speak TLS with this host: one of the
-    /// two does not accept the other's certificate, or there is no TLS at the other end.
+    /// A process listens at the address, and does not speak TLS with this host: one of the two does
+    /// not accept the other's certificate, or the other end has no TLS.
     #[error("no TLS with plugin at {address}{}", report.suffix())]
     Tls {
         /// The address.
@@ -115,8 +115,8 @@ pub enum LaunchError {
         report: Box<ProcessReport>,
     },
 
-    /// The connection was made, but no session on it. This, or the next, is also what a host without
-    /// TLS gets of a plugin that has it configured.
+    /// The connection was made, but no session on it. A host without TLS gets this error, or the
+    /// next, from a plugin that has TLS configured.
     #[error("no session with plugin at {address}{}", report.suffix())]
     Session {
         /// The address.
@@ -165,13 +165,13 @@ impl LaunchError {
 #[derive(Clone, Debug, Default)]
 #[non_exhaustive]
 pub struct ProcessReport {
-    /// Its process id. The process is gone, so the number may be another's by now. 0 where its
-    /// runner gave none.
-    pub pid: u32,
-    /// How it exited, if it did so of itself. `None` when it had to be killed.
+    /// Its process id. The process is gone, so another may have the id by now. `None` where its runner
+    /// gave none.
+    pub pid: Option<u32>,
+    /// How it exited, if it exited by itself. `None` if it had to be killed.
     pub status: Option<ExitStatus>,
-    /// The last lines it wrote to its stderr, as they came but for bytes that are no text. In an
-    /// error's text their control characters are written out.
+    /// The last lines that it wrote to its stderr, with U+FFFD in place of bytes that are not UTF-8.
+    /// An error's text has their control characters escaped.
     pub stderr: String,
 }
 

@@ -4,8 +4,9 @@ use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 use tokio::task::JoinSet;
 
-use super::client::Running;
+use super::running::Running;
 
+/// Held to add to the list or to take it, and never with another lock.
 static MANAGED: Mutex<Vec<Weak<Running>>> = Mutex::new(Vec::new());
 
 pub(super) fn manage(running: &Arc<Running>) {
@@ -14,11 +15,11 @@ pub(super) fn manage(running: &Arc<Running>) {
     managed.push(Arc::downgrade(running));
 }
 
-/// Ends every [managed] plugin of this process, all at once, and returns when they are gone. What a
-/// host calls before it ends. (`CleanupClients`)
+/// Ends every [managed] plugin of this process, all at once, and returns when they are gone. A host
+/// calls it before it ends. (`CleanupClients`)
 ///
 /// Each is ended as by [`Client::kill`], so this takes as long as the slowest of them. Plugins that
-/// are launched meanwhile are not among them. Calling it again is fine.
+/// are launched meanwhile are not among them. It may be called again.
 ///
 /// ```no_run
 /// # use plugwire::handshake::HandshakeConfig;

@@ -26,9 +26,9 @@
 //! | --- | --- |
 //! | started by a command | a [`Command`](std::process::Command) |
 //! | one that must have a checksum | [`SecureConfig::command`] |
-//! | to end with all processes that it started | [`PluginCommand::process_group`] |
+//! | to end together with all processes that it started | [`PluginCommand::process_group`] |
 //! | to outlive this host | [`PluginCommand::detached`] |
-//! | in a container, or wherever a program of yours starts it | a [`Runner`] |
+//! | started by your own code, for example in a container | a [`Runner`] |
 //! | running already, here or on another machine | [`Client::reattach`] |
 //!
 //! The connection is in plain text, on a unix socket that only this user may open. With the crate's
@@ -39,76 +39,79 @@
 //!
 //! | the plugin writes to | before the handshake line | after it |
 //! | --- | --- | --- |
-//! | its stdout | must be nothing: the first line is the handshake | [`sync_stdout`] |
+//! | its stdout | not allowed: the first line is the handshake | [`sync_stdout`] |
 //! | its stderr | logged | [`sync_stderr`] |
 //! | its *original* stderr, where its logger writes | logged | logged |
 //!
-//! "Logged" means a copy to [`stderr`], and for each line a [`LogRecord`], made by a [`LogParser`]:
-//! what hclog writes keeps its level, its module and its key-value pairs, `[WARN]` and the like give
-//! the level of a plain line, and a crash is an error.
+//! "Logged" means a copy to [`stderr`], and for each line a [`LogRecord`], made by a [`LogParser`].
+//! A line of hclog keeps its level, its module and its key-value pairs; `[WARN]` and the like give
+//! the level of a plain line; a crash is an error.
 //!
 //! Each record goes to [`on_log`], and becomes an event of [`tracing`] at its level, with the target
 //! [`LOG_TARGET`] and these fields, where the line has them:
 //!
 //! | field | is |
 //! | --- | --- |
-//! | `message` | what the line says |
+//! | `message` | the text of the line |
 //! | `plugin` | the file name of the plugin |
 //! | `module` | the name of the logger in the plugin |
 //! | `timestamp` | when the plugin wrote it, as text |
 //! | `fields` | all other pairs, as one JSON object: `{"answer":42}` |
 //!
 //! The pairs share a field because the names of an event's fields are fixed when the host is
-//! compiled. They are apart in the [`LogRecord`].
+//! compiled. The [`LogRecord`] has them one by one.
 //!
 //! [`on_log`]: ClientConfig::on_log
 //! [`sync_stdout`]: ClientConfig::sync_stdout
 //! [`sync_stderr`]: ClientConfig::sync_stderr
 //! [`stderr`]: ClientConfig::stderr
 
-mod attached;
+// The rooms, from what is used to what uses it: `secure`, `diagnose`, `discover` (files);
+// `runner`, `command`, `process/` (processes); `output/`, `log`, `crash_reporter` (what they print);
+// `dial/` (connections); `options`, `config`, `check` (settings); `launch/` and `reattach` (ways to a
+// plugin); `running`, `managed`, `client` (plugins in use).
+//
+// Locks: `process::Process::leftovers` (files to remove), the child of `process/local.rs`, the lines of
+// `output/tail.rs`, the list of `managed.rs`, and the two task sets of `running.rs`. No lock is held
+// while another one is taken, no user code runs under one, and only the two of `running.rs` are held
+// across an await.
+
 mod check;
 mod client;
+mod command;
 mod config;
+mod crash_reporter;
 mod diagnose;
 mod dial;
 mod discover;
 mod error;
-mod last_panic;
 mod launch;
-mod leftovers;
-mod lines;
-mod local;
 mod log;
 mod managed;
-mod obituary;
 mod options;
 mod output;
 mod process;
 mod reattach;
 mod runner;
+mod running;
 mod secure;
-mod socket_dir;
-mod tcp_address;
 #[cfg(feature = "tls")]
 mod tls;
-#[cfg(not(feature = "tls"))]
-#[path = "no_tls.rs"]
-mod tls;
-#[cfg(unix)]
-mod unix_dial;
 mod unix_socket;
 
 pub use crate::hclog::{LogLevel, LogParser, LogRecord};
 pub use client::Client;
-pub use config::{ClientConfig, Launch, Writer};
+pub use command::PluginCommand;
+pub use config::{ClientConfig, Launch};
 pub use discover::{DiscoverError, discover};
 pub use error::{LaunchError, ProcessReport};
-pub use local::{PluginCommand, local_process};
 pub use log::LOG_TARGET;
 pub use managed::cleanup_clients;
+pub use process::local_process;
 pub use reattach::{AttachConfig, ReattachError};
-pub use runner::{AttachedRunner, KillSwitch, LaunchEnvironment, Output, Runner, Started};
+pub use runner::{
+    AttachedRunner, BoxFuture, KillSwitch, LaunchEnvironment, Output, Runner, Started,
+};
 pub use secure::{SecureConfig, SecureError};
 #[cfg(feature = "tls")]
 pub use tls::{Tls, TlsConfig};

@@ -1,13 +1,14 @@
-//! The options that hold however a host comes by its plugin.
+//! The options of both launching and reattaching.
 
 use std::fmt;
 use std::time::Duration;
 
-use super::config::Writer;
+use super::output::Writer;
 use crate::connection::ConnectionConfig;
 use crate::tuning::host as tuning;
 
-/// What both [`ClientConfig`](super::ClientConfig) and [`AttachConfig`](super::AttachConfig) hold.
+/// The options of both [`ClientConfig`](super::ClientConfig) and
+/// [`AttachConfig`](super::AttachConfig).
 pub(super) struct Options {
     pub(super) connection: ConnectionConfig,
     pub(super) start_timeout: Duration,
@@ -56,7 +57,7 @@ macro_rules! setters {
             }
 
             /// How long the plugin may take, from its start or from the first try to connect to one
-            /// that runs, until it has answered over its connection. Default 1 minute.
+            /// that runs, until it has answered over its connection. Default 1 minute; not zero.
             /// (`StartTimeout`)
             #[must_use]
             pub fn start_timeout(mut self, timeout: std::time::Duration) -> Self {
@@ -65,7 +66,7 @@ macro_rules! setters {
             }
 
             /// How long connecting to the address may take, TLS included, within the start timeout.
-            /// Default 10 s.
+            /// Default 10 s; not zero. go-plugin waits for ever.
             #[must_use]
             pub fn dial_timeout(mut self, timeout: std::time::Duration) -> Self {
                 self.options.dial_timeout = timeout;
@@ -73,15 +74,18 @@ macro_rules! setters {
             }
 
             /// What [`Client::kill`](super::Client::kill) grants: this long to answer the request to
-            /// quit, and as long again to exit. Default 2 s.
+            /// quit, and as long again to exit. Default 2 s. Zero kills at once.
             #[must_use]
             pub fn kill_grace(mut self, grace: std::time::Duration) -> Self {
                 self.options.kill_grace = grace;
                 self
             }
 
-            /// Where the plugin's standard output goes, as it comes. Default: nowhere.
-            /// (`SyncStdout`)
+            /// Where a copy of the plugin's standard output goes: anything that tokio can write to.
+            /// Default: nowhere. (`SyncStdout`)
+            ///
+            /// A slow writer slows the plugin down, as a slow pipe would. After a failure nothing is
+            /// written any more, and the plugin does not notice.
             #[must_use]
             pub fn sync_stdout(
                 mut self,
@@ -91,10 +95,11 @@ macro_rules! setters {
                 self
             }
 
-            /// Where the plugin's standard error goes, as it comes. Default: nowhere. This is what
-            /// the plugin writes to its standard error once it serves. Its log goes to the host
-            /// that started it, by [`ClientConfig::stderr`](super::ClientConfig::stderr).
-            /// (`SyncStderr`)
+            /// Where a copy of the plugin's standard error goes, from when it serves; as
+            /// [`sync_stdout`](Self::sync_stdout). Default: nowhere. (`SyncStderr`)
+            ///
+            /// Its log goes to the host that started it, by
+            /// [`ClientConfig::stderr`](super::ClientConfig::stderr).
             #[must_use]
             pub fn sync_stderr(
                 mut self,

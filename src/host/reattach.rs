@@ -7,23 +7,24 @@ use std::time::Duration;
 use tokio::sync::watch;
 use tokio::time::timeout_at;
 
-use super::attached::{AttachedProcess, NoProcess};
-use super::dial::{DialError, Dialed, Listener, Silence, answers, dial};
-use super::obituary::Obituary;
+use super::crash_reporter::CrashReporter;
+use super::dial::{DialError, Dialed, Listening, PingError, dial, first_ping};
 use super::options::{Options, setters};
-use super::process::Process;
+use super::process::{AttachedProcess, NoProcess, Process};
 use super::runner::AttachedRunner;
+#[cfg(feature = "tls")]
 use super::tls::TlsConfig;
 use crate::InvalidOption;
 use crate::connection::{ConnectionError, RpcClient};
 use crate::handshake::{Address, NETRPC, ReattachConfig};
 use crate::rpc::CallError;
+use crate::tls::Connector;
 use plugwire_base::instant;
 
 /// How to reattach to one plugin and how to speak with it.
 ///
-/// A [`ReattachConfig`] alone will do for [`Client::reattach`]; this is for settings beside it. What
-/// only matters to a plugin that is yet to be started, such as a checksum, is no part of it.
+/// A [`ReattachConfig`] alone will do for [`Client::reattach`]; this is for settings beside it. It
+/// has no settings that matter only before a plugin is started, such as a checksum.
 ///
 /// ```
 /// use plugwire::handshake::ReattachConfig;
@@ -37,7 +38,7 @@ use plugwire_base::instant;
 pub struct AttachConfig {
     pub(super) reattach: ReattachConfig,
     pub(super) options: Options,
-    pub(super) tls: Option<TlsConfig>,
+    pub(super) tls: Option<Connector>,
     runner: Option<Box<dyn AttachedRunner>>,
 }
 
@@ -55,7 +56,18 @@ impl AttachConfig {
         }
     }
 
-    /// What watches and ends the plugin, where that is not a process of this machine.
+    /// Speaks TLS with the plugin, as the plugin was configured to. Default: plain text.
+    /// (`TLSConfig`)
+    ///
+    /// AutoMTLS is not possible here: the plugin accepts only the host that launched it.
+    #[cfg(feature = "tls")]
+    #[must_use]
+    pub fn tls(mut self, config: TlsConfig) -> Self {
+        self.tls = Some(config.into());
+        self
+    }
+
+    /// What watches and ends the plugin, where it is not a process of this machine.
     /// (`ReattachFunc`)
     #[must_use]
     pub fn runner(mut self, runner: impl AttachedRunner) -> Self {
@@ -86,7 +98,7 @@ pub enum ReattachError {
     /// An option has a value that it cannot have.
     #[error(transparent)]
     Option(#[from] InvalidOption),
-    /// Nobody listens at the address, or the process has ended: the plugin is gone.
+    /// No process listens at the address, or the process has ended: the plugin is gone.
     ///
     /// The text is go-plugin's, and its source names what was looked for.
     #[error("reattachment process not found")]
@@ -104,8 +116,8 @@ pub enum ReattachError {
         /// The protocol.
         protocol: String,
     },
-    /// Somebody listens, and will not or cannot speak TLS with this host: one of the two does not
-    /// accept the other's certificate, or there is no TLS at the other end.
+    /// A process listens, and does not speak TLS with this host: one of the two does not accept the
+    /// other's certificate, or the other end has no TLS.
     #[error("no TLS with the plugin at {address}")]
     Tls {
         /// The address.
@@ -113,8 +125,8 @@ pub enum ReattachError {
         /// The reason.
         source: io::Error,
     },
-    /// The connection was made, but no session on it. This, or the next, is also what a host without
-    /// TLS gets of a plugin that has it.
+    /// The connection was made, but no session on it. A host without TLS gets this error, or the
+    /// next, from a plugin with TLS.
     #[error("no session with the plugin at {address}")]
     Session {
         /// The address.
@@ -140,7 +152,7 @@ pub enum ReattachError {
     },
 }
 
-/// What was looked for in vain, and why.
+/// What was not found, and why.
 #[derive(Debug, thiserror::Error)]
 #[error("{sought}")]
 struct NotThere {
@@ -157,9 +169,9 @@ fn tls_refused(address: Address, source: io::Error) -> ReattachError {
 pub(super) struct Attached {
     pub(super) process: Process,
     pub(super) rpc: RpcClient,
-    /// To be told when the connection has ended, which is all there is to know of some plugins.
+    /// Set when the connection has ended, which is all that this host learns of some plugins.
     pub(super) disconnected: watch::Sender<bool>,
-    pub(super) obituary: Obituary,
+    pub(super) crash_reporter: CrashReporter,
 }
 
 /// Connects to the plugin and finds its process.
@@ -195,9 +207,9 @@ async fn connect(config: &mut AttachConfig) -> Result<Attached, ReattachError> {
         dial_timeout,
         ..
     } = &config.options;
-    let (obituary, told) = Obituary::new();
-    let dialed = dial(&reattach.address, *dial_timeout, connection, tls, told).await;
-    let Dialed { mut rpc, listener } = match dialed {
+    let (crash_reporter, obituary) = CrashReporter::new();
+    let dialed = dial(&reattach.address, *dial_timeout, connection, tls, obituary).await;
+    let Dialed { mut rpc, listening } = match dialed {
         Ok(dialed) => dialed,
         Err(DialError::Connect(reason)) => {
             let sought = format!("cannot connect to {}", reattach.address);
@@ -212,23 +224,23 @@ async fn connect(config: &mut AttachConfig) -> Result<Attached, ReattachError> {
     let (disconnected, gone) = watch::channel(false);
     let plugin: Option<Box<dyn AttachedRunner>> = match config.runner.take() {
         Some(runner) => Some(runner),
-        None => match certain_process(reattach, listener) {
+        None => match certain_process(reattach, listening) {
             // Found before the plugin answers, so that its answer shows that it was still alive.
             Some(pid) => Some(Box::new(AttachedProcess::open(pid).map_err(|reason| {
                 let sought = format!("no process {pid} for {}", reattach.address);
                 not_found(sought, reason)
             })?)),
             None => {
-                // The end of its process cannot be told from that of its connection.
-                obituary.dismiss();
+                // For this host the end of the connection is the end of the process.
+                crash_reporter.dismiss();
                 None
             }
         },
     };
-    match answers(&rpc, tls).await {
+    match first_ping(&rpc, tls).await {
         Ok(()) => {}
-        Err(Silence::Refused(source)) => return Err(tls_refused(address(), source)),
-        Err(Silence::Ping(source)) => {
+        Err(PingError::Refused(source)) => return Err(tls_refused(address(), source)),
+        Err(PingError::Call(source)) => {
             let address = address();
             return Err(ReattachError::Ping { address, source });
         }
@@ -245,15 +257,15 @@ async fn connect(config: &mut AttachConfig) -> Result<Attached, ReattachError> {
         process,
         rpc,
         disconnected,
-        obituary,
+        crash_reporter,
     })
 }
 
 /// The process to watch and to kill, where it is certain which that is.
-fn certain_process(reattach: &ReattachConfig, listener: Listener) -> Option<u32> {
+fn certain_process(reattach: &ReattachConfig, listening: Listening) -> Option<u32> {
     let pid = reattach.pid.filter(|_| !reattach.test)?;
-    match listener {
-        Listener::Process(other) if other != pid => {
+    match listening {
+        Listening::Process(other) if other != pid => {
             tracing::warn!(
                 pid,
                 listener = other,
@@ -261,12 +273,13 @@ fn certain_process(reattach: &ReattachConfig, listener: Listener) -> Option<u32>
             );
             None
         }
-        // One in this process that is not in test mode by mistake. Killing it would be suicide.
-        Listener::Process(_) | Listener::Local if pid == std::process::id() => {
+        // A plugin in this process that is not in test mode, by mistake. Killing it would end this
+        // process.
+        Listening::Process(_) | Listening::Local if pid == std::process::id() => {
             tracing::warn!(pid, "the plugin is this process");
             None
         }
-        Listener::Process(_) | Listener::Local => Some(pid),
-        Listener::Anywhere => None,
+        Listening::Process(_) | Listening::Local => Some(pid),
+        Listening::Anywhere => None,
     }
 }

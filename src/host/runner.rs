@@ -1,4 +1,4 @@
-//! What starts a plugin, watches it and ends it, when that is not a plain command.
+//! What starts a plugin, watches it and ends it, where that is not a plain command.
 
 use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
@@ -6,21 +6,20 @@ use std::io;
 use std::path::PathBuf;
 use std::process::{Command, ExitStatus};
 
-use futures::future::BoxFuture;
 use tokio::io::AsyncRead;
 
 use crate::handshake::{self, Address};
+pub use crate::interface::BoxFuture;
 
 /// Starts a plugin somewhere: in a container, under another user, on another machine.
 ///
-/// A plain [`Command`] needs none of this. A runner of one's own is given to
+/// A plain [`Command`] needs none of this. Your own runner is given to
 /// [`ClientConfig::new`](super::ClientConfig::new) as a [`Launch::runner`](super::Launch::runner).
 ///
 /// ```
 /// use std::io;
-/// use std::process::{Command, Stdio};
-/// use futures::future::BoxFuture;
-/// use plugwire::host::{AttachedRunner, LaunchEnvironment, Runner, Started, local_process};
+/// use std::process::Command;
+/// use plugwire::host::{BoxFuture, LaunchEnvironment, Runner, Started, local_process};
 ///
 /// /// Runs the plugin with the lowest priority.
 /// struct Nice(String);
@@ -44,24 +43,38 @@ pub trait Runner: Send + Sync + 'static {
     /// A name for people, such as the path of the executable. It need not be unique.
     fn name(&self) -> String;
 
-    /// Starts the plugin in this environment. Called once. Dropping the future gives up starting,
-    /// and nothing may be left of the plugin then.
+    /// Starts the plugin in this environment. Called once. Dropping the future gives up starting, and
+    /// must leave no process.
+    ///
+    /// # Errors
+    ///
+    /// An [`InvalidOption`](crate::InvalidOption) within the error is reported as
+    /// [`LaunchError::Option`](super::LaunchError::Option), any other error as
+    /// [`LaunchError::Start`](super::LaunchError::Start).
     fn start(&mut self, environment: LaunchEnvironment) -> BoxFuture<'_, io::Result<Started>>;
 
-    /// What might help a person to understand why the plugin does not start or does not shake
-    /// hands. Default: nothing.
+    /// What may help a person to understand why the plugin does not start or prints no handshake.
+    /// Default: an empty text.
     fn diagnose(&self) -> BoxFuture<'_, String> {
         Box::pin(std::future::ready(String::new()))
     }
 
     /// Where the host reaches what the plugin calls `address`. Called before the host connects to
     /// the address that the plugin announced. Default: the same.
+    ///
+    /// # Errors
+    ///
+    /// Any error is reported as [`LaunchError::Connect`](super::LaunchError::Connect).
     fn plugin_to_host(&self, address: Address) -> io::Result<Address> {
         Ok(address)
     }
 
     /// What the plugin calls the host's `address`. Called on the directory for the plugin's unix
     /// sockets, before the plugin is started. Default: the same.
+    ///
+    /// # Errors
+    ///
+    /// Any error is reported as [`LaunchError::SocketDir`](super::LaunchError::SocketDir).
     fn host_to_plugin(&self, address: Address) -> io::Result<Address> {
         Ok(address)
     }
@@ -79,34 +92,35 @@ pub trait AttachedRunner: Send + 'static {
         None
     }
 
-    /// Waits for the plugin to end, whatever ends it. `None` where nobody can tell how it ended.
-    /// May be dropped and called again.
+    /// Waits for the plugin to end, by whatever means. `None` where its exit status is unknown. May be
+    /// dropped and called again.
     fn wait(&mut self) -> BoxFuture<'_, io::Result<Option<ExitStatus>>>;
 
-    /// Ends the plugin at once. [`wait`](Self::wait) tells when it is gone.
+    /// Ends the plugin at once. [`wait`](Self::wait) returns when it is gone.
     fn kill(&mut self) -> BoxFuture<'_, io::Result<()>>;
 
     /// What ends the plugin at once, from any thread and without a runtime. Default: `None`.
     ///
-    /// A [`Client`](super::Client) that is dropped calls it there and then, because this process may
-    /// exit before a task comes to call [`kill`](Self::kill), and the plugin would go on. It must not
-    /// block, and once the plugin has been reaped it must have no effect. A runner that wraps another
-    /// passes on what that one has.
+    /// A [`Client`](super::Client) that is dropped calls it at once, because this process may exit
+    /// before a task calls [`kill`](Self::kill), and the plugin would go on. It must not block, and
+    /// once the plugin has been reaped it must have no effect. A runner that wraps another one passes
+    /// on that one's switch.
     fn kill_switch(&self) -> Option<KillSwitch> {
         None
     }
 
-    /// From now on the plugin is to outlive this. [`kill`](Self::kill) still ends it.
+    /// From now on the plugin outlives this value. [`kill`](Self::kill) still ends it.
     fn detach(&mut self) {}
 }
 
 /// Ends a plugin at once; see [`AttachedRunner::kill_switch`].
 pub type KillSwitch = Box<dyn Fn() + Send + Sync>;
 
-/// A pipe of a plugin's.
+/// The reading end of a pipe that a plugin writes to.
 pub type Output = Box<dyn AsyncRead + Send + Unpin>;
 
 /// A plugin that a [`Runner`] has started.
+#[non_exhaustive]
 pub struct Started {
     /// Its standard output, where the handshake comes.
     pub stdout: Output,
@@ -114,6 +128,28 @@ pub struct Started {
     pub stderr: Option<Output>,
     /// The plugin itself.
     pub plugin: Box<dyn AttachedRunner>,
+}
+
+impl Started {
+    /// A plugin with its standard output, whose standard error goes elsewhere.
+    #[must_use]
+    pub fn new(
+        stdout: impl AsyncRead + Send + Unpin + 'static,
+        plugin: impl AttachedRunner,
+    ) -> Self {
+        Self {
+            stdout: Box::new(stdout),
+            stderr: None,
+            plugin: Box::new(plugin),
+        }
+    }
+
+    /// Its standard error is a pipe, too, and is logged.
+    #[must_use]
+    pub fn stderr(mut self, stderr: impl AsyncRead + Send + Unpin + 'static) -> Self {
+        self.stderr = Some(Box::new(stderr));
+        self
+    }
 }
 
 /// The environment that a plugin is to be started in.
@@ -124,16 +160,16 @@ pub struct LaunchEnvironment {
     pub inherit: bool,
     /// The variables of the protocol, and those that the host sets for the plugin.
     pub variables: BTreeMap<OsString, OsString>,
-    /// The directory for the plugin's unix sockets, by its name in the host. The plugin is told by
-    /// the variables already; a runner may have to make it reachable. `None` where the plugin picks
-    /// a place for itself.
+    /// The directory for the plugin's unix sockets, by its name in the host. The variables already
+    /// pass it to the plugin; a runner may have to make it reachable. `None` where the plugin picks
+    /// a place by itself.
     pub socket_dir: Option<PathBuf>,
 }
 
 impl LaunchEnvironment {
-    /// Gives the environment to a command that starts the plugin. What was set on the command
-    /// itself is kept, the directory for sockets included, but for the rest of the protocol's
-    /// variables.
+    /// Gives the environment to a command that starts the plugin. Variables that were set on the
+    /// command itself are kept, except for the protocol's; of those only the directory for sockets
+    /// is kept.
     pub fn apply(&self, command: &mut Command) {
         let own: Vec<(OsString, Option<OsString>)> = command
             .get_envs()

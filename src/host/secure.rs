@@ -10,7 +10,6 @@ use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 
 use super::diagnose;
-use super::local::PluginCommand;
 
 /// The checksum that an executable must have to be started.
 ///
@@ -29,34 +28,35 @@ use super::local::PluginCommand;
 /// # }
 /// ```
 ///
-/// The checksum has to come from somewhere that is trusted. Whoever may write into the file could
-/// still do so after it was checked; it should be nobody but the administrator.
+/// The checksum must come from a trusted place. A process that may write into the file can still do
+/// so after it was checked, so only the administrator should have that right.
 ///
 /// # What is executed
 ///
-/// On Linux, the file that was read: it is opened once, and started by its descriptor, so replacing
-/// it under its name in between changes nothing. That needs `/proc`. The plugin's `argv[0]` is the
-/// program's name all the same, and `std::env::current_exe` gives its path. A script is started by
-/// `/proc/HOST/fd/NUMBER`, which is what it reads itself from and finds in `$0`, as long as the host
-/// holds it open, that is, until the plugin ends or the host does. Its interpreter is not checked.
+/// On Linux, the file that was read: it is opened once, and started by its descriptor, so that it does
+/// not matter if the name leads to another file meanwhile. That needs `/proc`. The plugin's `argv[0]`
+/// is the program's name, and `std::env::current_exe` gives its path. A script is started by
+/// `/proc/HOST/fd/NUMBER`. It finds this path in `$0` and reads itself from there, until the plugin
+/// or the host ends. Its interpreter is not checked.
 ///
 /// Elsewhere the file is checked, and then started by its name.
 #[derive(Clone)]
 pub struct SecureConfig {
     checksum: Vec<u8>,
-    /// How long one is.
+    /// The length of a checksum of this kind, in bytes.
     expected: usize,
     hash: fn(&mut dyn Read) -> io::Result<Vec<u8>>,
 }
 
 impl SecureConfig {
     /// Expects a SHA-256 checksum.
+    #[must_use]
     pub fn sha256(checksum: impl Into<Vec<u8>>) -> Self {
         Self::new::<Sha256>(checksum)
     }
 
     /// Expects a checksum of another kind: any hash function of the RustCrypto crates, such as
-    /// `sha2::Sha512`, or one's own that implements their trait.
+    /// `sha2::Sha512`, or your own that implements their trait.
     ///
     /// ```
     /// use plugwire::host::{Digest, SecureConfig};
@@ -65,6 +65,7 @@ impl SecureConfig {
     ///     SecureConfig::new::<H>(checksum)
     /// }
     /// ```
+    #[must_use]
     pub fn new<D: Digest>(checksum: impl Into<Vec<u8>>) -> Self {
         Self {
             checksum: checksum.into(),
@@ -86,7 +87,7 @@ impl SecureConfig {
         self.check_opened(path, &mut file)
     }
 
-    /// Whether there can be a file with it.
+    /// Whether a file can have this checksum.
     fn check_checksum(&self) -> Result<(), SecureError> {
         match self.checksum.len() {
             0 => Err(SecureError::NoChecksum),
@@ -96,19 +97,6 @@ impl SecureConfig {
             }),
             _ => Ok(()),
         }
-    }
-
-    /// A command that starts `program` if it has this checksum. It is looked up in the host's
-    /// `PATH` if its name has no slash, and otherwise from the host's working directory.
-    ///
-    /// `prepare` sets arguments, working directory and the like. The command it gets names the file
-    /// in a way of its own.
-    pub fn command(
-        self,
-        program: impl Into<PathBuf>,
-        prepare: impl FnMut(&mut Command) + Send + Sync + 'static,
-    ) -> PluginCommand {
-        PluginCommand::secure(self, program.into(), Box::new(prepare))
     }
 
     fn check_opened(&self, path: &Path, file: &mut File) -> Result<(), SecureError> {
@@ -134,7 +122,7 @@ impl SecureConfig {
         let failed = |source| unreadable(&path, source);
         let mut file = File::open(&path).map_err(failed)?;
         if !file.metadata().map_err(failed)?.is_file() {
-            return Err(failed(io::Error::other("it is no file")));
+            return Err(failed(io::Error::other("it is not a file")));
         }
         self.check_opened(&path, &mut file)?;
         let command = system::command(&file, &path, program).map_err(failed)?;
@@ -150,7 +138,7 @@ impl fmt::Debug for SecureConfig {
     }
 }
 
-/// A program that was checked, held open.
+/// A program that was checked, and is held open.
 pub(super) struct Verified {
     _file: File,
 }
@@ -165,10 +153,10 @@ pub enum SecureError {
     /// The checksum to compare with is empty.
     #[error("error verifying checksum: no checksum provided")]
     NoChecksum,
-    /// The checksum is not of this hash function's: cut short, or in hexadecimal.
+    /// The checksum does not fit the hash function: it is cut short, or in hexadecimal.
     #[error(
-        "checksums did not match: one of {given} bytes was provided, and those of this hash function \
-         have {expected}"
+        "checksums did not match: one of {given} bytes was provided, and those of this hash \
+         function have {expected}"
     )]
     Length {
         /// The length of the checksum that was provided, in bytes.

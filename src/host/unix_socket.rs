@@ -18,9 +18,9 @@ use crate::sys::socket_path;
 /// directory itself, if it is made with this crate; one in Go puts its socket into the temporary
 /// directory. Where that is too deep for a socket's path, `/tmp` takes its place.
 ///
-/// The directory is locked (`flock`) for as long as it is used, so that programs that clean
-/// temporary directories, such as systemd-tmpfiles, leave it alone. When the host is killed, a plugin
-/// that is made with this crate removes it; one that is left all the same is removed by the next host
+/// The directory is locked (`flock`) while it is used, so that programs that clean temporary
+/// directories, such as systemd-tmpfiles, leave it alone. When the host is killed, a plugin that is
+/// made with this crate removes the directory. One that is left behind is removed by the next host
 /// that makes one in the same place.
 ///
 /// ```
@@ -30,7 +30,7 @@ use crate::sys::socket_path;
 /// ```
 #[derive(Clone, Debug, Default)]
 pub struct UnixSocketConfig {
-    group: Option<String>,
+    pub(super) group: Option<String>,
     temp_dir: Option<PathBuf>,
 }
 
@@ -42,32 +42,28 @@ impl UnixSocketConfig {
     }
 
     /// Gives socket and directory to a group, by name or number, whose members may connect too. The
-    /// plugin's user has to be one of them. (`Group`)
+    /// plugin's user must be a member. (`Group`)
     #[must_use]
     pub fn group_owner(mut self, group: impl Into<String>) -> Self {
         self.group = Some(group.into());
         self
     }
 
-    /// Makes the socket's directory in this one, which has to exist. The path of a socket must not
-    /// be longer than about a hundred bytes. (`TempDir`)
+    /// Makes the socket's directory in this one, which must exist. The path of a socket may have about
+    /// 100 bytes, so that of the directory may have about 60. (`TempDir`)
     #[must_use]
     pub fn temp_dir(mut self, directory: impl Into<PathBuf>) -> Self {
         self.temp_dir = Some(directory.into());
         self
     }
 
-    pub(super) fn group(&self) -> Option<String> {
-        self.group.clone()
-    }
-
-    /// Finds the first option that has no meaning.
+    /// Finds the first option that is invalid.
     #[cfg(unix)]
     pub(super) fn check(&self) -> Result<(), InvalidOption> {
         if let Some(group) = &self.group
             && crate::sys::group::number(group).is_err()
         {
-            let expected = "the name of a group that there is, or a number";
+            let expected = "the name of an existing group, or a number";
             return Err(InvalidOption::new("group_owner", group, expected));
         }
         if let Some(directory) = &self.temp_dir {
@@ -93,7 +89,7 @@ impl UnixSocketConfig {
         }
     }
 
-    /// Makes the directory. Where that fails, says where it was to be.
+    /// Makes the directory. Fails with the place that it was to be made in.
     #[cfg(unix)]
     pub(super) fn directory(&self) -> Result<PrivateDir, (PathBuf, io::Error)> {
         let base = self.base();

@@ -167,7 +167,7 @@ impl ServeConfig {
             return Err(InvalidOption::with_text(option, given, "each version once"));
         }
         if self.versions.is_empty() {
-            let expected = "one app version at the least";
+            let expected = "at least one app version";
             return Err(InvalidOption::new(option, &self.versions, expected));
         }
         if self.max_pending == 0 {

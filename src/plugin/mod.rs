@@ -93,10 +93,6 @@ mod serve_mux;
 mod socket_place;
 mod stdio;
 mod test_mode;
-#[cfg(feature = "tls")]
-mod tls;
-#[cfg(not(feature = "tls"))]
-#[path = "no_tls.rs"]
 mod tls;
 
 pub use config::ServeConfig;

@@ -2,46 +2,48 @@
 
 use std::ffi::OsStr;
 use std::fmt;
+#[cfg(feature = "tls")]
 use std::io;
+#[cfg(feature = "tls")]
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::time::timeout;
-use tokio_rustls::TlsAcceptor;
-use tokio_rustls::server::TlsStream;
-
+#[cfg(feature = "tls")]
 use super::config::ServeConfig;
 use super::serve::ServeError;
 use crate::InvalidOption;
+use crate::tls::Acceptor;
+#[cfg(feature = "tls")]
 use crate::tls::{self, OneTime};
+use crate::tuning::tls as tuning;
 
-/// What [`ServeConfig`] says about TLS.
+/// What [`ServeConfig`](super::ServeConfig) says about TLS.
 #[derive(Clone)]
 pub(super) struct TlsOptions {
-    config: Option<Arc<rustls::ServerConfig>>,
+    acceptor: Option<Acceptor>,
     handshake_timeout: Duration,
 }
 
 impl Default for TlsOptions {
     fn default() -> Self {
         Self {
-            config: None,
-            handshake_timeout: Duration::from_secs(10),
+            acceptor: None,
+            handshake_timeout: tuning::HANDSHAKE_TIMEOUT,
         }
     }
 }
 
-/// Without what is configured, which holds a key.
+/// Without the configuration, which holds a key.
 impl fmt::Debug for TlsOptions {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("TlsOptions")
-            .field("configured", &self.config.is_some())
+            .field("configured", &self.acceptor.is_some())
             .field("handshake_timeout", &self.handshake_timeout)
             .finish()
     }
 }
 
+#[cfg(feature = "tls")]
 impl ServeConfig {
     /// Speaks TLS, as configured here, with every host. (`TLSProvider`)
     ///
@@ -82,7 +84,7 @@ impl ServeConfig {
     /// ```
     #[must_use]
     pub fn tls(mut self, config: impl Into<Arc<rustls::ServerConfig>>) -> Self {
-        self.tls.config = Some(config.into());
+        self.tls.acceptor = Some(Acceptor::new(config.into()));
         self
     }
 
@@ -95,30 +97,12 @@ impl ServeConfig {
     }
 }
 
-/// What the plugin says and does about TLS.
+/// What a plugin does about TLS.
 pub(super) struct Security {
     /// `None` for plain text.
     pub(super) acceptor: Option<Acceptor>,
-    /// The certificate that the host is waiting for.
+    /// The certificate that the host waits for, as the handshake line holds it.
     pub(super) server_cert: Option<String>,
-}
-
-/// Speaks TLS on connections.
-#[derive(Clone)]
-pub(super) struct Acceptor {
-    tls: TlsAcceptor,
-    handshake_timeout: Duration,
-}
-
-impl Acceptor {
-    pub(super) async fn accept<T>(&self, stream: T) -> io::Result<TlsStream<T>>
-    where
-        T: AsyncRead + AsyncWrite + Unpin,
-    {
-        let late = |_| Err(io::ErrorKind::TimedOut.into());
-        let shaken = timeout(self.handshake_timeout, self.tls.accept(stream)).await;
-        shaken.unwrap_or_else(late)
-    }
 }
 
 impl TlsOptions {
@@ -126,16 +110,30 @@ impl TlsOptions {
         InvalidOption::check_duration("tls_handshake_timeout", self.handshake_timeout)
     }
 
-    /// What to do for the host that has put this certificate into the environment, or none.
+    /// What to do for a host that has put this certificate into the environment, or none.
     pub(super) fn for_host(&self, client_cert: Option<&OsStr>) -> Result<Security, ServeError> {
-        let Some(client_cert) = client_cert else {
-            return Ok(self.configured());
-        };
-        if self.config.is_some() {
-            // Not an error: hosts in Go pass on the certificate of their own host.
-            tracing::warn!("TLS is configured, so the host cannot have AutoMTLS");
-            return Ok(self.configured());
+        match client_cert {
+            None => Ok(self.configured()),
+            Some(_) if self.acceptor.is_some() => {
+                // Not an error: hosts in Go pass on the certificate of their own host.
+                tracing::warn!("TLS is configured, so the host cannot have AutoMTLS");
+                Ok(self.configured())
+            }
+            Some(client_cert) => self.auto_mtls(client_cert),
         }
+    }
+
+    /// What to do where no host started the plugin.
+    pub(super) fn configured(&self) -> Security {
+        let acceptor = self.acceptor.clone();
+        Security {
+            acceptor: acceptor.map(|acceptor| acceptor.timeout(self.handshake_timeout)),
+            server_cert: None,
+        }
+    }
+
+    #[cfg(feature = "tls")]
+    fn auto_mtls(&self, client_cert: &OsStr) -> Result<Security, ServeError> {
         let pem = client_cert.as_encoded_bytes();
         let host = tls::from_pem(pem).map_err(|reason| ServeError::ClientCert {
             given: start_of(pem),
@@ -143,42 +141,33 @@ impl TlsOptions {
         })?;
         let own = OneTime::generate().map_err(failed)?;
         let server_cert = own.field();
-        let config = tls::server_config(own, host).map_err(failed)?;
+        let acceptor = Acceptor::pinned(own, host).map_err(failed)?;
         Ok(Security {
-            acceptor: Some(self.acceptor(Arc::new(config))),
+            acceptor: Some(acceptor.timeout(self.handshake_timeout)),
             server_cert: Some(server_cert),
         })
     }
 
-    /// What to do where no host started this.
-    pub(super) fn configured(&self) -> Security {
-        let config = self.config.clone();
-        Security {
-            acceptor: config.map(|config| self.acceptor(config)),
-            server_cert: None,
-        }
-    }
-
-    fn acceptor(&self, config: Arc<rustls::ServerConfig>) -> Acceptor {
-        Acceptor {
-            tls: config.into(),
-            handshake_timeout: self.handshake_timeout,
-        }
+    /// A host that asks for AutoMTLS does not speak plain text.
+    #[cfg(not(feature = "tls"))]
+    fn auto_mtls(&self, _: &OsStr) -> Result<Security, ServeError> {
+        Err(ServeError::NoTls)
     }
 }
 
+#[cfg(feature = "tls")]
 fn failed(error: impl std::error::Error + Send + Sync + 'static) -> ServeError {
     ServeError::ServerCert(io::Error::other(error))
 }
 
-/// Enough to recognise what was given. No more, since it might be a key by mistake.
+#[cfg(feature = "tls")]
 fn start_of(given: &[u8]) -> String {
-    const ENOUGH: usize = 24;
-    let start = String::from_utf8_lossy(&given[..given.len().min(ENOUGH)]);
+    let start = &given[..given.len().min(tuning::SHOWN_CERT)];
+    let start = String::from_utf8_lossy(start);
     format!("{start:?}... ({} bytes)", given.len())
 }
 
-#[cfg(test)]
+#[cfg(all(test, feature = "tls"))]
 mod tests {
     use super::*;
 

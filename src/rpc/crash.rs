@@ -27,8 +27,8 @@ pub(super) const STREAM_ENDED: Duration = Duration::from_millis(100);
 pub struct Crash {
     /// The plugin: the name of its file, or where it listened for a host that reattached.
     pub plugin: String,
-    /// Its process id, which may be another's by now. 0 where its runner gave none.
-    pub pid: u32,
+    /// Its process id, which may be another's by now. `None` where its runner gave none.
+    pub pid: Option<u32>,
     /// How it exited. `None` where the system would not say, as to a host that reattached.
     pub status: Option<ExitStatus>,
     /// What its runtime said of the panic that ended it, Go's or Rust's: `index out of range`. `None`
@@ -49,7 +49,7 @@ impl fmt::Display for Crash {
             stderr,
         } = self;
         write!(f, "plugin {}", Escaped(plugin))?;
-        if *pid != 0 {
+        if let Some(pid) = pid {
             write!(f, " (process {pid})")?;
         }
         match status {
@@ -116,7 +116,7 @@ mod tests {
     fn crash(panic: Option<&str>, stderr: &str) -> String {
         let crash = Crash {
             plugin: "kv".into(),
-            pid: 7,
+            pid: Some(7),
             status: None,
             panic: panic.map(str::to_owned),
             stderr: stderr.into(),

@@ -20,7 +20,7 @@ use rustls::{
 use super::certificate::{NAME, OneTime};
 
 /// The host's side.
-pub(crate) fn client_config(
+pub(super) fn client_config(
     own: OneTime,
     plugin: CertificateDer<'static>,
 ) -> Result<(ClientConfig, ServerName<'static>), Error> {
@@ -38,7 +38,7 @@ pub(crate) fn client_config(
 }
 
 /// The plugin's side.
-pub(crate) fn server_config(
+pub(super) fn server_config(
     own: OneTime,
     host: Vec<CertificateDer<'static>>,
 ) -> Result<ServerConfig, Error> {

@@ -47,9 +47,9 @@ async fn refused(config: ClientConfig) -> LaunchError {
     let error = launched.expect("in good time").expect_err("no plugin");
     if let Some(report) = error.report() {
         assert!(
-            is_gone(report.pid),
+            is_gone(report.pid.unwrap()),
             "{} is still there: {error}",
-            report.pid
+            report.pid.unwrap()
         );
     }
     error

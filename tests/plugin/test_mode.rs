@@ -188,7 +188,7 @@ async fn an_attached_runner_ends_its_plugin() {
             Duration::from_millis(100)
         };
         let client = Client::reattach(attach.kill_grace(grace)).await.unwrap();
-        assert_eq!((client.id(), client.pid()), ("container 7", 0));
+        assert_eq!((client.id(), client.pid()), ("container 7", None));
         assert!(!client.exited());
         if exits {
             // As a process would that has been asked to quit.

@@ -111,14 +111,14 @@ async fn a_kill_given_up_can_be_repeated() {
         () = tokio::task::yield_now() => {}
     }
     timeout(PATIENCE, client.kill()).await.unwrap();
-    assert!(is_gone(client.pid()));
+    assert!(is_gone(client.pid().unwrap()));
 }
 
 #[tokio::test]
 async fn a_dropped_client_leaves_nothing() {
     let place = Place::new();
     let client = place.launch().await;
-    let pid = client.pid();
+    let pid = client.pid().unwrap();
     drop(client);
     until("it is reaped", || is_gone(pid)).await;
     until("its socket is removed", || place.sockets().is_empty()).await;
@@ -142,7 +142,7 @@ async fn a_dropped_client_kills_before_any_task_runs() {
     command.env_remove("PLUGIN_UNIX_SOCKET_DIR");
     let sockets = UnixSocketConfig::new().temp_dir(base.path());
     let client = launch(ClientConfig::new(HANDSHAKE, command).unix_socket(sockets)).await;
-    let pid = client.pid();
+    let pid = client.pid().unwrap();
     assert!(!is_gone(pid) && !is_zombie(pid));
     assert_eq!(base.path().read_dir().unwrap().count(), 1);
     drop(client);
@@ -164,7 +164,7 @@ async fn so_does_its_process_group() {
     let script = format!("sleep 1000 & echo $! > {}", note.display());
     assert!(ask(&tester, "Shell", &script).await);
     let child = std::fs::read_to_string(&note).unwrap();
-    let (plugin, child) = (client.pid(), child.trim().parse().unwrap());
+    let (plugin, child) = (client.pid().unwrap(), child.trim().parse().unwrap());
     assert!(!is_gone(child));
     drop(client);
     dies_without_the_runtime(plugin);
@@ -175,7 +175,7 @@ async fn so_does_its_process_group() {
 async fn a_client_that_leaves_its_plugin_running_does_not_kill_it() {
     let place = Place::new();
     let first = place.launch().await;
-    let pid = first.pid();
+    let pid = first.pid().unwrap();
     let reattached = Client::reattach(first.reattach_config()).await.unwrap();
     drop(reattached);
     let kept = first.detach().await;
@@ -191,7 +191,7 @@ fn a_runtime_that_ends_takes_its_plugins_along() {
     let place = Place::new();
     let runtime = tokio::runtime::Runtime::new().unwrap();
     let client = runtime.block_on(place.launch());
-    let pid = client.pid();
+    let pid = client.pid().unwrap();
     drop(runtime);
     // Whether somebody reaps it is up to the system then, so dead is enough.
     dies_without_the_runtime(pid);
@@ -216,7 +216,7 @@ async fn a_plugin_that_dies_fails_its_calls_and_is_cleaned_up() {
     timeout(PATIENCE, client.closed()).await.unwrap();
     let status = timeout(PATIENCE, client.wait()).await.unwrap();
     assert_eq!(status.unwrap().code(), Some(5));
-    assert!(client.exited() && is_gone(client.pid()));
+    assert!(client.exited() && is_gone(client.pid().unwrap()));
     assert!(place.sockets().is_empty(), "the socket it left is removed");
     client.kill().await;
 }
@@ -227,7 +227,7 @@ async fn a_plugin_that_is_killed_is_told_by_its_signal() {
 
     let place = Place::new();
     let client = place.launch().await;
-    kill_process(raw(client.pid()), Signal::KILL).unwrap();
+    kill_process(raw(client.pid().unwrap()), Signal::KILL).unwrap();
     let status = timeout(PATIENCE, client.wait()).await.unwrap().unwrap();
     assert_eq!(status.signal(), Some(9));
     timeout(PATIENCE, client.closed()).await.unwrap();
@@ -239,11 +239,11 @@ async fn a_plugin_that_hangs_is_killed() {
     let place = Place::new();
     let grace = Duration::from_millis(300);
     let client = launch(place.config("").kill_grace(grace)).await;
-    kill_process(raw(client.pid()), Signal::STOP).unwrap();
+    kill_process(raw(client.pid().unwrap()), Signal::STOP).unwrap();
     let start = Instant::now();
     timeout(PATIENCE, client.kill()).await.unwrap();
     assert!(start.elapsed() >= grace);
-    assert!(is_gone(client.pid()));
+    assert!(is_gone(client.pid().unwrap()));
     assert!(place.sockets().is_empty());
 }
 
@@ -286,7 +286,7 @@ async fn an_interrupt_is_the_hosts_to_act_on() {
     let client = place.launch().await;
     let tester = tester_of(&client).await;
     for _ in 0..3 {
-        kill_process(raw(client.pid()), Signal::INT).unwrap();
+        kill_process(raw(client.pid().unwrap()), Signal::INT).unwrap();
         let greeting: String = tester.call("Plugin.Greet", &()).await.unwrap();
         assert_eq!(greeting, "Hello!");
     }
@@ -299,7 +299,7 @@ async fn an_interrupt_is_the_hosts_to_act_on() {
 async fn what_outlives_its_client_says_that_it_was_dropped() {
     let place = Place::new();
     let client = place.launch().await;
-    let pid = client.pid();
+    let pid = client.pid().unwrap();
     let tester = tester_of(&client).await;
     let blocker = client.dispense::<dyn Blocker>("blocker").await.unwrap();
     let other = blocker.other().await.unwrap();

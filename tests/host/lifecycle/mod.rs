@@ -246,7 +246,7 @@ async fn a_plugin_serves_and_exits_when_asked() {
 
     client.kill().await;
     assert!(client.exited());
-    assert!(is_gone(client.pid()));
+    assert!(is_gone(client.pid().unwrap()));
     assert_eq!(
         client.wait().await.unwrap().code(),
         Some(7),

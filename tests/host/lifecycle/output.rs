@@ -53,7 +53,7 @@ async fn a_plugin_can_print_more_than_anybody_reads() {
     let greeting: String = tester.call("Plugin.Greet", &()).await.unwrap();
     assert_eq!(greeting, "Hello!");
     timeout(PATIENCE, client.kill()).await.unwrap();
-    assert!(is_gone(client.pid()));
+    assert!(is_gone(client.pid().unwrap()));
 }
 
 #[tokio::test]

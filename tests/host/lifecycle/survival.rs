@@ -56,7 +56,7 @@ async fn the_log_of_a_detached_plugin_outlives_its_host() {
     let client = Client::reattach(config).await.unwrap();
     assert!(ask(&tester_of(&client).await, "Log", "another host").await);
     client.kill().await;
-    assert!(is_gone(client.pid()) || is_zombie(client.pid()));
+    assert!(is_gone(client.pid().unwrap()) || is_zombie(client.pid().unwrap()));
     let lines = std::fs::read_to_string(log.path()).unwrap();
     assert_eq!(lines, "one host\nanother host\n");
 }
@@ -71,7 +71,7 @@ async fn a_detached_plugin_that_does_not_start_is_gone() {
     let command = PluginCommand::new(command).detached(std::process::Stdio::null());
     let config = ClientConfig::new(HANDSHAKE, command).start_timeout(Duration::from_millis(500));
     let error = Client::launch(config).await.unwrap_err();
-    let pid = error.report().unwrap().pid;
+    let pid = error.report().unwrap().pid.unwrap();
     assert!(is_gone(pid), "{error}");
 }
 

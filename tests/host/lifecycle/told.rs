@@ -42,7 +42,7 @@ async fn a_plugin_that_another_killed_is_an_error() {
     events::record();
     let place = Place::new();
     let client = place.launch().await;
-    kill_process(raw(client.pid()), Signal::KILL).unwrap();
+    kill_process(raw(client.pid().unwrap()), Signal::KILL).unwrap();
     timeout(PATIENCE, client.wait()).await.unwrap();
     let expected = [event(Level::ERROR, "plugin process exited")];
     assert_eq!(told().await, expected);
@@ -53,7 +53,7 @@ async fn a_plugin_that_goes_on_has_not_exited() {
     events::record();
     let place = Place::new();
     let first = place.launch().await;
-    let pid = first.pid();
+    let pid = first.pid().unwrap();
     let config = first.reattach_config();
     for _ in 0..3 {
         drop(Client::reattach(config.clone()).await.unwrap());

@@ -77,7 +77,7 @@ impl Peer for Host {
     }
 
     fn plugin_pid(&self) -> u32 {
-        self.client.pid()
+        self.client.pid().unwrap()
     }
 
     async fn echo(&self, text: &str) -> Result<()> {

@@ -108,6 +108,6 @@ async fn host() {
     }
     let file = std::env::var_os(entered::VARIABLE).unwrap();
     entered::wait(file.as_ref(), workers().max(1));
-    println!("{}", client.pid());
+    println!("{}", client.pid().unwrap());
     std::future::pending().await
 }

@@ -27,7 +27,7 @@ async fn main() {
         let file = std::env::var_os(entered::VARIABLE).unwrap();
         entered::wait(file.as_ref(), threads.min(64));
     }
-    println!("{}", client.pid());
+    println!("{}", client.pid().unwrap());
     std::io::stdout().flush().unwrap();
     std::io::stdin().read_line(&mut String::new()).unwrap();
     match &*mode {

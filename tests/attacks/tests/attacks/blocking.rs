@@ -200,18 +200,18 @@ async fn while_no_method_runs_nothing_wakes_the_plugin() {
     }
     let asleep = async {
         loop {
-            let before = wakes(client.pid());
+            let before = wakes(client.pid().unwrap());
             sleep(Duration::from_millis(500)).await;
-            if wakes(client.pid()) == before {
+            if wakes(client.pid().unwrap()) == before {
                 return;
             }
         }
     };
     timeout(PATIENCE, asleep).await.unwrap();
-    let woken = wakes(client.pid());
+    let woken = wakes(client.pid().unwrap());
     echo(&blocker).await;
     let awake = async {
-        while wakes(client.pid()) == woken {
+        while wakes(client.pid().unwrap()) == woken {
             sleep(Duration::from_millis(1)).await;
         }
     };

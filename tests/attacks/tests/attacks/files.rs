@@ -176,7 +176,7 @@ async fn nor_when_its_client_is_dropped() {
         &directory(&other).to_str().unwrap(),
     )
     .await;
-    let pid = attacker.pid();
+    let pid = attacker.pid().unwrap();
     drop(attacker);
     while Path::new(&format!("/proc/{pid}")).exists() {
         tokio::time::sleep(Duration::from_millis(1)).await;
@@ -202,7 +202,7 @@ async fn a_plugin_that_announces_anothers_socket_does_not_take_it_along() {
     assert_eq!(socket(&attacker), socket(&other));
     drop(attacker);
     let attacker = launch(&place, socket(&other).to_str().unwrap()).await;
-    let pid = attacker.pid().to_string();
+    let pid = attacker.pid().unwrap().to_string();
     assert!(
         Command::new("kill")
             .args(["-KILL", &pid])

@@ -106,7 +106,7 @@ pub async fn a_signal_is_told(peer: Peer) {
     ] {
         let (client, kit) = peer.kit().await;
         let pending = blocked(&kit, 2).await;
-        let pid = Pid::from_raw(client.pid() as i32).unwrap();
+        let pid = Pid::from_raw(client.pid().unwrap() as i32).unwrap();
         // Rust takes the first SIGSEGV for a fault that will come again.
         let kills = async {
             while !client.exited() {
@@ -162,7 +162,7 @@ pub async fn a_death_is_told_soon(peer: Peer) {
     for _ in 0..rounds(3) {
         let (client, kit) = peer.kit().await;
         let pending = blocked(&kit, 10).await;
-        let pid = Pid::from_raw(client.pid() as i32).unwrap();
+        let pid = Pid::from_raw(client.pid().unwrap() as i32).unwrap();
         let start = Instant::now();
         kill_process(pid, Signal::KILL).unwrap();
         for result in within(pending.join_all()).await {

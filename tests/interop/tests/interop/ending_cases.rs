@@ -109,6 +109,6 @@ impl AddHelper for Adder {
 
 /// Has a thread kill the plugin while something else goes on.
 fn kill_meanwhile(client: &Client) -> JoinHandle<()> {
-    let pid = Pid::from_raw(client.pid() as i32).unwrap();
+    let pid = Pid::from_raw(client.pid().unwrap() as i32).unwrap();
     tokio::task::spawn_blocking(move || kill_process(pid, Signal::KILL).unwrap())
 }

@@ -23,7 +23,7 @@ async fn greet_and_kill(peer: Peer, config: ClientConfig) {
     let client = within(Client::launch(config)).await.unwrap();
     assert_eq!(greeting(&client).await, peer.greeting());
     within(client.kill()).await;
-    assert!(!exists(client.pid()));
+    assert!(!exists(client.pid().unwrap()));
 }
 
 async fn greeting(client: &Client) -> String {
@@ -190,9 +190,9 @@ pub async fn a_runner_starts_the_plugin_and_translates_addresses(peer: Peer) {
     let client = within(Client::launch(config)).await.unwrap();
     assert_eq!(greeting(&client).await, peer.greeting());
     assert!(socket(&client).starts_with(&outside));
-    assert_eq!(client.id(), client.pid().to_string());
+    assert_eq!(client.id(), client.pid().unwrap().to_string());
     within(client.kill()).await;
-    assert!(!exists(client.pid()));
+    assert!(!exists(client.pid().unwrap()));
     assert_eq!(outside.read_dir().unwrap().count(), 0);
 }
 
@@ -294,7 +294,7 @@ async fn managed_clients_are_cleaned_up_together() {
 
     within(host::cleanup_clients()).await;
     for client in &managed {
-        assert!(client.exited() && !exists(client.pid()));
+        assert!(client.exited() && !exists(client.pid().unwrap()));
     }
     greeting(&unmanaged).await;
     within(host::cleanup_clients()).await;

@@ -18,7 +18,7 @@ fn socket(client: &Client) -> PathBuf {
 
 pub async fn kill_leaves_no_process_and_no_socket(peer: Peer) {
     let (client, kit) = peer.kit().await;
-    let (pid, socket) = (client.pid(), socket(&client));
+    let (pid, socket) = (client.pid().unwrap(), socket(&client));
     assert!(exists(pid) && socket.exists());
     let start = Instant::now();
     within(client.kill()).await;
@@ -40,7 +40,7 @@ pub async fn kill_leaves_no_process_and_no_socket(peer: Peer) {
 pub async fn a_plugin_that_ignores_quit_is_killed(peer: Peer) {
     let config = peer.config().env("KIT_IGNORE_QUIT", "1");
     let client = within(Client::launch(config)).await.unwrap();
-    let (pid, socket) = (client.pid(), socket(&client));
+    let (pid, socket) = (client.pid().unwrap(), socket(&client));
     let start = Instant::now();
     within(client.kill()).await;
     let took = start.elapsed();
@@ -52,7 +52,7 @@ pub async fn a_plugin_that_ignores_quit_is_killed(peer: Peer) {
 
 pub async fn dropping_the_client_ends_the_process(peer: Peer) {
     let client = peer.launch().await;
-    let pid = client.pid();
+    let pid = client.pid().unwrap();
     drop(client);
     within(async {
         while is_running(pid) {
@@ -65,7 +65,7 @@ pub async fn dropping_the_client_ends_the_process(peer: Peer) {
 pub async fn version_mismatch(peer: Peer) {
     let config = peer.config().versions([2]);
     let error = within(Client::launch(config)).await.unwrap_err();
-    let pid = error.report().expect("it was started").pid;
+    let pid = error.report().expect("it was started").pid.unwrap();
     assert!(
         error.to_string().starts_with(
             "incompatible API version with plugin. Plugin version: 1, Client versions: [2]"
@@ -100,12 +100,12 @@ pub async fn wrong_cookie(peer: Peer) {
             .contains("does not accept the magic cookie of this host, which sets \"PLUGWIRE_KIT\""),
         "{error}"
     );
-    assert!(!exists(report.pid), "reaped");
+    assert!(!exists(report.pid.unwrap()), "reaped");
 }
 
 pub async fn a_plugin_that_dies_fails_every_pending_call(peer: Peer) {
     let (client, kit) = peer.kit().await;
-    let pid = client.pid();
+    let pid = client.pid().unwrap();
     let mut pending = JoinSet::new();
     for _ in 0..20 {
         let kit = kit.clone();

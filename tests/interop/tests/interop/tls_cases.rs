@@ -123,7 +123,7 @@ pub async fn by_auto_mtls_strangers_are_refused_and_the_host_is_served(peer: Pee
     strangers_are_refused(&client.reattach_config()).await;
     let greeting: String = within(kit.call("Plugin.Greet", &())).await.unwrap();
     assert_eq!(greeting, peer.greeting());
-    assert!(is_running(client.pid()));
+    assert!(is_running(client.pid().unwrap()));
     within(client.kill()).await;
 }
 

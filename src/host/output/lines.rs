@@ -5,7 +5,7 @@ use std::io;
 use tokio::io::{AsyncBufReadExt, AsyncRead, BufReader};
 
 /// Splits what a plugin prints into lines.
-pub(super) struct Lines<R> {
+pub(in crate::host) struct Lines<R> {
     reader: BufReader<R>,
     /// The piece being collected. It outlives a [`next`](Self::next) that is dropped half-way.
     piece: Vec<u8>,
@@ -16,16 +16,16 @@ pub(super) struct Lines<R> {
 
 /// A line, or as much of a long line as the limit allows.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Piece<'a> {
+pub(in crate::host) struct Piece<'a> {
     /// The bytes as they came, with the line break if there is one.
-    pub(super) raw: &'a [u8],
+    pub(in crate::host) raw: &'a [u8],
     /// Whether the line goes on in the next piece.
-    pub(super) goes_on: bool,
+    pub(in crate::host) goes_on: bool,
 }
 
 impl<'a> Piece<'a> {
     /// The bytes without the line break.
-    pub(super) fn line(&self) -> &'a [u8] {
+    pub(in crate::host) fn line(&self) -> &'a [u8] {
         let Some(line) = self.raw.strip_suffix(b"\n") else {
             return self.raw;
         };
@@ -35,7 +35,7 @@ impl<'a> Piece<'a> {
 
 impl<R: AsyncRead + Unpin> Lines<R> {
     /// No piece is longer than `limit` bytes, nor is more kept in memory.
-    pub(super) fn new(reader: R, limit: usize) -> Self {
+    pub(in crate::host) fn new(reader: R, limit: usize) -> Self {
         Self {
             reader: BufReader::new(reader),
             piece: Vec::new(),
@@ -47,7 +47,7 @@ impl<R: AsyncRead + Unpin> Lines<R> {
     /// The next piece, or `None` at the end. A last line without a line break counts as one.
     ///
     /// Dropping the future loses nothing.
-    pub(super) async fn next(&mut self) -> io::Result<Option<Piece<'_>>> {
+    pub(in crate::host) async fn next(&mut self) -> io::Result<Option<Piece<'_>>> {
         if std::mem::take(&mut self.handed_out) {
             self.piece.clear();
         }

@@ -1,4 +1,10 @@
-//! Connecting to the address a plugin announced.
+//! Connecting to the address that a plugin announced.
+
+mod tcp_address;
+#[cfg(unix)]
+mod unix;
+
+pub(super) use tcp_address::is_dialable;
 
 use std::io;
 use std::time::Duration;
@@ -6,12 +12,11 @@ use std::time::Duration;
 use tokio::net::TcpStream;
 use tokio::time::{Instant, timeout, timeout_at};
 
-use super::tcp_address;
-use super::tls::TlsConfig;
 use crate::connection::{ConnectionConfig, ConnectionError, RpcClient};
 use crate::handshake::Address;
 use crate::mux::{OpenError, SessionError};
 use crate::rpc::{CallError, Obituary};
+use crate::tls::Connector;
 use crate::tuning::host as tuning;
 use plugwire_base::instant;
 use plugwire_yamux::transport::{self, Plain, Transport};
@@ -19,29 +24,29 @@ use plugwire_yamux::transport::{self, Plain, Transport};
 /// Why there is no connection.
 #[derive(Debug)]
 pub(super) enum DialError {
-    /// Nobody answered at the address.
+    /// No process answered at the address.
     Connect(io::Error),
-    /// Somebody answered, but not by TLS, or not as the one that was expected.
+    /// A process answered, but without TLS, or with another certificate than expected.
     Tls(io::Error),
-    /// Somebody answered, but no session came to be.
+    /// A process answered, but no session was set up.
     Session(ConnectionError),
 }
 
-/// A connection, and who is at its other end.
+/// A connection, and what is known of the process at its other end.
 pub(super) struct Dialed {
     pub(super) rpc: RpcClient,
-    pub(super) listener: Listener,
+    pub(super) listening: Listening,
 }
 
 /// Which process listens at an address.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Listener {
-    /// The one with this number.
-    #[cfg_attr(not(unix), allow(dead_code, reason = "a port does not tell"))]
+pub(super) enum Listening {
+    /// The one with this process id.
+    #[cfg_attr(not(unix), allow(dead_code, reason = "a port does not show it"))]
     Process(u32),
     /// One of this machine.
     Local,
-    /// One that may be of another machine, or that has another number where it is.
+    /// One that may be of another machine, or that has another process id in its own namespace.
     Anywhere,
 }
 
@@ -50,7 +55,7 @@ pub(super) async fn dial(
     address: &Address,
     timeout: Duration,
     config: &ConnectionConfig,
-    tls: Option<&TlsConfig>,
+    tls: Option<&Connector>,
     obituary: Obituary,
 ) -> Result<Dialed, DialError> {
     let deadline = instant::after(timeout);
@@ -65,27 +70,27 @@ pub(super) async fn dial(
         Address::Unix(path) => {
             let is_abstract = address.is_abstract();
             let stream = within(deadline, connected, system::connect(path, is_abstract)).await?;
-            let listener = system::listener(&stream);
+            let listening = system::listening(&stream);
             let stream = system::transport(stream).map_err(DialError::Connect)?;
             let rpc = session.start(stream).await?;
-            Ok(Dialed { rpc, listener })
+            Ok(Dialed { rpc, listening })
         }
         Address::Tcp(address) => {
             let stream = within(deadline, connected, connect_tcp(address)).await?;
-            let listener = match stream.peer_addr() {
-                Ok(peer) if peer.ip().is_loopback() => Listener::Local,
-                _ => Listener::Anywhere,
+            let listening = match stream.peer_addr() {
+                Ok(peer) if peer.ip().is_loopback() => Listening::Local,
+                _ => Listening::Anywhere,
             };
             let rpc = session.start(transport::TcpStream::new(stream)).await?;
-            Ok(Dialed { rpc, listener })
+            Ok(Dialed { rpc, listening })
         }
     }
 }
 
-/// How to come from a stream to a session.
+/// What it takes to start a session on a stream.
 struct Session<'a> {
     config: &'a ConnectionConfig,
-    tls: Option<&'a TlsConfig>,
+    tls: Option<&'a Connector>,
     deadline: Instant,
     obituary: Obituary,
 }
@@ -129,42 +134,42 @@ async fn within<T>(
         .map_err(failed)
 }
 
-/// Why a plugin that was connected to does not answer.
-pub(super) enum Silence {
-    /// It refused this host when it had seen its certificate, or that there is none.
+/// Why a plugin that was connected to does not answer its first call.
+pub(super) enum PingError {
+    /// It refused this host after TLS had shown it this host's certificate, or that there is none.
     Refused(io::Error),
-    Ping(CallError),
+    /// The call failed.
+    Call(CallError),
 }
 
-/// Asks for the first sign of life. Opening streams takes no answer, so only a call shows that a
-/// plugin is at the other end. Nor does TLS: since version 1.3 a client is done before the server
-/// has looked at its certificate.
-pub(super) async fn answers(rpc: &RpcClient, tls: Option<&TlsConfig>) -> Result<(), Silence> {
+/// Makes the first call. Only its answer shows that a plugin is at the other end: streams are opened
+/// without one, and since TLS 1.3 a client is done before the server has looked at its certificate.
+pub(super) async fn first_ping(rpc: &RpcClient, tls: Option<&Connector>) -> Result<(), PingError> {
     let error = match rpc.ping().await {
         Ok(()) => return Ok(()),
-        // A server that names the missing method is alive, just older than the method.
+        // A server that names the missing method works, and is older than the method.
         Err(error) if error.is_method_not_found() => return Ok(()),
         Err(error) => error,
     };
     if tls.is_none() || !error.is_disconnected() {
-        return Err(Silence::Ping(error));
+        return Err(PingError::Call(error));
     }
-    // The call may fail a moment before the session knows why.
+    // The call may fail a moment before the session has the reason.
     let ended = timeout(tuning::SESSION_END, rpc.closed()).await.ok();
     Err(match ended.as_ref().and_then(refusal) {
-        Some(refusal) => Silence::Refused(refusal),
-        None => Silence::Ping(error),
+        Some(refusal) => PingError::Refused(refusal),
+        None => PingError::Call(error),
     })
 }
 
-/// What the end of a session says that had TLS and no answer yet.
+/// Why the peer refused this host, as the end of a session with TLS shows that had no answer yet.
 fn refusal(ended: &SessionError) -> Option<io::Error> {
     match ended {
         // The session keeps the error, so this is another of the same text.
         SessionError::Io(error) => Some(io::Error::new(error.kind(), error.to_string())),
         SessionError::PeerClosed => Some(io::Error::new(
             io::ErrorKind::UnexpectedEof,
-            "the plugin closed the connection when it had seen this host's certificate, or the \
+            "the plugin closed the connection after it had seen this host's certificate, or the \
              lack of one",
         )),
         _ => None,
@@ -173,7 +178,7 @@ fn refusal(ended: &SessionError) -> Option<io::Error> {
 
 async fn connect_tcp(address: &str) -> io::Result<TcpStream> {
     let stream = tcp_address::connect(address).await?;
-    // Calls are small and each is flushed whole; waiting to fill a packet would only delay them.
+    // Calls are small and each is flushed whole, so waiting to fill a packet would delay them.
     stream.set_nodelay(true)?;
     system::keep_alive(&stream)?;
     Ok(stream)
@@ -185,23 +190,23 @@ mod system {
 
     use tokio::net::{TcpStream, UnixStream};
 
-    use super::Listener;
-    pub(super) use crate::host::unix_dial::connect;
+    use super::Listening;
+    pub(super) use super::unix::connect;
     use plugwire_yamux::transport;
 
     pub(super) fn transport(stream: UnixStream) -> io::Result<transport::UnixStream> {
         transport::UnixStream::new(stream)
     }
 
-    /// The system notes who began to listen.
-    pub(super) fn listener(stream: &UnixStream) -> Listener {
+    /// The system notes which process began to listen.
+    pub(super) fn listening(stream: &UnixStream) -> Listening {
         let credentials = stream.peer_cred().ok();
         let pid = credentials.and_then(|credentials| u32::try_from(credentials.pid()?).ok());
         match pid {
-            None => Listener::Local,
-            // One of a namespace that this process does not see into.
-            Some(0) => Listener::Anywhere,
-            Some(pid) => Listener::Process(pid),
+            None => Listening::Local,
+            // One in another namespace of process ids.
+            Some(0) => Listening::Anywhere,
+            Some(pid) => Listening::Process(pid),
         }
     }
 
@@ -217,11 +222,11 @@ mod system {
 
     use tokio::net::TcpStream;
 
-    use super::Listener;
+    use super::Listening;
     use plugwire_yamux::transport;
 
-    pub(super) fn listener(_: &TcpStream) -> Listener {
-        Listener::Local
+    pub(super) fn listening(_: &TcpStream) -> Listening {
+        Listening::Local
     }
 
     pub(super) async fn connect(_: &Path, _: bool) -> io::Result<TcpStream> {

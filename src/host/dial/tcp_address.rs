@@ -1,18 +1,18 @@
 //! The text of a TCP address, in every form that Go's dialer takes.
 //!
-//! A plugin announces `host:port`, a host of any language hands such a text on, and both commonly
-//! come from Go's `net` package. `:1234` is what a Go listener without a host is asked for, and
-//! `[fe80::1%eth0]:1234` what one on a link-local address calls itself.
+//! A plugin announces `host:port`, and a host in any language passes it on; both texts commonly come
+//! from Go's `net` package. `:1234` is a Go listener without a host, and `[fe80::1%eth0]:1234` one on
+//! a link-local address.
 
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV6};
 
 use tokio::net::{TcpStream, lookup_host};
 
-/// A text that is no TCP address. The reasons are in Go's words.
+/// Why a text is not a TCP address. The reasons are in Go's words.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("address {address:?}: {reason}")]
-pub(super) struct NoAddress {
+struct NoAddress {
     address: String,
     reason: &'static str,
 }
@@ -25,24 +25,24 @@ impl From<NoAddress> for io::Error {
 
 /// An address in its parts, not resolved yet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct HostPort<'a> {
+struct HostPort<'a> {
     /// Empty for this machine.
     host: &'a str,
     /// Written as `[host]`, which prefers IPv6.
     bracketed: bool,
-    pub(super) port: Port<'a>,
+    port: Port<'a>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Port<'a> {
+enum Port<'a> {
     Number(u16),
     /// The name of a service, such as `http`.
     Service(&'a str),
 }
 
 impl<'a> HostPort<'a> {
-    /// Takes an address apart. Looks nothing up.
-    pub(super) fn parse(address: &'a str) -> Result<Self, NoAddress> {
+    /// Splits an address, without looking anything up.
+    fn parse(address: &'a str) -> Result<Self, NoAddress> {
         let wrong = |reason| NoAddress {
             address: address.to_owned(),
             reason,
@@ -76,8 +76,8 @@ impl<'a> HostPort<'a> {
         })
     }
 
-    /// Where to connect to, the best first: what Go's `net.ResolveTCPAddr` makes of it, and the
-    /// other addresses of a name behind that.
+    /// Where to connect to, the best first: what Go's `net.ResolveTCPAddr` gives, and then the other
+    /// addresses of a name.
     async fn resolve(self) -> io::Result<Vec<SocketAddr>> {
         let port = match self.port {
             Port::Number(port) => port,
@@ -118,12 +118,12 @@ impl<'a> Port<'a> {
     }
 }
 
-/// A literal address. "Everywhere" is a place to listen; connecting to it means this machine, which
-/// some systems know and others do not.
+/// A literal address. The unspecified address is a place to listen. Connecting to it means this
+/// machine, on some systems; here, on all.
 fn this_machine(ip: IpAddr, port: u16) -> Vec<SocketAddr> {
     let ips = match ip.to_canonical() {
         IpAddr::V4(Ipv4Addr::UNSPECIFIED) => vec![Ipv4Addr::LOCALHOST.into()],
-        // A machine with half of IPv6 lets a plugin listen there and no host connect.
+        // On a machine with half of IPv6 a plugin can listen there, and a host cannot connect.
         IpAddr::V6(Ipv6Addr::UNSPECIFIED) => {
             vec![Ipv6Addr::LOCALHOST.into(), Ipv4Addr::LOCALHOST.into()]
         }
@@ -156,13 +156,18 @@ async fn scope(zone: &str) -> u32 {
     found.or_else(|| zone.parse().ok()).unwrap_or(0)
 }
 
+/// Whether a text is an address to connect to, as far as that shows without looking anything up.
+pub(in crate::host) fn is_dialable(address: &str) -> bool {
+    HostPort::parse(address).is_ok_and(|parts| parts.port != Port::Number(0))
+}
+
 /// Connects to the first address that accepts.
 pub(super) async fn connect(address: &str) -> io::Result<TcpStream> {
     let mut last = None;
     for address in HostPort::parse(address)?.resolve().await? {
         match TcpStream::connect(address).await {
             Ok(stream) => return Ok(stream),
-            // Why the best one failed says more than why the others did.
+            // The reason of the best one says the most.
             Err(error) => last = last.or(Some(error)),
         }
     }
@@ -279,7 +284,7 @@ mod tests {
             if resolved.is_empty() {
                 let refused = found.expect_err(&form).to_string();
                 let reason = error.split(": ").last().unwrap();
-                // Of names the system's own resolver says what it has to say.
+                // The system's resolver has its own texts for names.
                 if !error.ends_with("no such host") {
                     assert!(refused.contains(reason), "{form}: {refused:?}, {error:?}");
                 }

@@ -1,10 +1,10 @@
-//! What a plugin that is killed cannot remove itself: its socket, and the directory made for it.
+//! The files that a killed plugin cannot remove: its socket, and the directory made for it.
 
 use crate::handshake::Address;
 #[cfg(unix)]
 use crate::sys::private_dir::PrivateDir;
 
-pub(super) use system::Leftovers;
+pub(in crate::host) use system::Leftovers;
 
 #[cfg(unix)]
 mod system {
@@ -19,7 +19,7 @@ mod system {
     pub(in crate::host) struct Leftovers {
         socket: Option<Socket>,
         directory: Option<PrivateDir>,
-        /// The plugin outlives this host, and goes on to need them.
+        /// The plugin outlives this host, and still needs them.
         kept: bool,
     }
 
@@ -27,8 +27,8 @@ mod system {
     #[derive(Debug)]
     struct Socket {
         file: SocketFile,
-        /// Whether it is certainly the plugin's: in its own directory, or listened on by its process.
-        /// Any other is a path that somebody printed, where another process may listen.
+        /// Whether it is certainly the plugin's: in its own directory, or with its process listening.
+        /// Any other is a path that a process printed, and another process may listen there.
         own: bool,
     }
 
@@ -76,7 +76,7 @@ mod system {
             }
         }
 
-        /// Leaves everything to a plugin that outlives this host, should the runtime end before it.
+        /// Leaves everything to a plugin that outlives this host, even if the runtime ends first.
         pub(in crate::host) fn keep(&mut self) {
             self.kept = true;
         }
@@ -89,8 +89,8 @@ mod system {
             self.socket.is_none() && self.directory.is_none()
         }
 
-        /// Removes what is certainly the plugin's, by a handful of system calls. The rest stays noted,
-        /// and so does a directory with more in it.
+        /// Removes what is certainly the plugin's, by a few system calls. The rest stays noted, and so
+        /// does a directory with other files in it.
         pub(in crate::host) fn remove_at_once(&mut self) {
             if let Some(socket) = self.socket.take_if(|socket| socket.own) {
                 socket.remove();
@@ -98,7 +98,8 @@ mod system {
             self.directory.take_if(PrivateDir::try_remove);
         }
 
-        /// Removes everything, now that the process is gone. Not for a thread that others wait for.
+        /// Removes everything after the process has ended. It may block, so not for a thread of the
+        /// runtime.
         pub(in crate::host) fn remove(mut self) {
             if let Some(socket) = self.socket.take() {
                 socket.remove();
@@ -119,12 +120,11 @@ mod system {
     }
 
     impl Socket {
-        /// Removes the file. A socket that the plugin merely named stays for as long as a process
-        /// listens there.
+        /// Removes the file. A socket that the plugin only named stays while a process listens there.
         fn remove(&self) {
             let path = self.file.path().display();
             if !self.own && !self.file.is_abandoned() {
-                tracing::debug!(%path, "a socket stays, since it may be another process's");
+                tracing::debug!(%path, "a socket is not removed, because it may be another process's");
                 return;
             }
             match self.file.remove() {

@@ -1,22 +1,21 @@
-//! A process that somebody else started, known by its number alone.
+//! A process that this host did not start, known by its id.
 
 use std::io;
 use std::process::ExitStatus;
 
-use futures::future::BoxFuture;
 use tokio::sync::watch;
 
-use super::runner::AttachedRunner;
+use crate::host::runner::{AttachedRunner, BoxFuture};
 
-/// A plugin that is somebody else's child.
-pub(super) struct AttachedProcess {
+/// A plugin that is another process's child.
+pub(in crate::host) struct AttachedProcess {
     pid: u32,
     watched: Watched,
 }
 
 impl AttachedProcess {
-    /// Finds the process. From here on the number means this process and no later one.
-    pub(super) fn open(pid: u32) -> io::Result<Self> {
+    /// Finds the process. From here on the id means this process and no later one.
+    pub(in crate::host) fn open(pid: u32) -> io::Result<Self> {
         let watched = Watched::open(pid)?;
         Ok(Self { pid, watched })
     }
@@ -34,7 +33,7 @@ impl AttachedRunner for AttachedProcess {
     fn wait(&mut self) -> BoxFuture<'_, io::Result<Option<ExitStatus>>> {
         Box::pin(async {
             self.watched.ended().await;
-            // Only a parent is told how a process ended.
+            // The system gives the exit status to the parent only.
             Ok(None)
         })
     }
@@ -44,16 +43,16 @@ impl AttachedRunner for AttachedProcess {
     }
 }
 
-/// A plugin of which there is no process to watch or to kill: one in test mode, or on another
-/// machine. It ends, for this host, with its connection.
-pub(super) struct NoProcess {
+/// A plugin without a process to watch or to kill: one in test mode, or on another machine. For this
+/// host it ends with its connection.
+pub(in crate::host) struct NoProcess {
     pid: Option<u32>,
     disconnected: watch::Receiver<bool>,
     given_up: bool,
 }
 
 impl NoProcess {
-    pub(super) fn new(pid: Option<u32>, disconnected: watch::Receiver<bool>) -> Self {
+    pub(in crate::host) fn new(pid: Option<u32>, disconnected: watch::Receiver<bool>) -> Self {
         Self {
             pid,
             disconnected,
@@ -98,7 +97,7 @@ mod system {
 
     use plugwire_base::readiness::register;
 
-    /// A process held by a descriptor, which stays its own whatever becomes of the number.
+    /// A process held by a descriptor, which means this process even when its id is given out again.
     pub(in crate::host) struct Watched(AsyncFd<OwnedFd>);
 
     impl Watched {
@@ -134,7 +133,7 @@ mod system {
     use rustix::io::Errno;
     use rustix::process::{Pid, Signal, kill_process, test_kill_process};
 
-    /// A process known by its number, which is asked for every second, as go-plugin does.
+    /// A process known by its id, which is looked for every second, as go-plugin does.
     pub(in crate::host) struct Watched(Pid);
 
     impl Watched {
@@ -166,7 +165,7 @@ mod system {
 mod system {
     use std::io;
 
-    /// Processes that are no children cannot be watched here. Their connection is.
+    /// Only children can be watched here. Of other processes the connection is.
     pub(in crate::host) struct Watched;
 
     impl Watched {

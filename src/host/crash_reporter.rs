@@ -1,4 +1,4 @@
-//! What the calls of a plugin that died are told.
+//! Reports to the calls of a plugin how its process died.
 
 use std::sync::Arc;
 
@@ -7,27 +7,27 @@ use tokio::time::timeout;
 
 use super::output::Tail;
 use super::process::{Ended, Exit, How};
-use crate::rpc::{Crash, Fate};
+use crate::rpc::{Crash, Fate, Obituary};
 use crate::tuning::host as tuning;
 
-/// Tells the connections to a plugin what becomes of its process.
+/// Reports to the connections to a plugin how its process ended.
 #[derive(Clone)]
-pub(super) struct Obituary(Arc<watch::Sender<Fate>>);
+pub(super) struct CrashReporter(Arc<watch::Sender<Fate>>);
 
-impl Obituary {
-    /// What tells, and what the connections learn from.
-    pub(super) fn new() -> (Self, crate::rpc::Obituary) {
-        let (sender, receiver) = crate::rpc::Obituary::channel();
+impl CrashReporter {
+    /// A reporter, and the end that the connections get.
+    pub(super) fn new() -> (Self, Obituary) {
+        let (sender, receiver) = Obituary::channel();
         (Self(Arc::new(sender)), receiver)
     }
 
-    /// From now on the end of the process is no crash: it is what the host wants.
+    /// From now on the end of the process is not a crash, because the host ends it.
     pub(super) fn dismiss(&self) {
         self.decide(Fate::Dismissed);
     }
 
-    /// Waits for the process to end, and tells how.
-    pub(super) async fn write(self, plugin: String, pid: u32, exit: Exit, tail: Tail) {
+    /// Waits for the process to end, and reports how it did.
+    pub(super) async fn watch(self, plugin: String, pid: Option<u32>, exit: Exit, tail: Tail) {
         let Some(Ended { status, how }) = exit.reaped().await else {
             return;
         };

@@ -3,12 +3,12 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
-use super::config::ClientConfig;
-use super::leftovers::Leftovers;
-#[cfg(unix)]
-use super::unix_socket::UnixSocketConfig;
 #[cfg(unix)]
 use crate::handshake::{Address, ENV_UNIX_SOCKET_DIR};
+use crate::host::config::ClientConfig;
+use crate::host::process::Leftovers;
+#[cfg(unix)]
+use crate::host::unix_socket::UnixSocketConfig;
 #[cfg(unix)]
 use crate::sys::{private_dir::PrivateDir, socket_path};
 

@@ -1,8 +1,12 @@
 //! The plugin's process, and the task that owns it.
 //!
-//! The task holds the process until it is reaped, so there is never a zombie, a process id that may
-//! belong to someone else by now, or a question of who waits. Everyone else holds a [`Process`] or
+//! The task holds the process until it is reaped. So there is no zombie, no process id that may
+//! belong to another process by now, and exactly one waiter. All other code holds a [`Process`] or
 //! an [`Exit`].
+
+mod attached;
+mod leftovers;
+mod local;
 
 use std::process::ExitStatus;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -10,17 +14,20 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::timeout;
 
-use super::leftovers::Leftovers;
+pub(super) use self::attached::{AttachedProcess, NoProcess};
+pub(super) use self::leftovers::Leftovers;
+pub use self::local::local_process;
+pub(super) use self::local::{lead_group, start_local};
 use super::runner::{AttachedRunner, KillSwitch};
 use crate::handshake::Address;
 use crate::sys::background::in_background;
 use crate::tuning::host as tuning;
 use plugwire_base::notify::notify_and_wait;
 
-/// The handle that decides over a process: asked or dropped, it has the process killed, unless it
-/// was told to [`keep`](Self::keep) it.
+/// The handle of a process. Dropping it has the process killed, unless [`keep`](Self::keep) was
+/// called.
 pub(super) struct Process {
-    pid: u32,
+    pid: Option<u32>,
     id: String,
     exit: Exit,
     orders: mpsc::UnboundedSender<Order>,
@@ -34,21 +41,21 @@ enum Order {
     Keep(oneshot::Sender<()>),
 }
 
-/// What a process is to its owner.
+/// How a process came to its owner.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Kind {
     /// Started here.
     Child,
     /// There before.
     Adopted,
-    /// Not seen, only heard of by its connection.
+    /// Known by its connection only.
     Connection,
 }
 
 /// How a process ended.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Ended {
-    /// `None` when the system would not say, as when someone else reaped it.
+    /// `None` where the system does not say, as of a process that is not a child.
     pub(super) status: Option<ExitStatus>,
     pub(super) how: How,
 }
@@ -58,46 +65,46 @@ pub(super) enum How {
     Exited,
     /// This host killed it.
     Killed,
-    /// Its connection ended, which is all there is to know. The process may go on.
+    /// Its connection ended. The process may go on.
     Disconnected,
 }
 
 #[derive(Clone, Copy, Debug, Default)]
-enum State {
+enum ProcessState {
     #[default]
     Running,
     /// It has ended, and been reaped.
     Reaped(Ended),
-    /// What it left behind is removed, too.
+    /// The files that it left are removed, too.
     Removed(Ended),
 }
 
-impl State {
+impl ProcessState {
     fn ended(self) -> Option<Ended> {
         match self {
-            State::Running => None,
-            State::Reaped(ended) | State::Removed(ended) => Some(ended),
+            ProcessState::Running => None,
+            ProcessState::Reaped(ended) | ProcessState::Removed(ended) => Some(ended),
         }
     }
 }
 
-/// Tells when the process has ended, and been reaped.
+/// The end of a process: waits for it, and says how it ended.
 #[derive(Clone)]
-pub(super) struct Exit(watch::Receiver<State>);
+pub(super) struct Exit(watch::Receiver<ProcessState>);
 
 impl Process {
-    /// Starts the owner of a process that was started here, and may leave something behind.
+    /// Starts the owner of a process that was started here, and may leave files.
     pub(super) fn own(plugin: Box<dyn AttachedRunner>, leftovers: Leftovers) -> Self {
         Self::start(plugin, Kind::Child, leftovers)
     }
 
-    /// Starts the owner of a process that was there before, and is left alone unless it is to be
-    /// killed.
+    /// Starts the owner of a process that was there before. It is killed by [`kill`](Self::kill)
+    /// only.
     pub(super) fn adopt(plugin: Box<dyn AttachedRunner>) -> Self {
         Self::start(plugin, Kind::Adopted, Leftovers::default())
     }
 
-    /// The same for one of which there is only a connection.
+    /// The same for a process that is known by its connection only.
     pub(super) fn adopt_connection(plugin: Box<dyn AttachedRunner>) -> Self {
         Self::start(plugin, Kind::Connection, Leftovers::default())
     }
@@ -107,9 +114,9 @@ impl Process {
             plugin.detach();
             leftovers.keep();
         }
-        let (pid, id) = (plugin.pid().unwrap_or_default(), plugin.id());
+        let (pid, id) = (plugin.pid(), plugin.id());
         let kill_switch = plugin.kill_switch();
-        let (state, exit) = watch::channel(State::Running);
+        let (state, exit) = watch::channel(ProcessState::Running);
         let (orders, ordered) = mpsc::unbounded_channel();
         let leftovers = Arc::new(Mutex::new(leftovers));
         tokio::spawn(own(plugin, kind, ordered, Arc::clone(&leftovers), state));
@@ -123,7 +130,7 @@ impl Process {
         }
     }
 
-    pub(super) fn pid(&self) -> u32 {
+    pub(super) fn pid(&self) -> Option<u32> {
         self.pid
     }
 
@@ -135,45 +142,48 @@ impl Process {
         &self.exit
     }
 
-    /// Has the process killed. [`Exit::wait`] tells when it is gone.
+    /// Has the process killed. [`Exit::wait`] returns when it is gone.
     pub(super) fn kill(&self) {
-        // Without an owner there is no process either.
+        // Without an owner there is no process.
         let _ = self.orders.send(Order::Kill);
     }
 
-    /// From when this returns on, the process outlives this handle and the runtime.
+    /// When this returns, the process outlives this handle and the runtime.
     pub(super) async fn keep(&self) {
         notify_and_wait(&self.orders, Order::Keep).await;
     }
 
-    /// Notes where the plugin says that it listens, to remove the socket when it leaves it behind.
+    /// Notes the address that the plugin announced, to remove the socket if the plugin does not.
     pub(super) fn listens_at(&self, address: &Address) {
         locked(&self.leftovers).announced(address);
     }
 
-    /// Notes that it is the plugin that listens there.
+    /// Notes that the plugin itself listens there.
     pub(super) fn owns_socket(&self) {
         locked(&self.leftovers).confirmed();
     }
 }
 
 impl Drop for Process {
-    /// Kills at once what is to be killed, since this process may exit before its tasks run again.
-    /// For the same reason the socket and the directory go here, where that is a matter of two or
-    /// three system calls.
+    /// Kills the process here, because this process may exit before its tasks run again. For the
+    /// same reason the socket and the directory are removed here, which takes two or three system
+    /// calls.
     fn drop(&mut self) {
-        let mut leftovers = locked(&self.leftovers);
         if self.exit.has_exited() {
-            // Noted when the owner had gone already.
-            if !leftovers.is_empty() {
-                let late = std::mem::take(&mut *leftovers);
+            // Noted after the owner had ended.
+            let late = std::mem::take(&mut *locked(&self.leftovers));
+            if !late.is_empty() {
                 drop(in_background(move || late.remove()));
             }
-        } else if !leftovers.is_kept()
-            && let Some(kill) = &self.kill_switch
-        {
+            return;
+        }
+        if locked(&self.leftovers).is_kept() {
+            return;
+        }
+        if let Some(kill) = &self.kill_switch {
+            // Without the lock: a runner's kill switch is its author's code.
             kill();
-            leftovers.remove_at_once();
+            locked(&self.leftovers).remove_at_once();
         }
     }
 }
@@ -197,38 +207,40 @@ impl Exit {
         self.ended()?.status
     }
 
-    /// Waits for the process to end and be reaped. `None` where it was let go before, or its owner
-    /// ended with the runtime.
+    /// Waits for the process to end and be reaped. `None` where its owner gave it up before, or ended
+    /// with the runtime.
     pub(super) async fn reaped(&self) -> Option<Ended> {
         self.until(|state| state.ended().is_some()).await
     }
 
     /// Waits for the process to end and be reaped, and for what it left to be removed.
     pub(super) async fn wait(&self) -> Option<ExitStatus> {
-        let ended = self.until(|state| matches!(state, State::Removed(_))).await;
+        let ended = self
+            .until(|state| matches!(state, ProcessState::Removed(_)))
+            .await;
         ended?.status
     }
 
-    async fn until(&self, reached: fn(&State) -> bool) -> Option<Ended> {
+    async fn until(&self, reached: fn(&ProcessState) -> bool) -> Option<Ended> {
         let mut state = self.0.clone();
         let state = *state.wait_for(reached).await.ok()?;
         state.ended()
     }
 }
 
-/// Holds the process until it has exited of itself or been killed, and cleans up behind it. Somebody else's process is let
-/// go with its handle; one that was started here and is kept is seen to its end.
+/// Holds the process until it has exited or was killed, and then removes its files. A process that
+/// was adopted is given up with its handle; a child that is kept is held until its end.
 async fn own(
     mut plugin: Box<dyn AttachedRunner>,
     kind: Kind,
     mut ordered: mpsc::UnboundedReceiver<Order>,
     leftovers: Arc<Mutex<Leftovers>>,
-    state: watch::Sender<State>,
+    state: watch::Sender<ProcessState>,
 ) {
     let mut killed = false;
     let waited = loop {
         let order = tokio::select! {
-            // Looking at the exit first keeps the status of a process that ended on its own.
+            // The exit comes first, to keep the status of a process that ended by itself.
             biased;
             waited = plugin.wait() => break waited,
             order = ordered.recv() => order,
@@ -236,7 +248,7 @@ async fn own(
         match order {
             Some(Order::Keep(done)) => {
                 plugin.detach();
-                // A process that outlives the runtime, and this task, goes on to need its files.
+                // A process that outlives the runtime and this task still needs its files.
                 locked(&leftovers).keep();
                 let _ = done.send(());
             }
@@ -252,7 +264,7 @@ async fn own(
         }
     };
     if let Err(error) = &waited {
-        tracing::error!(id = plugin.id(), %error, "cannot tell how the plugin exited");
+        tracing::error!(id = plugin.id(), %error, "cannot get the exit status of the plugin");
     }
     let ended = Ended {
         status: waited.ok().flatten(),
@@ -263,7 +275,7 @@ async fn own(
         },
     };
     let left = std::mem::take(&mut *locked(&leftovers));
-    state.send_replace(State::Reaped(ended));
+    state.send_replace(ProcessState::Reaped(ended));
     if !left.is_empty()
         && timeout(tuning::REMOVAL, in_background(move || left.remove()))
             .await
@@ -274,7 +286,7 @@ async fn own(
             "the plugin's files are still being removed"
         );
     }
-    state.send_replace(State::Removed(ended));
+    state.send_replace(ProcessState::Removed(ended));
 }
 
 #[cfg(test)]
@@ -282,9 +294,8 @@ mod tests {
     use std::io;
     use std::sync::atomic::{AtomicBool, Ordering};
 
-    use futures::future::BoxFuture;
-
     use super::*;
+    use crate::host::runner::BoxFuture;
 
     /// A process that never ends.
     #[derive(Default)]

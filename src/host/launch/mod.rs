@@ -1,0 +1,209 @@
+//! From a configuration to a plugin that answers, step by step:
+//!
+//! 1. check the options (`host/check.rs`);
+//! 2. make what must exist before the plugin does: a certificate (`security.rs`) and a directory
+//!    for its socket (`socket_dir.rs`);
+//! 3. write the environment (`environment.rs`);
+//! 4. start the process (`host/runner.rs`) and follow its output (`host/output/`);
+//! 5. read the handshake line (`first_line.rs`, `crate::handshake`);
+//! 6. connect, and wait for the first answer (`host/dial/`).
+//!
+//! A step that fails ends in `failure.rs`, which ends the process and reports what is known of it.
+
+mod environment;
+mod failure;
+mod first_line;
+mod security;
+mod socket_dir;
+
+use std::path::Path;
+
+use tokio::task::JoinSet;
+use tokio::time::timeout_at;
+
+use self::failure::{Failure, not_started};
+use self::first_line::first_line;
+use self::security::Security;
+use self::socket_dir::SocketDir;
+use super::config::ClientConfig;
+use super::crash_reporter::CrashReporter;
+use super::dial::{DialError, Dialed, Listening, PingError, dial, first_ping};
+use super::error::LaunchError;
+use super::log::LogSink;
+use super::options::Options;
+use super::output::{self, Lines, Tail, until_drained};
+use super::process::Process;
+use super::runner::{Output, Started};
+use crate::connection::RpcClient;
+use crate::handshake::{Address, HandshakeLine, MAX_LINE};
+use crate::rpc::Obituary;
+use plugwire_base::instant;
+
+/// A plugin that has been started and has answered.
+pub(super) struct Launched {
+    pub(super) process: Process,
+    pub(super) line: HandshakeLine,
+    /// Where the host connects to, which the runner may have translated.
+    pub(super) address: Address,
+    pub(super) rpc: RpcClient,
+    pub(super) pipes: JoinSet<()>,
+    pub(super) crash_reporter: CrashReporter,
+}
+
+/// Starts the plugin, reads its handshake line and connects to it.
+pub(super) async fn launch(config: &mut ClientConfig) -> Result<Launched, LaunchError> {
+    config.check()?;
+    let deadline = instant::after(config.options.start_timeout);
+    let security = Security::prepare(config).await?;
+    let sockets = SocketDir::make(config)
+        .map_err(|(place, source)| LaunchError::SocketDir { place, source })?;
+    let environment = environment::of(config, &security, &sockets);
+
+    let started = timeout_at(deadline, config.launch.runner.start(environment)).await;
+    let started = match started {
+        Ok(Ok(started)) => started,
+        Ok(Err(error)) => return Err(not_started(&*config.launch.runner, error).await),
+        Err(_) => {
+            return Err(LaunchError::Timeout {
+                after: config.options.start_timeout,
+                report: Box::default(),
+            });
+        }
+    };
+    let (mut candidate, stdout, obituary) = Candidate::follow(started, sockets, config);
+
+    let connected = candidate.connect(stdout, security, config, obituary);
+    let failure = match timeout_at(deadline, connected).await {
+        Ok(Ok((line, address, rpc))) => {
+            if config.launch.detached {
+                candidate.process.keep().await;
+            }
+            return Ok(Launched {
+                process: candidate.process,
+                line,
+                address,
+                rpc,
+                pipes: candidate.pipes,
+                crash_reporter: candidate.crash_reporter,
+            });
+        }
+        Ok(Err(failure)) => failure,
+        Err(_) => Failure::Timeout,
+    };
+    Err(candidate.fail(failure, config).await)
+}
+
+/// A process that was started and has not answered yet. Dropping it ends everything.
+struct Candidate {
+    process: Process,
+    name: String,
+    tail: Tail,
+    pipes: JoinSet<()>,
+    crash_reporter: CrashReporter,
+}
+
+impl Candidate {
+    /// Takes the process over and follows its stderr, from before its first line.
+    fn follow(
+        started: Started,
+        sockets: SocketDir,
+        config: &mut ClientConfig,
+    ) -> (Self, Output, Obituary) {
+        let Started {
+            stdout,
+            stderr,
+            plugin,
+        } = started;
+        let process = Process::own(plugin, sockets.into_leftovers());
+        let program = config.launch.runner.name();
+        tracing::debug!(program, id = process.id(), "plugin started");
+        let name = file_name(&program);
+        let tail = Tail::default();
+        let mut pipes = JoinSet::new();
+        if let Some(stderr) = stderr {
+            let lines = Lines::new(stderr, config.log_buffer);
+            let log = LogSink::new(name.clone(), config.on_log.take());
+            let log = output::log_stderr(lines, config.stderr.take(), tail.clone(), log);
+            pipes.spawn(until_drained(process.exit().clone(), log));
+        } else {
+            tail.end();
+        }
+        let (crash_reporter, obituary) = CrashReporter::new();
+        let (exit, pid) = (process.exit().clone(), process.pid());
+        let report = crash_reporter.clone();
+        pipes.spawn(report.watch(name.clone(), pid, exit, tail.clone()));
+        let candidate = Self {
+            process,
+            name,
+            tail,
+            pipes,
+            crash_reporter,
+        };
+        (candidate, stdout, obituary)
+    }
+
+    /// From the handshake line to the first answer.
+    async fn connect(
+        &mut self,
+        stdout: Output,
+        security: Security,
+        // Exclusive, although it is only read: the writers in it are not `Sync`, and this future
+        // must be `Send`.
+        config: &mut ClientConfig,
+        obituary: Obituary,
+    ) -> Result<(HandshakeLine, Address, RpcClient), Failure> {
+        let mut lines = Lines::new(stdout, MAX_LINE);
+        let exit = self.process.exit().clone();
+        let line = first_line(&mut lines, &exit).await?;
+        let drain = output::drain_stdout(lines, self.name.clone());
+        self.pipes.spawn(until_drained(exit, drain));
+
+        // The socket is noted even if the line is refused: the plugin is killed then and cannot
+        // remove it. Whether the socket is the plugin's is checked before it is removed.
+        let to_host = |address| config.launch.runner.plugin_to_host(address);
+        if let Ok(HandshakeLine { address, .. }) = HandshakeLine::parse(&line)
+            && let Ok(address) = to_host(address)
+        {
+            self.process.listens_at(&address);
+        }
+        let line = HandshakeLine::negotiate(&line, &config.versions).map_err(Failure::Handshake)?;
+        let tls = security.with_plugin(&line).map_err(Failure::Handshake)?;
+        let address = match to_host(line.address.clone()) {
+            Ok(address) => address,
+            Err(error) => return Err(Failure::Dial(line.address, DialError::Connect(error))),
+        };
+        tracing::debug!(%address, version = line.app_version, "using plugin");
+
+        let Options {
+            connection,
+            dial_timeout,
+            ..
+        } = &config.options;
+        let dialed = dial(&address, *dial_timeout, connection, tls.as_ref(), obituary).await;
+        let Dialed { mut rpc, listening } = match dialed {
+            Ok(dialed) => dialed,
+            Err(error) => return Err(Failure::Dial(address, error)),
+        };
+        if let Listening::Process(pid) = listening
+            && Some(pid) == self.process.pid()
+        {
+            self.process.owns_socket();
+        }
+        match first_ping(&rpc, tls.as_ref()).await {
+            Ok(()) => {}
+            Err(PingError::Refused(error)) => {
+                return Err(Failure::Dial(address, DialError::Tls(error)));
+            }
+            Err(PingError::Call(error)) => return Err(Failure::Ping(address, error)),
+        }
+        rpc.set_plugin(&self.name);
+        Ok((line, address, rpc))
+    }
+}
+
+/// What the plugin is called in logs and errors.
+fn file_name(program: &str) -> String {
+    let program = Path::new(program);
+    let name = program.file_name().unwrap_or(program.as_os_str());
+    name.to_string_lossy().into_owned()
+}

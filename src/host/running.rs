@@ -1,0 +1,208 @@
+//! A plugin in use: its process, its connection, the tasks that run for it, and how it is ended.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::{Mutex, OnceCell, watch};
+use tokio::task::JoinSet;
+use tokio::time::timeout;
+
+use super::crash_reporter::CrashReporter;
+use super::output::{self, Writer};
+use super::process::{Ended, Exit, How, Process};
+use crate::connection::RpcClient;
+use crate::handshake::ReattachConfig;
+use crate::tuning::host as tuning;
+use plugwire_base::chain::logged;
+
+/// A plugin in use, and the tasks that run for it.
+pub(super) struct Running {
+    pub(super) process: Process,
+    pub(super) reattach: ReattachConfig,
+    pub(super) rpc: Arc<RpcClient>,
+    kill_grace: Duration,
+    killed: OnceCell<()>,
+    crash_reporter: CrashReporter,
+    tasks: Tasks,
+}
+
+/// The tasks of a client. Dropping the sets aborts them. Neither lock is held while the other is
+/// taken.
+struct Tasks {
+    /// The copying of the two synced streams.
+    stdio: Mutex<JoinSet<()>>,
+    /// The reading of the process's own stdout and stderr.
+    pipes: Mutex<JoinSet<()>>,
+    /// These end the session of a process that exited, and note the end of the session.
+    _watchers: JoinSet<()>,
+}
+
+/// The parts of a [`Running`].
+pub(super) struct Parts {
+    pub(super) process: Process,
+    pub(super) reattach: ReattachConfig,
+    pub(super) rpc: RpcClient,
+    pub(super) pipes: JoinSet<()>,
+    pub(super) sync_stdout: Option<Writer>,
+    pub(super) sync_stderr: Option<Writer>,
+    pub(super) kill_grace: Duration,
+    /// Set when the connection has ended.
+    pub(super) disconnected: Option<watch::Sender<bool>>,
+    pub(super) crash_reporter: CrashReporter,
+    pub(super) watchers: JoinSet<()>,
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        // Before the process is killed, or the calls would report the kill as a crash.
+        self.crash_reporter.dismiss();
+        self.rpc.start_drop();
+    }
+}
+
+impl Running {
+    pub(super) fn new(mut parts: Parts) -> Self {
+        let mut stdio = JoinSet::new();
+        if let Some((stdout, stderr)) = parts.rpc.take_stdio() {
+            stdio.spawn(output::sync(stdout, parts.sync_stdout, "stdout"));
+            stdio.spawn(output::sync(stderr, parts.sync_stderr, "stderr"));
+        }
+        let rpc = Arc::new(parts.rpc);
+        let process = parts.process;
+        let mut watchers = parts.watchers;
+        let (exit, id) = (process.exit().clone(), process.id().to_owned());
+        watchers.spawn(watch_exit(exit, id, Arc::clone(&rpc)));
+        if let Some(disconnected) = parts.disconnected {
+            let rpc = Arc::clone(&rpc);
+            watchers.spawn(async move {
+                rpc.closed().await;
+                disconnected.send_replace(true);
+            });
+        }
+        Self {
+            process,
+            reattach: parts.reattach,
+            rpc,
+            kill_grace: parts.kill_grace,
+            killed: OnceCell::new(),
+            crash_reporter: parts.crash_reporter,
+            tasks: Tasks {
+                stdio: Mutex::new(stdio),
+                pipes: Mutex::new(parts.pipes),
+                _watchers: watchers,
+            },
+        }
+    }
+
+    /// Ends the connection and leaves the process running.
+    pub(super) async fn detach(&self) {
+        self.process.keep().await;
+        self.rpc.close().await;
+        // A plugin takes the end of its pipes for the end of its host.
+        self.tasks.pipes.lock().await.detach_all();
+    }
+
+    /// See [`Client::kill`](super::Client::kill).
+    pub(super) async fn kill(&self) {
+        self.killed.get_or_init(|| self.end()).await;
+    }
+
+    async fn end(&self) {
+        self.crash_reporter.dismiss();
+        if self.reattach.test {
+            self.disconnect().await;
+        } else {
+            self.end_process().await;
+        }
+        self.join(&self.tasks.stdio, tuning::DRAIN).await;
+        self.rpc.close().await;
+        self.join(&self.tasks.pipes, 2 * tuning::DRAIN).await;
+        self.tasks.stdio.lock().await.shutdown().await;
+        self.tasks.pipes.lock().await.shutdown().await;
+    }
+
+    async fn disconnect(&self) {
+        self.rpc.close().await;
+        self.process.kill();
+        let _ = timeout(tuning::KILL_WAIT, self.process.exit().wait()).await;
+    }
+
+    async fn end_process(&self) {
+        let exit = self.process.exit();
+        if !exit.has_exited() {
+            let agreed = self.ask_to_quit().await;
+            if agreed {
+                // Its last output may still be on the way. Both streams end with the process at the
+                // latest.
+                self.join(&self.tasks.stdio, tuning::DRAIN).await;
+            }
+            self.rpc.close().await;
+            if agreed {
+                let _ = timeout(self.kill_grace, exit.reaped()).await;
+            }
+        }
+        if !exit.has_exited() {
+            tracing::warn!(id = self.process.id(), "plugin failed to exit gracefully");
+            self.process.kill();
+            if timeout(tuning::KILL_WAIT, exit.reaped()).await.is_err() {
+                tracing::error!(id = self.process.id(), "the killed plugin has not exited");
+            }
+        }
+        // If it was reaped a moment ago, its files may still be there.
+        let _ = timeout(tuning::KILL_WAIT, exit.wait()).await;
+    }
+
+    async fn ask_to_quit(&self) -> bool {
+        match timeout(self.kill_grace, self.rpc.quit()).await {
+            Ok(Ok(())) => true,
+            // A Go plugin may exit before it has answered: go-plugin lets `main` return as soon as it
+            // is asked. It gets the same time to exit.
+            Ok(Err(error)) if error.is_disconnected() => {
+                let (id, error) = (self.process.id(), logged(&error));
+                tracing::debug!(id, %error, "the plugin quit without an answer");
+                true
+            }
+            Ok(Err(error)) => {
+                let (id, error) = (self.process.id(), logged(&error));
+                tracing::warn!(id, %error, "error closing client during kill");
+                false
+            }
+            Err(_) => {
+                tracing::warn!(
+                    id = self.process.id(),
+                    "the plugin does not answer the request to quit"
+                );
+                false
+            }
+        }
+    }
+
+    /// Waits for tasks to end by themselves, but no longer than `limit`.
+    async fn join(&self, tasks: &Mutex<JoinSet<()>>, limit: Duration) {
+        let ended = async {
+            let mut tasks = tasks.lock().await;
+            while tasks.join_next().await.is_some() {}
+        };
+        let _ = timeout(limit, ended).await;
+    }
+}
+
+/// Ends the session of a process that has exited. Its socket closes with it, unless a process that it
+/// started has inherited the socket: calls would wait for ever then.
+async fn watch_exit(exit: Exit, id: String, rpc: Arc<RpcClient>) {
+    let Some(Ended { status, how }) = exit.reaped().await else {
+        // The process goes on without this host, or the runtime ends.
+        return;
+    };
+    match (how, status) {
+        (How::Killed, _) => tracing::info!(id, "plugin process killed"),
+        (How::Disconnected, _) => tracing::info!(id, "plugin disconnected"),
+        (How::Exited, Some(status)) if !status.success() => {
+            tracing::error!(id, %status, "plugin process exited");
+        }
+        (How::Exited, _) => tracing::info!(id, "plugin process exited"),
+    }
+    // Data that the plugin sent before its end may still be unread.
+    let _ = timeout(tuning::DRAIN, rpc.closed()).await;
+    rpc.close().await;
+}
