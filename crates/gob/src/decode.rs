@@ -6,7 +6,8 @@ use crate::de;
 use crate::error::DecodeError;
 use crate::raw::{Decoder, Limits, RawValue};
 
-/// Decodes the first value of a stream of gobs; the definitions before it are read, what follows is not.
+/// Decodes the first value of a stream of gobs. The definitions before it are read, what follows is
+/// not.
 ///
 /// ```
 /// # use plugwire_gob as gob;

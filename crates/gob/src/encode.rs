@@ -1,4 +1,4 @@
-//! Writing: the [`Encode`] trait, and the [`Encoder`] that remembers which types the other side knows.
+//! Writing: the [`Encode`] trait, and the [`Encoder`], which remembers what types the receiver knows.
 
 use std::any::TypeId;
 use std::sync::Arc;
@@ -7,7 +7,8 @@ use bytes::{BufMut, BytesMut};
 use serde::{Deserialize, Serialize};
 
 use crate::error::{EncodeError, EncodeErrorKind, Signal};
-use crate::raw::{Decoder, Interner, RawValue};
+use crate::raw::interner::{Interner, Mark};
+use crate::raw::{Decoder, RawValue};
 use crate::ser::{self, Output};
 use crate::trace;
 use crate::types::{Id, IdMap, Schema, Type, Types};
@@ -40,9 +41,8 @@ pub fn to_vec<T: Encode + ?Sized>(value: &T) -> Result<Vec<u8>, EncodeError> {
     Ok(out.into())
 }
 
-/// Encodes one value as a whole stream, as a value of a type that is given and not learned.
-///
-/// See [`Schema`] for what this is good for.
+/// Encodes one value as a whole stream, as a value of a type that is given and not learned: see
+/// [`Schema`].
 ///
 /// # Errors
 ///
@@ -56,14 +56,16 @@ pub fn to_vec_as<T: Serialize + ?Sized>(
     Ok(out.into())
 }
 
-/// What can be encoded: every type that is both `Serialize` and `Deserialize`, and `str` and slices of such types.
+/// What can be encoded: every type that is both `Serialize` and `Deserialize`, and `str` and slices of
+/// such types.
 ///
-/// gob sends a type before its first value, so a value alone is not enough. The type is found by running its
-/// `Deserialize` once against zero values and noting what it asks for. References to values need nothing special,
-/// since everything here takes `&T`: `"text"`, `&user` and `&items[..]` can be passed as they are.
+/// gob sends a type before its first value, so a value alone is not enough. The type is found by
+/// running its `Deserialize` once against zero values and noting what it asks for. References need
+/// nothing special, since everything here takes `&T`: pass `"text"`, `&user` and `&items[..]`.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be encoded as gob",
-    note = "derive both `serde::Serialize` and `serde::Deserialize` for it: gob learns the type from `Deserialize`"
+    note = "derive both `serde::Serialize` and `serde::Deserialize` for it: \
+            gob learns the type from `Deserialize`"
 )]
 pub trait Encode: Serialize {
     /// The type's description.
@@ -128,7 +130,7 @@ pub struct Encoder {
     pub(crate) interner: Interner,
 }
 
-/// A type of which values were encoded.
+/// A type whose values were encoded on the stream.
 #[derive(Debug)]
 pub(crate) struct Root {
     pub(crate) schema: Arc<Schema>,
@@ -137,7 +139,15 @@ pub(crate) struct Root {
     pub(crate) width: usize,
 }
 
-/// Longer messages are refused by every decoder there is with its default limits.
+impl Root {
+    fn new(schema: Arc<Schema>, interner: &mut Interner) -> Result<Self, EncodeError> {
+        let id = interner.define(&schema.types, schema.root)?;
+        let width = 1;
+        Ok(Self { schema, id, width })
+    }
+}
+
+/// With default limits, Go's decoder and this one refuse longer messages.
 pub(crate) const MAX_MESSAGE: usize = 1 << 30;
 
 impl Encoder {
@@ -151,77 +161,60 @@ impl Encoder {
     ///
     /// # Errors
     ///
-    /// When the type or the value has no form in gob. `out` and the encoder are then as they were before.
+    /// When the type or the value has no form in gob. `out` and the encoder are then as they were
+    /// before.
     pub fn encode<T: Encode + ?Sized>(
         &mut self,
         value: &T,
         out: &mut BytesMut,
     ) -> Result<(), EncodeError> {
         let key = typeid::of::<T>();
-        let start = out.len();
-        if let Some(root) = self.roots.get_mut(&key) {
-            let mark = self.interner.mark();
-            return write(root, &mut self.interner, value, out).map_err(|err| {
-                out.truncate(start);
-                self.interner.rollback(mark);
-                err.target(std::any::type_name::<T>())
-            });
-        }
-        let mark = self.interner.mark();
-        let result = T::schema().and_then(|schema| {
-            let id = self.interner.define(&schema.types, schema.root)?;
-            let mut root = Root {
-                schema,
-                id,
-                width: 1,
-            };
-            write(&mut root, &mut self.interner, value, out)?;
-            Ok(root)
-        });
-        match result {
-            Ok(root) => {
+        let (start, mark) = (out.len(), self.interner.mark());
+        let result = match self.roots.get_mut(&key) {
+            Some(root) => write(root, &mut self.interner, value, out),
+            None => T::schema().and_then(|schema| {
+                let mut root = Root::new(schema, &mut self.interner)?;
+                write(&mut root, &mut self.interner, value, out)?;
                 self.roots.insert(key, root);
                 Ok(())
-            }
-            Err(err) => {
-                out.truncate(start);
-                self.interner.rollback(mark);
-                Err(err.target(std::any::type_name::<T>()))
-            }
-        }
+            }),
+        };
+        result.map_err(|error| self.undo::<T>(start, mark, out, error))
     }
 
-    /// Appends the definitions that the stream has not had yet, and the value, as one of a type that is given.
+    /// Appends the definitions that the stream has not had yet, and the value, as one of a type that
+    /// is given.
     ///
-    /// This takes any `Serialize`, and runs no `Deserialize` to learn what it is. See [`Schema`].
+    /// This takes any `Serialize` and runs no `Deserialize`: see [`Schema`].
     ///
     /// # Errors
     ///
-    /// When the value is not of the type, or has no form in gob. `out` and the encoder are then as they were before.
+    /// When the value is not of the type, or has no form in gob. `out` and the encoder are then as
+    /// they were before.
     pub fn encode_as<T: Serialize + ?Sized>(
         &mut self,
         schema: &Schema,
         value: &T,
         out: &mut BytesMut,
     ) -> Result<(), EncodeError> {
-        let start = out.len();
-        let mark = self.interner.mark();
-        let result = self
-            .interner
-            .define(&schema.types, schema.root)
-            .and_then(|id| {
-                let mut root = Root {
-                    schema: Arc::new(schema.clone()),
-                    id,
-                    width: 1,
-                };
-                write(&mut root, &mut self.interner, value, out)
-            });
-        result.map_err(|err| {
-            out.truncate(start);
-            self.interner.rollback(mark);
-            err.target(std::any::type_name::<T>())
-        })
+        let (start, mark) = (out.len(), self.interner.mark());
+        let schema = Arc::new(schema.clone());
+        let result = Root::new(schema, &mut self.interner)
+            .and_then(|mut root| write(&mut root, &mut self.interner, value, out));
+        result.map_err(|error| self.undo::<T>(start, mark, out, error))
+    }
+
+    #[cold]
+    fn undo<T: ?Sized>(
+        &mut self,
+        start: usize,
+        mark: Mark,
+        out: &mut BytesMut,
+        error: EncodeError,
+    ) -> EncodeError {
+        out.truncate(start);
+        self.interner.rollback(mark);
+        error.target(std::any::type_name::<T>())
     }
 }
 
@@ -262,7 +255,7 @@ pub(crate) fn serialize<T: Serialize + ?Sized>(
             pieces: Vec::new(),
         };
         match ser::serialize(&mut output, schema.root, value) {
-            Err(err) if err.signal() == Some(Signal::FieldOrder) && !reorder => {
+            Err(error) if error.signal() == Some(Signal::FieldOrder) && !reorder => {
                 schema.field_order.set_differs();
                 out.truncate(start);
             }
@@ -289,6 +282,6 @@ fn raw(bytes: Vec<u8>) -> Result<RawValue, EncodeError> {
     match Decoder::new().next_value(&mut buf) {
         Ok(Some(value)) => Ok(value),
         Ok(None) => Err(EncodeErrorKind::MessageTooBig { len: bytes.len() }.into()),
-        Err(err) => Err(EncodeErrorKind::Custom(err.to_string()).into()),
+        Err(error) => Err(EncodeErrorKind::Custom(error.to_string()).into()),
     }
 }

@@ -11,7 +11,7 @@ use crate::error::{DecodeError, DecodeErrorKind, EncodeError};
 use crate::raw::{Decoder, Limits, RawValue};
 use crate::types::Schema;
 
-/// Why a [`Writer`] could not write a value.
+/// Why a [`StreamWriter`] could not write a value.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum WriteError {
@@ -23,7 +23,7 @@ pub enum WriteError {
     Io(#[from] io::Error),
 }
 
-/// Why a [`Reader`] could not read a value.
+/// Why a [`StreamReader`] could not read a value.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ReadError {
@@ -43,12 +43,12 @@ pub enum ReadError {
 /// use plugwire_gob as gob;
 ///
 /// let mut file = Vec::new();
-/// let mut writer = gob::Writer::new(&mut file);
+/// let mut writer = gob::StreamWriter::new(&mut file);
 /// for line in ["one", "two"] {
 ///     writer.write(line)?;
 /// }
 ///
-/// let mut reader = gob::Reader::new(&file[..]);
+/// let mut reader = gob::StreamReader::new(&file[..]);
 /// let mut lines: Vec<String> = Vec::new();
 /// while let Some(line) = reader.read()? {
 ///     lines.push(line);
@@ -57,13 +57,13 @@ pub enum ReadError {
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Debug)]
-pub struct Writer<W> {
+pub struct StreamWriter<W> {
     encoder: Encoder,
     buf: BytesMut,
     inner: W,
 }
 
-impl<W: Write> Writer<W> {
+impl<W: Write> StreamWriter<W> {
     /// A writer of a new stream of gobs.
     pub fn new(inner: W) -> Self {
         let (encoder, buf) = Default::default();
@@ -109,26 +109,29 @@ impl<W: Write> Writer<W> {
         &mut self.inner
     }
 
-    /// The stream written to. Another writer must not go on with it: it would define the types once more.
+    /// The stream written to. Another `StreamWriter` must not continue it: it would define the types
+    /// again, which decoders refuse.
     pub fn into_inner(self) -> W {
         self.inner
     }
 }
 
-/// Reads values from a file or another [`Read`], as Go's `gob.NewDecoder(r)` does. See [`Writer`] for an example.
+/// Reads values from a file or another [`Read`], as Go's `gob.NewDecoder(r)` does. See
+/// [`StreamWriter`] for an example.
 ///
-/// It reads ahead, so it needs no buffering around it, and what it has read is its own.
+/// It reads ahead, so it needs no buffering around it, and may have read past the last value.
 #[derive(Debug)]
-pub struct Reader<R> {
+pub struct StreamReader<R> {
     decoder: Decoder,
     buf: BytesMut,
     inner: R,
 }
 
-/// How much is read at a time: what arrives bounds what is allocated, whatever length a message claims.
+/// How much is read at a time: what arrives bounds what is allocated, whatever length a message
+/// claims.
 const CHUNK: usize = 16 * 1024;
 
-impl<R: Read> Reader<R> {
+impl<R: Read> StreamReader<R> {
     /// A reader of a new stream of gobs.
     pub fn new(inner: R) -> Self {
         Self::with_limits(inner, Limits::default())
@@ -147,8 +150,8 @@ impl<R: Read> Reader<R> {
     ///
     /// # Errors
     ///
-    /// When the stream fails or ends within a value, or the value is malformed or not one that `T` can take. In that
-    /// last case the value is skipped, and the next can be read.
+    /// When the stream fails or ends within a value, or the value is malformed or `T` cannot take
+    /// it. In the last case the value is skipped, and the next can be read.
     pub fn read<T: DeserializeOwned>(&mut self) -> Result<Option<T>, ReadError> {
         match self.read_raw()? {
             Some(value) => Ok(Some(value.decode()?)),
@@ -177,8 +180,8 @@ impl<R: Read> Reader<R> {
                 }
                 Ok(0) => return Ok(None),
                 Ok(_) => {}
-                Err(err) if err.kind() == io::ErrorKind::Interrupted => {}
-                Err(err) => return Err(err.into()),
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(error.into()),
             }
         }
     }

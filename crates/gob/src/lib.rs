@@ -1,10 +1,10 @@
-//! Go's `encoding/gob`, for serde.
+//! Go's `encoding/gob` for serde.
 //!
-//! A stream of gobs describes itself: before the first value of a type comes the type's definition. That shapes this
-//! module. Encoding needs to know a type and not only a value, and learns it from the type's `Deserialize`; decoding
-//! takes any sender's type whose fields have the right names and kinds, skips fields the receiver does not have, and
-//! gives zero values to those the sender left out. Nothing has to be registered or declared: derive `Serialize` and
-//! `Deserialize`, and name the fields as Go does.
+//! A stream of gobs describes itself: the definition of a type comes before the first value of it.
+//! So encoding needs to know a type and not only a value: it learns the type from its `Deserialize`.
+//! Decoding takes any sender's type whose fields have the right names and kinds, skips fields that
+//! the receiver does not have, and gives zero values to those that the sender left out. Types need no
+//! registration: derive `Serialize` and `Deserialize`, and name the fields as Go does.
 //!
 //! ```
 //! use plugwire_gob as gob;
@@ -25,9 +25,9 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
-//! Streams of many values, as net/rpc has one in each direction of a connection, go through an [`Encoder`] and a
-//! [`Decoder`], which remember the types that were sent. Neither does any I/O; a [`Writer`] and a [`Reader`] do, for
-//! files of gobs and blocking connections.
+//! Streams of many values, such as net/rpc's two of a connection, go through an [`Encoder`] and a
+//! [`Decoder`], which remember the types that were sent. Neither does I/O. A [`StreamWriter`] and a
+//! [`StreamReader`] do, for files of gobs and blocking connections.
 //!
 //! # Types
 //!
@@ -38,43 +38,49 @@
 //! | `u8` to `u64` | `uint` of any width |
 //! | `Vec<u8>`, `&[u8]`, types from `serde_bytes` | `[]byte` |
 //! | `Vec<T>`, sets | `[]T` |
-//! | `[T; N]` | `[N]T` |
+//! | `[T; N]`, and tuples with [`array`] | `[N]T` |
 //! | maps | `map[K]V` |
-//! | structs | structs with fields of the same names; a map, on arrival, is given the fields that were sent |
+//! | structs | structs with the same field names; a received map gives the fields that were sent |
 //! | tuples, tuple structs | structs with fields `A`, `B`, `C`, … |
 //! | newtype structs, `Box<T>` | what is inside |
-//! | `Option<T>` | `*T`: `None` is nil and left out; a pointer to zero is left out, too |
+//! | `Option<T>` | `*T`: `None` is nil and left out; so is a pointer to zero |
 //! | enums without data | `string`, the variant's name; with `serde_repr`, an integer |
-//! | `()` | a nil `interface{}`; on arrival, anything |
+//! | `()` | a nil `interface{}`; received, anything |
 //! | unit structs | `struct{}` |
-//! | [`Any`], [`Value`], enums made by [`interface!`] | `interface{}`, `error` and other interface types |
+//! | [`Any`], [`Value`], enums made by [`interface!`] | `interface{}`, `error`, other interface types |
 //! | [`Complex`] | `complex64`, `complex128` |
 //! | [`Time`] | `time.Time`; a `time.Duration` is an `i64` |
-//! | types that implement [`Marshal`], and bytes in [`GobEncoded`] or [`BinaryMarshaled`] | types that implement `GobEncoder` or `BinaryMarshaler` |
-//! | addresses, paths, ids and times of other crates | mostly `string`: gob counts as a human-readable format |
+//! | [`Marshal`] types, bytes in [`GobEncoded`] or [`BinaryMarshaled`] | `GobEncoder` and `BinaryMarshaler` types |
+//! | addresses, paths, ids and times of other crates | mostly `string`: gob counts as human-readable |
 //!
-//! Go sees only fields whose names begin with a capital letter: `#[serde(rename_all = "PascalCase")]` on a struct is the
-//! usual way there.
+//! Go sees only fields whose names begin with a capital letter. The usual way to have them is
+//! `#[serde(rename_all = "PascalCase")]` on the struct.
 //!
-//! Enums with data have no counterpart, and encoding one is an error. Go's way to say that a value is one of several
-//! types is an interface, for which [`interface!`] declares an enum.
+//! Enums with data have no counterpart, and encoding one is an error. In Go, a value that is one of
+//! several types is an interface value: [`interface!`] declares an enum for it.
 //!
 //! # Types that cannot be learned
 //!
-//! Encoding runs a type's `Deserialize` once, against zeros and some well-known texts such as addresses and ids, and notes
-//! what it asks for. There are types for which that fails, with an error that names the type and the field:
+//! To learn a type, encoding runs its `Deserialize` once, against zeros and well-known texts such as
+//! addresses and ids, and notes what it asks for. That fails for some types, with an error that names
+//! the type and the field:
 //!
-//! - Those whose `Deserialize` accepts none of what it is tried with. Where they have `Display` and `FromStr`,
-//!   `#[serde(with = "plugwire_gob::as_string")]` on the field sends them as text and needs no `Deserialize`; where they
-//!   are bytes to Go, [`binary_marshaler`] does.
-//! - Structs with a `#[serde(flatten)]` field, of which serde tells nothing beforehand. They decode, and encode with a
-//!   [`Schema`] made by hand: see [`to_vec_as`] and [`Encoder::encode_as`], which take any `Serialize`.
-//! - `#[serde(untagged)]` enums are interface values, and work as long as they hold basic values, lists and maps. Those
-//!   with a tag inside of their content cannot be told to Go.
+//! - Those whose `Deserialize` accepts none of the samples. Where they have `Display` and `FromStr`,
+//!   `#[serde(with = "plugwire_gob::as_string")]` on the field sends them as text and needs no
+//!   `Deserialize`; where they are bytes to Go, [`binary_marshaler`] does.
+//! - Structs with a `#[serde(flatten)]` field, whose fields serde does not list. They decode, and
+//!   encode with a [`Schema`] made by hand: [`to_vec_as`] and [`Encoder::encode_as`] take any
+//!   `Serialize`.
+//! - `#[serde(untagged)]` enums are interface values, and work where they hold basic values, lists and
+//!   maps. Enums with a tag inside their content have no form in Go.
 //!
-//! gob does not send zero values of fields, so a field cannot tell zero from absent. A field left out is zero on
-//! arrival; `#[serde(default)]` is not needed, and has a say only where a type has no zero value, such as an enum
-//! without a variant of the empty name.
+//! gob does not send zero values of fields, so a field cannot distinguish zero from absent. A field
+//! left out is zero on arrival, and `#[serde(default)]` is not needed. It has an effect only where the
+//! type has no zero value, such as an enum without a variant of the empty name.
+//!
+//! # Trust
+//!
+//! Bytes from anywhere decode to a value or an error, in memory and stack bounded by [`Limits`].
 
 #![warn(unreachable_pub)]
 #![forbid(unsafe_code)]
@@ -109,7 +115,7 @@ pub use self::decode::from_slice;
 pub use self::dynamic::{Any, Named, Value};
 pub use self::encode::{Encode, Encoder, to_vec, to_vec_as};
 pub use self::error::{DecodeError, DecodeErrorKind, EncodeError, EncodeErrorKind};
-pub use self::io::{ReadError, Reader, WriteError, Writer};
+pub use self::io::{ReadError, StreamReader, StreamWriter, WriteError};
 pub use self::prepared::Prepared;
 pub use self::raw::{Decoder, Limits, RawValue};
 pub use self::time::{ParseTimeError, Time, TimeRangeError};
@@ -117,7 +123,7 @@ pub use self::types::{Marshaler, Schema};
 #[doc(inline)]
 pub use __gob_interface as interface;
 
-/// What [`interface!`] expands to, and what plugwire's other codecs treat alike.
+/// For the code that [`interface!`] expands to, and for plugwire's other codecs.
 #[doc(hidden)]
 pub mod __private {
     pub use crate::passthrough::{TIME, marshaler as opaque_kind};
@@ -129,3 +135,7 @@ pub mod __private {
         Interface, decode, deserialize, serialize, unknown, zero,
     };
 }
+
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

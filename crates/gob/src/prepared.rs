@@ -1,8 +1,8 @@
 //! Values that are encoded before their stream is at hand.
 //!
-//! Little in a value's bytes depends on the stream that carries it: the id of its type, and those of the types in its
-//! interface values. So a value can be encoded on one thread while others use the stream's [`Encoder`], which then adds
-//! what is the stream's own.
+//! Little in a value's bytes depends on the stream that carries it: the id of its type, and those of
+//! the types in its interface values. So a value can be encoded on one thread while others use the
+//! stream's [`Encoder`], which then adds what is the stream's own.
 
 use std::any::TypeId;
 use std::sync::Arc;
@@ -21,7 +21,7 @@ use crate::wire::{put_int, put_uint, uint_len, zigzag};
 /// use bytes::BytesMut;
 /// use plugwire_gob::{Encoder, Prepared, from_slice};
 ///
-/// // Needs no encoder, so that a slow `Serialize` holds nobody up.
+/// // Needs no encoder, so a slow `Serialize` does not delay other values.
 /// let mut value = BytesMut::new();
 /// let prepared = Prepared::new("text", &mut value)?;
 ///
@@ -37,7 +37,7 @@ pub struct Prepared {
     key: TypeId,
     name: &'static str,
     schema: Arc<Schema>,
-    /// The numbers that types in interface values have in the bytes. `None` where all have the same on every stream.
+    /// The ids that types in interface values have in the bytes. `None` where there are none.
     ids: Option<Box<Interner>>,
 }
 
@@ -71,15 +71,17 @@ impl Prepared {
 }
 
 impl Encoder {
-    /// Begins a message with a prepared value: appends the definitions that the stream has not had yet, the length and
-    /// the type. The value's bytes have to follow: those returned, or `value` where there are none. They are other ones
-    /// when interface values in it are of types that have other numbers on this stream.
+    /// Begins a message with a prepared value: appends the definitions that the stream has not had
+    /// yet, the length and the type. The value's bytes have to follow: those returned, or `value`
+    /// where there are none. They differ from it where interface values in it have other type ids
+    /// on this stream.
     ///
     /// This runs no code of the value's type.
     ///
     /// # Errors
     ///
-    /// When a type has no form in gob, or the message is too long. `out` and the encoder are then as they were before.
+    /// When a type has no form in gob, or the message is too long. `out` and the encoder are then as
+    /// they were before.
     pub fn begin_prepared(
         &mut self,
         prepared: &Prepared,

@@ -17,10 +17,11 @@ use crate::types::Types;
 use crate::wire::put_byte;
 
 impl Any {
-    /// A value of a type that the receiving Go program has registered under `name`, as in `"main.Person"`.
+    /// A value of a type that the receiving Go program has registered under `name`, such as
+    /// `"main.Person"`.
     ///
-    /// Go's rule for the name of a registered type is its import path, a dot and its name; for unnamed types such as
-    /// `map[string]interface {}` it is how Go prints the type.
+    /// Go registers a type under its import path, a dot and its name; an unnamed type, such as
+    /// `map[string]interface {}`, under the way Go prints it.
     ///
     /// # Errors
     ///
@@ -33,7 +34,7 @@ impl Any {
         }))
     }
 
-    /// Decodes whatever is inside into a Rust type, by the same rules as a value that stands alone.
+    /// Decodes the value inside into a Rust type, as if it stood alone.
     ///
     /// # Errors
     ///
@@ -120,7 +121,7 @@ impl<'de> Visitor<'de> for AnyVisitor {
         f.write_str("a Go interface value")
     }
 
-    /// Only this module's deserializer calls this, with the value in hand.
+    /// Called by this crate's deserializer alone, with the value passed.
     fn visit_enum<A: EnumAccess<'de>>(self, _: A) -> Result<Any, A::Error> {
         match passthrough::take() {
             Some(Passed::Any(value)) => Ok(value),

@@ -9,14 +9,16 @@ use crate::dynamic::Any;
 use crate::error::EncodeError;
 use crate::trace;
 
-/// Declares an enum for a Go interface type: each variant holds the Rust type for one registered Go type.
+/// Declares an enum for a Go interface type: each variant holds the Rust type for one registered Go
+/// type.
 ///
-/// Where Go has an `error`, an `interface{}` or an interface of its own, a value comes with the name under which
-/// `gob.Register` knows its type. The enum's `Deserialize` goes by that name, and its `Serialize` writes it. A last
-/// variant `_ => Other(Any)`, if there is one, takes the names that are not listed and nil; without it they are errors.
-/// A field that can be nil and whose enum has no such variant is an `Option` of it.
+/// Where Go has an `error`, an `interface{}` or an interface of its own, a value comes with the name
+/// under which `gob.Register` knows its type. The enum's `Deserialize` goes by that name, and its
+/// `Serialize` writes it. A last variant `_ => Other(Any)` takes nil and the names that are not
+/// listed; without it they are errors. A field that can be nil is an `Option` of the enum, unless the
+/// enum has such a variant.
 ///
-/// Further names for a type, such as that of its pointer, are given with `|`; the first is the one that is written.
+/// Further names for a type, such as that of its pointer, follow behind `|`; the first is written.
 ///
 /// ```
 /// use plugwire_gob::{self as gob, Any};
@@ -39,12 +41,12 @@ use crate::trace;
 ///
 /// // type Reply struct { Err error }
 /// #[derive(Serialize, Deserialize)]
-/// struct Reply { #[serde(rename = "Err")] err: Option<Failure> }
+/// struct Reply { #[serde(rename = "Err")] error: Option<Failure> }
 ///
-/// let err = Failure::NotFound(NotFound { path: "/etc".into() });
-/// let bytes = gob::to_vec(&Reply { err: Some(err.clone()) })?;
+/// let error = Failure::NotFound(NotFound { path: "/etc".into() });
+/// let bytes = gob::to_vec(&Reply { error: Some(error.clone()) })?;
 /// let reply: Reply = gob::from_slice(&bytes)?;
-/// assert_eq!(reply.err, Some(err));
+/// assert_eq!(reply.error, Some(error));
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[macro_export]
@@ -88,7 +90,7 @@ macro_rules! __gob_interface {
                     ::core::result::Result::Ok(value) => {
                         return ::core::result::Result::Ok(Self::$variant(value));
                     }
-                    ::core::result::Result::Err(err) => why = err,
+                    ::core::result::Result::Err(error) => why = error,
                 })+
                 ::core::result::Result::Err(why)
             }
@@ -157,12 +159,12 @@ pub fn deserialize<'de, T: Interface, D: Deserializer<'de>>(
 
 /// A variant's value.
 pub fn decode<T: DeserializeOwned>(any: &Any) -> Result<T, String> {
-    any.decode().map_err(|err| err.to_string())
+    any.decode().map_err(|error| error.to_string())
 }
 
 /// The zero of a variant's type.
 pub fn zero<T: DeserializeOwned>() -> Result<T, String> {
-    de::zero_value().map_err(|err| err.to_string())
+    de::zero_value().map_err(|error| error.to_string())
 }
 
 /// What is wrong with a name that no variant has.

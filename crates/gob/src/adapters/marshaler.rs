@@ -13,15 +13,15 @@ use crate::types::Marshaler;
 
 /// A type that Go encodes with a method of the type's own, in bytes that gob does not look into.
 ///
-/// With it, `#[serde(with = "plugwire_gob::marshal")]` works on a field of the type, and [`Marshaled`] holds one
-/// everywhere else. Nothing has to be learned from such a type's `Deserialize`, and it needs none.
+/// With it, `#[serde(with = "plugwire_gob::marshal")]` works on a field of the type, and
+/// [`Marshaled`] holds one in other places. The type needs no `Deserialize`.
 ///
 /// ```
 /// use std::borrow::Cow;
 /// use plugwire_gob::{self as gob, Marshal, Marshaled, Marshaler};
 /// # use serde::{Deserialize, Serialize};
 ///
-/// /// Go: func (v Version) MarshalBinary() ([]byte, error) { return []byte{v.Major, v.Minor}, nil }
+/// // func (v Version) MarshalBinary() ([]byte, error) { return []byte{v.Major, v.Minor}, nil }
 /// #[derive(Debug, PartialEq)]
 /// struct Version { major: u8, minor: u8 }
 ///
@@ -57,12 +57,13 @@ use crate::types::Marshaler;
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 ///
-/// Where the Rust type is bytes already (`Vec<u8>`, `[u8; 16]`, `String`, `Uuid`), [`GobEncoded`], [`BinaryMarshaled`]
-/// and the modules [`gob_encoder`](crate::gob_encoder) and [`binary_marshaler`](crate::binary_marshaler) do without.
+/// Where the Rust type is bytes already (`Vec<u8>`, `[u8; 16]`, `String`, `Uuid`), [`GobEncoded`],
+/// [`BinaryMarshaled`] and the modules [`gob_encoder`](crate::gob_encoder) and
+/// [`binary_marshaler`](crate::binary_marshaler) need no `Marshal`.
 pub trait Marshal: Sized {
     /// Which interface the Go type implements.
     const MARSHALER: Marshaler;
-    /// The name of the Go type, without its package. Go tells it to the receiver, which does not look at it.
+    /// The name of the Go type, without its package. It is sent, but Go's decoder does not look at it.
     const NAME: &'static str = "";
     /// Why bytes are refused.
     type Error: Display;
@@ -135,7 +136,7 @@ pub(crate) fn get<'de, T: Marshal, V: Visitor<'de>, D: Deserializer<'de>>(
     deserializer.deserialize_newtype_struct(marker, visitor)
 }
 
-/// Gives the bytes to the serializer, for which they are a type's own encoding if it is the one of this module.
+/// Gives the bytes to the serializer: to that of this crate as a type's own encoding.
 pub(crate) fn put<S: Serializer>(
     serializer: S,
     marshaler: Marshaler,
@@ -178,14 +179,14 @@ impl<'de, T: Marshal> Visitor<'de> for Opaque<T> {
         write!(f, "the bytes of a {name}")
     }
 
-    /// A zero, from this module's own deserializers.
+    /// A zero, from this crate's deserializers.
     fn visit_unit<E: de::Error>(self) -> Result<T, E> {
         Ok(T::zero())
     }
 
     fn visit_newtype_struct<D: Deserializer<'de>>(self, deserializer: D) -> Result<T, D::Error> {
         match T::MARSHALER {
-            // What this module's own deserializer has is bytes to it in any case.
+            // This crate's own deserializer takes bytes for either.
             Marshaler::Text => deserializer.deserialize_str(self),
             _ => deserializer.deserialize_bytes(self),
         }
@@ -209,8 +210,8 @@ impl<'de, T: Marshal> Visitor<'de> for Opaque<T> {
     }
 }
 
-/// Holds a value of a type that implements [`Marshal`], where `with` cannot be put: in a `Vec`, an `Option`, a map, or
-/// alone.
+/// Holds a value of a type that implements [`Marshal`] where the attribute cannot be put: in a `Vec`,
+/// an `Option`, a map, or alone.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Marshaled<T>(pub T);
 
@@ -279,12 +280,12 @@ macro_rules! payloads {
         }
 
         #[doc = concat!(
-            "For `#[serde(with = \"plugwire_gob::", stringify!($module), "\")]`: a field of bytes that are the output ",
-            "of a Go type's `", $go, "`."
+            "For `#[serde(with = \"plugwire_gob::", stringify!($module), "\")]`: a field of bytes ",
+            "that are the output of a Go type's `", $go, "`."
         )]
         ///
-        /// The field's type is one that gives bytes and is made of them: `Vec<u8>`, `[u8; 16]`, `String`, `Uuid`.
-        /// Its `Default` is what a field becomes that the sender left out; its `Deserialize`, if any, plays no part.
+        /// The field's type gives bytes and is made of them: `Vec<u8>`, `[u8; 16]`, `String`, `Uuid`.
+        /// A field that the sender left out becomes its `Default`. It needs no `Deserialize`.
         pub mod $module {
             use super::*;
 
@@ -335,7 +336,8 @@ payloads! {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     GobEncoded gob_encoder Gob "GobEncode";
-    /// The output of a Go type's `MarshalBinary`, undecoded: `BinaryMarshaled(bytes)`, or `BinaryMarshaled(uuid)`.
+    /// The output of a Go type's `MarshalBinary`, undecoded: `BinaryMarshaled(bytes)`, or
+    /// `BinaryMarshaled(uuid)`.
     BinaryMarshaled binary_marshaler Binary "MarshalBinary";
     /// The output of a Go type's `MarshalText`, undecoded. Go itself sends none: see [`Marshaler::Text`].
     TextMarshaled text_marshaler Text "MarshalText";

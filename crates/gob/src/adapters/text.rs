@@ -2,9 +2,9 @@
 
 /// For `#[serde(with = "plugwire_gob::as_string")]`: a field that goes over gob as the string it prints as.
 ///
-/// Nothing is learned from the type's `Deserialize`, which may refuse everything, and need not exist: the type has
-/// `Display` and `FromStr`. An empty string, which is also what a field becomes that the sender left out, is the type's
-/// `Default`, and the `Default` goes out as an empty string.
+/// The type has `Display` and `FromStr` and needs no `Deserialize`. An empty string, which is also
+/// what a field left out by the sender is, becomes the type's `Default`; the `Default` is written as
+/// an empty string.
 ///
 /// ```
 /// use plugwire_gob as gob;
@@ -25,7 +25,8 @@
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 ///
-/// `gob::as_string::option` is the same for an `Option`, whose `None` is the empty string; it needs no `Default`:
+/// `gob::as_string::option` is the same for an `Option`, whose `None` is the empty string; the type
+/// needs no `Default`:
 ///
 /// ```
 /// # use plugwire_gob as gob;
@@ -48,7 +49,7 @@ pub mod as_string {
     use serde::de::{Deserialize, Deserializer, Error as _};
     use serde::ser::Serializer;
 
-    /// Writes the value's text; nothing for its default.
+    /// Writes the value's text; an empty one for its default.
     ///
     /// # Errors
     ///
@@ -68,7 +69,7 @@ pub mod as_string {
     ///
     /// # Errors
     ///
-    /// Those of the deserializer, and the type's own where the text is none of its.
+    /// Those of the deserializer, and the type's own.
     pub fn deserialize<'de, T, D>(deserializer: D) -> Result<T, D::Error>
     where
         T: FromStr<Err: Display> + Default,
@@ -81,7 +82,7 @@ pub mod as_string {
     pub mod option {
         use super::*;
 
-        /// Writes the value's text; nothing for `None`.
+        /// Writes the value's text; an empty one for `None`.
         ///
         /// # Errors
         ///
@@ -100,7 +101,7 @@ pub mod as_string {
         ///
         /// # Errors
         ///
-        /// Those of the deserializer, and the type's own where the text is none of its.
+        /// Those of the deserializer, and the type's own.
         pub fn deserialize<'de, T, D>(deserializer: D) -> Result<Option<T>, D::Error>
         where
             T: FromStr<Err: Display>,

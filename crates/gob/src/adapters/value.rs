@@ -93,7 +93,7 @@ impl<'de> Visitor<'de> for ValueVisitor {
         f.write_str("any value")
     }
 
-    /// Only this module's deserializer calls this, with the value in hand.
+    /// Called by this crate's deserializer alone, with the value passed.
     fn visit_enum<A: EnumAccess<'de>>(self, _: A) -> Result<Value, A::Error> {
         match passthrough::take() {
             Some(Passed::Value(value)) => Ok(value),

@@ -17,8 +17,8 @@ use crate::types::Schema;
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 ///
-/// A value encodes to what it was decoded from, byte for byte, in the place of an interface value or together with the
-/// type that came with it:
+/// A value encodes to what it was decoded from, byte for byte, in the place of an interface value or
+/// together with the type that came with it:
 ///
 /// ```
 /// use plugwire_gob::{self as gob, Value};

@@ -1,8 +1,10 @@
-//! What can be wrong with a gob.
+//! Why a gob cannot be decoded.
 
 use std::fmt::{self, Write};
 
 use plugwire_base::escape::{Escaped, Escaping};
+
+use super::path::Location;
 
 /// A value that could not be decoded, and where in it.
 #[derive(Debug, thiserror::Error)]
@@ -13,22 +15,16 @@ pub struct DecodeError(Box<Failure>);
 #[derive(Debug)]
 struct Failure {
     kind: DecodeErrorKind,
-    target: Option<&'static str>,
-    /// Innermost first.
-    path: Vec<String>,
-    /// Decoding once more may succeed: see `de::field_quirks`.
+    at: Location,
+    /// Decoding again may succeed: see `de::field_quirks`.
     noted: bool,
 }
 
 impl fmt::Display for Failure {
-    /// Names and values in it are the sender's.
+    /// Escaped: names and values in it are the sender's.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut f = Escaping(f);
-        f.write_str("gob: ")?;
-        if let Some(target) = self.target {
-            write!(f, "decoding {target}: ")?;
-        }
-        super::path::write(&mut f, &self.path)?;
+        self.at.write(&mut f, "decoding")?;
         write!(f, "{}", self.kind)
     }
 }
@@ -122,11 +118,11 @@ pub enum DecodeErrorKind {
         /// The sender's struct, by the name that it declared.
         received: String,
     },
-    /// The sender left more fields out of its structs than a receiver with flattened fields is given zeros for, or they
-    /// have longer names than a map is given: see [`Limits`](crate::Limits).
+    /// The sender left out more fields of its structs than a receiver with flattened fields gets
+    /// zeros for, or they have longer names than a map gets: see [`Limits`](crate::Limits).
     #[error(
-        "the fields that were left out, or the names of those that were sent, take more than {max} bytes; a struct \
-         without flattened fields takes any number"
+        "the fields that were left out, or the names of those that were sent, take more than \
+         {max} bytes; a struct without flattened fields takes any number"
     )]
     TooMuchLeftOut {
         /// The limit, for a value as long as the one received.
@@ -144,7 +140,10 @@ pub enum DecodeErrorKind {
     #[error("a string that is not UTF-8")]
     NotUtf8,
     /// The sender left the field out, as gob does with zero values, and its type takes no zero value.
-    #[error("left out by the sender, which means zero, and there is no such value: {}", Escaped(.0))]
+    #[error(
+        "left out by the sender, which means zero, and there is no such value: {}",
+        Escaped(.0)
+    )]
     NoZeroValue(String),
     /// A field is missing, which only a hand-written `Deserialize` can find.
     #[error("missing field `{0}`")]
@@ -162,8 +161,7 @@ impl From<DecodeErrorKind> for DecodeError {
     fn from(kind: DecodeErrorKind) -> Self {
         Self(Box::new(Failure {
             kind,
-            target: None,
-            path: Vec::new(),
+            at: Location::default(),
             noted: false,
         }))
     }
@@ -180,9 +178,9 @@ impl DecodeError {
         self.0.kind = kind;
     }
 
-    /// No value further in has said anything about this error yet.
+    /// Whether the error comes from the outermost value itself.
     pub(crate) fn is_bare(&self) -> bool {
-        self.0.path.is_empty()
+        self.0.at.path.is_empty()
     }
 
     pub(crate) fn noted(&mut self) -> &mut bool {
@@ -191,13 +189,13 @@ impl DecodeError {
 
     #[cold]
     pub(crate) fn within(mut self, segment: impl AsRef<str>) -> Self {
-        self.0.path.push(brief(&segment.as_ref()));
+        self.0.at.path.push(brief(&segment.as_ref()));
         self
     }
 
     #[cold]
     pub(crate) fn target(mut self, name: &'static str) -> Self {
-        self.0.target.get_or_insert(name);
+        self.0.at.target.get_or_insert(name);
         self
     }
 }
@@ -216,11 +214,11 @@ impl serde::de::Error for DecodeError {
     }
 }
 
-/// The text, written out for people and cut where it is very long: most of it is what the sender sent, and a value may be
-/// refused many times.
+/// The text, escaped, and cut where it is very long: most of it comes from the sender, and a value
+/// may be refused many times.
 fn brief(text: &impl fmt::Display) -> String {
     let mut brief = Brief(String::new());
-    // An error means that it was cut. What is escaped takes up to eight times the room, so it is escaped before.
+    // An error means that it was cut. Escaping takes up to eight times the room, so it comes first.
     let _ = write!(brief, "{}", Escaped(text));
     brief.0
 }

@@ -2,19 +2,19 @@
 
 use std::fmt;
 
-use super::path;
+use super::path::Location;
 
 /// A value or a type that could not be encoded, and where in it.
 #[derive(Clone, Debug, thiserror::Error)]
 #[error("{0}")]
 pub struct EncodeError(Box<Failure>);
 
-/// What an error means to this module, besides its text. No caller gets to see these errors.
+/// What an error means to the encoder. No caller sees these errors.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) enum Signal {
-    /// The fields of a struct come in another order than expected: encode once more, putting them in order.
+    /// The fields of a struct come in another order than expected: encode again, sorting them.
     FieldOrder,
-    /// A name in serde's list of fields is an alias of this one: trace once more without it.
+    /// A name in serde's list of fields is an alias of this one: trace again without it.
     DuplicateField(&'static str),
 }
 
@@ -22,18 +22,12 @@ pub(crate) enum Signal {
 struct Failure {
     kind: EncodeErrorKind,
     signal: Option<Signal>,
-    target: Option<&'static str>,
-    /// Innermost first.
-    path: Vec<String>,
+    at: Location,
 }
 
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("gob: ")?;
-        if let Some(target) = self.target {
-            write!(f, "encoding {target}: ")?;
-        }
-        path::write(f, &self.path)?;
+        self.at.write(f, "encoding")?;
         self.kind.fmt(f)
     }
 }
@@ -50,16 +44,17 @@ pub enum EncodeErrorKind {
         /// The variant.
         variant: &'static str,
     },
-    /// The type's `Deserialize` accepts none of the values it was tried with, so its fields could not be learned.
+    /// The type's `Deserialize` accepts none of the values it was tried with, so the type could not
+    /// be learned.
     #[error("cannot learn the type: its Deserialize refuses every sample value: {0}")]
     Untraceable(String),
     /// Types are nested too deep, or contain themselves without an `Option`, `Vec` or map in between.
     #[error("the type is nested too deep")]
     TooDeep,
-    /// A `None` where gob needs a value: in a slice, a map, or alone.
+    /// A `None` where gob needs a value: in a slice, in a map, or alone.
     #[error("a nil element: gob can leave out only the fields of a struct")]
     Nil,
-    /// A number that does not fit 64 bits, or the sign that the type was learned to have.
+    /// A number that does not fit 64 bits, or not the sign that the type was learned to have.
     #[error("value {value} out of range for Go type {expected}")]
     OutOfRange {
         /// The number.
@@ -67,7 +62,7 @@ pub enum EncodeErrorKind {
         /// Its type in Go.
         expected: &'static str,
     },
-    /// `Serialize` gave something else than `Deserialize` had asked for.
+    /// `Serialize` gave something other than `Deserialize` had asked for.
     #[error("Serialize gave {found}, but Deserialize asks for Go type {expected}")]
     Mismatch {
         /// The type that `Deserialize` described.
@@ -103,12 +98,10 @@ pub enum EncodeErrorKind {
 impl From<EncodeErrorKind> for EncodeError {
     #[cold]
     fn from(kind: EncodeErrorKind) -> Self {
-        let (signal, target, path) = (None, None, Vec::new());
         Self(Box::new(Failure {
             kind,
-            signal,
-            target,
-            path,
+            signal: None,
+            at: Location::default(),
         }))
     }
 }
@@ -120,9 +113,9 @@ impl From<Signal> for EncodeError {
             Signal::FieldOrder => "fields out of order".to_owned(),
             Signal::DuplicateField(field) => format!("duplicate field `{field}`"),
         };
-        let mut err = Self::from(EncodeErrorKind::Custom(text));
-        err.0.signal = Some(signal);
-        err
+        let mut error = Self::from(EncodeErrorKind::Custom(text));
+        error.0.signal = Some(signal);
+        error
     }
 }
 
@@ -142,18 +135,18 @@ impl EncodeError {
     }
 
     pub(crate) fn is_bare(&self) -> bool {
-        self.0.path.is_empty()
+        self.0.at.path.is_empty()
     }
 
     #[cold]
     pub(crate) fn within(mut self, segment: impl Into<String>) -> Self {
-        self.0.path.push(segment.into());
+        self.0.at.path.push(segment.into());
         self
     }
 
     #[cold]
     pub(crate) fn target(mut self, name: &'static str) -> Self {
-        self.0.target = Some(name);
+        self.0.at.target = Some(name);
         self
     }
 }
@@ -164,7 +157,7 @@ impl serde::ser::Error for EncodeError {
     }
 }
 
-/// Tracing runs a `Deserialize`, and what it says belongs to encoding.
+/// Learning a type runs its `Deserialize`, whose errors are errors of encoding.
 impl serde::de::Error for EncodeError {
     fn custom<T: fmt::Display>(msg: T) -> Self {
         EncodeErrorKind::Custom(msg.to_string()).into()

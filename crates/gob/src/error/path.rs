@@ -1,17 +1,28 @@
-//! Where in a value something went wrong, as `User.Tags[3]: `.
+//! Where in a value an error occurred, as `User.Tags[3]: `.
 
 use std::fmt::{self, Write};
 
-/// Writes the segments, which were gathered from the inside out, and a colon. A segment is a name or `[index]`.
-pub(crate) fn write(f: &mut impl Write, path: &[String]) -> fmt::Result {
-    if path.is_empty() {
-        return Ok(());
-    }
-    for (i, segment) in path.iter().rev().enumerate() {
-        if i > 0 && !segment.starts_with('[') {
-            f.write_str(".")?;
+/// The Rust type, and the way to a part of its value.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Location {
+    pub(super) target: Option<&'static str>,
+    /// Names and `[index]`, innermost first.
+    pub(super) path: Vec<String>,
+}
+
+impl Location {
+    /// Writes what goes before the error's own text.
+    pub(super) fn write(&self, f: &mut impl Write, doing: &str) -> fmt::Result {
+        f.write_str("gob: ")?;
+        if let Some(target) = self.target {
+            write!(f, "{doing} {target}: ")?;
         }
-        f.write_str(segment)?;
+        for (i, segment) in self.path.iter().rev().enumerate() {
+            if i > 0 && !segment.starts_with('[') {
+                f.write_str(".")?;
+            }
+            f.write_str(segment)?;
+        }
+        f.write_str(if self.path.is_empty() { "" } else { ": " })
     }
-    f.write_str(": ")
 }

@@ -48,18 +48,18 @@ impl Default for Decoder {
     }
 }
 
-/// A value that a definition inside it has split over several messages.
+/// A value that is split over several messages by a definition inside it.
 #[derive(Debug)]
 struct Partial {
     id: Id,
-    /// Where the value starts, counted from the front of the buffer, which stays there until the value is whole.
+    /// Where the value starts, from the front of the buffer, which stays until the value is whole.
     start: usize,
     /// The end of the last message that was read.
     end: usize,
     walker: Walker,
 }
 
-/// What the front of the bytes turned out to be.
+/// What is at the front of the bytes.
 enum Scan {
     More,
     Definition {
@@ -94,8 +94,8 @@ impl Decoder {
 
     /// Splits the next value off the front of `buf`, with the definitions before it.
     ///
-    /// None means that more bytes must arrive first; definitions that did arrive have been taken out of the buffer.
-    /// Between calls, bytes may only be appended to it.
+    /// None means that more bytes must arrive first; definitions that did arrive were taken out of
+    /// the buffer. Between calls, bytes may only be appended to it.
     ///
     /// # Errors
     ///
@@ -181,15 +181,15 @@ impl Decoder {
         let mut walker = Walker::new(id, self.limits.depth());
         match walker.run(&mut cursor, self)? {
             Walked::Done => Ok(whole(id, start, end, &cursor)),
-            Walked::Message => self.resume(
-                input,
-                Partial {
+            Walked::Message => {
+                let partial = Partial {
                     id,
                     start,
                     end,
                     walker,
-                },
-            ),
+                };
+                self.resume(input, partial)
+            }
         }
     }
 
@@ -200,19 +200,16 @@ impl Decoder {
                 self.partial = Some(partial);
                 return Ok(Scan::More);
             };
+            let (len, max) = (end - partial.start, self.limits.longest_message());
+            if len > max {
+                let len = len as u64;
+                return Err(DecodeErrorKind::MessageTooBig { len, max }.into());
+            }
             // The message's length is also the length that the walk expects after a definition.
             let mut cursor = Cursor {
                 data: &input[..end],
                 pos: partial.end,
             };
-            if end - partial.start > self.limits.message() {
-                let len = (end - partial.start) as u64;
-                return Err(DecodeErrorKind::MessageTooBig {
-                    len,
-                    max: self.limits.message(),
-                }
-                .into());
-            }
             partial.end = end;
             match partial.walker.run(&mut cursor, self)? {
                 Walked::Done => return Ok(whole(partial.id, partial.start, end, &cursor)),
@@ -230,32 +227,25 @@ impl Decoder {
             return Err(DecodeErrorKind::EmptyMessage.into());
         }
         let start = at + width;
-        // What no memory can hold is too big under any limit.
+        // A length that overflows is too big under any limit.
+        let max = self.limits.longest_message();
         let end = usize::try_from(len)
             .ok()
-            .filter(|len| *len <= self.limits.message())
+            .filter(|len| *len <= max)
             .and_then(|len| start.checked_add(len))
-            .ok_or(DecodeErrorKind::MessageTooBig {
-                len,
-                max: self.limits.message(),
-            })?;
+            .ok_or(DecodeErrorKind::MessageTooBig { len, max })?;
         Ok((end <= input.len()).then_some((start, end)))
     }
 
     fn holds_interface(&mut self, id: Id) -> Result<bool, DecodeError> {
         self.types
             .holds_interface(id, &mut self.complete)
-            .map_err(|id| {
-                DecodeErrorKind::UndefinedType {
-                    id: i64::from(id.0),
-                }
-                .into()
-            })
+            .map_err(walk::undefined)
     }
 }
 
-/// A value that was walked to its end. Whatever its message holds behind that is dropped, as Go does: net/rpc peers rely
-/// on it where they help each other to skip a nil interface value.
+/// A value that was walked to its end. What its message holds behind that is dropped, as in Go: the
+/// peers of net/rpc rely on it to skip a nil interface value.
 fn whole(id: Id, start: usize, next: usize, cursor: &Cursor<'_>) -> Scan {
     Scan::Value {
         id,
@@ -275,11 +265,9 @@ impl Catalog for Decoder {
     }
 
     fn define(&mut self, id: i64, ty: Type) -> Result<(), DecodeError> {
-        if self.types.len() >= self.limits.types() {
-            return Err(DecodeErrorKind::TooManyTypes {
-                max: self.limits.types(),
-            }
-            .into());
+        let max = self.limits.types();
+        if self.types.len() >= max {
+            return Err(DecodeErrorKind::TooManyTypes { max }.into());
         }
         let new = id >= i64::from(Id::FIRST_USER.0) && self.types.insert(Id(id as u32), ty);
         if new {

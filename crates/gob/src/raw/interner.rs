@@ -1,4 +1,4 @@
-//! Which types the other side knows, under which ids.
+//! [`Interner`]: which types the receiver knows, under which ids.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -18,7 +18,7 @@ pub(crate) struct Interner {
     /// Places in `sent`, by the table's address and the id in it.
     places: BTreeMap<(usize, u32), usize>,
     pending: BytesMut,
-    /// What was found for the table that was asked about last: received values are mostly sent on in a row.
+    /// What was found for the last table: received values are mostly sent on in a row.
     recent: Option<Recent>,
 }
 
@@ -26,7 +26,7 @@ pub(crate) struct Interner {
 struct Recent {
     types: Arc<Types>,
     wire: IdMap<u32, Id>,
-    /// Which types can have interface values in them.
+    /// Which types can hold interface values.
     holding: IdMap<u32, bool>,
 }
 
@@ -37,7 +37,7 @@ struct Sent {
     wire: Id,
 }
 
-/// A state to come back to when encoding fails.
+/// A state to return to when encoding fails.
 #[derive(Clone, Copy)]
 pub(crate) struct Mark(usize);
 
@@ -61,7 +61,7 @@ struct Batch<'a> {
     steps: Steps,
 }
 
-/// Types of a received value can be nested as deep as the sender likes; ours never are.
+/// Types of a received value can be nested to any depth; those of Rust types are never so deep.
 const MAX_DEPTH: usize = 500;
 
 impl Interner {
@@ -224,14 +224,11 @@ impl Interner {
                     self.assign(batch, field.id, name, depth + 1)?;
                 }
             }
-            Type::Slice { elem, .. } | Type::Array { elem, .. } => {
-                self.assign(batch, *elem, named(&types, *elem), depth + 1)?;
+            _ => {
+                for part in ty.parts() {
+                    self.assign(batch, part, named(&types, part), depth + 1)?;
+                }
             }
-            Type::Map { key, elem, .. } => {
-                self.assign(batch, *key, named(&types, *key), depth + 1)?;
-                self.assign(batch, *elem, named(&types, *elem), depth + 1)?;
-            }
-            Type::Opaque { .. } => {}
         }
         Ok(batch.give(id))
     }
@@ -285,8 +282,8 @@ fn take(next: &mut u32) -> Id {
     id
 }
 
-/// Go names element types only when they have a name in its source: here, structs and types with an encoding of their
-/// own.
+/// Go names an element type only where its source does: here, structs and types with an encoding of
+/// their own.
 fn named(types: &Types, id: Id) -> String {
     match types.get(id) {
         Some(Type::Struct(ty)) => ty.name.to_string(),

@@ -2,16 +2,18 @@
 
 /// Bounds on what a [`Decoder`](crate::Decoder) accepts.
 ///
-/// What a value takes besides follows the bytes that were received, a message's whole length only once it is there:
+/// A message takes memory only as its bytes arrive. What a value takes beyond them is bounded:
 ///
-/// - A definition takes some eight times its bytes, for names of one letter.
-/// - A value of a Rust type takes its size, however few bytes were sent of it: a struct whose fields are all zero is one
-///   byte. A list takes up to twice that while it grows.
-/// - A part of a [`Value`](crate::Value) takes up to 100 bytes for each of its own, an [`Any`](crate::Any) up to 200.
-/// - A map that is read from a Go struct, and a struct with a `#[serde(flatten)]` field, are given names of fields that
-///   are not among the bytes of the value, and the latter a zero for each field that was left out. These may take 256 KiB
-///   and 256 bytes for each one received, a zero counting as 64 bytes and its name; a map has up to four times that of
-///   it. Where it is more, decoding fails with [`TooMuchLeftOut`](crate::DecodeErrorKind::TooMuchLeftOut).
+/// - A definition takes about eight times its bytes, for names of one letter.
+/// - A value of a Rust type takes its size, however few bytes were sent of it: a struct whose fields
+///   are all zero is one byte. A list takes up to twice that while it grows.
+/// - A part of a [`Value`](crate::Value) takes up to 100 bytes for each of its own, an
+///   [`Any`](crate::Any) up to 200.
+/// - A map that is read from a Go struct, and a struct with a `#[serde(flatten)]` field, get names of
+///   fields that are not among the value's bytes, and the latter a zero for each field left out.
+///   These may take 256 KiB and 256 bytes for each one received, where a zero counts as 64 bytes and
+///   its name; a map takes up to four times that. Beyond it, decoding fails with
+///   [`TooMuchLeftOut`](crate::DecodeErrorKind::TooMuchLeftOut).
 ///
 /// ```
 /// # use plugwire_gob::{Decoder, Limits};
@@ -43,13 +45,10 @@ impl Limits {
         self
     }
 
-    /// The bound on messages, for other formats that heed it.
+    /// The longest message, for the other codecs of plugwire.
+    #[doc(hidden)]
     #[must_use]
     pub fn longest_message(&self) -> usize {
-        self.max_message
-    }
-
-    pub(crate) fn message(&self) -> usize {
         self.max_message
     }
 
@@ -61,9 +60,10 @@ impl Limits {
         self.max_types
     }
 
-    /// How many structs, slices, maps and interface values may be nested in each other. 128 by default.
+    /// How many structs, slices, maps and interface values may be nested in each other. 128 by
+    /// default.
     ///
-    /// Decoding recurses as deep as the value, so a higher limit wants a larger stack.
+    /// Decoding recurses as deep as the value, so a higher limit needs a larger stack.
     #[must_use]
     pub fn max_depth(mut self, levels: usize) -> Self {
         self.max_depth = levels;

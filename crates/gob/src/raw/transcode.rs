@@ -21,7 +21,7 @@ pub(crate) fn put_interface(
     let wire = interner.define(&value.types, value.id)?;
     put_bytes(out, name.as_bytes());
     put_int(out, i64::from(wire.0));
-    // Ids occur in values only where interface values do: everything else is the same on every stream.
+    // Ids occur in values only where interface values do: all else is the same on every stream.
     if !interner.holds_interface(&value.types, value.id) {
         put_bytes(out, &value.bytes);
         return Ok(());
@@ -192,6 +192,6 @@ fn own_interface<'de, 'a>(
 }
 
 #[cold]
-fn malformed(err: DecodeError) -> EncodeError {
-    EncodeErrorKind::Custom(format!("a value is malformed: {}", err.kind())).into()
+fn malformed(error: DecodeError) -> EncodeError {
+    EncodeErrorKind::Custom(format!("a value is malformed: {}", error.kind())).into()
 }

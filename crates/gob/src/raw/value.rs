@@ -7,24 +7,28 @@ use bytes::Bytes;
 
 use crate::types::{Id, Schema, Types};
 
-/// One value of a stream, not decoded yet, with the types it needs. Cheap to clone and to send to another task.
+/// One value of a stream, not decoded yet, with the types it needs. Cheap to clone and to send to
+/// another task.
 #[derive(Clone)]
 pub struct RawValue {
     pub(crate) types: Arc<Types>,
     pub(crate) id: Id,
-    /// The value as it stands in a message, behind the type id. May contain whole definitions, which are in `types`.
+    /// The value as it stands in a message, behind the type id. It may contain whole definitions,
+    /// which are in `types`, too.
     pub(crate) bytes: Bytes,
     pub(crate) max_depth: usize,
 }
 
 impl RawValue {
-    /// The value's type, as the sender described it: what [`Encoder::encode_as`](crate::Encoder::encode_as) takes.
+    /// The value's type, as the sender described it, for
+    /// [`Encoder::encode_as`](crate::Encoder::encode_as).
     #[must_use]
     pub fn schema(&self) -> Schema {
         Schema::new(self.types.clone(), self.id)
     }
 
-    /// The value's type as Go would write it, as far as the wire tells: `[]string`, `map[string]int`, `Person`.
+    /// The value's type as Go would write it, as far as it was sent: `[]string`, `map[string]int`,
+    /// `Person`.
     #[must_use]
     pub fn go_type(&self) -> String {
         self.types.describe(self.id)

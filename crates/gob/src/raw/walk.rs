@@ -1,15 +1,17 @@
-//! Walking over a value without building anything: to find its end, and to skip what nobody asked for.
+//! Walking over a value without building anything: to find its end, and to skip what was not asked
+//! for.
 
 use crate::error::{DecodeError, DecodeErrorKind};
 use crate::types::definition;
 use crate::types::{Id, Type, Types};
 use crate::wire::Cursor;
 
-/// Where a walk looks types up, and where it leaves definitions that it meets inside interface values.
+/// Where a walk looks types up, and where it leaves definitions that it meets inside interface
+/// values.
 pub(crate) trait Catalog {
     fn types(&self) -> &Types;
     fn define(&mut self, id: i64, ty: Type) -> Result<(), DecodeError>;
-    /// Checks that nothing is missing from the definition of a type that a value has.
+    /// Checks that the definition of a value's type is complete.
     fn check(&mut self, id: Id) -> Result<(), DecodeError>;
 }
 
@@ -62,11 +64,12 @@ enum Next {
 #[derive(Debug, PartialEq)]
 pub(crate) enum Walked {
     Done,
-    /// The bytes end behind a definition: Go ends a message there, and the value goes on in the next.
+    /// The bytes end behind a definition: Go ends a message there, and continues the value in the
+    /// next.
     Message,
 }
 
-/// A walk that can pause. It keeps its own stack, so values of any depth cost no stack of the thread.
+/// A walk that can pause. It keeps its own stack, so deep values cost no stack of the thread.
 #[derive(Debug)]
 pub(crate) struct Walker {
     stack: Vec<Frame>,
@@ -145,21 +148,17 @@ impl Walker {
                         return Ok(());
                     }
                     Type::Struct(_) => Frame::Struct { id, next: 0 },
-                    Type::Slice { elem, .. } => Frame::Items {
-                        elem: *elem,
-                        left: cursor.count()?,
-                    },
-                    Type::Array { elem, len, .. } => Frame::Items {
-                        elem: *elem,
-                        left: array_len(cursor, *len)?,
-                    },
-                    Type::Map { key, elem, .. } => {
-                        let left = cursor.count()? * 2;
-                        Frame::Pairs {
-                            key: *key,
-                            elem: *elem,
-                            left,
-                        }
+                    Type::Slice { elem } => {
+                        let (elem, left) = (*elem, cursor.count()?);
+                        Frame::Items { elem, left }
+                    }
+                    Type::Array { elem, len } => {
+                        let (elem, left) = (*elem, array_len(cursor, *len)?);
+                        Frame::Items { elem, left }
+                    }
+                    Type::Map { key, elem } => {
+                        let (key, elem, left) = (*key, *elem, cursor.count()? * 2);
+                        Frame::Pairs { key, elem, left }
                     }
                 };
                 self.push(frame)?;
@@ -228,23 +227,20 @@ pub(crate) fn field(
 /// Reads an array's count, which must say what its type says.
 pub(crate) fn array_len(cursor: &mut Cursor<'_>, len: u64) -> Result<usize, DecodeError> {
     let count = cursor.count()?;
-    if count as u64 != len {
-        return Err(DecodeErrorKind::ArrayLength {
-            count: count as u64,
-            len,
-        }
-        .into());
+    match count as u64 {
+        count if count != len => Err(DecodeErrorKind::ArrayLength { count, len }.into()),
+        _ => Ok(count),
     }
-    Ok(count)
 }
 
 pub(crate) fn defined(id: Id, types: &Types) -> Result<&Type, DecodeError> {
-    types.get(id).ok_or_else(|| {
-        DecodeErrorKind::UndefinedType {
-            id: i64::from(id.0),
-        }
-        .into()
-    })
+    types.get(id).ok_or_else(|| undefined(id))
+}
+
+#[cold]
+pub(crate) fn undefined(id: Id) -> DecodeError {
+    let id = i64::from(id.0);
+    DecodeErrorKind::UndefinedType { id }.into()
 }
 
 /// A type id that a value may have: basic, or defined by now.
@@ -266,7 +262,7 @@ pub(crate) fn negate(id: i64) -> Result<i64, DecodeError> {
     }
 }
 
-/// Reads an interface value up to its concrete value, and gives the name and type of that: None for nil.
+/// Reads an interface value up to its concrete value; the name and the type of that, None for nil.
 ///
 /// Definitions on the way are in the table already.
 pub(crate) fn interface<'de>(
@@ -279,8 +275,8 @@ pub(crate) fn interface<'de>(
     }
     loop {
         let id = cursor.int()?;
-        // Behind a definition comes the length of what follows, and behind the type id the length of the value, which
-        // does not count what definitions inside of it take. Neither says anything new.
+        // Behind a definition comes the length of what follows, and behind the type id the length
+        // of the value, without the definitions inside of it. Neither is needed.
         if id >= 0 {
             let id = concrete(id, types)?;
             cursor.uint()?;

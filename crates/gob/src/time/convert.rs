@@ -1,4 +1,4 @@
-//! Conversions between [`Time`] and what else Rust has for times.
+//! Conversions between [`Time`] and other types for times.
 
 use std::time::{Duration, SystemTime};
 

@@ -8,10 +8,10 @@ pub(super) const UNIX: i64 = 62_135_596_800;
 
 /// A Go `time.Time`: an instant, and the offset of the zone in which its sender saw it.
 ///
-/// The default value is Go's zero time, the beginning of year 1 in UTC, which Go's `IsZero` asks for and which a field
-/// that was left out becomes. There are conversions for [`SystemTime`] and, behind the features `chrono`, `jiff` and
-/// `time`, for the types of these crates; like [`SystemTime`] itself they cover different stretches of time, so those
-/// from a `Time` can fail.
+/// The default value is Go's zero time, the beginning of year 1 in UTC, for which Go has `IsZero`; a
+/// field that was left out is this. There are conversions for [`SystemTime`] and, behind the features
+/// `chrono`, `jiff` and `time`, for the types of these crates. Each type covers another stretch of
+/// time, so conversions from a `Time` can fail.
 ///
 /// ```
 /// use std::time::{Duration, SystemTime};
@@ -35,9 +35,8 @@ pub(super) const UNIX: i64 = 62_135_596_800;
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 ///
-/// In formats for people, such as JSON, a time is a string in the form of RFC 3339, as it is for Go; in other formats
-/// the bytes of gob. Calls in MessagePack have a form of their own, in which the zone is lost unless the codec is told
-/// otherwise: see `TimeFormat` of the module [`codec`](crate::codec).
+/// In human-readable formats, such as JSON, a time is a string in the form of RFC 3339, as it is for
+/// Go; in other formats the bytes of gob. plugwire's MessagePack codec has a form of its own.
 ///
 /// Times are equal when they are the same instant in the same zone, and ordered by the instant first.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -70,9 +69,10 @@ impl Time {
         zone: Zone::Utc,
     };
 
-    /// The time so many seconds and nanoseconds after the Unix epoch, in UTC, like Go's `time.Unix(…).UTC()`.
+    /// The time this many seconds and nanoseconds after the Unix epoch, in UTC, like Go's
+    /// `time.Unix(…).UTC()`.
     ///
-    /// None when there is no such time: more than a second of nanoseconds, or seconds that overflow.
+    /// None when the nanoseconds are a second or more, or the seconds overflow.
     #[must_use]
     pub fn from_unix(seconds: i64, nanos: u32) -> Option<Self> {
         let seconds = seconds.checked_add(UNIX)?;
@@ -89,10 +89,11 @@ impl Time {
         SystemTime::now().into()
     }
 
-    /// The same instant in a zone so many seconds east of UTC.
+    /// The same instant in a zone this many seconds east of UTC.
     ///
-    /// None when Go could not send that: minutes that do not fit 16 bits, and the minute west of UTC, which on the wire is
-    /// UTC itself. (Go sends a zone less than a minute west of UTC, but does not read it right.)
+    /// None when Go could not send it: minutes that do not fit 16 bits, and the minute west of UTC,
+    /// which on the wire is UTC itself. (Go sends a zone less than a minute west of UTC, but misreads
+    /// it.)
     #[must_use]
     pub fn with_offset(self, seconds_east: i32) -> Option<Self> {
         let fits = seconds_east / 60 != -1 && fits(seconds_east);

@@ -48,7 +48,7 @@ impl fmt::Display for Time {
     }
 }
 
-/// Takes digits off the front, exactly so many.
+/// Takes exactly `count` digits off the front.
 fn digits(text: &mut &[u8], count: usize) -> Option<i64> {
     let (front, rest) = text.split_at_checked(count)?;
     let mut value = 0;

@@ -23,9 +23,9 @@ impl Time {
         let mut out = [0; 16];
         let (minutes, seconds) = match self.zone {
             Zone::Utc => (-1, 0),
-            // Go takes the seconds for unsigned when it reads them, so a zone to the west that it sends comes out in
-            // another place. Rounded down, the minutes leave seconds that are right either way.
-            // Only the last minute has none below it.
+            // Go reads the seconds as unsigned, so it misreads the zones to the west that it sends.
+            // With the minutes rounded down, the seconds are right either way. Only the last minute
+            // has none below it.
             Zone::East(offset) if (-32_768 * 60..-60).contains(&offset) => {
                 (offset.div_euclid(60) as i16, offset.rem_euclid(60) as i8)
             }
@@ -59,7 +59,7 @@ impl Time {
             return Err("a time with too many nanoseconds");
         }
         let zone = match i32::from(i16::from_be_bytes([z0, z1])) * 60 + seconds_east {
-            // For Go, too, it is the sum that says so.
+            // For Go, too, the sum decides.
             -60 => Zone::Utc,
             // More seconds than a minute has can make it one that could not be sent on.
             offset if !fits(offset) => return Err("a time in a zone that cannot be"),
@@ -112,8 +112,8 @@ impl Marshal for Time {
     }
 
     fn unmarshal(bytes: &[u8]) -> Result<Self, String> {
-        // Timestamps are what MessagePack has, and text what formats for people have. Neither has a length that gob's
-        // form can have, so it does not matter that nothing tells here which format it is.
+        // MessagePack has timestamps, and human-readable formats text. Neither has a length that
+        // gob's form can have, so the format need not be known.
         let time = match (bytes.len(), std::str::from_utf8(bytes).map(str::parse)) {
             (4 | 8 | 12, _) => Time::from_timestamp(bytes),
             (_, Ok(Ok(time))) => Ok(time),
@@ -134,7 +134,7 @@ impl Marshal for Time {
 impl Serialize for Time {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         if serializer.is_human_readable() && !ser::is_gob::<S>() {
-            // The name tells the MessagePack codec, which counts as a format for people, that this is a time.
+            // The name marks a time for the MessagePack codec, which counts as human-readable.
             return serializer.serialize_newtype_struct(passthrough::TIME, &Payload(self));
         }
         let (bytes, len) = self.encode();
@@ -147,7 +147,7 @@ impl Serialize for Time {
     }
 }
 
-/// Text for people, gob's bytes for the MessagePack codec.
+/// Text for human-readable formats, gob's bytes for the MessagePack codec.
 struct Payload<'a>(&'a Time);
 
 impl Serialize for Payload<'_> {
@@ -192,8 +192,8 @@ impl<'de> Visitor<'de> for Moment {
         self.visit_bytes(text.as_bytes())
     }
 
-    /// Bytes in a format that has none; or an extension of MessagePack that serde has kept, as it does with what it
-    /// reads for a `#[serde(flatten)]`: its type, and its bytes.
+    /// Bytes in a format that has none; or the type and the bytes of a MessagePack extension, which
+    /// serde keeps like this for a `#[serde(flatten)]`.
     fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Time, A::Error> {
         let mut bytes = Vec::new();
         while let Some(item) = seq.next_element::<i16>()? {

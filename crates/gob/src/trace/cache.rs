@@ -14,7 +14,7 @@ type Cache = IdMap<TypeId, Result<Arc<Schema>, EncodeError>>;
 
 static CACHE: RwLock<Option<Cache>> = RwLock::new(None);
 
-/// The description of `T`, found once. A type that cannot be described is an error every time.
+/// The description of `T`, found once. A type that cannot be described is an error each time.
 pub(crate) fn schema_of<T: Deserialize<'static>>() -> Result<Arc<Schema>, EncodeError> {
     cached(typeid::of::<T>(), trace::<T>)
 }

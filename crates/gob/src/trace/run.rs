@@ -1,4 +1,4 @@
-//! One run over a type: what it was told beforehand, and what it has found.
+//! One run over a type: what is known beforehand, and what it finds.
 
 use std::any::TypeId;
 use std::collections::{HashMap, HashSet};

@@ -1,6 +1,7 @@
 //! Values to try on types that refuse zeros.
 
-/// Strings that some well-known kind of type accepts: numbers, addresses, ids, times, versions, paths, colours.
+/// Strings that some well-known kind of type accepts: numbers, addresses, ids, times, versions,
+/// paths, colours.
 pub(super) const STRINGS: &[&str] = &[
     "",
     "0",

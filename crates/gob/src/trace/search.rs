@@ -10,7 +10,7 @@ use super::run::{Draft, Key, Plan, Run, Traced};
 use crate::error::{EncodeError, EncodeErrorKind};
 use crate::types::{Id, IdMap, Schema, Types};
 
-/// How often a type is tried with other samples before it counts as one that cannot be learned.
+/// How often a type is tried with other samples before it counts as untraceable.
 const MAX_TRIES: usize = 2000;
 
 /// Whether a deserializer is the one that learns types, whatever its lifetimes.
@@ -54,7 +54,8 @@ pub(super) fn trace<T: Deserialize<'static>>() -> Result<Schema, EncodeError> {
     })
 }
 
-/// Shows every variant of every enum to the type: one with data is an error now and not at the first value with it.
+/// Shows every variant of every enum to the type: one with data is an error now, not at the first
+/// value that has it.
 fn explore_variants<T: Deserialize<'static>>(
     plan: &mut Plan,
     mut enums: HashMap<Key, usize>,
@@ -90,7 +91,7 @@ fn explore_variants<T: Deserialize<'static>>(
 struct Search {
     /// How many leaves had been handed out when the type refused.
     reached: usize,
-    /// The leaf being tried. Usually the last one is to blame.
+    /// The leaf being tried. Usually the last one is the cause.
     leaf: usize,
     first: EncodeError,
 }

@@ -26,10 +26,22 @@ pub(crate) fn read(cursor: &mut Cursor<'_>) -> Result<Type, DecodeError> {
             return Err(malformed("more than one kind of type"));
         }
         found = Some(match field {
-            ARRAY => read_array(cursor)?,
-            SLICE => read_slice(cursor)?,
+            ARRAY => {
+                let [elem, len] = read_ints(cursor)?;
+                let len = u64::try_from(len).map_err(|_| malformed("negative array length"))?;
+                let elem = id(elem)?;
+                Type::Array { elem, len }
+            }
+            SLICE => {
+                let [elem] = read_ints(cursor)?;
+                Type::Slice { elem: id(elem)? }
+            }
             STRUCT => read_struct(cursor)?,
-            MAP => read_map(cursor)?,
+            MAP => {
+                let [key, elem] = read_ints(cursor)?;
+                let (key, elem) = (id(key)?, id(elem)?);
+                Type::Map { key, elem }
+            }
             GOB_ENCODER => read_opaque(cursor, Marshaler::Gob)?,
             BINARY_MARSHALER => read_opaque(cursor, Marshaler::Binary)?,
             TEXT_MARSHALER => read_opaque(cursor, Marshaler::Text)?,
@@ -40,52 +52,20 @@ pub(crate) fn read(cursor: &mut Cursor<'_>) -> Result<Type, DecodeError> {
     found.ok_or_else(|| malformed("no kind of type"))
 }
 
-fn read_array(cursor: &mut Cursor<'_>) -> Result<Type, DecodeError> {
-    let (mut elem, mut len) = (0, 0);
+/// The fields behind the common one, which are integers.
+fn read_ints<const N: usize>(cursor: &mut Cursor<'_>) -> Result<[i64; N], DecodeError> {
+    let mut values = [0; N];
     each_field(cursor, |field, cursor| {
-        match field {
-            0 => drop(read_common(cursor)?),
-            1 => elem = cursor.int()?,
-            2 => len = cursor.int()?,
-            _ => return Err(malformed("unknown field of an array type")),
+        match (field as usize).checked_sub(1) {
+            None => drop(read_common(cursor)?),
+            Some(at) => match values.get_mut(at) {
+                Some(value) => *value = cursor.int()?,
+                None => return Err(malformed("unknown field of a type")),
+            },
         }
         Ok(())
     })?;
-    let len = u64::try_from(len).map_err(|_| malformed("negative array length"))?;
-    Ok(Type::Array {
-        elem: id(elem)?,
-        len,
-    })
-}
-
-fn read_slice(cursor: &mut Cursor<'_>) -> Result<Type, DecodeError> {
-    let mut elem = 0;
-    each_field(cursor, |field, cursor| {
-        match field {
-            0 => drop(read_common(cursor)?),
-            1 => elem = cursor.int()?,
-            _ => return Err(malformed("unknown field of a slice type")),
-        }
-        Ok(())
-    })?;
-    Ok(Type::Slice { elem: id(elem)? })
-}
-
-fn read_map(cursor: &mut Cursor<'_>) -> Result<Type, DecodeError> {
-    let (mut key, mut elem) = (0, 0);
-    each_field(cursor, |field, cursor| {
-        match field {
-            0 => drop(read_common(cursor)?),
-            1 => key = cursor.int()?,
-            2 => elem = cursor.int()?,
-            _ => return Err(malformed("unknown field of a map type")),
-        }
-        Ok(())
-    })?;
-    Ok(Type::Map {
-        key: id(key)?,
-        elem: id(elem)?,
-    })
+    Ok(values)
 }
 
 fn read_struct(cursor: &mut Cursor<'_>) -> Result<Type, DecodeError> {
@@ -95,7 +75,7 @@ fn read_struct(cursor: &mut Cursor<'_>) -> Result<Type, DecodeError> {
             0 => name = read_common(cursor)?,
             1 => {
                 let count = cursor.count()?;
-                // Each takes six bytes or more: no room is made for what cannot be there.
+                // Each takes six bytes or more: no room is made for more than can be there.
                 fields.reserve_exact(count.min(cursor.remaining() / 6));
                 for _ in 0..count {
                     fields.push(read_field(cursor)?);
@@ -136,7 +116,7 @@ fn read_opaque(cursor: &mut Cursor<'_>, kind: Marshaler) -> Result<Type, DecodeE
     Ok(Type::Opaque { name, kind })
 }
 
-/// The name out of a `CommonType`. Its id repeats what the message said, and Go does not look at it either.
+/// The name out of a `CommonType`. Its id repeats the message's, and Go ignores it, too.
 fn read_common(cursor: &mut Cursor<'_>) -> Result<Arc<str>, DecodeError> {
     let mut name = Arc::default();
     each_field(cursor, |field, cursor| {
@@ -200,18 +180,11 @@ pub(crate) fn write(out: &mut BytesMut, id: Id, ty: &Type, name: &str, wire: imp
         Type::Slice { .. } => SLICE,
         Type::Map { .. } => MAP,
         Type::Struct(_) => STRUCT,
-        Type::Opaque {
-            kind: Marshaler::Gob,
-            ..
-        } => GOB_ENCODER,
-        Type::Opaque {
-            kind: Marshaler::Binary,
-            ..
-        } => BINARY_MARSHALER,
-        Type::Opaque {
-            kind: Marshaler::Text,
-            ..
-        } => TEXT_MARSHALER,
+        Type::Opaque { kind, .. } => match kind {
+            Marshaler::Gob => GOB_ENCODER,
+            Marshaler::Binary => BINARY_MARSHALER,
+            Marshaler::Text => TEXT_MARSHALER,
+        },
     };
     put_uint(out, kind + 1);
 

@@ -10,26 +10,36 @@ use super::structs::{Field, Id, StructType};
 use super::table::Types;
 use super::type_eq::{Steps, type_eq};
 
-/// A type as gob sees it: what goes over the wire before the first value of the type.
+/// A type as gob sees it: what is sent before the first value of the type.
 ///
-/// Most programs never see one, since [`Encode`](crate::Encode) finds the description of a Rust type. It is of use where that cannot
-/// be, or is not wanted: for types that are only `Serialize`, whose `Deserialize` refuses everything that it is tried
-/// with, or that have a flattened field. [`Encoder::encode_as`](crate::Encoder::encode_as) and [`to_vec_as`] then take
-/// the value together with a description made by hand, and run no `Deserialize`.
+/// Most programs never see one, since [`Encode`](crate::Encode) finds the description of a Rust type.
+/// It is for types of which that is impossible or not wanted: those that are only `Serialize`, whose
+/// `Deserialize` refuses everything that it is tried with, or that have a flattened field.
+/// [`Encoder::encode_as`](crate::Encoder::encode_as) and [`to_vec_as`] then take the value together
+/// with a description made by hand, and run no `Deserialize`.
 ///
 /// ```
 /// use plugwire_gob::{self as gob, Schema};
 /// # use serde::Serialize;
 ///
 /// // type Address struct { IP string; Port int }
-/// let address = Schema::structure("Address", [("IP", Schema::string()), ("Port", Schema::int())]);
+/// let fields = [("IP", Schema::string()), ("Port", Schema::int())];
+/// let address = Schema::structure("Address", fields);
 /// let addresses = Schema::slice(address);
 /// assert_eq!(addresses.to_string(), "[]Address");
 ///
 /// #[derive(Serialize)]
-/// struct Address { #[serde(rename = "IP")] ip: std::net::IpAddr, #[serde(flatten)] rest: Rest }
+/// struct Address {
+///     #[serde(rename = "IP")]
+///     ip: std::net::IpAddr,
+///     #[serde(flatten)]
+///     rest: Rest,
+/// }
 /// #[derive(Serialize)]
-/// struct Rest { #[serde(rename = "Port")] port: u16 }
+/// struct Rest {
+///     #[serde(rename = "Port")]
+///     port: u16,
+/// }
 ///
 /// let value = [Address { ip: [127, 0, 0, 1].into(), rest: Rest { port: 80 } }];
 /// let bytes = gob::to_vec_as(&addresses, &value[..])?;
@@ -40,8 +50,8 @@ use super::type_eq::{Steps, type_eq};
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 ///
-/// [`RawValue::schema`](crate::RawValue::schema) is the description that came with a received value, and
-/// [`Schema::of`] that of a Rust type. Two are equal when they are the same type to a receiver.
+/// [`RawValue::schema`](crate::RawValue::schema) is the description that came with a received value,
+/// and [`Schema::of`] that of a Rust type. Two are equal when they are the same type to a receiver.
 ///
 /// [`to_vec_as`]: crate::to_vec_as
 #[derive(Clone)]
@@ -72,7 +82,7 @@ impl Clone for FieldOrder {
     }
 }
 
-/// Types that stand for the one being described have ids from here on, until that has one.
+/// Stand-ins for a type that is being described have ids from here on.
 static NEXT_SELF: AtomicU32 = AtomicU32::new(1 << 31);
 
 impl Schema {
@@ -189,7 +199,7 @@ impl Schema {
         Self::new(Arc::new(types), root)
     }
 
-    /// A type that contains itself: the function gets a description that stands for what it returns.
+    /// A type that contains itself: the function gets a description that stands for its result.
     ///
     /// ```
     /// # use plugwire_gob::Schema;
@@ -200,7 +210,7 @@ impl Schema {
     /// assert_eq!(tree.to_string(), "Tree");
     /// ```
     ///
-    /// Something that is nothing but itself is not a type, and encoding with it is an error.
+    /// A description that is only its own stand-in is no type, and encoding with it is an error.
     #[must_use]
     pub fn recursive(describe: impl FnOnce(Self) -> Self) -> Self {
         let stand_in = Id(NEXT_SELF.fetch_add(1, Ordering::Relaxed) | 1 << 31);
@@ -221,7 +231,7 @@ impl Schema {
     }
 }
 
-/// Takes a type and what it is made of into another table.
+/// Copies a type and what it is made of into another table; its id there.
 fn import(into: &Types, from: &Schema) -> Id {
     let mut found: HashMap<Id, Id> = HashMap::new();
     let mut queue = vec![from.root];
@@ -235,7 +245,7 @@ fn import(into: &Types, from: &Schema) -> Id {
         if found.contains_key(&id) {
             continue;
         }
-        // The same type twice would only be defined twice.
+        // A type that is there already need not be defined twice.
         if let Some(same) = into
             .iter()
             .map(|(id, _)| id)

@@ -6,13 +6,13 @@ use super::kinds::Type;
 use super::structs::Id;
 use super::table::Types;
 
-/// Types with more parts than this are taken for different: they are then defined once more, and that is all.
+/// Types with more parts than this count as different: they are then defined once more.
 const MAX_COMPARED: usize = 400;
 
-/// How many steps may be spent on looking for one type among others.
+/// How many steps the search for one type among others may take.
 ///
-/// Ours take a few. Many types that are the same up to some depth, as a peer can define them, would take as many as the
-/// square of their number; what is left then is taken for different.
+/// Usual types take a few. A peer can define many types that are the same up to some depth, which
+/// take the square of their number; those beyond the steps count as different.
 #[derive(Debug)]
 pub(crate) struct Steps(usize);
 
@@ -42,7 +42,8 @@ fn alike(a: &Type, b: &Type) -> bool {
 
 /// Whether two types, each in its own table, are the same type to a receiver.
 ///
-/// Pairs that are being compared further up count as equal, which is what equality of recursive types means.
+/// Pairs that are being compared further up count as equal: that is what equality of recursive types
+/// means.
 pub(crate) fn type_eq(a: (&Types, Id), b: (&Types, Id), steps: &mut Steps) -> bool {
     fn same(
         a: (&Types, Id),

@@ -148,10 +148,10 @@ fn what_a_sender_claims_costs_nothing_until_it_arrives() {
     for claim in claims {
         let stream = [&definition[..], claim].concat();
         let spent = bytes(&mut || {
-            let mut reader = gob::Reader::new(&stream[..]);
+            let mut reader = gob::StreamReader::new(&stream[..]);
             let result = reader.read::<Vec<String>>();
             assert!(result.is_err(), "{claim:?}");
-            let mut reader = gob::Reader::new(&stream[..]);
+            let mut reader = gob::StreamReader::new(&stream[..]);
             assert!(reader.read::<gob::Value>().is_err(), "{claim:?}");
         });
         assert!(spent < 200_000, "{spent} for {claim:?}");

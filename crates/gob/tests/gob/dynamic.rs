@@ -401,7 +401,7 @@ fn registered_names_lead_to_the_variants_of_an_enum() {
 #[test]
 fn files_of_values() {
     let mut file = Vec::new();
-    let mut writer = gob::Writer::new(&mut file);
+    let mut writer = gob::StreamWriter::new(&mut file);
     writer.write(&ann()).unwrap();
     assert!(writer.write(&vec![None::<i64>]).is_err());
     writer
@@ -424,13 +424,13 @@ fn files_of_values() {
             Ok(count)
         }
     }
-    let mut reader = gob::Reader::new(Slow(&file, false));
+    let mut reader = gob::StreamReader::new(Slow(&file, false));
     assert_eq!(reader.read::<Person>().unwrap(), Some(ann()));
     // A value of another type than asked for is lost, and no more than that.
     assert!(reader.read::<i64>().is_err());
     assert_eq!(reader.read::<String>().unwrap().as_deref(), Some("end"));
     assert!(reader.read::<String>().unwrap().is_none());
-    let mut cut = gob::Reader::new(&file[..file.len() - 1]);
+    let mut cut = gob::StreamReader::new(&file[..file.len() - 1]);
     cut.read_raw().unwrap();
     cut.read_raw().unwrap();
     assert!(
@@ -441,7 +441,7 @@ fn files_of_values() {
     );
     let limits = Limits::default().max_message(10);
     assert!(
-        gob::Reader::with_limits(&file[..], limits)
+        gob::StreamReader::with_limits(&file[..], limits)
             .read_raw()
             .is_err()
     );
