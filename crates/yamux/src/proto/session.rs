@@ -4,6 +4,9 @@ mod input;
 mod lifecycle;
 mod transfer;
 
+#[cfg(test)]
+mod tests;
+
 use std::collections::{BTreeSet, VecDeque};
 use std::time::Instant;
 
