@@ -9,17 +9,14 @@ use std::task::Context;
 use std::time::{Duration, Instant, SystemTime};
 
 use self::contest::{Contest, Way};
-
-/// How often something arrives while a plugin is started and dispensed: that is over soon, and both sides
-/// have better things to do.
-const BEGINNING: u8 = 16;
+use crate::tuning::BEGINNING;
 
 /// Keeps the thread that the driver runs on from sleeping while the peer is quick.
 ///
-/// Putting a core to sleep and waking it takes longer than most calls do. So a driver that finds
-/// nothing more asks for some time, once in each turn of the runtime: all other tasks run in
-/// between. That is worth it where something does come soon, which is taken for granted until it
-/// does not, and then again once it does; and where the [contest](Contest) says that it is faster.
+/// Putting a core to sleep and waking it takes longer than most calls do. So a driver that has read
+/// all asks again for some time, once in each turn of the runtime: all other tasks run in between.
+/// That is worth it where something does come soon. The driver assumes so until a wait was too
+/// long, and again once one was short. It also has to be what the [contest](Contest) found faster.
 pub(super) struct BusyPoll {
     /// How soon something has to come. `None` where the thread always sleeps.
     limit: Option<Duration>,
@@ -27,7 +24,7 @@ pub(super) struct BusyPoll {
     beginning: u8,
     /// How much had been received when that was last looked at.
     received: u64,
-    /// Since when there has been nothing to do.
+    /// Since when there has been no work.
     idle: Option<Instant>,
     /// Whether what arrived last had been waited for no longer than the limit.
     quick: bool,
@@ -63,8 +60,8 @@ impl BusyPoll {
         }
         let now = Instant::now();
         if self.stays_awake(limit, received, now, since_epoch(now)) {
-            // Of all ways to be woken this one comes last: the runtime looks at its other tasks, its
-            // timers and its connections before.
+            // Of all ways to be woken this one comes last: the runtime looks at its other tasks,
+            // its timers and its connections before.
             let _ = pin!(tokio::task::yield_now()).poll(cx);
         }
     }
@@ -90,7 +87,8 @@ impl BusyPoll {
             self.note_arrival(clock);
         }
         if self.contest.way(clock) == Way::Asleep {
-            // A side that sleeps does not see how soon something came, so staying awake begins anew.
+            // A side that sleeps does not see how soon something came, so staying awake begins
+            // anew.
             self.idle = None;
             self.quick = true;
             return false;
@@ -157,16 +155,16 @@ mod tests {
             }
         }
 
-        /// Something arrives after so many microseconds.
+        /// Something arrives after `after` microseconds.
         fn arrival(&mut self, after: u64) -> bool {
             self.received += 1;
             self.turn(after)
         }
 
-        /// The driver runs after so many microseconds.
+        /// The driver runs after `after` microseconds.
         fn turn(&mut self, after: u64) -> bool {
             self.now += Duration::from_micros(after);
-            // A moment in which nothing is tried.
+            // A moment between two tries.
             let clock = Duration::from_millis(25);
             self.busy
                 .stays_awake(self.limit, self.received, self.now, clock)

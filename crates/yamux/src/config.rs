@@ -59,22 +59,22 @@ impl Config {
         self
     }
 
-    /// How often the peer is asked for a sign of life, whatever else it sends. Default 30 s.
+    /// How often the peer is sent a ping, whatever else it sends. Default 30 s.
     /// (`KeepAliveInterval`)
     ///
-    /// With `None` never, and then a peer that takes nothing is not noticed either: for a plugin that
-    /// is stopped in a debugger.
+    /// `None` turns keep-alive off. A peer that reads no more is not noticed then, either: for a
+    /// plugin that is stopped in a debugger.
     #[must_use]
     pub fn keep_alive(mut self, interval: Option<Duration>) -> Self {
         self.keep_alive = interval;
         self
     }
 
-    /// How long the sign of life may take, and how long the connection may take nothing of what is
-    /// written, before the session is ended. Default 10 s. (`ConnectionWriteTimeout`)
+    /// How long the answer to a ping may take, and how long the connection may take no byte of what
+    /// is written, before the session ends. Default 10 s. (`ConnectionWriteTimeout`)
     ///
-    /// So a peer that stops is noticed after 40 s at most, and earlier while something is written to
-    /// it. The time of a sign of life counts from when the question is written.
+    /// So a peer that stops is noticed after 40 s at most, and earlier while something is written
+    /// to it. The time counts from when the ping is written.
     #[must_use]
     pub fn keep_alive_timeout(mut self, timeout: Duration) -> Self {
         self.keep_alive_timeout = timeout;
@@ -106,20 +106,21 @@ impl Config {
         self
     }
 
-    /// How much memory may hold what has arrived on the session's streams and is not read, in bytes.
-    /// Default 256 MiB, which is a full window of each of a thousand streams; at least 256 KiB.
+    /// How much memory may hold what has arrived on the session's streams and is not read, in
+    /// bytes. Default 256 MiB, which is a full window of each of a thousand streams; at least 256
+    /// KiB.
     ///
     /// Above it the streams that hold most are reset, and their readers get an
-    /// [`UnreadError`](super::UnreadError); the session and its other streams go on. When half of it is
-    /// used, no stream gets a window of 1 MiB any more.
+    /// [`UnreadError`](super::UnreadError); the session and its other streams go on. When half of
+    /// it is used, no stream gets a window of 1 MiB any more.
     #[must_use]
     pub fn max_buffered(mut self, bytes: usize) -> Self {
         self.max_buffered = bytes;
         self
     }
 
-    /// How much of [`max_buffered`](Self::max_buffered) may be held by streams that were not accepted
-    /// yet. Default 64 MiB, which is a full window of each stream of the default
+    /// How much of [`max_buffered`](Self::max_buffered) may be held by streams that were not
+    /// accepted yet. Default 64 MiB, which is a full window of each stream of the default
     /// [`accept_backlog`](Self::accept_backlog); at least 256 KiB.
     #[must_use]
     pub fn max_unaccepted(mut self, bytes: usize) -> Self {
@@ -127,36 +128,41 @@ impl Config {
         self
     }
 
-    /// How many frames of each kind of [`Noise`](super::Noise) the peer may send in a second, and ten
-    /// times as many at once. Default 2,000; at least 1. Of streams that it opens and resets it is ten
-    /// times each number.
+    /// How many frames of each kind of [`Noise`](super::Noise) the peer may send in a second, and
+    /// ten times as many at once. Default 2,000; at least 1. Of streams that it opens and resets it
+    /// is ten times each number.
     ///
     /// A peer that sends more gets a GoAway, and the session ends with
-    /// [`SessionError::Noise`](super::SessionError::Noise). Peers that work as they should come nowhere
-    /// near: what was on its way to a stream when it ended is not counted.
+    /// [`SessionError::Noise`](super::SessionError::Noise). Peers that work as they should stay far
+    /// below: what was on its way to a stream when it ended does not count.
     #[must_use]
     pub fn max_noise(mut self, frames_per_second: u32) -> Self {
         self.max_noise = frames_per_second;
         self
     }
 
-    /// How long the session's task may keep a thread of the runtime from sleeping after something has
-    /// arrived. Default 100 µs; with `None` the thread sleeps at once.
+    /// How long the session's task may keep a thread of the runtime from sleeping after something
+    /// has arrived. Default 100 µs; with `None` the thread sleeps at once.
     ///
-    /// Waking a core that sleeps takes longer than most calls do. So the task may ask for more in each
-    /// turn of the runtime, in which all other tasks run, too. Where no core is free, this does the opposite: it
-    /// keeps the peer from running. So the session tries both, for a millisecond each in every 50,
-    /// and between these tries waits in the way that brought more. It never stays awake with
-    /// one core to run on, while a session begins, while large frames come and go, while the peer takes
-    /// longer than the limit, and where calls come from the `block_on` of a multi-threaded runtime.
+    /// Waking a core that sleeps takes longer than most calls do. So the task may ask for more in
+    /// each turn of the runtime, in which all other tasks run, too. Where no core is free, this
+    /// does the opposite: it keeps the peer from running. So the session tries both, for a
+    /// millisecond each in every 50, and between these tries waits in the way that brought more. It
+    /// never stays awake with one core to run on, while a session begins, while large frames come
+    /// and go, while the peer takes longer than the limit, and where calls come from the `block_on`
+    /// of a multi-threaded runtime.
     #[must_use]
     pub fn busy_poll(mut self, limit: Option<Duration>) -> Self {
         self.busy_poll = limit;
         self
     }
 
-    /// Refuses what a connection cannot work with. A session that is started with such settings
-    /// takes the nearest ones that it can.
+    /// Refuses what a connection cannot work with. A session that is started with settings of that
+    /// kind takes the nearest ones that it can.
+    ///
+    /// # Errors
+    ///
+    /// The first option that has no possible value, with what it expects.
     pub fn check(&self) -> Result<(), InvalidOption> {
         if self.accept_backlog == 0 {
             return Err(InvalidOption::new("accept_backlog", 0, "at least 1 stream"));
@@ -204,7 +210,7 @@ impl Config {
         self.max_buffered = self.max_buffered.max(WINDOW as usize);
         self.max_unaccepted = self.max_unaccepted.max(WINDOW as usize);
         self.max_noise = self.max_noise.max(1);
-        // Without a pause between two looks at the clock nothing else would be done.
+        // Without a pause between two looks at the clock no other work would be done.
         self.keep_alive = self.keep_alive.map(|interval| interval.max(SHORTEST));
         self.keep_alive_timeout = self.keep_alive_timeout.max(SHORTEST);
         self.busy_poll = self.busy_poll.filter(|limit| !limit.is_zero());

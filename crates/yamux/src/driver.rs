@@ -54,8 +54,8 @@ pub(super) async fn run(
     }
     log_end(&reason, client);
     end.send_replace(Some(reason));
-    let told = poll_fn(|cx| session.0.with(|connection| connection.poll_last_words(cx)));
-    let _ = rescue::timeout(config.close_timeout, told).await;
+    let said = poll_fn(|cx| session.0.with(|connection| connection.poll_last_words(cx)));
+    let _ = rescue::timeout(config.close_timeout, said).await;
 }
 
 /// A session that one of the sides ends is a matter of course. So are, for a server, clients that

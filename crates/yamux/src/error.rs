@@ -30,7 +30,7 @@ pub enum SessionError {
     /// The connection broke.
     #[error("the session's connection failed")]
     Io(#[source] Arc<io::Error>),
-    /// The peer sent too many frames that are of no use. A GoAway told the peer. See
+    /// The peer sent too many frames that are of no use. The peer got a GoAway. See
     /// [`Config::max_noise`](crate::Config::max_noise).
     #[error("the peer sent too many {noise}, more than {per_second} a second")]
     Noise {
@@ -45,8 +45,8 @@ pub enum SessionError {
 }
 
 impl SessionError {
-    /// The end of a session whose connection failed. The socket of a peer whose process ends fails in
-    /// one of several ways.
+    /// The end of a session whose connection failed. The socket of a peer whose process ends fails
+    /// in one of several ways.
     pub(crate) fn from_io(error: io::Error) -> Self {
         use io::ErrorKind;
         match error.kind() {

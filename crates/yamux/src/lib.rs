@@ -1,31 +1,39 @@
 //! One connection, many streams: yamux as `hashicorp/yamux` behaves.
 //!
-//! A [`Session`] wraps any `AsyncRead + AsyncWrite` and multiplexes [`Stream`]s over it. The
-//! frames are those of the [yamux specification], and the habits those of Go's implementation, which
-//! a Go peer relies on:
+//! A [`Session`] wraps any `AsyncRead + AsyncWrite` and multiplexes [`Stream`]s over it, on tokio.
+//! For other runtimes, simulations and fuzzers, [`proto`] is the same protocol without a
+//! connection: bytes go in, bytes come out.
+//!
+//! The frames are those of the [yamux specification], and the habits those of Go's implementation,
+//! which a Go peer relies on:
 //!
 //! | habit of `hashicorp/yamux` | where it is kept |
 //! | --- | --- |
-//! | opening and accepting a stream each send an empty window update, with SYN and ACK; a stream without ACK for 75 s ends a Go session | [`Session::open`], [`Session::accept`] |
-//! | 256 streams at most wait for their ACK | [`Session::open`] waits |
-//! | one frame may carry the whole window of 256 KiB; when half of it was read the peer is told, as Go does with a larger `MaxStreamWindowSize`: up to 64 streams get a window of 1 MiB then | `state` |
-//! | a stream too many is reset, the session goes on | `state` |
-//! | dropping a stream ends it with FIN, not RST: what comes within its window is still taken, and thrown away | `state`: it lingers until the peer is done, has used up the window or takes too long |
-//! | a ping every 30 s, answered within 10 s, and a connection that takes what is written to it within 10 s | `clock` |
-//! | a stream that is no more takes no notice of frames | `state` |
+//! | Opening and accepting a stream each send an empty window update, with SYN and ACK. A stream without ACK for 75 s ends a Go session. | [`Session::open`], [`Session::accept`] |
+//! | At most 256 streams wait for their ACK. | [`Session::open`] waits |
+//! | One frame may carry the whole window of 256 KiB. When half of it was read, a window update grants more, as in Go with a larger `MaxStreamWindowSize`: up to 64 streams get a window of 1 MiB then. | `proto/flow_control.rs` |
+//! | A stream too many is reset, the session goes on. | `proto/session/input.rs` |
+//! | Dropping a stream ends it with FIN, not RST. What comes within its window is taken and thrown away, until the peer is done, has used up the window or takes too long. | `proto/stream.rs` |
+//! | A ping every 30 s, answered within 10 s, and a connection that takes what is written to it within 10 s. | `proto/keep_alive.rs` |
+//! | A frame for a stream that is gone is ignored. | `proto/session/input.rs` |
 //!
-//! Beside these: a stream that ends by reset or with its session reads as an error (never as an end of
-//! file), closing twice sends one FIN, since Go ends the session at a second one, and no window update
-//! is sent for a stream that may be gone at the peer, of which Go logs each.
+//! Beside these: a stream that ends by reset or with its session reads as an error (never as an end
+//! of file). Closing twice sends one FIN, since Go ends the session at a second one. No window
+//! update is sent for a stream that may be gone at the peer, as Go logs each of those.
 //!
-//! What a peer can make a session hold is bounded: streams by [`Config::max_streams`], what they hold by
-//! their windows and by [`Config::max_buffered`] for all together, and what is queued for a peer that does
-//! not read by 512 KiB and twelve bytes a stream. A peer that sends what is of no use is told to go, once
-//! it is more than [`Config::max_noise`].
+//! What a peer can make a session hold is bounded: streams by [`Config::max_streams`], what they
+//! hold by their windows and by [`Config::max_buffered`] for all together, and what is queued for a
+//! peer that does not read by 512 KiB and twelve bytes a stream. A peer that sends more useless
+//! frames than [`Config::max_noise`] gets a GoAway.
 //!
-//! The rules are in `state`, which knows no connection: bytes go in, bytes come out. `link` joins it
-//! to one, and reads and writes; a task of the session, in `driver`, waits for both, and
-//! `clock` keeps the time.
+//! # How it is built
+//!
+//! [`proto::Session`] has the rules: no I/O, no clock, no task. `connection` holds one behind the
+//! session's lock, together with the socket, and does all reads and writes; the order of locks is
+//! written there. `wakers` keeps the wakers of all tasks that wait. `driver` is the task of a
+//! session: it waits for the socket and the time. `busy_poll` decides whether it stays awake for
+//! what comes next. [`transport`] has the sockets, `tuning` each tuned constant with its
+//! measurement.
 //!
 //! [yamux specification]: https://github.com/hashicorp/yamux/blob/master/spec.md
 

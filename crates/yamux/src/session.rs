@@ -17,8 +17,8 @@ use super::{Config, OpenError, SessionError, Stream, proto};
 /// A multiplexed connection.
 ///
 /// The handle can be cloned. The session ends when it is [closed](Session::close), when the last
-/// handle is dropped, when the peer ends it, or when the peer gives no sign of life. Its streams end
-/// with it; what had arrived on them can still be read.
+/// handle is dropped, when the peer ends it, or when the peer gives no sign of life. Its streams
+/// end with it; what had arrived on them can still be read.
 ///
 /// ```
 /// use plugwire_yamux::{Config, Session};
@@ -142,7 +142,13 @@ impl Session {
     /// Opens a stream and tells the peer of it, together with what is written to it at once.
     ///
     /// Waits while 256 opened streams have not been acknowledged by the peer, and while 256 KiB are
-    /// queued that the peer does not read. A call that is cancelled has opened nothing.
+    /// queued that the peer does not read. A call that is cancelled has opened no
+    /// stream.
+    ///
+    /// # Errors
+    ///
+    /// If the session is over, the peer accepts no streams, as many are open as
+    /// [`Config::max_streams`] allows, or all numbers were used.
     pub async fn open(&self) -> Result<Stream, OpenError> {
         let shared = &self.handle.shared;
         let mut place = Place::new(shared, Connection::stop_opening);
@@ -159,8 +165,12 @@ impl Session {
 
     /// Takes the next stream that the peer opened and acknowledges it.
     ///
-    /// Waits while 256 KiB are queued that the peer does not read. A call that is cancelled has taken
-    /// nothing.
+    /// Waits while 256 KiB are queued that the peer does not read. A call that is cancelled has
+    /// taken nothing.
+    ///
+    /// # Errors
+    ///
+    /// If the session is over and all streams of the peer were accepted.
     pub async fn accept(&self) -> Result<Stream, SessionError> {
         let shared = &self.handle.shared;
         let mut place = Place::new(shared, Connection::stop_accepting);
@@ -176,6 +186,10 @@ impl Session {
 
     /// Waits until what was written to the session's streams before is with the operating
     /// system, as far as the peer's windows let it go.
+    ///
+    /// # Errors
+    ///
+    /// If the session ends before that.
     pub async fn flush(&self) -> Result<(), SessionError> {
         let (reply, flushed) = oneshot::channel();
         self.handle
@@ -223,8 +237,8 @@ impl Session {
     }
 }
 
-/// The place of a caller that opens or accepts a stream among others that do. A caller that is cancelled
-/// gives it up, so that the next one has its turn.
+/// The place of a caller that opens or accepts a stream among others that do. A caller that is
+/// cancelled gives it up, so that the next one has its turn.
 struct Place<'a> {
     ticket: Ticket,
     shared: &'a Shared,

@@ -17,8 +17,8 @@ use super::proto::StreamKey;
 /// One ordered, reliable byte stream in each direction, with flow control of its own.
 ///
 /// *Reading* ends with an end of file only when the peer finished its side. A stream that the peer
-/// reset reads as [`ConnectionReset`](io::ErrorKind::ConnectionReset), and one whose session is gone
-/// as [`ConnectionAborted`](io::ErrorKind::ConnectionAborted), each after the bytes that had
+/// reset reads as [`ConnectionReset`](io::ErrorKind::ConnectionReset), and one whose session is
+/// gone as [`ConnectionAborted`](io::ErrorKind::ConnectionAborted), each after the bytes that had
 /// arrived. That error holds the reason: [`get_ref`](io::Error::get_ref) gives the
 /// [`SessionError`](super::SessionError). A stream that this side reset, since its session held too
 /// much that was not read, reads as [`QuotaExceeded`](io::ErrorKind::QuotaExceeded), with an
@@ -30,14 +30,14 @@ use super::proto::StreamKey;
 /// *Shutting down* is a half-close: the peer reads an end of file, and reading goes on here.
 ///
 /// *Dropping* a stream finishes it. What was written before still arrives. What the peer sends from
-/// then on is thrown away. A peer that goes on writing until its window is used up gets a reset, and so
-/// does one that does not finish its side within
+/// then on is thrown away. A peer that goes on writing until its window is used up gets a reset,
+/// and so does one that does not finish its side within
 /// [`stream_close_timeout`](super::Config::stream_close_timeout).
 ///
 /// *Resetting* a stream gives it up, for a sender that cannot send everything: the peer reads an error
-/// instead of an end of file. See [`reset`](Self::reset). So does dropping one that was not shut down
-/// while its thread panics, or with a method's future that is dropped before it ended: what was
-/// written is then not all there was to write.
+/// instead of an end of file. See [`reset`](Self::reset). So does dropping one that was not shut
+/// down while its thread panics, or with a method's future that is dropped before it ended: what
+/// was written is then not all there was to write.
 ///
 /// The two halves may be used from different tasks: see [`into_split`](Self::into_split).
 pub struct Stream {
@@ -66,16 +66,16 @@ impl Stream {
 
     /// Ends the stream in both directions as one that failed (RST).
     ///
-    /// The peer reads and writes an error from then on, never an end of file. So this is for a sender
-    /// whose data is incomplete. A peer of this crate first reads what had arrived; one of
+    /// The peer reads and writes an error from then on, never an end of file. So this is for a
+    /// sender whose data is incomplete. A peer of this crate first reads what had arrived; one of
     /// hashicorp/yamux (Go) reads "connection reset" at once, without what it had not read yet.
     ///
     /// What was written before is sent before the reset. What has arrived and was not read is
     /// discarded. Reading and writing fail with [`ConnectionReset`](io::ErrorKind::ConnectionReset)
     /// afterwards, in a task that waits for the stream, too.
     ///
-    /// No reset is sent on a stream that has ended already: one that both sides finished, one that the
-    /// peer reset, one whose session is gone. Calling this again has no effect.
+    /// No reset is sent on a stream that has ended already: one that both sides finished, one that
+    /// the peer reset, one whose session is gone. Calling this again has no effect.
     pub fn reset(&mut self) {
         if !std::mem::replace(self.reset.get_mut(), true) {
             self.session
@@ -83,8 +83,8 @@ impl Stream {
         }
     }
 
-    /// Splits the stream into a half that reads and one that writes, each for a task of its own. Unlike
-    /// those of [`tokio::io::split`], neither waits for the other.
+    /// Splits the stream into a half that reads and one that writes, each for a task of its own.
+    /// Unlike those of [`tokio::io::split`], neither waits for the other.
     ///
     /// The stream is dropped with the second of them.
     #[must_use]

@@ -10,11 +10,12 @@ use std::time::Duration;
 
 /// What a stream's window grows to, in bytes, once half of it was read.
 ///
-/// 1 GiB through a reader: 220 ms of processor time with 256 KiB, 186 ms with 1 MiB. 4 MiB halve the
-/// wake-ups once more and gain no time.
+/// 1 GiB through a reader: 220 ms of processor time with 256 KiB, 186 ms with 1 MiB. 4 MiB halve
+/// the wake-ups once more and gain no time.
 pub(crate) const WIDE_WINDOW: u32 = 1024 * 1024;
 
-/// How many streams of a session have a wide window at a time: 64 MiB at most for windows that grew.
+/// How many streams of a session have a wide window at a time: 64 MiB at most for windows that
+/// grew.
 pub(crate) const WIDE_STREAMS: usize = 64;
 
 // Frames that wait to be written.
@@ -35,23 +36,23 @@ pub(crate) const STREAMS_WAIT: usize = 2 * HIGH_WATER;
 /// and others wait longer behind it.
 pub(crate) const FRAME: usize = 64 * 1024;
 
-/// From this many bytes on, a frame is large: it is worth a system call of its own, from its writer's
-/// buffer or into its reader's.
+/// From this many bytes on, a frame is large: it is worth a system call of its own, from its
+/// writer's buffer or into its reader's.
 ///
-/// A large frame saves two copies (487 ms became 231 ms for 1 GiB through a reader); below 8 KiB the
-/// copies cost less than the system call.
+/// A large frame saves two copies (487 ms became 231 ms for 1 GiB through a reader); below 8 KiB
+/// the copies cost less than the system call.
 pub(crate) const LARGE: usize = 8 * 1024;
 
 /// A new stream is usually written at once, perhaps a few task switches later: its number, its
 /// confirmation, a call, a reply. A stream's end is often followed by more, too. So the frame that
-/// opens, accepts or ends a stream waits for up to this many turns of the driver. Otherwise it would
-/// be a system call of its own, and wake the peer for an empty frame.
+/// opens, accepts or ends a stream waits for up to this many turns of the driver. Otherwise it
+/// would be a system call of its own, and wake the peer for an empty frame.
 ///
 /// A dispense took 161 µs without, 120 µs with it; a callback's writes fell from 7 to 4.
 pub(crate) const NEW_STREAM_TURNS: u8 = 2;
 
-/// How many waiting writers are woken at once when the connection has room. More would find that the
-/// first of them used the room up.
+/// How many waiting writers are woken at once when the connection has room. More would find that
+/// the first of them used the room up.
 ///
 /// 1 GiB through 64 streams: 556 ms when all were woken, 427 ms with 4.
 pub(crate) const WRITERS_WOKEN: usize = 4;
@@ -71,8 +72,8 @@ pub(crate) const READS: usize = 128;
 /// How long the reader of a large stream may keep the connection without reading from it.
 pub(crate) const DIRECT_READ: Duration = Duration::from_millis(2);
 
-/// An empty buffer above this size, in bytes, is not kept by its stream: an idle stream costs little,
-/// however much once went through it.
+/// An empty buffer above this size, in bytes, is not kept by its stream: an idle stream costs
+/// little, however much once went through it.
 pub(crate) const KEPT_BUFFER: usize = 4 * 1024;
 
 /// A buffer up to this size, in bytes, is kept for the next stream that needs one.
@@ -103,6 +104,42 @@ pub(crate) const FRAMES_IN_FLIGHT: u64 = 16;
 /// How often within the keep-alive timeout something late is looked at again.
 pub(crate) const LOOKS: u32 = 8;
 
-/// After a message from outside of any task, so many messages from tasks have to follow before the
-/// session counts as used by tasks alone.
+/// After a message from outside of any task, this many messages from tasks have to follow before
+/// the session counts as used by tasks alone.
 pub(crate) const FROM_TASKS: u8 = 16;
+
+// Busy polling: see `busy_poll`. Figures are of `docs/performance.md`, "Beside other work".
+
+/// How many arrivals belong to the beginning of a session, while a plugin is started and dispensed:
+/// that is over soon, and both sides need their cores for other work.
+pub(crate) const BEGINNING: u8 = 16;
+
+/// From the beginning of one try to the beginning of the next. Two of them are over within 100 ms
+/// of a change of load.
+pub(crate) const PERIOD: Duration = Duration::from_millis(50);
+
+/// How long each way of waiting is tried: 2 % of the time for the worse one, and some ten exchanges
+/// even where each takes 100 µs.
+pub(crate) const TRY: Duration = Duration::from_millis(1);
+
+/// A try that lasted longer than this has met a pause in the conversation.
+pub(crate) const PAUSE: Duration = Duration::from_millis(10);
+
+/// Fewer arrivals than these, in both ways together, say too little of either.
+pub(crate) const ARRIVALS: u32 = 8;
+
+/// The most that one try counts, as a logarithm: four times as much, or a quarter. So two tries are
+/// enough for a change, while one that met a hiccup is outweighed by those before it.
+pub(crate) const CLEAR: f64 = 2.0;
+
+/// A try in which one way brought less than twice as much ([`TWICE`], as a logarithm) counts for
+/// less ([`DOUBTFUL`]): exchanges with a peer that has a scheduler of its own, such as Go's, differ
+/// by that much from one millisecond to the next.
+pub(crate) const TWICE: f64 = 1.0;
+pub(crate) const DOUBTFUL: f64 = 0.2;
+
+/// Staying awake is begun where it gains more than a fifth ([`GAIN`], as a logarithm), and left off
+/// below a tenth ([`NO_GAIN`]): it costs processor time. On idle cores sleeping has good moments,
+/// while both sides happen to share one, so it takes several tries without a gain after clear ones.
+pub(crate) const GAIN: f64 = 0.26;
+pub(crate) const NO_GAIN: f64 = 0.1;

@@ -1,8 +1,8 @@
-//! All tasks that wait for a session: the readers and writers of its streams, those that open and accept
-//! streams, and the driver.
+//! All tasks that wait for a session: the readers and writers of its streams, those that open and
+//! accept streams, and the driver.
 //!
-//! This is the only place that keeps wakers. A task is woken after the session's lock is released, since
-//! a waker may run any code: [`Wakers::take_due`] gives what is to be woken then.
+//! This is the only place that keeps wakers. A task is woken after the session's lock is released,
+//! since a waker may run any code: [`Wakers::take_due`] gives what is to be woken then.
 
 mod line;
 
@@ -17,8 +17,8 @@ use crate::tuning::WRITERS_WOKEN;
 pub(crate) struct Wakers {
     /// By [`StreamKey::slot`].
     streams: Vec<StreamWakers>,
-    /// The streams whose writers wait for the connection, by the turn in which they last sent a frame: the
-    /// one that waits longest goes first.
+    /// The streams whose writers wait for the connection, by the turn in which they last sent a
+    /// frame: the one that waits longest goes first.
     writers: BTreeSet<(u64, StreamKey)>,
     pub(crate) openers: Line,
     pub(crate) accepters: Line,
@@ -67,20 +67,23 @@ impl Due {
 fn log(warning: Warning) {
     match warning {
         Warning::Refused { stream, why, more } => {
-            tracing::warn!(stream, more_refused = more, "{why}, resetting a new stream")
+            tracing::warn!(stream, more_refused = more, "{why}, resetting a new stream");
         }
         Warning::Unread {
             stream,
             held,
             limit,
             more,
-        } => tracing::warn!(
-            stream,
-            holds = held,
-            limit,
-            more_resets = more,
-            "what has arrived and is not read exceeds the limit, resetting the stream that holds most"
-        ),
+        } => {
+            tracing::warn!(
+                stream,
+                holds = held,
+                limit,
+                more_resets = more,
+                "what has arrived and is not read exceeds the limit, \
+                 resetting the stream that holds most"
+            );
+        }
     }
 }
 

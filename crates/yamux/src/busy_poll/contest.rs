@@ -1,48 +1,21 @@
 //! Measures which way of waiting is better here and now: staying awake or sleeping.
 //!
-//! Staying awake saves the time that it takes to wake a core that sleeps. Where no core is free it does the
-//! opposite: the peer, whose message is waited for, cannot run while this side keeps the core. A
-//! process cannot see which of the two is the case. Other programs come and go, a container's cores may
-//! be shared, and the peer may be of another kind. So both ways are tried, one after the other, for a
-//! millisecond each, and the better one is used until the next try.
+//! Staying awake saves the time that it takes to wake a core that sleeps. Where no core is free it
+//! does the opposite: the peer, whose message is waited for, cannot run while this side keeps the
+//! core. A process cannot see which of the two is the case. Other programs come and go, a
+//! container's cores may be shared, and the peer may be of another kind. So both ways are tried,
+//! one after the other, for a millisecond each, and the better one is used until the next try.
 //!
-//! The two sides of a conversation wait for each other, so they have to try the same way at the same
-//! time: a side that sleeps alone still waits for a peer that keeps the core. They do so
-//! without a word, since the tries begin at multiples of [`PERIOD`] on the system's clock.
+//! The two sides of a conversation wait for each other, so they have to try the same way at the
+//! same time: a side that sleeps alone still waits for a peer that keeps the core. They do so
+//! without an exchange, since the tries begin at multiples of [`PERIOD`] on the system's clock.
 //!
-//! What counts is how many bytes arrive in a time. Where the peer sends at a pace of its own, both ways
-//! bring the same, and sleeping is better, since it costs less.
+//! What counts is how many bytes arrive in a time. Where the peer sends at a pace of its own, both
+//! ways bring the same, and sleeping is better, since it costs less.
 
 use std::time::Duration;
 
-/// From the beginning of one try to the beginning of the next. Two of them are over within 100 ms of a
-/// change of load.
-const PERIOD: Duration = Duration::from_millis(50);
-
-/// How long each way is tried: 2 % of the time for the worse one, and some ten exchanges even where each
-/// takes 100 µs.
-const TRY: Duration = Duration::from_millis(1);
-
-/// A try that took so much longer than it was meant to has met a pause in the conversation.
-const PAUSE: Duration = Duration::from_millis(10);
-
-/// Fewer arrivals than these, in both ways together, say nothing of either.
-const ARRIVALS: u32 = 8;
-
-/// The most that one try counts, as a logarithm: four times as much, or a quarter. So two tries are
-/// enough for a change, while one that met a hiccup is outweighed by those before it.
-const CLEAR: f64 = 2.0;
-
-/// A try in which one way brought less than twice as much counts for less: exchanges with a peer that has a
-/// scheduler of its own, such as Go's, differ by so much from one millisecond to the next.
-const TWICE: f64 = 1.0;
-const DOUBTFUL: f64 = 0.2;
-
-/// Staying awake is begun where it gains more than a fifth, and left off below a tenth: it costs
-/// processor time. On idle cores sleeping has good moments, while both sides happen to share one, so
-/// it takes several tries without a gain after clear ones.
-const GAIN: f64 = 0.26;
-const NO_GAIN: f64 = 0.1;
+use crate::tuning::{ARRIVALS, CLEAR, DOUBTFUL, GAIN, NO_GAIN, PAUSE, PERIOD, TRY, TWICE};
 
 /// How a session waits for its peer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -75,8 +48,8 @@ pub(super) struct Contest {
     trying: Option<Try>,
     /// How sleeping did in this period's try.
     asleep: Option<Outcome>,
-    /// The logarithm to base 2 of what staying awake gains: the mean of the tries, of which later ones
-    /// count for more.
+    /// The logarithm to base 2 of what staying awake gains: the mean of the tries, of which later
+    /// ones count for more.
     gain: f64,
 }
 
@@ -189,7 +162,8 @@ mod tests {
             }
         }
 
-        /// Talks for some time with exchanges of so many microseconds each. Returns how many there were.
+        /// Talks for `millis` with exchanges of `awake` or `asleep` microseconds each. Returns how
+        /// many there were.
         fn go_on(&mut self, millis: u64, awake: u64, asleep: u64) -> u64 {
             let end = self.now + Duration::from_millis(millis);
             let before = self.received;

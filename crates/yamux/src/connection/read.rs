@@ -113,7 +113,8 @@ impl Connection {
         read.map_ok(drop)
     }
 
-    /// Reads for a stream's reader that is lent the connection. Returns whether there was something.
+    /// Reads for a stream's reader that is lent the connection. Returns whether there was
+    /// something.
     fn read_directly(&mut self, key: StreamKey, buffer: &mut ReadBuf<'_>) -> bool {
         let before = buffer.filled().len();
         self.take_received(key, buffer);
@@ -144,8 +145,8 @@ impl Connection {
             .take_received(key, room, |bytes| buffer.put_slice(bytes));
     }
 
-    /// Reads the stream's large frames into `buffer`, as far as there is room and they are what comes.
-    /// Returns why it stopped, or `Pending` when no more has arrived.
+    /// Reads the stream's large frames into `buffer`, as far as there is room and they are what
+    /// comes. Returns why it stopped, or `Pending` when no more has arrived.
     fn read_large(
         &mut self,
         key: StreamKey,

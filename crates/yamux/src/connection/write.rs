@@ -28,7 +28,7 @@ pub(super) struct Output {
     pub(super) sent_large: bool,
     /// Above zero when a caller outside of any task sent lately.
     outside: u8,
-    /// What to notify when the connection has taken so many bytes.
+    /// What to notify when the connection has taken this many bytes in all.
     flushing: Vec<(u64, oneshot::Sender<()>)>,
 }
 
@@ -50,9 +50,10 @@ impl Output {
     }
 
     /// Notes whether the sender of a small frame is a task, or a caller outside of any: `block_on`
-    /// of a multi-threaded runtime, for instance. Such a caller sleeps in a thread of its own, which
-    /// has to be woken for the answer and needs a core: a driver that stays awake only takes it away
-    /// (71 µs a call from `main` became 47 µs). tokio gives no other way to tell the two apart.
+    /// of a multi-threaded runtime, for instance. Such a caller sleeps in a thread of its own,
+    /// which has to be woken for the answer and needs a core: a driver that stays awake only takes
+    /// it away (71 µs a call from `main` became 47 µs). tokio gives no other way to tell the two
+    /// apart.
     fn note_sender(&mut self) {
         self.outside = match tokio::task::try_id() {
             Some(_) => self.outside.saturating_sub(1),
@@ -64,16 +65,17 @@ impl Output {
 impl Connection {
     /// Has the driver write what has gathered.
     ///
-    /// After a `write`, the driver is woken although most callers flush next and then find no more for it
-    /// to write. Whether a caller will flush cannot be known, and what was written has to go out without.
+    /// After a `write`, the driver is woken although most callers flush next and then find no more
+    /// for it to write. Whether a caller will flush cannot be known, and what was written has to go
+    /// out without.
     pub(crate) fn flush_soon(&mut self) {
         if !std::mem::replace(&mut self.output.flush_due, true) {
             self.wakers.wake_driver();
         }
     }
 
-    /// Writes what has gathered, or has the driver do it when it is about to run anyway, so that one
-    /// write carries what several streams have to say.
+    /// Writes what has gathered, or has the driver do it when it is about to run anyway, so that
+    /// one write carries what several streams have to say.
     pub(crate) fn flush_now(&mut self) {
         if self.session.queued() == 0 || self.session.is_transmit_blocked() {
             return;
@@ -150,7 +152,8 @@ impl Connection {
         }
     }
 
-    /// The connection takes no more at the moment. Where that sets a deadline, the driver has to know.
+    /// The connection takes no more at the moment. Where that sets a deadline, the driver has to
+    /// know.
     fn block(&mut self) {
         if self.session.transmit_blocked(now) {
             self.wakers.wake_driver();
@@ -220,8 +223,8 @@ impl Connection {
         Poll::Pending
     }
 
-    /// Whether the stream has to wait: for the connection, or for other streams, whose writers would find
-    /// that the first of them has used up the room that they were woken for.
+    /// Whether the stream has to wait: for the connection, or for other streams, whose writers
+    /// would find that the first of them has used up the room that they were woken for.
     fn must_wait(&self, key: StreamKey) -> bool {
         self.session.is_transmit_blocked()
             || self.output.contended && self.wakers.last_sent(key) == self.turn

@@ -1,10 +1,10 @@
 //! Which task reads the connection: the session's driver, or the reader of one stream.
 //!
-//! A driver that reads in large pieces has to copy what it read to streams, and readers copy it once
-//! more. For large frames it is better that their reader reads the connection, straight into its
-//! own buffer. So the driver lends the connection to the reader of a stream whose large frame comes
-//! next, if that reader waits with a large buffer. The reader gives it back when no more has arrived
-//! or another frame comes, and loses it when it does not read for [`DIRECT_READ`].
+//! A driver that reads in large pieces has to copy what it read to streams, and readers copy it
+//! once more. For large frames it is better that their reader reads the connection, straight into
+//! its own buffer. So the driver lends the connection to the reader of a stream whose large frame
+//! comes next, if that reader waits with a large buffer. The reader gives it back when no more has
+//! arrived or another frame comes, and loses it when it does not read for [`DIRECT_READ`].
 
 use std::time::Instant;
 
@@ -15,7 +15,8 @@ use crate::tuning::DIRECT_READ;
 /// The task that reads the connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum ReadOwner {
-    /// The driver. `large` is the stream whose large frame came last: another one is likely to follow.
+    /// The driver. `large` is the stream whose large frame came last: another one is likely to
+    /// follow.
     Driver { large: Option<StreamKey> },
     /// The reader of a stream of large frames.
     Stream {
@@ -39,13 +40,13 @@ pub(super) enum Overdue {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum NextRead {
-    /// No byte: so many answers wait to be written that the peer has to read some first.
+    /// No byte: too many answers wait to be written. The peer has to read some first.
     Full,
     /// No byte: the reader of a stream reads.
     Lent,
-    /// Up to so many bytes, for [`handle_input`](super::Session::handle_input).
+    /// Up to this many bytes, for [`handle_input`](super::Session::handle_input).
     Frames(usize),
-    /// Up to so many bytes of a large frame, into
+    /// Up to this many bytes of a large frame, into
     /// [`body_buffer`](super::Session::body_buffer).
     Body(usize),
 }
@@ -55,7 +56,7 @@ pub enum NextRead {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum DirectRead {
-    /// So many bytes of the stream's data into the reader's buffer, and behind them up to so many for
+    /// Bytes of the stream's data into the reader's buffer, and what comes behind them for
     /// [`handle_input`](super::Session::handle_input).
     Body {
         /// How many bytes belong to the reader.
@@ -63,7 +64,8 @@ pub enum DirectRead {
         /// How many may be read behind them, at most.
         behind: usize,
     },
-    /// Up to so many bytes, for [`handle_input`](super::Session::handle_input): a header comes next.
+    /// Up to this many bytes, for [`handle_input`](super::Session::handle_input): a header comes
+    /// next.
     Frames(usize),
     /// No byte: what comes is no large frame of this stream. The driver reads again.
     Other,

@@ -10,7 +10,8 @@ use super::store::StreamKey;
 pub enum Event {
     /// A stream for which [`read`](super::Session::read) was pending has data, or has ended.
     Readable(StreamKey),
-    /// A stream for which [`write`](super::Session::write) was pending can be written to, or has ended.
+    /// A stream for which [`write`](super::Session::write) was pending can be written to, or has
+    /// ended.
     Writable(StreamKey),
     /// [`open`](super::Session::open) was pending, and may not be now.
     Openable,

@@ -8,7 +8,7 @@ use crate::tuning::WIDE_WINDOW;
 pub(super) struct ReceiveWindow {
     /// How much more the peer may send.
     available: u32,
-    /// How much was read that no window update has told the peer.
+    /// How much was read that no window update has granted to the peer.
     consumed: u32,
     /// Whether the window was widened to [`WIDE_WINDOW`].
     wide: bool,
@@ -62,10 +62,10 @@ impl ReceiveWindow {
 
     /// Whether a window update is due: once half of the window was read, as in Go.
     ///
-    /// A stream that this side `finished` is gone from the peer's table as soon as the peer finishes
-    /// its own side, which may already be on its way, and a Go peer logs every frame for a stream that
-    /// is gone. So the update of such a stream waits until the window is used up: a peer that goes on
-    /// needs it then.
+    /// A stream that this side `finished` is gone from the peer's table as soon as the peer
+    /// finishes its own side, which may already be on its way, and a Go peer logs every frame for a
+    /// stream that is gone. So the update of such a stream waits until the window is used up: a
+    /// peer that goes on needs it then.
     fn is_update_due(&self, finished: bool) -> bool {
         let window = if self.wide { WIDE_WINDOW } else { WINDOW };
         self.consumed >= window / 2 && (!finished || self.available == 0)
@@ -112,8 +112,8 @@ impl SendWindow {
         self.0 -= n as u32;
     }
 
-    /// The peer grants `n` bytes more. `None` where no window can be as large; otherwise whether the
-    /// stream can be written to and could not before.
+    /// The peer grants `n` bytes more. `None` where no window can be as large; otherwise whether
+    /// the stream can be written to and could not before.
     pub(super) fn grant(&mut self, n: u32) -> Option<bool> {
         let window = self.0.checked_add(n)?;
         let opened = self.0 == 0 && window > 0;

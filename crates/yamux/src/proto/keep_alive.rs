@@ -8,9 +8,9 @@ use crate::tuning::LOOKS;
 
 /// The rules of keep-alive.
 ///
-/// What arrives is no sign of life: a peer that is stuck may have sent it long ago, and one that only
-/// talks is of no use. The peer is alive as long as it answers a ping in each interval and takes what
-/// is written to it, as in Go.
+/// What arrives is no sign of life: a peer that is stuck may have sent it long ago, and one that
+/// only talks is of no use. The peer is alive as long as it answers a ping in each interval and
+/// takes what is written to it, as in Go.
 #[derive(Debug)]
 pub(super) struct KeepAlive {
     /// `None` where keep-alive is off: no ping, no timeout.
@@ -35,8 +35,8 @@ struct Ping {
     /// Whether it is written. Until then only [`Stall`] counts the time.
     written: bool,
     until: Instant,
-    /// How often the deadline may still be moved because there was input that had not been read: the
-    /// answer may be behind it, where this process did not run for a while.
+    /// How often the deadline may still be moved because there was input that had not been read:
+    /// the answer may be behind it, where this process did not run for a while.
     chances: u32,
 }
 
@@ -100,8 +100,8 @@ impl KeepAlive {
         true
     }
 
-    /// The connection may take more. A stall is over once it is looked at, so that a connection that
-    /// is blocked in each turn costs no look at the clock each time.
+    /// The connection may take more. A stall is over once it is looked at, so that a connection
+    /// that is blocked in each turn costs no look at the clock each time.
     pub(super) fn unblock(&mut self) {
         self.blocked = false;
     }
@@ -139,7 +139,8 @@ impl KeepAlive {
         self.next_ping = self.interval.map(|interval| later(now, interval));
     }
 
-    /// Says what is due. `unread` is whether the peer may have sent something that was not looked at.
+    /// Says what is due. `unread` is whether the peer may have sent something that was not looked
+    /// at.
     pub(super) fn handle_timeout(&mut self, now: Instant, written: u64, unread: bool) -> Due {
         if self.is_ping_late(now, unread) || self.is_stalled(now, written) {
             return Due::Timeout;

@@ -14,10 +14,10 @@
 //!
 //! After each of these there may be something to transmit, an event, and another time to wait for.
 //!
-//! A call that has to wait returns [`Poll::Pending`](std::task::Poll::Pending). No task is woken, as there
-//! is none: an [`Event`] follows, once, when the call is worth another try. The session over tokio
-//! ([`crate::Session`]) is one such caller; tests and fuzzers are others. It also uses what saves
-//! copies of large frames: [`before_data`](Session::before_data) and
+//! A call that has to wait returns [`Poll::Pending`](std::task::Poll::Pending). No task is woken,
+//! as there is none: an [`Event`] follows, once, when the call is worth another try. The session
+//! over tokio ([`crate::Session`]) is one such caller; tests and fuzzers are others. It also uses
+//! what saves copies of large frames: [`before_data`](Session::before_data) and
 //! [`next_read`](Session::next_read).
 //!
 //! # Example

@@ -13,7 +13,8 @@ use crate::tuning::{FRAMES_IN_FLIGHT, MOST_IN_FLIGHT, NOISE_BURST, NOISE_RESETS}
 pub(super) struct NoiseMeter {
     /// One for each kind, in their order.
     buckets: [Bucket; 5],
-    /// How much may still arrive for streams that are gone: data in bytes, other frames as one each.
+    /// How much may still arrive for streams that are gone: data in bytes, other frames as one
+    /// each.
     in_flight: u64,
     refusals: Seldom,
 }

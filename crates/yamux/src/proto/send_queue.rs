@@ -7,8 +7,8 @@ use crate::tuning::{HIGH_WATER, STREAMS_WAIT};
 ///
 /// All of it is bounded, however much the peer does and however little it reads. Data waits at
 /// [`HIGH_WATER`], streams are not opened or accepted above [`STREAMS_WAIT`], control frames that
-/// answer the peer's stop the reading at [`HIGH_WATER`], and window updates are not queued above it.
-/// What is left is what a stream may say once, such as its end: twelve bytes each.
+/// answer the peer's stop the reading at [`HIGH_WATER`], and window updates are not queued above
+/// it. What is left is what a stream may say once, such as its end: twelve bytes each.
 #[derive(Debug, Default)]
 pub(super) struct SendQueue {
     bytes: Vec<u8>,
@@ -33,8 +33,8 @@ impl SendQueue {
     /// Queues a data frame, or the rest of one.
     pub(super) fn push_bytes(&mut self, header: &[u8], body: &[u8]) {
         if self.written >= HIGH_WATER {
-            // The queue may never be empty while the connection is behind. What was written must not
-            // pile up before what was not.
+            // The queue may never be empty while the connection is behind. What was written must
+            // not pile up before what was not.
             self.bytes.drain(..self.written);
             self.written = 0;
         }
@@ -55,7 +55,7 @@ impl SendQueue {
         self.len() == 0
     }
 
-    /// Whether so many answers wait that nothing may be read that could need another.
+    /// Whether too many answers wait for more to be read, which could need others.
     pub(super) fn is_full_of_answers(&self) -> bool {
         self.control_bytes > HIGH_WATER
     }

@@ -184,7 +184,8 @@ impl Session {
         Some(self.queue.unwritten())
     }
 
-    /// The connection has taken the first `n` bytes that [`poll_transmit`](Self::poll_transmit) gave.
+    /// The connection has taken the first `n` bytes that [`poll_transmit`](Self::poll_transmit)
+    /// gave.
     pub fn transmitted(&mut self, now: impl Now, n: usize) {
         self.queue.took(n);
         self.count_transmitted(now, n);
@@ -236,14 +237,15 @@ impl Session {
         !self.queue.is_empty() || self.has_window_updates()
     }
 
-    /// Whether readers made room that the peer has not been told of.
+    /// Whether readers made room that no window update has granted to the peer.
     #[must_use]
     pub fn has_window_updates(&self) -> bool {
         !self.window_updates.is_empty()
     }
 
-    /// Whether streams were opened, accepted or ended since all output was last written. What they are
-    /// used for usually follows at once, so that it is worth a short wait before the output is written.
+    /// Whether streams were opened, accepted or ended since all output was last written. What they
+    /// are used for usually follows at once, so that it is worth a short wait before the output is
+    /// written.
     #[must_use]
     pub fn has_new_streams(&self) -> bool {
         self.newly_opened
@@ -355,8 +357,8 @@ impl Session {
 
     // Time.
 
-    /// When [`handle_timeout`](Self::handle_timeout) is to be called, or `None` for never. Each call of
-    /// another method may change it.
+    /// When [`handle_timeout`](Self::handle_timeout) is to be called, or `None` for never. Each
+    /// call of another method may change it.
     #[must_use]
     pub fn poll_timeout(&self) -> Option<Instant> {
         if self.ended.is_some() {
@@ -367,8 +369,8 @@ impl Session {
         deadlines.into_iter().flatten().min()
     }
 
-    /// Does what is due: pings, the end of a session whose peer is dead, the reset of dropped streams
-    /// that the peer does not end.
+    /// Does what is due: pings, the end of a session whose peer is dead, the reset of dropped
+    /// streams that the peer does not end.
     pub fn handle_timeout(&mut self, now: Instant) {
         if self.ended.is_some() {
             return;
@@ -393,16 +395,16 @@ impl Session {
         }
     }
 
-    /// Says whether the peer may have sent something that the session was not given. The answer to a ping
-    /// may be behind it, and is given more time.
+    /// Says whether the peer may have sent something that the session was not given. The answer to
+    /// a ping may be behind it, and is given more time.
     pub fn set_unread_input(&mut self, unread: bool) {
         self.unread = unread;
     }
 
     // The end.
 
-    /// Begins to close the session for a reason, which is then the reason of its end, whatever else ends
-    /// it. The caller writes what is queued, and then [ends](Self::end) it.
+    /// Begins to close the session for a reason, which is then the reason of its end, whatever else
+    /// ends it. The caller writes what is queued, and then [ends](Self::end) it.
     pub fn start_close(&mut self, reason: SessionError) {
         self.closing.get_or_insert(reason);
         // There is little time, and no need for speed.
@@ -445,7 +447,8 @@ impl Session {
         self.ended.as_ref()
     }
 
-    /// How many streams there are, those that were dropped and that the peer has not ended included.
+    /// How many streams there are, those that were dropped and that the peer has not ended
+    /// included.
     #[must_use]
     pub fn streams(&self) -> usize {
         self.streams.len()

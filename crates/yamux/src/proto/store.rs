@@ -6,8 +6,8 @@ use super::stream::StreamState;
 
 /// Names a stream of a [`Session`](super::Session).
 ///
-/// A number may name another stream after the first one is gone: that is up to the peer. A key never
-/// does. Calls with the key of a stream that is gone have no effect, or fail.
+/// A number may name another stream after the first one is gone: that is up to the peer. A key
+/// never does. Calls with the key of a stream that is gone have no effect, or fail.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct StreamKey {
     number: u32,
@@ -22,8 +22,8 @@ impl StreamKey {
         self.number
     }
 
-    /// A small number that no other stream of the session has at the same time: the place of the stream
-    /// in a table beside the session. A stream that is opened later may get it again.
+    /// A small number that no other stream of the session has at the same time: the place of the
+    /// stream in a table beside the session. A stream that is opened later may get it again.
     #[must_use]
     pub fn slot(self) -> usize {
         self.slot as usize

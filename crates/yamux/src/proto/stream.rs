@@ -23,9 +23,9 @@ use super::recv_buffer::RecvBuffer;
 /// ```
 ///
 /// - [`finish`](Self::finish) sends FIN once, unless the peer knows the stream no more.
-/// - A stream that is dropped is finished, too. While its peer is open it lingers: what arrives within
-///   its window is thrown away. It is removed when the peer finishes or resets it, when the peer used
-///   up the window, or at `until`; in the latter two cases with RST.
+/// - A stream that is dropped is finished, too. While its peer is open it lingers: what arrives
+///   within its window is thrown away. It is removed when the peer finishes or resets it, when the
+///   peer used up the window, or at `until`; in the latter two cases with RST.
 /// - A stream that is dropped while the peer's side is not open is removed at once.
 /// - A stream that this side resets is removed at once, with RST unless it was over.
 /// - A stream that was opened here is `unacknowledged` until the peer acknowledges, resets or this
@@ -51,7 +51,8 @@ pub(super) struct StreamState {
 
     // Writing.
     pub(super) send_window: SendWindow,
-    /// Whether a writer waits, so that an event has to say when the stream ends or its window opens.
+    /// Whether a writer waits, so that an event has to say when the stream ends or its window
+    /// opens.
     pub(super) write_blocked: bool,
 }
 
@@ -104,7 +105,7 @@ impl PeerSide {
         self.closed().is_some()
     }
 
-    /// Why nothing can be written, and nothing read but what has arrived.
+    /// Why no more can be written, and no more read than what has arrived.
     pub(super) fn closed(self) -> Option<StreamClosed> {
         match self {
             PeerSide::Open | PeerSide::Finished => None,
@@ -254,7 +255,8 @@ mod tests {
 
     #[test]
     fn what_the_peer_does_leaves_this_side_as_it_is() {
-        // The peer's side before; after its FIN and whether that was new; after its RST; after a cut.
+        // The peer's side before; after its FIN and whether that was new; after its RST; after a
+        // cut.
         for (before, fin, is_new, rst) in [
             (PeerSide::Open, PeerSide::Finished, true, PeerSide::Reset),
             (

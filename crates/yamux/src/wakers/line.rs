@@ -43,7 +43,8 @@ impl Line {
         }
     }
 
-    /// The task waits no more. Returns the task to wake: the next one, where this one was the first.
+    /// The task waits no more. Returns the task to wake: the next one, where this one was the
+    /// first.
     pub(crate) fn leave(&mut self, ticket: &mut Ticket) -> Option<Waker> {
         let place = self.place(ticket)?;
         self.waiting.remove(place);

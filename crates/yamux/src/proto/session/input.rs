@@ -22,8 +22,9 @@ impl Session {
     ///
     /// # Errors
     ///
-    /// Where the peer breaks the protocol's rules, and where the session has ended. The session is over
-    /// then. A GoAway may be queued, which tells the peer: write it before the connection is closed.
+    /// Where the peer breaks the protocol's rules, and where the session has ended. The session is
+    /// over then. A GoAway may be queued, which tells the peer: write it before the connection is
+    /// closed.
     pub fn handle_input(&mut self, now: impl Now, bytes: &[u8]) -> Result<(), SessionError> {
         if let Some(reason) = &self.ended {
             return Err(reason.clone());
@@ -40,8 +41,8 @@ impl Session {
         taken
     }
 
-    /// No more has arrived: resets the dropped streams on which the peer can send no more. Not before,
-    /// since the peer may have finished them in what came last.
+    /// No more has arrived: resets the dropped streams on which the peer can send no more. Not
+    /// before, since the peer may have finished them in what came last.
     pub fn input_drained(&mut self) {
         for key in std::mem::take(&mut self.exhausted) {
             if self.streams.get(key).is_some_and(StreamState::is_dropped) {
@@ -315,12 +316,12 @@ impl Session {
 
     // Large frames, read from the connection to where they are wanted.
 
-    /// What the session's driver is to read next: for callers that read large frames without copying
-    /// them through a buffer of their own. Others give [`handle_input`](Self::handle_input) what they
-    /// read, and need none of the methods below.
+    /// What the session's driver is to read next: for callers that read large frames without
+    /// copying them through a buffer of their own. Others give [`handle_input`](Self::handle_input)
+    /// what they read, and need none of the methods below.
     ///
-    /// Where the large frame of a stream comes next whose reader waits with a large buffer, the reader
-    /// is lent the connection: it gets an [`Event::Readable`], and reads by
+    /// Where the large frame of a stream comes next whose reader waits with a large buffer, the
+    /// reader is lent the connection: it gets an [`Event::Readable`], and reads by
     /// [`direct_read`](Self::direct_read). The driver gets [`NextRead::Lent`] until then.
     pub fn next_read(&mut self, now: impl Now) -> NextRead {
         if !self.owner.is_driver() {
@@ -349,8 +350,8 @@ impl Session {
         }
     }
 
-    /// Whether a reader with large buffers waits for this stream, or has something to read before it
-    /// does. One that waits is woken.
+    /// Whether a reader with large buffers waits for this stream, or has something to read before
+    /// it does. One that waits is woken.
     fn call_reader(&mut self, key: StreamKey) -> bool {
         let Some(stream) = self.streams.get(key) else {
             return false;
@@ -369,8 +370,8 @@ impl Session {
         self.owner.large().is_some()
     }
 
-    /// Where the next `n` bytes of a large frame are to be put, after [`NextRead::Body`]. They count
-    /// once they are [`body_filled`](Self::body_filled).
+    /// Where the next `n` bytes of a large frame are to be put, after [`NextRead::Body`]. They
+    /// count once they are [`body_filled`](Self::body_filled).
     pub fn body_buffer(&mut self, n: usize) -> Option<&mut [u8]> {
         let RecvState::Body { key, .. } = self.recv else {
             return None;
@@ -401,8 +402,8 @@ impl Session {
         self.owner.is_stream(key)
     }
 
-    /// What the reader of a stream is to read next, with a buffer that has room for `room` bytes, while
-    /// it is [lent](Self::reads_directly) the connection.
+    /// What the reader of a stream is to read next, with a buffer that has room for `room` bytes,
+    /// while it is [lent](Self::reads_directly) the connection.
     #[must_use]
     pub fn direct_read(&self, key: StreamKey, room: usize) -> DirectRead {
         if self.queue.is_full_of_answers() || !self.owner.is_stream(key) {

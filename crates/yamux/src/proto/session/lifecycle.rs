@@ -98,12 +98,12 @@ impl Session {
         }
     }
 
-    /// Gives up a stream, as `Close` does in Go: FIN tells the peer that no more comes. What the peer had
-    /// sent is thrown away, and so is what it sends within the window that it was granted.
+    /// Gives up a stream, as `Close` does in Go: FIN tells the peer that no more comes. What the
+    /// peer had sent is thrown away, and so is what it sends within the window that it was granted.
     ///
-    /// A reset waits as long as it can: a Go peer that reads it loses what it had not read yet. The peer
-    /// gets it once its window is used up, when it would wait for ever, or when it does not end its side
-    /// within [`Config::stream_close_timeout`](crate::Config::stream_close_timeout).
+    /// A reset waits as long as it can: a Go peer that reads it loses what it had not read yet. The
+    /// peer gets it once its window is used up, when it would wait for ever, or when it does not
+    /// end its side within [`Config::stream_close_timeout`](crate::Config::stream_close_timeout).
     pub fn drop_stream(&mut self, now: impl Now, key: StreamKey) {
         self.finish(key);
         if self.reads_directly(key) {
@@ -155,7 +155,8 @@ impl Session {
         }
     }
 
-    /// Has the rest of a body of this stream skipped. True where the peer finishes its side with it.
+    /// Has the rest of a body of this stream skipped. True where the peer finishes its side with
+    /// it.
     fn skip_body(&mut self, key: StreamKey) -> bool {
         match self.recv {
             RecvState::Body {

@@ -10,10 +10,11 @@ use super::Session;
 use crate::tuning::{FRAME, LARGE};
 
 impl Session {
-    /// Moves what has arrived on a stream into `buffer`. `Ready(Ok(0))` is the end: the peer finished its
-    /// side.
+    /// Moves what has arrived on a stream into `buffer`. `Ready(Ok(0))` is the end: the peer
+    /// finished its side.
     ///
-    /// Pending while no data is there: an [`Event::Readable`](super::super::Event::Readable) follows.
+    /// Pending while no data is there: an [`Event::Readable`](super::super::Event::Readable)
+    /// follows.
     ///
     /// # Errors
     ///
@@ -24,8 +25,8 @@ impl Session {
         })
     }
 
-    /// As [`read`](Self::read), for buffers that are no slices: `take` gets the bytes, `max` at most. It
-    /// is not called where there are none.
+    /// As [`read`](Self::read), for buffers that are no slices: `take` gets the bytes, `max` at
+    /// most. It is not called where there are none.
     ///
     /// # Errors
     ///
@@ -55,7 +56,8 @@ impl Session {
         }
     }
 
-    /// As [`read_with`](Self::read_with), for a reader that does not wait: 0 where no data is there.
+    /// As [`read_with`](Self::read_with), for a reader that does not wait: 0 where no data is
+    /// there.
     pub fn take_received(&mut self, key: StreamKey, max: usize, take: impl FnOnce(&[u8])) -> usize {
         let Some(stream) = self.streams.get_mut(key) else {
             return 0;
@@ -88,7 +90,8 @@ impl Session {
     /// Queues a frame with the beginning of `data`, and says how much of it that is: as much as the
     /// peer's window, the queue and the length of a frame allow.
     ///
-    /// Pending where that is no byte: an [`Event::Writable`](super::super::Event::Writable) follows.
+    /// Pending where that is no byte: an [`Event::Writable`](super::super::Event::Writable)
+    /// follows.
     ///
     /// # Errors
     ///
@@ -145,8 +148,8 @@ impl Session {
         self.queue.has_room_for(n)
     }
 
-    /// Has an [`Event::Writable`](super::super::Event::Writable) say when the stream is reset or its
-    /// session ends: for writers that wait for the connection. Returns whether none would have.
+    /// Has an [`Event::Writable`](super::super::Event::Writable) say when the stream is reset or
+    /// its session ends: for writers that wait for the connection. Returns whether none would have.
     pub fn watch_writer(&mut self, key: StreamKey) -> bool {
         let stream = self.streams.get_mut(key);
         stream.is_some_and(|stream| !std::mem::replace(&mut stream.write_blocked, true))
@@ -161,8 +164,8 @@ impl Session {
         }
     }
 
-    /// What goes before `data_len` bytes of a stream that are to be written to the connection from their
-    /// writer's own buffer: what is queued, and the header of their frame.
+    /// What goes before `data_len` bytes of a stream that are to be written to the connection from
+    /// their writer's own buffer: what is queued, and the header of their frame.
     ///
     /// After the write, [`data_transmitted`](Self::data_transmitted) has to be called.
     #[must_use]
@@ -171,10 +174,11 @@ impl Session {
         (self.queue.unwritten(), header)
     }
 
-    /// The connection has taken the first `n` bytes of what is queued, the frame's header, and `data`.
+    /// The connection has taken the first `n` bytes of what is queued, the frame's header, and
+    /// `data`.
     ///
-    /// Returns whether the frame has begun: the rest of it is queued then. Otherwise there is no such
-    /// frame, and `data` is still the writer's.
+    /// Returns whether the frame has begun: the rest of it is queued then. Otherwise there is no
+    /// such frame, and `data` is still the writer's.
     pub fn data_transmitted(
         &mut self,
         now: impl Now,
