@@ -1,6 +1,7 @@
 //! What each target does with its bytes: plain functions, so that the corpora can be replayed by
 //! `cargo test` without a fuzzer. A finding is a panic, a hang or a large allocation.
 
+mod calls;
 mod gob;
 mod handshake;
 mod hclog;
@@ -8,10 +9,13 @@ mod messages;
 mod mux;
 mod roundtrip;
 mod session;
+mod shapes;
 mod source;
 #[allow(dead_code, reason = "decoding is all that is asked of some fields")]
 mod types;
+mod yamux;
 
+pub use calls::calls;
 pub use gob::{gob_dynamic, gob_skip, gob_stream, gob_typed};
 pub use handshake::handshake_line;
 pub use hclog::hclog_line;
@@ -19,12 +23,14 @@ pub use messages::{messages_gob, messages_msgpack};
 pub use mux::mux_frames;
 pub use roundtrip::gob_roundtrip;
 pub use session::{broker_preface, client_connection, server_connection};
+pub use shapes::{gob_go, gob_shapes};
+pub use yamux::{yamux_crate, yamux_frames};
 
 /// A target's name, which is also that of its corpus, and its body.
 pub type Target = (&'static str, fn(&[u8]));
 
 /// Every target.
-pub const ALL: [Target; 13] = [
+pub const ALL: [Target; 18] = [
     ("gob_typed", gob_typed),
     ("gob_dynamic", gob_dynamic),
     ("gob_skip", gob_skip),
@@ -38,4 +44,9 @@ pub const ALL: [Target; 13] = [
     ("mux_frames", mux_frames),
     ("server_connection", server_connection),
     ("client_connection", client_connection),
+    ("calls", calls),
+    ("gob_shapes", gob_shapes),
+    ("gob_go", gob_go),
+    ("yamux_frames", yamux_frames),
+    ("yamux_crate", yamux_crate),
 ];

@@ -115,7 +115,7 @@ impl ServeHooks for Hooks {
     }
 }
 
-fn echo() -> Service {
+pub(super) fn echo() -> Service {
     Service::new()
         .method("Node", |node: Node| async { Ok::<_, String>(node) })
         .method("Any", |any: Any| async { Ok::<_, String>(any) })
