@@ -8,8 +8,8 @@ use std::fmt::{self, Display};
 
 use crate::escape::Escaped;
 
-/// Shows an error and its causes: `error: cause: cause`. A cause that an error's own text ends with,
-/// as with errors of others that print their source, is shown once.
+/// Shows an error and its causes: `error: cause: cause`. A cause that an error's own text ends
+/// with, as with errors of others that print their source, is shown once.
 pub struct Chain<'a>(pub &'a (dyn StdError + 'static));
 
 impl Display for Chain<'_> {

@@ -17,8 +17,8 @@ fn is_unsafe(character: char) -> bool {
     }
 }
 
-/// Shows a value on one line, with what a terminal would obey or a log take for another line written
-/// as `\n`, `\r` or `\u{1b}`.
+/// Shows a value on one line, with what a terminal would obey or a log take for another line
+/// written as `\n`, `\r` or `\u{1b}`.
 ///
 /// A backslash is left as it is: the result is for people, and escaping it twice changes nothing.
 pub struct Escaped<T>(pub T);

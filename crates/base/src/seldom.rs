@@ -13,7 +13,8 @@ pub struct Seldom {
 }
 
 impl Seldom {
-    /// How often it happened since it was logged last, this time included, if it is to be logged again.
+    /// How often it happened since it was logged last, this time included, if it is to be logged
+    /// again.
     pub fn say(&mut self) -> Option<u64> {
         self.note(tokio::time::Instant::now().into_std())
     }

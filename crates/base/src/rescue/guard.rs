@@ -23,8 +23,8 @@ pub trait Work: Send + 'static {
     /// Goes on.
     fn poll(&mut self, cx: &mut Context<'_>) -> Step<Self::Output, Self::Aside>;
 
-    /// Runs something for the work, that may block: others can poll the work meanwhile. Returns what
-    /// did not end.
+    /// Runs something for the work, that may block: others can poll the work meanwhile. Returns
+    /// what did not end.
     fn run_aside(aside: Self::Aside, cx: &mut Context<'_>) -> Option<Self::Aside>;
 
     /// What was run and did not end.
@@ -76,8 +76,8 @@ where
 pub enum Watch {
     /// When it was woken.
     Woken,
-    /// At each look: it waits for sockets or for the time, of which it hears nothing while all threads
-    /// of the runtime are blocked.
+    /// At each look: it waits for sockets or for the time, of which it hears nothing while all
+    /// threads of the runtime are blocked.
     Always,
 }
 
@@ -368,8 +368,8 @@ impl<W: Work> Place<W> {
         owner.wake();
     }
 
-    /// Has a new task take over, which any thread can run, unless there is one that no thread has come
-    /// to run yet.
+    /// Has a new task take over, which any thread can run, unless there is one that no thread has
+    /// come to run yet.
     fn appoint_deputy(self: &Arc<Self>, mut state: MutexGuard<'_, State<W>>, runtime: &Handle) {
         match state.deputy.take() {
             Some(waiting) if !waiting.ran => {

@@ -1,15 +1,15 @@
 //! Serving goes on while methods block threads of the runtime.
 //!
-//! A method should not block its thread, but many do. Two things then stop in tokio that do not stop
-//! in Go. A task that the blocking one woke right before is stuck: it waits in a slot of the blocked
-//! thread from which no other thread takes tasks (tokio issue 4941). And when all threads are blocked,
-//! nobody asks the system which sockets are ready.
+//! A method should not block its thread, but many do. Two things then stop in tokio that do not
+//! stop in Go. A task that the blocking one woke right before is stuck: it waits in a slot of the
+//! blocked thread from which no other thread takes tasks (tokio issue 4941). And when all threads
+//! are blocked, nobody asks the system which sockets are ready.
 //!
 //! So what the crate itself does for a connection (the session's driver, the reading of calls, the
 //! broker) is *guarded*: a task polls it, and where the task does not come to that, a thread of the
 //! crate's own does, and has another task take over. The thread looks every 10 ms, and only while
-//! methods run or did a moment ago: a process whose methods are idle is not woken. It never runs code
-//! of a plugin's author.
+//! methods run or did a moment ago: a process whose methods are idle is not woken. It never runs
+//! code of a plugin's author.
 //!
 //! [`threads`] tells which threads are inside a method, [`guard`] is what is taken over, [`thread`]
 //! is the thread that does it.
@@ -33,8 +33,8 @@ use crate::instant;
 #[derive(Debug)]
 pub struct Elapsed;
 
-/// Waits for a future, and no longer than that. Within what is guarded with [`Watch::Always`] the time
-/// passes also while no thread of the runtime keeps it.
+/// Waits for a future, and no longer than that. Within what is guarded with [`Watch::Always`] the
+/// time passes also while no thread of the runtime keeps it.
 pub async fn timeout<F: Future>(after: Duration, future: F) -> Result<F::Output, Elapsed> {
     let deadline = instant::after(after);
     let mut future = std::pin::pin!(future);
@@ -52,7 +52,8 @@ pub async fn timeout<F: Future>(after: Duration, future: F) -> Result<F::Output,
     .await
 }
 
-/// Whether a deadline has passed that the runtime cannot tell of, since all its threads are blocked.
+/// Whether a deadline has passed that the runtime cannot tell of, since all its threads are
+/// blocked.
 #[must_use]
 pub fn is_due(deadline: Instant) -> bool {
     is_rescuing() && deadline <= Instant::now()

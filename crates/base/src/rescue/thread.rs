@@ -63,8 +63,8 @@ thread_local! {
     static RESCUING: Cell<bool> = const { Cell::new(false) };
 }
 
-/// Whether this is the rescuing thread: sockets are tried without asking the runtime whether they are
-/// ready, which it may not know, and no code of a plugin's author may run.
+/// Whether this is the rescuing thread: sockets are tried without asking the runtime whether they
+/// are ready, which it may not know, and no code of a plugin's author may run.
 pub fn is_rescuing() -> bool {
     RESCUING.with(Cell::get)
 }
@@ -117,8 +117,8 @@ fn blocked_hook() -> MutexGuard<'static, Option<Hook>> {
     BLOCKED.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Has this called at each look while a method blocks a thread of a runtime, or runs on the blocking
-/// pool.
+/// Has this called at each look while a method blocks a thread of a runtime, or runs on the
+/// blocking pool.
 pub fn while_blocked(hook: Option<Hook>) {
     *blocked_hook() = hook;
 }

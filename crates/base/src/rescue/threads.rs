@@ -73,7 +73,8 @@ impl Inside {
         entered.unwrap_or(false).then(|| Inside(()))
     }
 
-    /// Enters a method on a thread of the blocking pool: it holds up nothing but the end of the process.
+    /// Enters a method on a thread of the blocking pool: it holds up nothing but the end of the
+    /// process.
     #[must_use]
     pub fn enter_pooled() -> Option<Inside> {
         let _ = OWN.try_with(|own| own.0.pooled.store(true, Ordering::Relaxed));

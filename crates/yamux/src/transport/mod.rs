@@ -1,10 +1,11 @@
 //! The byte streams that a session runs over.
 //!
-//! A session needs `AsyncRead + AsyncWrite`. Two more abilities of a byte stream save it system calls and
-//! copies; both are optional:
+//! A session needs `AsyncRead + AsyncWrite`. Two more abilities of a byte stream save it system
+//! calls and copies; both are optional:
 //!
 //! - **Vectored writes**, as `AsyncWrite` has them: a large frame goes from its writer's buffer to
-//!   the socket in one call, behind what has gathered. Without it, frames are copied into one buffer.
+//!   the socket in one call, behind what has gathered. Without it, frames are copied into one
+//!   buffer.
 //! - **Vectored reads**, which tokio has no trait for: the rest of a large frame goes into its
 //!   reader's buffer and what follows it into the session's, in one call. That is
 //!   [`Transport::poll_read_vectored`].
@@ -14,10 +15,12 @@
 //!
 //! | transport | what it does better than tokio's type |
 //! | --- | --- |
-//! | [`UnixStream`] | reads vectored; no wake-up each time the peer has read; works while methods block all threads of the runtime |
-//! | [`TcpStream`] | works while methods block all threads of the runtime (unix) |
+//! | [`UnixStream`] | vectored reads; no wake-up when the peer reads; works on a blocked runtime |
+//! | [`TcpStream`] | on unix: works on a blocked runtime |
 //! | [`Plain`] | the adapter for any other type |
 //! | `Box<T>` | passes everything on, so `Box<dyn Transport>` is one too |
+//!
+//! A runtime is blocked while methods that do not yield hold all of its threads.
 
 use std::io::{self, IoSlice, IoSliceMut};
 use std::pin::Pin;
@@ -69,7 +72,11 @@ pub use self::unix::UnixStream;
 ///
 /// impl AsyncWrite for Counted {
 ///     // As that of `self.0`.
-/// #     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, data: &[u8]) -> Poll<io::Result<usize>> {
+/// #     fn poll_write(
+/// #         mut self: Pin<&mut Self>,
+/// #         cx: &mut Context<'_>,
+/// #         data: &[u8],
+/// #     ) -> Poll<io::Result<usize>> {
 /// #         Pin::new(&mut self.0).poll_write(cx, data)
 /// #     }
 /// #     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
@@ -93,8 +100,8 @@ pub use self::unix::UnixStream;
 pub trait Transport: AsyncRead + AsyncWrite + Send + Unpin {
     /// Reads into `buffers`, one after the other, with one read of what is below.
     ///
-    /// Returns how many bytes were read in total; 0 is the end of the stream. A byte goes into a buffer
-    /// only when those before it are full. If nothing can be read now, the waker of `cx` is
+    /// Returns how many bytes were read in total; 0 is the end of the stream. A byte goes into a
+    /// buffer only when those before it are full. If nothing can be read now, the waker of `cx` is
     /// woken once something can, as with [`AsyncRead::poll_read`].
     ///
     /// The provided method reads into the first buffer that is not empty.

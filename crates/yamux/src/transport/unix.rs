@@ -23,20 +23,20 @@ use plugwire_base::rescue;
 
 use super::Transport;
 
-/// After this many writes in a row without a wait, the socket is no longer watched for writing. Bulk
-/// transfers wait again sooner than that.
+/// After this many writes in a row without a wait, the socket is no longer watched for writing.
+/// Bulk transfers wait again sooner than that.
 const FREE_WRITES: u32 = 32;
 
-/// How many bytes the system holds for the peer. Its own choice, 208 KiB, holds three blocks of
-/// 64 KiB, so two sides on one core take turns after every three: 1 GiB took 204 ms, and 156 ms with
+/// How many bytes the system holds for the peer. Its own choice, 208 KiB, holds three blocks of 64
+/// KiB, so two sides on one core take turns after every three: 1 GiB took 204 ms, and 156 ms with
 /// this.
 const SEND_BUFFER: usize = 512 * 1024;
 
 /// How a write that waits learns that the socket has room.
 #[derive(Debug)]
 enum Writable {
-    /// Not at all yet. This is a second descriptor of the same socket, since one can be watched only
-    /// once. It is opened with the connection, because later the process may have none left.
+    /// Not at all yet. This is a second descriptor of the same socket, since one can be watched
+    /// only once. It is opened with the connection, because later the process may have none left.
     Unwatched(Socket),
     Watched(AsyncFd<Socket>),
     /// With the descriptor that is read, which is watched for both: the process had no second one.
@@ -49,12 +49,12 @@ enum Writable {
 ///
 /// - A caller is not woken each time its peer has read something. A caller that waits for one reply
 ///   after the other makes 2 calls of `epoll_wait` each, where tokio's type makes 4.
-/// - It reads [vectored](Transport::poll_read_vectored): the end of a large frame and the header of the
-///   next in one call, which is a third fewer reads in a bulk transfer.
+/// - It reads [vectored](Transport::poll_read_vectored): the end of a large frame and the header of
+///   the next in one call, which is a third fewer reads in a bulk transfer.
 /// - It is read and written also while methods block all threads of the runtime.
 ///
-/// It holds two descriptors, and gives the socket a send buffer of 512 KiB where the system allows it.
-/// See [`Session::client_over`](crate::Session::client_over).
+/// It holds two descriptors, and gives the socket a send buffer of 512 KiB where the system allows
+/// it. See [`Session::client_over`](crate::Session::client_over).
 #[derive(Debug)]
 pub struct UnixStream {
     read: AsyncFd<Socket>,
@@ -179,8 +179,8 @@ impl UnixStream {
     }
 }
 
-/// What the runtime knows of the socket. `None` while all threads of the runtime are blocked: none of
-/// them asks the system then, so the socket has to be tried.
+/// What the runtime knows of the socket. `None` while all threads of the runtime are blocked: none
+/// of them asks the system then, so the socket has to be tried.
 fn known<T>(asked: Poll<io::Result<T>>) -> Poll<io::Result<Option<T>>> {
     match asked {
         Poll::Ready(ready) => Poll::Ready(ready.map(Some)),

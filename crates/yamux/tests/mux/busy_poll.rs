@@ -122,14 +122,15 @@ async fn without_busy_polling_nothing_is_asked_twice() {
     assert_eq!(pair.asked_in(1000).await, 0);
 }
 
-/// Where it may, it asks in each turn, and everybody else has theirs: tasks, timers, the session's end.
+/// Where it may, it asks in each turn, and everybody else has theirs: tasks, timers, the session's
+/// end.
 #[tokio::test]
 async fn busy_polling_leaves_others_their_turns() {
     let mut pair = Pair::new(ALWAYS).await;
     let several = std::thread::available_parallelism().unwrap().get() > 1;
     let mut most = 0;
-    // For a millisecond in each 50 it sleeps, to see which is better. On a machine with much else to do
-    // it sleeps most of the time.
+    // For a millisecond in each 50 it sleeps, to see which is better. On a machine with much else
+    // to do it sleeps most of the time.
     for _ in 0..500 {
         pair.talk().await;
         most = most.max(pair.asked_in(1000).await);

@@ -22,8 +22,8 @@ struct Outcome {
     finished: bool,
 }
 
-/// The client opens streams, writes and finishes them; the server accepts and reads them, and answers
-/// each with one byte.
+/// The client opens streams, writes and finishes them. The server accepts and reads them, and
+/// answers each with one byte.
 fn converse(mut pair: Pair) -> Outcome {
     let mut opened = Vec::new();
     for (n, size) in SIZES.into_iter().enumerate() {
@@ -89,8 +89,8 @@ fn lengths() -> [u64; 2] {
     converse(pair).pair.links.map(|link| link.sent)
 }
 
-/// Whatever was lost, what was read is the beginning of what was sent, and an end of file is read only
-/// where all of it was.
+/// Whatever was lost, what was read is the beginning of what was sent, and an end of file is read
+/// only where all of it was.
 #[test]
 fn a_connection_cut_at_any_byte_gives_a_beginning_and_an_error() {
     let lengths = lengths();
@@ -141,7 +141,8 @@ fn a_changed_byte_ends_in_order() {
                 let changed = format!("byte {place} of {side} changed by {bits:#x}");
                 let whole_session = outcome.pair.sides.iter().all(|s| s.ended().is_none());
                 for session in &outcome.pair.sides {
-                    // A stream whose end was lost is reset, sooner or later, or its session is over.
+                    // A stream whose end was lost is reset, sooner or later, or its session is
+                    // over.
                     assert!(session.streams() <= 1, "{changed}: {}", session.streams());
                     if !whole_session {
                         assert!(session.ended().is_some(), "{changed}");

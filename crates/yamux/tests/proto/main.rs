@@ -4,5 +4,7 @@
 mod faults;
 mod flow;
 mod independent;
+mod model;
 mod pair;
+mod random;
 mod timing;

@@ -1,4 +1,5 @@
-//! What a session holds for readers that do not read is bounded, and the streams that hold most pay.
+//! What a session holds for readers that do not read is bounded, and the streams that hold most
+//! pay.
 
 use std::io::ErrorKind;
 

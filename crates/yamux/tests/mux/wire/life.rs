@@ -1,4 +1,5 @@
-//! A peer lives as long as it answers and takes what is written to it. What it sends is no sign of that.
+//! A peer lives as long as it answers and takes what is written to it. What it sends is no sign of
+//! that.
 
 use std::pin::pin;
 use std::task::{Context, Poll, Waker};
@@ -88,8 +89,8 @@ async fn a_peer_that_answers_unread_pings_and_reads_nothing_is_cut_off() {
     talking.abort();
 }
 
-/// Small frames gather and wait for the driver; large ones are written by their writer, outside of the
-/// driver, which has to hear of it.
+/// Small frames gather and wait for the driver; large ones are written by their writer, outside of
+/// the driver, which has to hear of it.
 #[tokio::test(start_paused = true)]
 async fn a_write_that_stands_still_is_noticed_whatever_its_size() {
     for size in [1, 100, 5_000, 64 * 1024, 200_000] {

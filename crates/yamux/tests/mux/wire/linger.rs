@@ -24,8 +24,8 @@ async fn with_stream() -> (Raw, Session, Stream) {
     (raw, session, stream)
 }
 
-/// Everything that the session said until it has looked at all that it was sent. What it makes of that
-/// comes behind its answer, so it is asked twice.
+/// Everything that the session said until it has looked at all that it was sent. What it makes of
+/// that comes behind its answer, so it is asked twice.
 async fn said(raw: &mut Raw) -> Vec<(u8, u16, u32)> {
     let mut frames = Vec::new();
     for number in 0..2 {

@@ -1,5 +1,5 @@
-//! A peer that keeps to the rules of hashicorp/yamux, and to which a frame for a stream that is gone is
-//! an error: Go logs "frame for missing stream" for each.
+//! A peer that keeps to the rules of hashicorp/yamux, and to which a frame for a stream that is
+//! gone is an error: Go logs "frame for missing stream" for each.
 
 use std::collections::HashMap;
 
@@ -17,7 +17,8 @@ fn config() -> Config {
     Config::default().keep_alive(None)
 }
 
-/// What the peer knows of a stream: it is gone once both sides have finished it, or one has reset it.
+/// What the peer knows of a stream: it is gone once both sides have finished it, or one has reset
+/// it.
 #[derive(Default)]
 struct Known {
     finished: bool,
