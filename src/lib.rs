@@ -80,9 +80,9 @@
 //!
 //! # What crosses the wire by number
 //!
-//! Interfaces, readers and writers do not fit into an argument, so they cross as a `u32`, under which
-//! the other side connects to them. In a trait they are parameters and results like any other:
-//! `Arc<dyn Trait>` of another interface, [`Reader`], [`Writer`].
+//! Interfaces, readers and writers do not fit into an argument, so they cross as a `u32`, under
+//! which the other side connects to them. In a trait they are parameters and results like any
+//! other: `Arc<dyn Trait>` of another interface, [`Reader`], [`Writer`].
 //!
 //! ```
 //! use std::sync::Arc;
@@ -105,8 +105,8 @@
 //! # By hand
 //!
 //! Everything that the attribute does can be written out, for interfaces that no trait describes. A
-//! [`Service`](rpc::Service)'s methods are closures, each with one argument and one reply or error, of
-//! any serde types; an [`rpc::Client`] calls by name.
+//! [`Service`](rpc::Service)'s methods are closures, each with one argument and one reply or error,
+//! of any serde types; an [`rpc::Client`] calls by name.
 //!
 //! ```
 //! use plugwire::broker::MuxBroker;
@@ -140,22 +140,23 @@
 //! ```
 //!
 //! For a reader or writer both sides use the stream itself:
-//! [`MuxBroker::accept`](broker::MuxBroker::accept) and [`MuxBroker::dial`](broker::MuxBroker::dial).
+//! [`MuxBroker::accept`](broker::MuxBroker::accept) and
+//! [`MuxBroker::dial`](broker::MuxBroker::dial).
 //!
 //! # Layers
 //!
 //! Each is usable alone, and imports only from those below it: [`host`] and [`plugin`] (processes),
-//! [`handshake`], [`connection`] (one host and one plugin on a byte stream), [`mod@interface`] (traits),
-//! [`broker`] (streams by number), [`mux`] (yamux), [`rpc`] (net/rpc), [`codec`] (its messages),
-//! [`gob`] (its values).
+//! [`handshake`], [`connection`] (one host and one plugin on a byte stream), [`mod@interface`]
+//! (traits), [`broker`] (streams by number), [`mux`] (yamux), [`rpc`] (net/rpc), [`codec`] (its
+//! messages), [`gob`] (its values).
 //!
 //! # Waiting
 //!
 //! Nothing waits for ever unless it is a call without a deadline: start, dial, accept, quit and the
-//! peer's sign of life have one each, with go-plugin's defaults; [all of them] are in one table. A call
-//! gets one from [`Remote::with_timeout`] or [`rpc::Client::with_timeout`]. Dropping any future gives
-//! up what it waits for and nothing else. When the other process dies, everything that waits for it
-//! fails at once.
+//! peer's sign of life have one each, with go-plugin's defaults; [all of them] are in one table. A
+//! call gets one from [`Remote::with_timeout`] or [`rpc::Client::with_timeout`]. Dropping any
+//! future gives up what it waits for and nothing else. When the other process dies, everything that
+//! waits for it fails at once.
 //!
 //! [all of them]: connection::ConnectionConfig#all-that-waits
 //! [go-plugin]: https://github.com/hashicorp/go-plugin

@@ -100,6 +100,91 @@ pub(crate) mod host {
     pub(crate) const RECENT_PANIC: Duration = Duration::from_secs(10);
 }
 
+/// Serving a host.
+#[cfg(feature = "plugin")]
+pub(crate) mod plugin {
+    use super::Duration;
+
+    /// Default of `max_pending`, in connections. go-plugin has no bound. Each takes one descriptor,
+    /// and most systems give a process 1,024.
+    pub(crate) const MAX_PENDING: usize = 256;
+
+    /// How long a connection is served before a newer one can take its place. An honest host needs a
+    /// few milliseconds to open its streams, and longer on a busy machine. With [`MAX_PENDING`], only
+    /// a flood of 2,560 connections a second delays a host.
+    pub(crate) const GRACE: Duration = Duration::from_millis(100);
+
+    /// The first pause after a failure to accept that can pass, and the longest; each is twice the
+    /// one before. Go's `http.Server` uses the same two.
+    pub(crate) const FIRST_PAUSE: Duration = Duration::from_millis(5);
+    pub(crate) const LONGEST_PAUSE: Duration = Duration::from_secs(1);
+
+    /// How long the connection of the host that asked the plugin to quit may go on. The host closes
+    /// it as soon as it has the answer.
+    pub(crate) const FINISH: Duration = Duration::from_secs(1);
+
+    /// How long the process may go on after serving when no host is left to kill it.
+    pub(crate) const UNATTENDED: Duration = Duration::from_secs(5);
+
+    /// How long the process may go on after the answer to quit while a method blocks a thread. The
+    /// host kills it after 2 s (go-plugin: `client.go`, `Kill`).
+    pub(crate) const QUITTING: Duration = Duration::from_secs(1);
+
+    /// A method that blocks its thread for less may only be slow.
+    pub(crate) const BLOCKED: Duration = Duration::from_millis(500);
+
+    /// How long the process's exit handlers may take: they may wait for a lock that a blocked thread
+    /// holds.
+    pub(crate) const EXIT_HANDLERS: Duration = Duration::from_secs(1);
+
+    /// How much output is kept for a host before writers have to wait, in bytes, for each of the two
+    /// streams.
+    pub(crate) const BACKLOG: usize = 1024 * 1024;
+
+    /// How long writers wait for a host that reads no output at all. After that, output is dropped:
+    /// the host may be waiting for this process to go on.
+    pub(crate) const STALL: Duration = Duration::from_secs(5);
+
+    /// How much output is written to a stream at a time, in bytes. Not measured: output is seldom
+    /// fast, and a stream's window is 256 KiB.
+    pub(crate) const CHUNK: usize = 32 * 1024;
+
+    /// How long the host's request to quit may wait for output to be sent. Half of what a host waits
+    /// before it kills the plugin.
+    pub(crate) const DRAIN: Duration = Duration::from_secs(1);
+
+    /// How long the end of serving may wait for output to be written to the original descriptors.
+    pub(crate) const REST: Duration = Duration::from_millis(500);
+
+    /// How much of a backtrace, and of any other text, is in the record of a panic, in bytes of the
+    /// line: hosts read lines of up to 64 KiB as one.
+    pub(crate) const BACKTRACE: usize = 32 * 1024;
+    pub(crate) const PANIC_FIELD: usize = 8 * 1024;
+}
+
+/// Files and directories for sockets.
+#[cfg(all(unix, any(feature = "host", feature = "plugin")))]
+pub(crate) mod sys {
+    use super::Duration;
+
+    /// The most files that are removed with a private directory. It is made for a few sockets.
+    pub(crate) const MAX_FILES: usize = 256;
+
+    /// The longest that removing files may take, on a slow file system.
+    pub(crate) const REMOVAL: Duration = Duration::from_secs(1);
+
+    /// The most names that a sweep of a temporary directory looks at, and the longest that it takes.
+    pub(crate) const SWEPT_NAMES: usize = 10_000;
+    pub(crate) const SWEEP: Duration = Duration::from_secs(1);
+
+    /// The most sockets in a directory that a sweep removes. A directory with more is in other use.
+    pub(crate) const MAX_SOCKETS: usize = 16;
+
+    /// How many swept directories are remembered, so that each is swept once. A host that uses a new
+    /// place for each launch leaves few directories behind in each.
+    pub(crate) const REMEMBERED: usize = 16;
+}
+
 /// TLS and one-time certificates.
 pub(crate) mod tls {
     use super::Duration;

@@ -28,7 +28,7 @@ pub trait Greeter {
     }
 }
 
-/// Somebody to greet.
+/// A person to greet.
 #[plugwire::interface]
 pub trait Guest {
     async fn name(&self) -> Result<String>;

@@ -34,10 +34,11 @@ use crate::sys::standard_streams::{OriginalStderr, original_stderr};
 /// tracing::warn!(target: "kit", millis = 1200, "slow");
 /// ```
 ///
-/// is one line:
+/// is one line, broken here:
 ///
 /// ```json
-/// {"@level":"warn","@message":"slow","@module":"kit","@timestamp":"2006-01-02T15:04:05.000000Z","id":7,"millis":1200,"spans":["request"]}
+/// {"@level":"warn","@message":"slow","@module":"kit","@timestamp":"2006-01-02T15:04:05.000000Z",
+///  "id":7,"millis":1200,"spans":["request"]}
 /// ```
 ///
 /// # What becomes what
@@ -50,19 +51,20 @@ use crate::sys::standard_streams::{OriginalStderr, original_stderr};
 /// | the time, in UTC | `@timestamp` |
 /// | its file and line, if [asked for](Self::include_location) | `@caller` |
 /// | its fields | pairs |
-/// | the fields of the spans around it | pairs; an inner span's win over an outer's, the event's win over all |
-/// | the names of the spans around it, the outermost first | the pair `spans`, a list, if there are any |
+/// | the fields of the spans around it | pairs; of equal keys the innermost wins |
+/// | the names of the spans around it, if any | the pair `spans`, a list, the outermost first |
 ///
 /// Numbers and booleans stay numbers and booleans; everything else becomes text. An error's text
-/// includes the texts of its sources, as Go's wrapped errors read. A field that is recorded on a span
-/// later counts from then on.
+/// includes the texts of its sources, as Go's wrapped errors read. A field that is recorded on a
+/// span later counts from then on.
 ///
-/// Each event is written at once, with one write, which blocks while the host does not read. Failures
-/// to write are ignored: there is no other place to report them. Hosts read lines of up to 64 KiB.
-/// Longer ones arrive in pieces, so put no large data into a log.
+/// Each event is written at once, with one write, which blocks while the host does not read.
+/// Failures to write are ignored: there is no other place to report them. Hosts read lines of up to
+/// 64 KiB. Longer ones arrive in pieces, so put no large data into a log.
 ///
-/// The layer writes every event that reaches it, including those of this crate. Filter it, as above:
-/// a host decides which part of a log it shows, but an event that is never written costs least.
+/// The layer writes every event that reaches it, including those of this crate. Filter it, as
+/// above: a host decides which part of a log it shows, but an event that is never written costs
+/// least.
 pub struct HclogLayer<M = fn() -> OriginalStderr> {
     writer: M,
     module: Option<String>,
@@ -107,8 +109,8 @@ impl<M> HclogLayer<M> {
         self
     }
 
-    /// Writes to another place: `writer` is called for each line. The writer that it returns must not
-    /// make events itself.
+    /// Writes to another place: `writer` is called for each line. The writer that it returns must
+    /// not make events itself.
     ///
     /// ```
     /// # use plugwire::plugin::HclogLayer;

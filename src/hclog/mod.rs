@@ -6,7 +6,7 @@
 //! | `parser.rs` | host | bytes of a line in, record out; no I/O |
 //! | `writer.rs` | plugin | key-value pairs in, bytes of a line out; no I/O |
 //! | `pairs.rs`, `layer.rs` | plugin | events and spans of `tracing` into lines |
-//! | `timestamp.rs` | both | the text of `@timestamp`; the calendar is that of [`gob::Time`](crate::gob::Time) |
+//! | `timestamp.rs` | both | the text of `@timestamp`; its calendar is gob's |
 //!
 //! The host's pipe is read in `host/output.rs`, and its records become events in `host/log.rs`.
 

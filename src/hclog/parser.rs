@@ -13,9 +13,9 @@ use super::record::{LogLevel, LogRecord};
 /// | --- | --- | --- |
 /// | a JSON object with a known `@level`, as hclog writes them | that level | `@message` |
 /// | any other JSON object | debug | the line |
-/// | that begins with `[TRACE]`, `[DEBUG]`, `[INFO]`, `[WARN]` or `[ERROR]` | that level | the line |
-/// | that begins with `panic: ` or `fatal error: `, and every line of no kind above from then on | error | the line |
-/// | that Rust prints for a panic or a stack overflow, and from then on likewise | error | the line |
+/// | that begins with `[TRACE]`, `[DEBUG]`, `[INFO]`, `[WARN]` or `[ERROR]` | that one | the line |
+/// | that begins with `panic: ` or `fatal error: `, and plain lines after it | error | the line |
+/// | that Rust prints for a panic or a stack overflow, and plain lines after it | error | the line |
 /// | anything else | debug | the line |
 ///
 /// A line that is longer than the host's buffer arrives in pieces. They are not parsed; their level

@@ -86,8 +86,8 @@ impl From<LogLevel> for tracing::Level {
 
 /// One line of a plugin's log.
 ///
-/// Its texts are as the plugin wrote them, control characters included. In the `tracing` events that
-/// the host makes of records, control characters are [escaped](crate::host::LOG_TARGET).
+/// Its texts are as the plugin wrote them, control characters included. In the `tracing` events
+/// that the host makes of records, control characters are [escaped](crate::host::LOG_TARGET).
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct LogRecord {

@@ -1,15 +1,18 @@
 //! What a plugin serves.
 
+#[cfg(feature = "tls")]
+mod tls;
+
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 
-use super::listener::Network;
-use super::tls::TlsOptions;
+use super::security::TlsOptions;
 use crate::InvalidOption;
 use crate::connection::{ConnectionConfig, PluginSet};
 use crate::handshake::{self, HandshakeConfig};
+use crate::tuning::plugin as tuning;
 
-/// What a plugin serves, and to whom.
+/// What a plugin serves, and to which hosts.
 ///
 /// ```
 /// use plugwire::connection::PluginSet;
@@ -25,12 +28,13 @@ pub struct ServeConfig {
     /// By app version.
     pub(super) versions: BTreeMap<u32, PluginSet>,
     pub(super) connection: ConnectionConfig,
-    pub(super) network: Option<Network>,
+    /// A TCP address to listen on, in place of the unix socket.
+    pub(super) address: Option<SocketAddr>,
     pub(super) outlive_host: bool,
     pub(super) tls: TlsOptions,
     pub(super) max_pending: usize,
-    plaintext: bool,
-    /// An app version that was given twice at once.
+    pub(super) allow_plaintext: bool,
+    /// An app version that one call gave twice.
     doubled: Option<u32>,
 }
 
@@ -42,20 +46,20 @@ impl ServeConfig {
             versions: BTreeMap::from([(handshake.protocol_version, plugins)]),
             handshake,
             connection: ConnectionConfig::default(),
-            network: None,
+            address: None,
             outlive_host: false,
             tls: TlsOptions::default(),
-            max_pending: 256,
-            plaintext: false,
+            max_pending: tuning::MAX_PENDING,
+            allow_plaintext: false,
             doubled: None,
         }
     }
 
     /// Serves another app version too, or replaces one. (`VersionedPlugins`)
     ///
-    /// The host says which versions it knows, and gets the highest that is served here. One that
-    /// says nothing, as hosts did before there were versions, gets the lowest; so does one that
-    /// knows none of these, and reports the mismatch.
+    /// A host lists the versions that it knows, and gets the highest of them that is served here. A
+    /// host without a list, such as an old one, gets the lowest. So does a host that knows none of
+    /// these; it reports the mismatch.
     ///
     /// ```
     /// use plugwire::connection::PluginSet;
@@ -73,8 +77,8 @@ impl ServeConfig {
     }
 
     /// Serves exactly these app versions, instead of the handshake's one. See
-    /// [`version`](Self::version) for which of them a host gets. There must be one, and none of them
-    /// twice. (`VersionedPlugins`)
+    /// [`version`](Self::version) for which of them a host gets. At least one is needed, and each
+    /// only once. (`VersionedPlugins`)
     #[must_use]
     pub fn versioned_plugins(
         mut self,
@@ -90,13 +94,13 @@ impl ServeConfig {
         self
     }
 
-    /// Listens on TCP at this address, instead of on a unix socket, for hosts on other machines. Port
-    /// 0 is any free one. They reattach by host and port:
+    /// Listens on TCP at this address, instead of on a unix socket, for hosts on other machines.
+    /// Port 0 is any free one. They reattach by host and port:
     /// [`ReattachConfig::tcp`](crate::handshake::ReattachConfig::tcp).
     ///
-    /// There is no secret in the protocol: whoever can connect can call the plugin and have it quit.
-    /// Beyond the loopback interface it therefore takes TLS (`ServeConfig::tls` or a host with
-    /// AutoMTLS, both with the crate's feature `tls`), or
+    /// The protocol has no secret: any program that can connect can call the plugin and make it
+    /// quit. An address beyond the loopback interface therefore needs TLS (`ServeConfig::tls` or a
+    /// host with AutoMTLS, both with the crate's feature `tls`), or
     /// [`allow_plaintext`](Self::allow_plaintext).
     ///
     /// ```
@@ -110,33 +114,27 @@ impl ServeConfig {
     /// ```
     #[must_use]
     pub fn listen_tcp(mut self, address: impl Into<SocketAddr>) -> Self {
-        self.network = Some(Network {
-            address: address.into(),
-            anywhere: self.plaintext,
-        });
+        self.address = Some(address.into());
         self
     }
 
-    /// Lets the plugin listen beyond the loopback interface without TLS, where everybody in the
-    /// network can read along and give orders. Default off: serving fails with
+    /// Allows an address beyond the loopback interface without TLS, where every program in the
+    /// network can read the traffic and call the plugin. Default off: serving fails with
     /// [`ServeError::Plaintext`](super::ServeError::Plaintext).
     #[must_use]
     pub fn allow_plaintext(mut self, allow: bool) -> Self {
-        self.plaintext = allow;
-        if let Some(network) = &mut self.network {
-            network.anywhere = allow;
-        }
+        self.allow_plaintext = allow;
         self
     }
 
-    /// Whether the plugin goes on when the host that started it is gone without having asked it to
+    /// Whether the plugin goes on after the host that started it has died without asking it to
     /// quit. Default off: a plugin stops serving when its host has died and the last connection has
     /// ended. Plugins written in Go always go on.
     ///
-    /// One that a host of this crate started [detached] goes on in any case, and so does one that
-    /// leads a session of its own, which is how hosts and service managers in other languages start
-    /// what is to outlive them. That a host has died is told by its end of the plugin's standard
-    /// output. Only on Unix.
+    /// A plugin that a host of this crate started [detached] goes on in any case, and so does one
+    /// that leads a session of its own: hosts and service managers in other languages start a
+    /// process in this way if it is meant to outlive them. The plugin detects the host's death by
+    /// the closed end of its standard output. Only on Unix.
     ///
     /// [detached]: crate::host::PluginCommand::detached
     #[must_use]
@@ -145,21 +143,22 @@ impl ServeConfig {
         self
     }
 
-    /// How many connections may be in the making at once: accepted, and without their three streams
-    /// yet, or without TLS where there is any. Default 256, and at least 1; go-plugin has no bound.
+    /// How many connections may be pending at once: accepted, but without their three streams yet,
+    /// or without the TLS handshake if TLS is used. Default 256, and at least 1; go-plugin has no
+    /// bound.
     ///
-    /// Peers that connect and say nothing would otherwise use up the process's descriptors. When there
-    /// are as many and another peer connects, the connection that has been in the making longest is
-    /// dropped, once it has had 100 ms; until then the newcomer waits. So it takes a flood of 2,560
-    /// connections a second to delay a host. A connection with its streams is a host's, and never
-    /// dropped for another.
+    /// Without the bound, peers that connect and send nothing could use up the process's
+    /// descriptors. At the bound, a new connection replaces the oldest pending one as soon as that
+    /// one is 100 ms old; until then the new one waits. So only a flood of more than 2,560
+    /// connections a second delays a host. A connection with its streams is a host's, and no other
+    /// connection replaces it.
     #[must_use]
     pub fn max_pending(mut self, connections: usize) -> Self {
         self.max_pending = connections;
         self
     }
 
-    /// Finds the first option that has no meaning, but for the handshake's.
+    /// Finds the first option with a value that it cannot have, except the handshake's.
     pub(super) fn check(&self) -> Result<(), InvalidOption> {
         let option = "versioned_plugins";
         if let Some(version) = self.doubled {
@@ -181,7 +180,7 @@ impl ServeConfig {
         self.connection.check()
     }
 
-    /// The version for a host that knows these, and what is served as it.
+    /// The app version for a host that knows these, and its plugins.
     pub(super) fn negotiate(&self, host_versions: &[u32]) -> (u32, PluginSet) {
         let own: Vec<u32> = self.versions.keys().copied().collect();
         let version = handshake::choose_version(&own, host_versions)

@@ -1,9 +1,9 @@
 //! When the crate ends the process.
 //!
-//! A plugin's `main` returns once serving has ended, and the process with it. Not so where a method
-//! blocks a thread: the runtime waits for its threads when it is dropped, and where all are blocked,
-//! serving itself does not come to its end. In Go the process is gone as soon as `main` returns. So
-//! [`serve`](super::serve) has the [rescuing thread](plugwire_base::rescue) see to it.
+//! A plugin's `main` returns once serving has ended, and that ends the process, unless a method
+//! blocks a thread: a runtime that is dropped waits for its threads, and if all are blocked,
+//! serving itself does not end. In Go the process ends as soon as `main` returns. So
+//! [`serve`](super::serve) makes the [rescue thread](plugwire_base::rescue) end the process.
 //! [`try_serve`](super::try_serve) and [`serve_test`](super::serve_test) leave the process alone.
 
 use std::process;
@@ -14,40 +14,29 @@ use std::time::{Duration, Instant};
 
 use super::host_watch::HostWatch;
 use super::listener;
+use crate::tuning::plugin as tuning;
 use plugwire_base::rescue;
 
-/// How long the process may go on after serving when nobody is left to kill it.
-pub(super) const UNATTENDED: Duration = Duration::from_secs(5);
-
-/// How long the process may go on after the answer to quit while a method blocks a thread. The host
-/// kills it after 2 s.
-const QUITTING: Duration = Duration::from_secs(1);
-
-/// A method that blocks its thread for less may just be slow.
-const BLOCKED: Duration = Duration::from_millis(500);
-
-/// How long the process's exit handlers may take: they may wait for what a blocked thread holds.
-const HANDLERS: Duration = Duration::from_secs(1);
-
-/// Counts the connections there are: each holds a clone.
+/// Counts the connections: each holds a clone.
 #[derive(Clone, Default)]
 pub(super) struct Presence(Arc<()>);
 
-/// Sees to it that the process ends after serving, until it is dropped.
-pub(super) struct Ending(Arc<Shared>);
+/// Ends the process after serving if a method keeps it alive. Dropping it stops that.
+pub(super) struct Ending(Arc<Watched>);
 
-struct Shared {
+struct Watched {
     host: HostWatch,
     presence: Presence,
+    /// When the answer to the host's request to quit was sent.
     quit: OnceLock<Instant>,
-    /// Whether the end was ordered since the host is gone.
+    /// Whether the end was ordered because the host is gone.
     abandoned: AtomicBool,
 }
 
 impl Ending {
-    /// Begins to. `presence` is what the server clones for each connection.
+    /// `presence` is the one that each connection has a clone of.
     pub(super) fn watch(host: HostWatch, presence: Presence) -> Self {
-        let shared = Arc::new(Shared {
+        let shared = Arc::new(Watched {
             host,
             presence,
             quit: OnceLock::new(),
@@ -58,15 +47,15 @@ impl Ending {
         Ending(shared)
     }
 
-    /// What is to say that the host asked the plugin to quit.
+    /// For reporting that the host asked the plugin to quit.
     pub(super) fn quit(&self) -> Quit {
         Quit(Arc::clone(&self.0))
     }
 }
 
-/// Says that the host asked the plugin to quit, and that its output was sent.
+/// Reports that the host asked the plugin to quit, and that the output was sent.
 #[derive(Clone)]
-pub(super) struct Quit(Arc<Shared>);
+pub(super) struct Quit(Arc<Watched>);
 
 impl Quit {
     pub(super) fn quit(&self) {
@@ -76,21 +65,21 @@ impl Quit {
 
 impl Drop for Ending {
     fn drop(&mut self) {
-        // After the request to quit it is `main` that has to return.
+        // After the request to quit, `main` still has to return.
         if self.0.quit.get().is_none() {
             rescue::while_blocked(None);
         }
     }
 }
 
-impl Shared {
-    /// A method has held a thread for so long.
+impl Watched {
+    /// Called while a method has blocked a thread for `blocked`.
     fn look(&self, blocked: Duration) {
-        if blocked < BLOCKED {
+        if blocked < tuning::BLOCKED {
             return;
         }
         if let Some(quit) = self.quit.get() {
-            if quit.elapsed() >= QUITTING {
+            if quit.elapsed() >= tuning::QUITTING {
                 tracing::info!("a method goes on after quit, so the process is ended");
                 exit(0);
             }
@@ -99,35 +88,35 @@ impl Shared {
             && !self.abandoned.swap(true, Ordering::Relaxed)
         {
             tracing::info!("the host is gone and a method goes on");
-            end_process_after(UNATTENDED);
+            end_process_after(tuning::UNATTENDED);
         }
     }
 }
 
 impl Presence {
     fn is_empty(&self) -> bool {
-        // This one, and the server's.
+        // This one, and the one of the accept loop.
         Arc::strong_count(&self.0) <= 2
     }
 }
 
-/// Ends the process if it has not ended by then. Where there was a host to ask it to quit, there is
-/// one to kill it, too.
+/// Ends the process if it has not ended by then. For a plugin without a host: a host that asks a
+/// plugin to quit kills it, too.
 pub(super) fn end_process_after(grace: Duration) {
     let watchdog = move || {
         thread::sleep(grace);
         exit(1);
     };
     if let Err(error) = thread::Builder::new().spawn(watchdog) {
-        tracing::error!(%error, "nobody sees to it that the process ends");
+        tracing::error!(%error, "no thread to end the process with");
     }
 }
 
-/// Ends the process, also where its exit handlers do not return. What serves is not dropped, so its
-/// socket is removed here.
+/// Ends the process, even if its exit handlers do not return. The listener is not dropped, so its
+/// files are removed here.
 fn exit(code: i32) -> ! {
     let _ = thread::Builder::new().spawn(|| {
-        thread::sleep(HANDLERS);
+        thread::sleep(tuning::EXIT_HANDLERS);
         kill();
     });
     listener::remove_files();

@@ -1,4 +1,4 @@
-//! What the process does for the connections it serves.
+//! What a connection does to its process: it takes the output, and it ends the serving.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -11,15 +11,15 @@ use super::stdio::Stdio;
 use crate::connection::ServeHooks;
 use crate::mux::Stream;
 
-/// Sends the process's output over the newest connection, and stops serving when told to quit. Each
-/// connection has its own.
+/// Sends the process's output over the newest connection, and stops serving when the host asks the
+/// plugin to quit. Each connection has its own.
 pub(super) struct Hooks {
-    /// `None` where the output stays the process's own. The streams just end then.
+    /// `None` if output is not captured. The streams then end at once.
     pub(super) stdio: Option<Arc<Stdio>>,
     pub(super) quit: watch::Sender<bool>,
-    /// Whether it was this connection that asked to quit.
+    /// Whether this connection asked the plugin to quit.
     pub(super) asked: Arc<AtomicBool>,
-    /// `None` where the process is to go on after serving.
+    /// `None` if the process may go on after serving.
     pub(super) ending: Option<Quit>,
 }
 

@@ -1,7 +1,7 @@
-//! Whether the host that started this process is still there.
+//! Whether the host that started this process is alive.
 //!
-//! A host reads the plugin's standard output for as long as it lives. When it dies, by whatever
-//! means, the system closes its end of the pipe, and the plugin's end says so.
+//! A host reads the plugin's standard output as long as it lives. When it dies, for any reason, the
+//! system closes its end of the pipe, which shows at the plugin's end.
 
 pub(super) use system::HostWatch;
 
@@ -16,26 +16,26 @@ mod system {
 
     use plugwire_base::readiness::register;
 
-    /// The plugin's end of the pipe. `None` where there is nothing to watch.
+    /// The plugin's end of the pipe. `None` if the host is not watched.
     #[derive(Clone)]
     pub(in crate::plugin) struct HostWatch(Option<Arc<AsyncFd<OwnedFd>>>);
 
     impl HostWatch {
         /// Watches for the end of the host, unless the process is meant to outlive it.
         pub(in crate::plugin) fn start(outlive: bool) -> Self {
-            // Whoever makes it lead a session does so that it outlives them.
+            // A program starts a plugin as a session leader so that the plugin outlives it.
             if outlive || leads_session() {
                 return Self(None);
             }
             let stdout = rustix::io::fcntl_dupfd_cloexec(rustix::stdio::stdout(), 3);
             let watched = stdout.map_err(std::io::Error::from);
             let watched = watched.and_then(|stdout| register(stdout, Interest::WRITABLE));
-            // A file cannot be watched, and needs nobody to read it.
+            // A file cannot be watched, and has no reader that could die.
             let refused = |error| tracing::debug!(%error, "the host cannot be watched");
             Self(watched.map_err(refused).ok().map(Arc::new))
         }
 
-        /// Whether the host has died, as the system says, without the runtime.
+        /// Whether the host has died. Asks the system, and needs no runtime.
         pub(in crate::plugin) fn is_gone(&self) -> bool {
             let Some(stdout) = &self.0 else {
                 return false;
@@ -66,8 +66,8 @@ mod system {
 
     /// Whether this process leads its session.
     ///
-    /// Read from `/proc`, since a session that was begun outside the process's namespace (a
-    /// container's, say) has the number 0, which `rustix` takes for impossible.
+    /// Read from `/proc`, because a session that was begun outside of the process's namespace (that
+    /// of a container, for example) has the number 0, which `rustix` does not accept.
     #[cfg(target_os = "linux")]
     fn leads_session() -> bool {
         let stat = std::fs::read_to_string("/proc/self/stat").unwrap_or_default();
@@ -80,8 +80,8 @@ mod system {
         getsid(None).is_ok_and(|leader| leader == getpid())
     }
 
-    /// Whether the process that `stat` is about leads its session; see `proc_pid_stat(5)`:
-    /// `PID (NAME) STATE PARENT GROUP SESSION …`, where the name may hold anything.
+    /// Whether the process with this `stat` leads its session; see `proc_pid_stat(5)`:
+    /// `PID (NAME) STATE PARENT GROUP SESSION …`, where the name may have any characters.
     #[cfg(target_os = "linux")]
     fn leads_its_session(stat: &str) -> bool {
         let pid = stat.split(' ').next();
@@ -97,7 +97,7 @@ mod system {
         use super::leads_its_session;
 
         #[test]
-        fn a_session_leader_is_told_by_its_stat() {
+        fn a_session_leader_shows_in_its_stat() {
             assert!(leads_its_session("7 (a plugin) S 1 7 7 34816 7 4194560 0"));
             assert!(leads_its_session("7 (a) b) (c) R 1 7 7 0 -1 4194560 0"));
             assert!(!leads_its_session("7 (7) S 1 7 3 34816 7 4194560 0"));

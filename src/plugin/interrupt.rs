@@ -1,4 +1,4 @@
-//! SIGINT, which is the host's to act on.
+//! SIGINT, which the plugin leaves to its host.
 
 use std::io;
 

@@ -1,4 +1,4 @@
-//! Panics, as the plugin's log has them.
+//! Reports of panics, for the plugin's log.
 
 use std::backtrace::{Backtrace, BacktraceStatus};
 use std::fmt::Write as _;
@@ -9,28 +9,27 @@ use std::sync::Once;
 use crate::hclog::timestamp;
 use crate::hclog::writer::Line;
 use crate::sys::standard_streams::{self, original_stderr};
-
-/// How much of a backtrace, and of any other text, goes into a record, in bytes of the line: hosts
-/// read lines of up to 64 KiB as one.
-const BACKTRACE: usize = 32 * 1024;
-const TEXT: usize = 8 * 1024;
+use crate::tuning::plugin as tuning;
 
 /// From now on, a panic while the plugin serves is also written to the original standard error. The
-/// hook that was there before runs as well, after it.
+/// panic hook from before runs afterwards.
+///
+/// The hook takes one lock, that of the original descriptors, and only to copy them: a panic while
+/// another lock is held does not block.
 pub(super) fn log_panics() {
     static INSTALLED: Once = Once::new();
     INSTALLED.call_once(|| {
         let before = std::panic::take_hook();
         std::panic::set_hook(Box::new(move |info| {
-            // Unless the output is captured, the hook before writes to the same place.
+            // Unless output is captured, the hook from before writes to the same place.
             if standard_streams::are_replaced() {
                 let report = Report::new(info);
                 let text = match ends_the_process() {
                     true => report.as_crash(),
                     false => report.as_record(),
                 };
-                // In one piece, so that other threads' lines stay out of it. Should it fail, there
-                // is nowhere to say so.
+                // One write, so that no line of another thread comes between. There is no other
+                // place to report a failure to.
                 let _ = original_stderr().write_all(text.as_bytes());
             }
             before(info);
@@ -38,8 +37,8 @@ pub(super) fn log_panics() {
     });
 }
 
-/// Whether the process ends by a panic here. A task's panic ends the task, and a thread's the thread,
-/// unless the thread is that of `main`, outside of the tasks that may run on it, too.
+/// Whether a panic here ends the process. A panic in a task ends the task, and one in a thread ends
+/// the thread; only one in the thread of `main`, outside of a task, ends the process.
 fn ends_the_process() -> bool {
     let in_main = || std::thread::current().name() == Some("main");
     cfg!(panic = "abort") || in_main() && tokio::task::try_id().is_none()
@@ -57,7 +56,7 @@ impl<'a> Report<'a> {
         let payload = info.payload();
         let reason = (payload.downcast_ref::<&str>().copied())
             .or_else(|| payload.downcast_ref::<String>().map(String::as_str))
-            .unwrap_or("a value that is no string");
+            .unwrap_or("a value that is not a string");
         let thread = std::thread::current();
         let backtrace = Backtrace::capture();
         Report {
@@ -69,9 +68,8 @@ impl<'a> Report<'a> {
         }
     }
 
-    /// The way Go prints a panic, because that is what hosts look for: `panic: ` at the start of a line
-    /// makes it, and all untagged lines that follow, an error in their log. So it is only for the last
-    /// words of a process.
+    /// In the form of Go, which hosts look for: a line that begins with `panic: `, and all untagged
+    /// lines after it, are errors in their log. So this is only for the end of a process.
     fn as_crash(&self) -> String {
         let mut text = format!("panic: {}\n\nthread '{}'", self.reason, self.thread);
         if let Some(location) = &self.location {
@@ -84,20 +82,25 @@ impl<'a> Report<'a> {
         text
     }
 
-    /// One record in hclog's JSON: an error in the host's log, and none of what follows it.
+    /// One record in hclog's JSON: an error in the host's log, which leaves the lines after it
+    /// alone.
     fn as_record(&self) -> String {
         let mut line = Line::new();
-        line.text("@level", "error", TEXT);
-        line.text("@message", &format!("panic: {}", self.reason), TEXT);
-        line.text("@module", "plugwire::panic", TEXT);
-        line.text("@timestamp", &timestamp::now(), TEXT);
+        line.text("@level", "error", tuning::PANIC_FIELD);
+        line.text(
+            "@message",
+            &format!("panic: {}", self.reason),
+            tuning::PANIC_FIELD,
+        );
+        line.text("@module", "plugwire::panic", tuning::PANIC_FIELD);
+        line.text("@timestamp", &timestamp::now(), tuning::PANIC_FIELD);
         if let Some(location) = &self.location {
-            line.text("at", location, TEXT);
+            line.text("at", location, tuning::PANIC_FIELD);
         }
         if let Some(backtrace) = &self.backtrace {
-            line.text("backtrace", backtrace, BACKTRACE);
+            line.text("backtrace", backtrace, tuning::BACKTRACE);
         }
-        line.text("thread", &self.thread, TEXT);
+        line.text("thread", &self.thread, tuning::PANIC_FIELD);
         line.finish()
     }
 }
@@ -135,7 +138,7 @@ mod tests {
         ));
     }
 
-    /// Every byte escaped: still no line that a host reads in pieces.
+    /// With every character escaped, a host still reads the line as one.
     #[test]
     fn a_panic_of_any_length_fits_into_a_line() {
         let long = "\u{1}".repeat(1 << 20);
@@ -148,7 +151,7 @@ mod tests {
         assert_eq!(line.matches('\n').count(), 1);
     }
 
-    /// A test runs in a thread of its own, and its panic is caught there.
+    /// A test runs in a thread of its own, which catches its panic.
     #[tokio::test]
     async fn only_main_ends_the_process() {
         assert!(!ends_the_process());

@@ -7,10 +7,12 @@ use std::process;
 use super::config::ServeConfig;
 use super::serve::serve;
 
-/// Serves the one of several plugins that the process's only argument names. (`plugin.ServeMux`)
+/// Serves one of several plugins: the one that the process's only argument names.
+/// (`plugin.ServeMux`)
 ///
-/// For an executable that is several plugins, of different handshakes perhaps. Interfaces of one
-/// handshake need none of this: they go into one [`PluginSet`](crate::connection::PluginSet).
+/// For an executable that contains several plugins, perhaps with different handshakes. Interfaces
+/// of one handshake need no such choice: they go into one
+/// [`PluginSet`](crate::connection::PluginSet).
 ///
 /// ```no_run
 /// use plugwire::connection::PluginSet;
@@ -24,9 +26,9 @@ use super::serve::serve;
 /// # }
 /// ```
 ///
-/// As with [`serve`], where serving is not possible the reason is written to standard error and the
-/// process **exits with status 1**. So it does without an argument, with several, and with one that
-/// names no plugin.
+/// As with [`serve`], if serving is not possible, the reason is written to standard error and the
+/// process **exits with status 1**. The same happens without an argument, with several, and with
+/// one that names no plugin.
 ///
 /// # Panics
 ///
@@ -42,7 +44,7 @@ pub async fn serve_mux<N: AsRef<str>>(configs: impl IntoIterator<Item = (N, Serv
     }
 }
 
-/// Why not is said in go-plugin's words, and which there are.
+/// The errors are go-plugin's texts, followed by the names of the plugins.
 fn choose<N: AsRef<str>>(
     arguments: impl IntoIterator<Item = OsString>,
     configs: impl IntoIterator<Item = (N, ServeConfig)>,

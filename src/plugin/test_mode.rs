@@ -7,11 +7,13 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
+use super::accept::accept;
 use super::config::ServeConfig;
+use super::connection::Handler;
 use super::door::Door;
 use super::ending::Presence;
+use super::error::ServeError;
 use super::listener::Listener;
-use super::serve::{ServeError, Server, accept};
 use super::stdio::{Stdio, Tee};
 use crate::handshake::{Environment, ReattachConfig};
 
@@ -24,7 +26,8 @@ pub struct ServeTestConfig {
 }
 
 impl ServeTestConfig {
-    /// Serves until the [`TestServer`] is stopped or dropped, and leaves the process's output alone.
+    /// Serves until the [`TestServer`] is stopped or dropped, and leaves the process's output
+    /// alone.
     #[must_use]
     pub fn new() -> Self {
         Self::default()
@@ -37,17 +40,16 @@ impl ServeTestConfig {
         self
     }
 
-    /// Whether the host gets what this process writes to its standard output and standard error,
-    /// which go where they went before all the same. Default off. A process can do this for one
-    /// plugin at a time. (`SyncStdio`)
+    /// Whether the host gets a copy of what this process writes to its standard output and standard
+    /// error. Default off. A process can do this for one plugin at a time. (`SyncStdio`)
     #[must_use]
     pub fn sync_stdio(mut self, sync: bool) -> Self {
         self.sync_stdio = sync;
         self
     }
 
-    /// The app versions that the host knows, which it has no other way to tell. Without them the
-    /// environment is asked as usual, and the lowest version is served where it says nothing.
+    /// The app versions that the host knows, which it has no other way to announce. Without them
+    /// the environment counts as usual, and the lowest version is served if it has none.
     #[must_use]
     pub fn host_versions(mut self, versions: impl IntoIterator<Item = u32>) -> Self {
         self.host_versions = Some(versions.into_iter().collect());
@@ -57,10 +59,10 @@ impl ServeTestConfig {
 
 /// Serves a plugin from within this process, and returns at once. (`ServeConfig.Test`)
 ///
-/// Neither a cookie is asked for nor a handshake printed; SIGINT and panics are left alone. TLS is
-/// spoken where it is configured, and AutoMTLS never, as there is nobody to do it with. A host,
-/// in this process or another, reattaches with the configuration that the server hands out, and
-/// when it kills the plugin, nothing happens but that it disconnects.
+/// No cookie is required and no handshake line is printed; SIGINT and panics are left alone. TLS is
+/// used if it is configured, and AutoMTLS never, because a host that reattaches cannot do it. A
+/// host, in this process or another, reattaches with [`TestServer::reattach_config`]. When it kills
+/// the plugin, it only disconnects.
 ///
 /// ```
 /// use std::convert::Infallible;
@@ -91,8 +93,8 @@ impl ServeTestConfig {
 ///
 /// # Errors
 ///
-/// Fails when there is no socket to listen on, and when output is to be synced and cannot be taken
-/// over. What goes wrong later is what [`TestServer::wait`] returns.
+/// Fails if listening fails, or if output is to be synced and cannot be captured. Later errors are
+/// returned by [`TestServer::wait`].
 ///
 /// # Panics
 ///
@@ -106,9 +108,10 @@ pub async fn serve_test(
     let host_versions = test.host_versions.as_ref();
     let host_versions = host_versions.unwrap_or(&environment.versions);
     let (version, plugins) = config.negotiate(host_versions);
-    // Not AutoMTLS: there is no line to answer with, and no host to reattach that could.
-    let security = config.tls.configured();
-    let listener = Listener::bind(&environment, config.network, &security).await?;
+    // Not AutoMTLS: there is no handshake line to answer with, and a host that reattaches cannot.
+    let security = config.tls.for_any_host();
+    let beyond_loopback = config.allow_plaintext || security.acceptor.is_some();
+    let listener = Listener::bind(&environment, config.address, beyond_loopback).await?;
     let stdio = match test.sync_stdio {
         true => Some(Arc::new(
             Stdio::capture(Tee::Yes).map_err(ServeError::Stdio)?,
@@ -121,7 +124,7 @@ pub async fn serve_test(
         .test(true);
 
     let (quit, quit_asked) = watch::channel(false);
-    let server = Server {
+    let handler = Handler {
         plugins,
         connection: config.connection,
         stdio: stdio.clone(),
@@ -135,7 +138,7 @@ pub async fn serve_test(
     let mut serving = JoinSet::new();
     serving.spawn(async move {
         let door = Door::new(listener, config.max_pending);
-        let accepting = accept(door, server, quit_asked, std::future::pending());
+        let accepting = accept(door, handler, quit_asked, std::future::pending());
         // Dropping the accepting ends the connections with it.
         let served = tokio::select! {
             served = accepting => served.map(|_| ()),
@@ -162,7 +165,7 @@ pub struct TestServer {
 }
 
 impl TestServer {
-    /// What a host needs to reattach: handed to [`Client::reattach`], or as JSON to another process.
+    /// What a host needs to reattach: for [`Client::reattach`], or as JSON for another process.
     ///
     /// [`Client::reattach`]: crate::host::Client::reattach
     #[must_use]
@@ -170,16 +173,18 @@ impl TestServer {
         &self.reattach
     }
 
-    /// Waits until serving has ended: by [`stop`](Self::stop), by the token, or because a host asked
-    /// the plugin to quit. The socket is removed by then. Waiting again returns at once.
+    /// Waits until serving has ended: by [`stop`](Self::stop), by the token, or because a host
+    /// asked the plugin to quit. The socket is removed by then. Waiting again returns at once.
+    ///
+    /// Dropping the future does not stop serving.
     ///
     /// # Errors
     ///
-    /// Fails when the listener broke.
+    /// Fails if the listener failed for good.
     ///
     /// # Panics
     ///
-    /// When serving panicked.
+    /// If serving panicked.
     pub async fn wait(&mut self) -> Result<(), ServeError> {
         match self.serving.join_next().await {
             None => Ok(()),
@@ -192,11 +197,11 @@ impl TestServer {
         }
     }
 
-    /// Stops serving, and ends the connections there are.
+    /// Stops serving, and ends all connections.
     ///
     /// # Errors
     ///
-    /// Fails when the listener broke before.
+    /// Fails if the listener had failed for good before.
     pub async fn stop(mut self) -> Result<(), ServeError> {
         self.token.cancel();
         self.wait().await

@@ -2,8 +2,8 @@
 
 use tokio::sync::oneshot;
 
-/// Does work that may block on a thread of its own, which needs no runtime. Its end, or that it could
-/// not begin, is the end of the channel.
+/// Does blocking work on a thread of its own, which needs no runtime. The channel is sent to, or
+/// closed, when the work has ended or could not begin.
 pub(crate) fn in_background(work: impl FnOnce() + Send + 'static) -> oneshot::Receiver<()> {
     let (done, ended) = oneshot::channel();
     let thread = std::thread::Builder::new().name("plugwire-files".to_owned());

@@ -4,7 +4,7 @@ use std::io;
 
 use rustix::fs::Gid;
 
-/// A group's number, which may be what it is called by.
+/// The number of a group, given by name or number.
 pub(crate) fn number(group: &str) -> io::Result<u32> {
     if let Ok(number) = group.parse() {
         return Ok(number);
@@ -16,7 +16,7 @@ pub(crate) fn number(group: &str) -> io::Result<u32> {
     })
 }
 
-/// Has a file given to a group, by name or number. (`setGroupWritable`)
+/// Gives a file to a group, given by name or number. `give` changes the file. (`setGroupWritable`)
 pub(crate) fn share(group: &str, give: impl FnOnce(Gid) -> io::Result<()>) -> io::Result<()> {
     give(Gid::from_raw(number(group)?)).map_err(|error| {
         let text = format!("cannot give it to the group {group:?}: {error}");
@@ -43,7 +43,7 @@ mod tests {
         assert_eq!(number_of("plugins", groups), Some(1042));
         assert_eq!(number_of("root", groups), Some(0));
         assert_eq!(number_of("broken", groups), None);
-        assert_eq!(number_of("nobody", groups), None);
+        assert_eq!(number_of("unknown", groups), None);
     }
 
     #[test]

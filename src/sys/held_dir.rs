@@ -1,8 +1,8 @@
 //! A directory held by a descriptor.
 //!
-//! What happens in it happens in this directory, whatever its path leads to by then. A plugin that
-//! replaces its directory by a symbolic link, or by another directory, cannot direct its host to
-//! the files of others.
+//! All operations work on this directory, whatever its path names by then. A plugin that replaces
+//! its directory by a symbolic link, or by another directory, cannot direct its host to other
+//! files.
 
 use std::ffi::{OsStr, OsString};
 use std::io;
@@ -14,7 +14,7 @@ use std::sync::Arc;
 use rustix::fs::{AtFlags, Dir, FileType, FlockOperation, Gid, Mode, OFlags, Stat};
 use rustix::io::Errno;
 
-/// For looking names up in a directory, which takes no right to list it.
+/// For looking names up in a directory, which needs no right to list it.
 #[cfg(any(target_os = "linux", target_os = "android"))]
 const SEARCH: OFlags = OFlags::PATH;
 #[cfg(not(any(target_os = "linux", target_os = "android")))]
@@ -24,11 +24,12 @@ const SEARCH: OFlags = OFlags::RDONLY;
 #[derive(Clone, Debug)]
 pub(crate) struct HeldDir {
     descriptor: Arc<OwnedFd>,
-    /// From the directory itself, its name: `../NAME`. So no descriptor of the parent is needed.
+    /// Its name, as a path from the directory itself: `../NAME`. So no descriptor of the parent is
+    /// needed.
     from_within: PathBuf,
 }
 
-/// What tells a file from every other one that exists at the time.
+/// Distinguishes a file from every other file that exists at the time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct FileId(i128, i128);
 
@@ -39,20 +40,20 @@ impl FileId {
 }
 
 impl HeldDir {
-    /// Opens a directory to work on the names in it. Links in the path are followed, this once.
+    /// Opens a directory to work on the names in it. Follows links in the path.
     pub(crate) fn open(path: &Path) -> io::Result<Self> {
         let flags = SEARCH | OFlags::DIRECTORY | OFlags::CLOEXEC;
         let descriptor = rustix::fs::open(path, flags, Mode::empty())?;
         Ok(Self::new(descriptor, path.file_name().unwrap_or_default()))
     }
 
-    /// Opens the directory that a path's last name is in.
+    /// Opens the directory that contains a path's last name.
     pub(crate) fn open_parent(path: &Path) -> io::Result<Self> {
         let parent = path.parent().filter(|parent| *parent != Path::new(""));
         Self::open(parent.unwrap_or(Path::new(".")))
     }
 
-    /// Opens a directory in this one, to list it too. A link is refused.
+    /// Opens a directory in this one, also for listing. Refuses a link.
     pub(crate) fn open_in(&self, name: &OsStr) -> io::Result<Self> {
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
         let descriptor = rustix::fs::openat(&self.descriptor, name, flags, Mode::empty())?;
@@ -89,8 +90,8 @@ impl HeldDir {
         rustix::fs::fstat(&self.descriptor).is_ok_and(|stat| stat.st_uid == owner)
     }
 
-    /// Whether it has been removed. Not every system counts the names of a directory, and elsewhere one
-    /// that was moved counts as removed.
+    /// Whether it has been removed. Not every system counts the names of a directory; on the
+    /// others, a directory that was moved counts as removed.
     pub(crate) fn is_gone(&self) -> bool {
         match cfg!(any(target_os = "linux", target_os = "android")) {
             true => rustix::fs::fstat(&self.descriptor).is_ok_and(|stat| stat.st_nlink == 0),
@@ -98,7 +99,7 @@ impl HeldDir {
         }
     }
 
-    /// Whether its name still leads to it.
+    /// Whether its name still names it.
     pub(crate) fn is_in_place(&self) -> bool {
         // A path that ends with `..` has no name.
         if self.name().is_empty() {
@@ -111,8 +112,8 @@ impl HeldDir {
         }
     }
 
-    /// Locks it for as long as it is open, together with others or alone. [`WouldBlock`] where others
-    /// are in the way.
+    /// Locks it while it is open: exclusively (`alone`) or shared. [`WouldBlock`] if the lock of
+    /// another process is in the way.
     ///
     /// [`WouldBlock`]: io::ErrorKind::WouldBlock
     pub(crate) fn lock(&self, alone: bool) -> io::Result<()> {
@@ -123,7 +124,7 @@ impl HeldDir {
         Ok(rustix::fs::flock(&self.descriptor, operation)?)
     }
 
-    /// The socket of this name. Everything else is [`NotFound`](io::ErrorKind::NotFound).
+    /// The socket of this name. Any other file is [`NotFound`](io::ErrorKind::NotFound).
     pub(crate) fn socket(&self, name: &OsStr) -> io::Result<FileId> {
         let stat = self.stat(name)?;
         match FileType::from_raw_mode(stat.st_mode) {
@@ -132,7 +133,7 @@ impl HeldDir {
         }
     }
 
-    /// Whether the name is one of a directory. A link to a directory is none.
+    /// Whether the name is that of a directory. A link to a directory is not one.
     pub(crate) fn is_directory(&self, name: &OsStr) -> io::Result<bool> {
         let mode = self.stat(name)?.st_mode;
         Ok(FileType::from_raw_mode(mode) == FileType::Directory)
@@ -142,7 +143,7 @@ impl HeldDir {
         rustix::fs::statat(&self.descriptor, name, AtFlags::SYMLINK_NOFOLLOW)
     }
 
-    /// Removes a name of anything but a directory. A link goes, and not what it leads to.
+    /// Removes a file that is not a directory. Of a link, removes the link and not its target.
     pub(crate) fn unlink(&self, name: &OsStr) -> io::Result<()> {
         Ok(rustix::fs::unlinkat(
             &self.descriptor,
@@ -160,7 +161,7 @@ impl HeldDir {
         )?)
     }
 
-    /// Removes the directory, if it is empty and its name still leads to it.
+    /// Removes the directory, if it is empty and its name still names it.
     pub(crate) fn remove(&self) -> io::Result<()> {
         if !self.is_in_place() {
             return Err(io::ErrorKind::NotFound.into());
@@ -177,7 +178,7 @@ impl HeldDir {
         }
     }
 
-    /// Up to `limit` names in it, in no order.
+    /// Up to `limit` names in it, unordered.
     pub(crate) fn names(&self, limit: usize) -> io::Result<Vec<OsString>> {
         let mut names = Vec::new();
         for entry in Dir::read_from(&self.descriptor)? {
@@ -201,8 +202,8 @@ impl HeldDir {
         Ok(rustix::fs::fchmod(&self.descriptor, mode)?)
     }
 
-    /// Gives a socket in the directory to a group, whose members may connect to it. Whatever else has
-    /// the name by now, since that group can write to the directory, is left alone.
+    /// Gives a socket in the directory to a group, whose members may connect to it. Leaves any
+    /// other file alone that has the name by now: that group can write to the directory.
     #[cfg(feature = "plugin")]
     pub(crate) fn share_socket(&self, name: &OsStr, group: Gid) -> io::Result<()> {
         self.socket(name)?;
@@ -211,7 +212,7 @@ impl HeldDir {
         self.set_mode(name, Mode::from_raw_mode(0o660))
     }
 
-    /// Linux changes the mode of a file that may be a link only by a descriptor of it.
+    /// Linux changes the mode of a file that could be a link only through a descriptor of it.
     #[cfg(feature = "plugin")]
     #[cfg(any(target_os = "linux", target_os = "android"))]
     fn set_mode(&self, name: &OsStr, mode: Mode) -> io::Result<()> {
@@ -222,7 +223,7 @@ impl HeldDir {
             return Err(io::ErrorKind::NotFound.into());
         }
         match rustix::fs::chmod(by_descriptor(&file), mode) {
-            // Without `/proc` there is nothing better.
+            // Without `/proc` there is no better way.
             Err(Errno::NOENT) => {
                 let changed = rustix::fs::chmodat(&self.descriptor, name, mode, AtFlags::empty());
                 Ok(changed?)
@@ -238,8 +239,8 @@ impl HeldDir {
         Ok(rustix::fs::chmodat(&self.descriptor, name, mode, no_link)?)
     }
 
-    /// A path to a name in the directory, for calls that take nothing else. Where the system has
-    /// paths of descriptors it leads into this directory, and elsewhere to `otherwise`.
+    /// A path to a name in the directory, for calls that take only paths. On systems with paths of
+    /// descriptors it leads into this directory, and on others it is `otherwise`.
     pub(crate) fn path_of(&self, name: &OsStr, otherwise: &Path) -> PathBuf {
         match cfg!(any(target_os = "linux", target_os = "android")) {
             true => by_descriptor(&*self.descriptor).join(name),

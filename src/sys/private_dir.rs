@@ -1,8 +1,8 @@
 //! A directory that is this user's alone, for sockets.
 //!
-//! Everybody who uses one holds a shared lock on it (`flock`). Programs that clean temporary
-//! directories, such as systemd-tmpfiles, leave a locked directory alone, and a directory that nobody
-//! has locked may be one that its makers left behind, see [`sweep`].
+//! Each process that uses one holds a shared lock on it (`flock`). Programs that clean temporary
+//! directories, such as systemd-tmpfiles, leave a locked directory alone. A directory without a
+//! lock may be one that was left behind, see [`sweep`].
 
 pub(super) mod name;
 mod sweep;
@@ -10,19 +10,14 @@ mod sweep;
 use std::ffi::{OsStr, OsString};
 use std::io;
 use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use super::background::in_background;
 use super::held_dir::HeldDir;
+use crate::tuning::sys as tuning;
 pub(crate) use name::random;
 
-/// The most files that are removed with a directory. It is there for a few sockets.
-const MOST_FILES: usize = 256;
-
-/// The longest that removing files may take, on a slow file system.
-const LONGEST: Duration = Duration::from_secs(1);
-
-/// The directory. Unless it is another's, it is removed when this is dropped.
+/// The directory. Dropping this removes it, unless another program made it.
 #[derive(Debug)]
 pub(crate) struct PrivateDir {
     path: PathBuf,
@@ -33,17 +28,17 @@ pub(crate) struct PrivateDir {
 /// How much of a directory is removed with it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Removal {
-    /// The files in it too, up to [`MOST_FILES`].
+    /// The files in it too, up to [`tuning::MAX_FILES`].
     WithFiles,
-    /// Nothing else: it goes if it is empty.
+    /// Only the directory, if it is empty.
     IfEmpty,
     /// Not even the directory.
     Never,
 }
 
 impl PrivateDir {
-    /// Makes a fresh one in `base`. Making it is the check that nobody else has it. Some time later,
-    /// those that others left in `base` are removed.
+    /// Makes a new one in `base`. Making it is the check that no other process has it. Later, in
+    /// the background, those that were left behind in `base` are removed.
     pub(crate) fn create_in(base: &Path) -> io::Result<Self> {
         const ATTEMPTS: usize = 10_000;
         let parent = HeldDir::open(base)?;
@@ -77,9 +72,9 @@ impl PrivateDir {
         Err(last)
     }
 
-    /// Joins in the use of a directory that another process made for this one, if it is a private one.
-    /// One that was made by this crate is removed with this if it is empty then, since its maker may
-    /// be dead. One that was made by go-plugin is not.
+    /// Shares a directory that another process made for this one, if it is a private one. Dropping
+    /// this removes a directory that this crate made, if it is empty: its maker may be dead. It
+    /// does not remove one that go-plugin made.
     #[cfg(feature = "plugin")]
     pub(crate) fn given(path: &Path) -> Option<Self> {
         let name = path.file_name()?;
@@ -106,13 +101,13 @@ impl PrivateDir {
         &self.path
     }
 
-    /// The descriptor that it is held by.
+    /// The descriptor that holds it.
     pub(crate) fn held(&self) -> &HeldDir {
         &self.held
     }
 
-    /// Removes it if that takes a few system calls and no more, because it is empty. Whether it has
-    /// been dealt with.
+    /// Removes it if it is empty, which takes only a few system calls. Returns whether no more is
+    /// to be done.
     pub(crate) fn try_remove(&mut self) -> bool {
         if self.removal == Removal::Never {
             return true;
@@ -130,9 +125,9 @@ impl PrivateDir {
         true
     }
 
-    /// Removes it, and the files in it if it was made here. Directories in it were not made by this
-    /// crate: then it stays, with them. Takes up to [`LONGEST`] and more where the file system is
-    /// stuck, so it is not for a thread that others wait for.
+    /// Removes it, and the files in it if it was made here. If it contains directories, which this
+    /// crate does not make, it stays. Takes up to [`tuning::REMOVAL`], and longer if the file
+    /// system hangs, so it is not for a thread that other work waits for.
     pub(crate) fn remove(mut self) {
         if self.try_remove() {
             return;
@@ -140,12 +135,13 @@ impl PrivateDir {
         if self.removal == Removal::WithFiles
             && let Err(error) = remove_files(&self.held)
         {
-            tracing::warn!(path = %self.path.display(), %error, "cannot remove the directory's files");
+            let path = self.path.display();
+            tracing::warn!(%path, %error, "cannot remove the directory's files");
         }
         if !self.try_remove() {
             tracing::warn!(
                 path = %self.path.display(),
-                "the directory for sockets stays, since a plugin put other things into it"
+                "the directory for sockets stays, because a plugin put other files into it"
             );
             self.removal = Removal::Never;
         }
@@ -157,7 +153,7 @@ impl Drop for PrivateDir {
         if self.try_remove() {
             return;
         }
-        // Dropped where it cannot be given to a thread, it stays.
+        // If no thread can be started, the directory stays.
         let mut rest = Self {
             path: self.path.clone(),
             held: self.held.clone(),
@@ -171,7 +167,7 @@ impl Drop for PrivateDir {
     }
 }
 
-/// Opens and locks a directory that was just made. `None` where a sweep of another process came in
+/// Opens and locks a directory that was just made. `None` if a sweep of another process came
 /// between.
 fn take(parent: &HeldDir, name: &OsStr) -> io::Result<Option<HeldDir>> {
     let held = match parent.open_in(name) {
@@ -195,16 +191,16 @@ fn take(parent: &HeldDir, name: &OsStr) -> io::Result<Option<HeldDir>> {
 #[cfg(feature = "host")]
 pub(crate) fn remove_if_ours(directory: &HeldDir) {
     if name::is_ours(directory.name()) {
-        // Where it is not empty, somebody else uses it.
+        // If it is not empty, another process uses it.
         let _ = directory.remove();
     }
 }
 
-/// Removes what is in a directory, but for further directories.
+/// Removes the files in a directory, but no directories.
 fn remove_files(held: &HeldDir) -> io::Result<()> {
     let start = Instant::now();
-    for name in held.names(MOST_FILES)? {
-        if start.elapsed() > LONGEST {
+    for name in held.names(tuning::MAX_FILES)? {
+        if start.elapsed() > tuning::REMOVAL {
             break;
         }
         if !held.is_directory(&name)? {
@@ -218,6 +214,8 @@ fn remove_files(held: &HeldDir) -> io::Result<()> {
 mod tests {
     use std::os::unix::fs::{PermissionsExt, symlink};
 
+    use std::time::Duration;
+
     use super::*;
 
     fn count(directory: &Path) -> usize {
@@ -225,7 +223,7 @@ mod tests {
     }
 
     #[test]
-    fn it_goes_with_what_is_in_it() {
+    fn it_is_removed_with_its_files() {
         let base = tempfile::tempdir().unwrap();
         let one = PrivateDir::create_in(base.path()).unwrap();
         let other = PrivateDir::create_in(base.path()).unwrap();
@@ -240,7 +238,7 @@ mod tests {
     }
 
     #[test]
-    fn dropped_with_files_in_it_it_goes_soon() {
+    fn dropped_with_files_in_it_it_is_removed_soon() {
         let base = tempfile::tempdir().unwrap();
         let directory = PrivateDir::create_in(base.path()).unwrap();
         std::fs::write(directory.path().join("socket"), "").unwrap();
@@ -253,7 +251,7 @@ mod tests {
     }
 
     #[test]
-    fn nobody_else_gets_in() {
+    fn other_users_cannot_enter() {
         let base = tempfile::tempdir().unwrap();
         let directory = PrivateDir::create_in(base.path()).unwrap();
         let mode = directory.path().metadata().unwrap().permissions().mode();
@@ -282,7 +280,7 @@ mod tests {
         let base = tempfile::tempdir().unwrap();
         let directory = PrivateDir::create_in(base.path()).unwrap();
         let path = directory.path().to_owned();
-        for file in 0..MOST_FILES + 7 {
+        for file in 0..tuning::MAX_FILES + 7 {
             std::fs::write(path.join(file.to_string()), "").unwrap();
         }
         directory.remove();
@@ -308,7 +306,7 @@ mod tests {
         let base = tempfile::tempdir().unwrap();
         let directory = PrivateDir::create_in(base.path()).unwrap();
         let parent = HeldDir::open(base.path()).unwrap();
-        // What systemd-tmpfiles does before it looks at the age of what is in a directory.
+        // As systemd-tmpfiles does before it looks at the age of a directory's files.
         let cleaner = || {
             parent
                 .open_in(directory.path().file_name().unwrap())

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use crate::sys::held_dir::{FileId, HeldDir};
 
-/// A socket that was seen at a path, and the directory that it was seen in.
+/// A socket that was found at a path, and its directory.
 #[derive(Debug)]
 pub(crate) struct SocketFile {
     directory: HeldDir,
@@ -17,7 +17,7 @@ pub(crate) struct SocketFile {
 }
 
 impl SocketFile {
-    /// Finds the socket. What is no socket is [`NotFound`](io::ErrorKind::NotFound).
+    /// Finds the socket. Any other file is [`NotFound`](io::ErrorKind::NotFound).
     pub(crate) fn find(path: &Path) -> io::Result<Self> {
         let name = path.file_name().ok_or(io::ErrorKind::NotFound)?;
         let directory = HeldDir::open_parent(path)?;
@@ -48,18 +48,18 @@ impl SocketFile {
         self.directory = directory.clone();
     }
 
-    /// Whether it is certain that no process has the socket open any more.
+    /// Whether it is certain that no process has the socket open.
     ///
-    /// The system refuses a datagram socket in one of two ways, and neither disturbs the process
-    /// that listens: with "wrong type" where there is a listener, with "connection refused" where
-    /// there is none.
+    /// The system refuses the connection of a datagram socket in one of two ways: with "wrong type"
+    /// if there is a listener, and with "connection refused" if there is none. Neither disturbs the
+    /// process that listens.
     pub(crate) fn is_abandoned(&self) -> bool {
         let path = self.directory.path_of(&self.name, &self.path);
         let connected = UnixDatagram::unbound().and_then(|socket| socket.connect(path));
         connected.is_err_and(|error| error.kind() == io::ErrorKind::ConnectionRefused)
     }
 
-    /// Removes the file, unless it is gone or another one has its name.
+    /// Removes the file, unless it is gone or another file has its name.
     pub(crate) fn remove(&self) -> io::Result<()> {
         match self.directory.socket(&self.name) {
             Ok(id) if id == self.id => {}
@@ -95,7 +95,11 @@ mod tests {
         assert!(!socket.is_abandoned());
         listener.set_nonblocking(true).unwrap();
         let error = listener.accept().unwrap_err();
-        assert_eq!(error.kind(), io::ErrorKind::WouldBlock, "nobody came");
+        assert_eq!(
+            error.kind(),
+            io::ErrorKind::WouldBlock,
+            "the listener saw no connection"
+        );
         let _connected = UnixStream::connect(&path).unwrap();
         drop(listener);
         assert!(socket.is_abandoned());
@@ -105,7 +109,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_socket_is_not_found() {
+    fn other_files_are_not_found() {
         let place = tempfile::tempdir().unwrap();
         let path = place.path().join("precious");
         std::fs::write(&path, "data").unwrap();
@@ -122,14 +126,15 @@ mod tests {
         let path = place.path().join("socket");
         let _one = UnixListener::bind(&path).unwrap();
         let socket = SocketFile::find(&path).unwrap();
-        // Kept, so that its number is not given to the next.
+        // Kept, so that the next socket does not get its inode number.
         std::fs::rename(&path, place.path().join("moved")).unwrap();
         let _other = UnixListener::bind(&path).unwrap();
         socket.remove().unwrap();
         assert!(path.exists());
     }
 
-    /// The directory is swapped for a link to another's, between finding the socket and removing it.
+    /// A link to another directory takes the place of the directory, between finding the socket and
+    /// removing it.
     #[test]
     fn a_link_in_the_directorys_place_is_not_followed() {
         let place = tempfile::tempdir().unwrap();

@@ -1,4 +1,4 @@
-//! How long the path of a unix socket may be, and where sockets go whose usual place is too deep.
+//! The longest path of a unix socket, and the directory for sockets if the usual one is too deep.
 
 #[cfg(unix)]
 use std::path::{Path, PathBuf};
@@ -6,23 +6,23 @@ use std::path::{Path, PathBuf};
 #[cfg(unix)]
 use super::private_dir::name;
 
-/// The longest path of a socket, in bytes. There is a zero behind it.
+/// The longest path of a socket, in bytes, without the zero that ends it.
 #[cfg(any(target_os = "linux", target_os = "android"))]
 pub(crate) const LONGEST: usize = 107;
 #[cfg(not(any(target_os = "linux", target_os = "android")))]
 pub(crate) const LONGEST: usize = 103;
 
 #[cfg(unix)]
-/// Whether a plugin's socket in this directory has a path that is short enough. Plugins in Go and in
-/// Rust give their sockets names of this length at most.
+/// Whether the path of a plugin's socket in this directory is short enough. Plugins in Go and in
+/// Rust give their sockets names of at most this length.
 pub(crate) fn fits(directory: &Path) -> bool {
     directory.as_os_str().len() + "/plugin1234567890".len() <= LONGEST
 }
 
 #[cfg(unix)]
 /// The directory in which private directories for sockets are made: the temporary directory, or a
-/// shallow one where the path of a socket would become too long there. Absolute, since the other
-/// process may have another working directory.
+/// shallow one if the path of a socket would be too long there. Absolute, because the other process
+/// may have another working directory.
 pub(crate) fn temporary() -> PathBuf {
     shallow(std::env::temp_dir(), &["/tmp", "/var/tmp"])
 }
@@ -36,7 +36,11 @@ fn shallow(usual: PathBuf, others: &[&str]) -> PathBuf {
     let other = others.iter().map(Path::new).find(|other| other.is_dir());
     match other {
         Some(other) => {
-            tracing::debug!(usual = %usual.display(), other = %other.display(), "the temporary directory is too deep for sockets");
+            tracing::debug!(
+                usual = %usual.display(),
+                other = %other.display(),
+                "the temporary directory is too deep for sockets"
+            );
             other.to_owned()
         }
         None => usual,
@@ -44,7 +48,7 @@ fn shallow(usual: PathBuf, others: &[&str]) -> PathBuf {
 }
 
 #[cfg(unix)]
-/// Whether a private directory made here is not too deep for sockets.
+/// Whether a private directory in this one is shallow enough for sockets.
 pub(crate) fn fits_within(base: &Path) -> bool {
     fits(&base.join(name::longest()))
 }

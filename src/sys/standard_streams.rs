@@ -11,11 +11,11 @@ pub(crate) use originals::{Originals, lock};
 /// Writes to the standard error that the process was started with: the plugin's log, which the host
 /// reads line by line.
 ///
-/// While a plugin serves, the process's own standard error goes to the host as output, separate from
-/// the log. At any other time the two are the same.
+/// While a plugin serves, the process's own standard error goes to the host as output, separate
+/// from the log. At any other time the two are the same.
 ///
-/// Each [`write`](Write::write) is passed on as it is, so write whole lines. The methods block while
-/// the host does not read; hosts read it all the time.
+/// Each [`write`](Write::write) is passed on as it is, so write whole lines. The methods block
+/// while the host does not read; hosts read it all the time.
 ///
 /// ```
 /// use std::io::Write;
@@ -69,8 +69,8 @@ mod originals {
 
     /// Set while the descriptors are replaced. They belong to the process, so this does too.
     ///
-    /// Held while the descriptors are replaced and put back, and never during a write. No other lock
-    /// of this crate is taken while it is held.
+    /// Held while the descriptors are replaced and put back, and never during a write. No other
+    /// lock of this crate is taken while it is held.
     static ORIGINALS: Mutex<Option<Originals>> = Mutex::new(None);
 
     /// For replacing the descriptors and for putting them back.

@@ -1,9 +1,11 @@
 use std::collections::VecDeque;
 use std::future::pending;
+use std::sync::{Arc, Mutex};
 
 use rustix::io::Errno;
 
 use super::*;
+use crate::tuning::plugin::*;
 
 /// A listener that gives the results it was made with, and then stays pending.
 #[derive(Default)]
@@ -172,14 +174,14 @@ async fn the_oldest_makes_room_for_a_newcomer() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn hosts_are_dropped_for_nobody() {
+async fn no_connection_replaces_a_host() {
     let mut door = door(2);
     let mut guests = Guests::new();
     door.listener.add((1..=100).map(Ok));
     for number in 1..=100 {
         assert_eq!(door.accept().await.unwrap(), number);
         guests.admit(&door, number, number <= 50);
-        // So that those who are hosts have shown it.
+        // So that the hosts have opened their streams.
         tokio::task::yield_now().await;
     }
     assert_eq!(guests.dropped().await, Vec::from_iter(51..=98));
@@ -199,7 +201,7 @@ async fn a_place_that_is_left_is_taken_at_once() {
     let start = Instant::now();
     door.accept().await.unwrap();
     assert!(start.elapsed() < Duration::from_millis(5));
-    assert!(door.pending.0.lock().places.is_empty());
+    assert!(door.pending.is_empty());
 }
 
 #[tokio::test(start_paused = true)]
@@ -231,7 +233,7 @@ async fn a_connection_s_time_begins_when_its_task_runs() {
     door.listener.add([Ok(2)]);
     guests.admit(&door, 1, false);
     tokio::time::advance(10 * GRACE).await;
-    door.pending.0.lock().places[0].begun = None;
+    door.pending.unbegin();
     // It has not run, so no time will do.
     let accepted = tokio::time::timeout(10 * GRACE, door.accept()).await;
     assert!(accepted.is_err(), "{accepted:?}");

@@ -2,151 +2,147 @@
 
 use std::collections::VecDeque;
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
 
 use tokio::sync::Notify;
 
-/// How much is kept before writers have to wait.
-const LIMIT: usize = 1024 * 1024;
-
-/// How long they wait for a reader that does not read at all. After that output is dropped: the
-/// reader may be waiting for this very process to go on.
-const STALL: Duration = Duration::from_secs(5);
+use crate::tuning::plugin::{BACKLOG, STALL};
 
 /// Bytes in order, bounded. Shared by the collector and the sender, which run on different
 /// runtimes.
 #[derive(Default)]
 pub(super) struct Backlog {
-    state: Mutex<State>,
+    /// Held for moments, and never while another lock is taken.
+    contents: Mutex<Contents>,
     changed: Notify,
 }
 
 #[derive(Default)]
-struct State {
+struct Contents {
     bytes: VecDeque<u8>,
     /// Bytes were taken that the stream has not flushed yet.
     unflushed: bool,
-    /// How much was ever taken. Tells a slow reader from one that stands still.
+    /// The bytes ever taken. Distinguishes a slow reader from one that has stopped.
     taken: u64,
-    /// The value of `taken` when a full wait was in vain. While it stays the same, nobody waits.
+    /// The value of `taken` after a full wait without progress. Until it changes, writers do not
+    /// wait.
     stalled_at: Option<u64>,
     dropped: u64,
-    /// Nothing more is sent after this. What still comes is kept without a bound, because little
-    /// can.
+    /// No more is sent. Output that still arrives is kept without a bound: it is what two pipes
+    /// hold.
     finished: bool,
 }
 
 impl Backlog {
-    /// Adds output. Waits for room while a reader makes any, and otherwise drops the bytes.
+    /// Adds output. Waits for room while a reader makes progress, and otherwise drops the bytes.
     pub(super) async fn push(&self, bytes: &[u8]) {
         loop {
             let taken = {
-                let mut state = self.state();
-                if state.has_room(bytes.len()) {
-                    drop(state);
+                let mut contents = self.contents();
+                if contents.has_room(bytes.len()) {
+                    drop(contents);
                     return self.push_now(bytes);
                 }
-                if state.stalled_at == Some(state.taken) {
-                    state.dropped += bytes.len() as u64;
+                if contents.stalled_at == Some(contents.taken) {
+                    contents.dropped += bytes.len() as u64;
                     return;
                 }
-                state.taken
+                contents.taken
             };
-            let progress = self.until(|state| state.taken != taken || state.finished);
+            let progress = self.until(|contents| contents.taken != taken || contents.finished);
             if tokio::time::timeout(STALL, progress).await.is_err() {
-                self.state().stalled_at = Some(taken);
-                tracing::warn!("nobody reads the plugin's output, dropping it");
+                self.contents().stalled_at = Some(taken);
+                tracing::warn!("no host reads the plugin's output, dropping it");
             }
         }
     }
 
-    /// Adds output, room or not. For what a pipe holds at a given moment, which is little.
+    /// Adds output without waiting for room. For the contents of a pipe, which are bounded.
     pub(super) fn push_now(&self, bytes: &[u8]) {
-        let mut state = self.state();
-        if state.dropped > 0 {
-            let note = format!("\n[{} bytes of output were dropped]\n", state.dropped);
-            state.bytes.extend(note.as_bytes());
-            state.dropped = 0;
+        let mut contents = self.contents();
+        if contents.dropped > 0 {
+            let note = format!("\n[{} bytes of output were dropped]\n", contents.dropped);
+            contents.bytes.extend(note.as_bytes());
+            contents.dropped = 0;
         }
-        state.bytes.extend(bytes);
-        drop(state);
+        contents.bytes.extend(bytes);
+        drop(contents);
         self.changed.notify_waiters();
     }
 
     /// Copies the first bytes into `chunk`, up to its capacity.
     pub(super) fn peek(&self, chunk: &mut Vec<u8>) {
         chunk.clear();
-        let state = self.state();
-        let (front, _) = state.bytes.as_slices();
+        let contents = self.contents();
+        let (front, _) = contents.bytes.as_slices();
         chunk.extend_from_slice(&front[..front.len().min(chunk.capacity())]);
     }
 
     /// Removes the first `count` bytes, which a stream has taken.
     pub(super) fn taken(&self, count: usize) {
-        let mut state = self.state();
-        let count = count.min(state.bytes.len());
-        state.bytes.drain(..count);
-        state.taken += count as u64;
-        state.unflushed = true;
-        drop(state);
+        let mut contents = self.contents();
+        let count = count.min(contents.bytes.len());
+        contents.bytes.drain(..count);
+        contents.taken += count as u64;
+        contents.unflushed = true;
+        drop(contents);
         self.changed.notify_waiters();
     }
 
-    /// The stream has flushed what it took, or is gone and never will.
+    /// The stream has flushed the bytes that it took, or has ended.
     pub(super) fn flushed(&self) {
-        self.state().unflushed = false;
+        self.contents().unflushed = false;
         self.changed.notify_waiters();
     }
 
-    /// Nothing more is to be sent.
+    /// Ends the sending.
     pub(super) fn finish(&self) {
-        self.state().finished = true;
+        self.contents().finished = true;
         self.changed.notify_waiters();
     }
 
-    /// What was not sent.
+    /// Removes the bytes that were not sent.
     pub(super) fn rest(&self) -> Vec<u8> {
-        std::mem::take(&mut self.state().bytes).into()
+        std::mem::take(&mut self.contents().bytes).into()
     }
 
     pub(super) fn is_empty(&self) -> bool {
-        self.state().bytes.is_empty()
+        self.contents().bytes.is_empty()
     }
 
-    /// Waits for bytes to send. `false` when there will be none.
+    /// Waits for bytes to send. `false` if sending has ended.
     pub(super) async fn arrived(&self) -> bool {
-        self.until(|state| state.finished || !state.bytes.is_empty())
+        self.until(|contents| contents.finished || !contents.bytes.is_empty())
             .await;
-        !self.state().finished
+        !self.contents().finished
     }
 
     /// Waits until everything has been sent.
     pub(super) async fn settled(&self) {
-        self.until(|state| state.bytes.is_empty() && !state.unflushed)
+        self.until(|contents| contents.bytes.is_empty() && !contents.unflushed)
             .await;
     }
 
-    async fn until(&self, condition: impl Fn(&State) -> bool) {
+    async fn until(&self, condition: impl Fn(&Contents) -> bool) {
         loop {
             let changed = self.changed.notified();
             tokio::pin!(changed);
-            // Enlisted before looking, so that a change in between is not missed.
+            // Registered before the check, so that a change in between is not missed.
             changed.as_mut().enable();
-            if condition(&self.state()) {
+            if condition(&self.contents()) {
                 return;
             }
             changed.await;
         }
     }
 
-    fn state(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    fn contents(&self) -> MutexGuard<'_, Contents> {
+        self.contents.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl State {
+impl Contents {
     fn has_room(&self, bytes: usize) -> bool {
-        self.finished || self.bytes.len() + bytes <= LIMIT
+        self.finished || self.bytes.len() + bytes <= BACKLOG
     }
 }
 
@@ -176,7 +172,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_look_takes_nothing() {
+    async fn a_look_removes_no_bytes() {
         let backlog = Backlog::default();
         backlog.push(b"abc").await;
         let mut chunk = Vec::with_capacity(2);
@@ -190,7 +186,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_full_backlog_waits_for_a_reader() {
         let backlog = Arc::new(Backlog::default());
-        backlog.push(&vec![1; LIMIT]).await;
+        backlog.push(&vec![1; BACKLOG]).await;
         let writer = Arc::clone(&backlog);
         let push = tokio::spawn(async move { writer.push(b"more").await });
         tokio::time::sleep(STALL / 2).await;
@@ -201,9 +197,9 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn output_nobody_reads_is_dropped_and_said_to_be() {
+    async fn unread_output_is_dropped_and_counted() {
         let backlog = Backlog::default();
-        backlog.push(&vec![1; LIMIT]).await;
+        backlog.push(&vec![1; BACKLOG]).await;
         let start = tokio::time::Instant::now();
         for _ in 0..10 {
             backlog.push(b"0123456789").await;
@@ -222,7 +218,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_reader_that_returns_is_waited_for_again() {
         let backlog = Backlog::default();
-        backlog.push(&vec![1; LIMIT]).await;
+        backlog.push(&vec![1; BACKLOG]).await;
         backlog.push(b"lost").await;
         taken(&backlog, 1);
         let start = tokio::time::Instant::now();
@@ -248,9 +244,9 @@ mod tests {
     async fn a_finished_backlog_never_waits() {
         let backlog = Backlog::default();
         backlog.finish();
-        backlog.push(&vec![1; LIMIT + 1]).await;
+        backlog.push(&vec![1; BACKLOG + 1]).await;
         backlog.push(b"x").await;
         assert!(!backlog.arrived().await);
-        assert_eq!(backlog.rest().len(), LIMIT + 2);
+        assert_eq!(backlog.rest().len(), BACKLOG + 2);
     }
 }

@@ -1,5 +1,5 @@
-//! Descriptors 1 and 2 replaced by pipes, so that whoever writes to them is heard: `println!`, C
-//! code, child processes.
+//! Replaces descriptors 1 and 2 by pipes, which captures all that is written to them: by
+//! `println!`, by C code, by child processes.
 
 use std::fs::File;
 use std::io::{self, PipeReader, Write};
@@ -17,14 +17,14 @@ use super::backlog::Backlog;
 use crate::sys::standard_streams::{self, Originals};
 use plugwire_base::notify::notify_and_wait;
 
-/// More than a fresh pipe holds on any system. Reading this much gets all that was in it at first,
-/// even while others go on writing.
+/// More than a new pipe holds on any system, in bytes. Reading this much reads all that was in it
+/// at the start, even if other writers add to it meanwhile.
 const PIPE: usize = 256 * 1024;
 
-/// A request to read everything that is in a pipe now. Closing the channel asks for it a last time.
+/// A request to read all that is in a pipe now. Closing the channel is the last request.
 type Barrier = oneshot::Sender<()>;
 
-/// The capture, undone when it is dropped.
+/// The capture. Dropping it puts the descriptors back.
 pub(super) struct Capture {
     originals: Originals,
     collectors: [mpsc::UnboundedSender<Barrier>; 2],
@@ -68,14 +68,14 @@ impl Capture {
 
         *captured = Some(originals.clone());
         drop(captured);
-        // From here on, dropping the capture puts back what has been replaced.
+        // From here on, dropping the capture puts the descriptors back.
         let capture = Self {
             originals,
             collectors: [stdout_barriers, stderr_barriers],
             done,
         };
-        // What Rust has buffered of standard output is not flushed before: it is no line yet, and
-        // would come right before the handshake.
+        // Standard output is not flushed first: Rust buffers only unfinished lines, and this one
+        // would come right before the handshake line.
         dup2_stdout(&new_stdout)?;
         dup2_stderr(&new_stderr)?;
         Ok(capture)
@@ -86,7 +86,7 @@ impl Capture {
         (&*self.originals.stdout).write_all(line)
     }
 
-    /// Reads what has been written so far into the backlogs.
+    /// Reads the output so far into the backlogs.
     pub(super) async fn collect_now(&self) {
         flush_rust_stdout().await;
         for collector in &self.collectors {
@@ -94,7 +94,7 @@ impl Capture {
         }
     }
 
-    /// Puts the descriptors back, and waits for the rest of the output to be written there.
+    /// Puts the descriptors back, and waits until the unsent output is written there.
     pub(super) async fn stop(mut self) {
         flush_rust_stdout().await;
         let done = std::mem::replace(&mut self.done, oneshot::channel().1);
@@ -116,14 +116,14 @@ impl Drop for Capture {
     }
 }
 
-/// Closed when a process is executed, and above the three descriptors with a meaning.
+/// The duplicate is closed on exec, and its number is above those of the standard descriptors.
 fn duplicate(descriptor: impl std::os::fd::AsFd) -> io::Result<Arc<File>> {
     let duplicate = rustix::io::fcntl_dupfd_cloexec(descriptor, 3)?;
     Ok(Arc::new(File::from(duplicate)))
 }
 
-/// Writes out a line that was begun with `print!`. Another thread may hold the lock of standard
-/// output for as long as it likes, so the wait for it is a thread's, and the caller's to bound.
+/// Writes out an unfinished line of `print!`. Another thread may hold the lock of standard output
+/// for any time, so a thread of its own waits for it, and the caller bounds the wait.
 async fn flush_rust_stdout() {
     let (done, flushed) = oneshot::channel();
     let flush = move || {
@@ -139,7 +139,7 @@ async fn flush_rust_stdout() {
 struct Collector {
     pipe: Receiver,
     backlog: Arc<Backlog>,
-    /// Where the output goes as well.
+    /// A second destination of the output.
     tee: Option<Arc<File>>,
     barriers: mpsc::UnboundedReceiver<Barrier>,
 }
@@ -163,7 +163,7 @@ impl Collector {
     /// Collects until the channel of barriers is closed.
     async fn run(&mut self) {
         let mut buffer = vec![0; 64 * 1024];
-        // The pipe's own end means that no writer is left; requests must be answered even so.
+        // At the end of the pipe no writer is left; requests are still answered.
         let mut ended = false;
         loop {
             tokio::select! {
@@ -192,13 +192,13 @@ impl Collector {
 
     fn copy(&self, bytes: &[u8]) {
         if let Some(mut tee) = self.tee.as_deref() {
-            // Should it fail, there is nobody left to tell.
+            // There is no other place to report a failure to.
             let _ = tee.write_all(bytes);
         }
     }
 
-    /// Reads what is in the pipe. Asks the system and not tokio, which learns of new bytes only
-    /// when it next looks.
+    /// Reads the contents of the pipe. Asks the system and not tokio, which notices new bytes only
+    /// at its next poll.
     fn read_now(&self, buffer: &mut [u8]) {
         let mut left = PIPE;
         while left > 0 {
@@ -231,7 +231,7 @@ fn collect(runtime: &Runtime, [mut stdout, mut stderr]: [Collector; 2], original
     runtime.block_on(async {
         tokio::join!(stdout.run(), stderr.run());
     });
-    // Nobody may read there either, which is what the thread is for.
+    // These writes may block: the originals may have no reader. The thread exists for that, too.
     if stdout.tee.is_none() {
         let _ = (&*originals.stdout).write_all(&stdout.backlog.rest());
         let _ = (&*originals.stderr).write_all(&stderr.backlog.rest());

@@ -4,10 +4,23 @@
 //! println! → pipe → collector (a thread) → backlog → sender (a task) → stream of the connection
 //! ```
 //!
-//! The collector is a thread of its own, since a `println!` that waits for room in the pipe blocks
-//! a thread of the plugin's runtime, and that may be the one the rest of this runs on.
+//! The collector is a thread of its own: a `println!` that waits for room in the pipe blocks a
+//! thread of the plugin's runtime, perhaps its only one.
+//!
+//! | file | what it does |
+//! | --- | --- |
+//! | `capture.rs` | replaces the descriptors and puts them back; the collectors |
+//! | `backlog.rs` | the bytes between collector and sender, bounded |
+//! | `sender.rs` | writes them to the newest connection |
+//! | `no_capture.rs` | the same interface where descriptors cannot be replaced |
+//!
+//! Lock order: [`Stdio::capture`], then the lock of the original descriptors
+//! (`sys/standard_streams.rs`). A backlog's lock is held for moments and with no other.
 
-#[cfg_attr(not(unix), allow(dead_code, reason = "nothing is captured there"))]
+#[cfg_attr(
+    not(unix),
+    allow(dead_code, reason = "output is only captured on unix")
+)]
 mod backlog;
 mod sender;
 
@@ -20,7 +33,6 @@ mod capture;
 
 use std::io;
 use std::sync::Arc;
-use std::time::Duration;
 
 use tokio::sync::{Mutex, mpsc};
 use tokio::task::JoinSet;
@@ -28,17 +40,12 @@ use tokio::task::JoinSet;
 use self::backlog::Backlog;
 use self::capture::Capture;
 use crate::mux::Stream;
+use crate::tuning::plugin as tuning;
 use plugwire_base::rescue::{self, Watch, timeout};
 
-/// How long the host's request to quit may wait for output to be sent.
-const DRAIN: Duration = Duration::from_secs(1);
-
-/// How long the end of serving may wait for output that was not sent.
-const REST: Duration = Duration::from_millis(500);
-
-/// The capture of both descriptors and the way to the host. Dropping it undoes the capture.
+/// The captured output and its way to the host. Dropping it undoes the capture.
 pub(super) struct Stdio {
-    /// `None` once undone.
+    /// `None` once undone. An async lock, since it is held while output is collected.
     capture: Mutex<Option<Capture>>,
     stdout: Output,
     stderr: Output,
@@ -60,7 +67,7 @@ impl Output {
     }
 }
 
-/// Whether captured output also goes where it went before.
+/// Whether captured output is also written to the original descriptors.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Tee {
     Yes,
@@ -68,7 +75,7 @@ pub(super) enum Tee {
 }
 
 impl Stdio {
-    /// Takes over standard output and standard error.
+    /// Captures standard output and standard error.
     pub(super) fn capture(tee: Tee) -> io::Result<Self> {
         let mut senders = JoinSet::new();
         let stdout = Output::start(&mut senders);
@@ -85,7 +92,7 @@ impl Stdio {
         })
     }
 
-    /// Writes the handshake line to the standard output that the process was started with.
+    /// Writes the handshake line to the original standard output.
     pub(super) async fn announce(&self, line: &[u8]) -> io::Result<()> {
         match &*self.capture.lock().await {
             Some(capture) => capture.announce(line),
@@ -93,15 +100,15 @@ impl Stdio {
         }
     }
 
-    /// Sends the output over these streams from now on. Earlier ones take over again when these
-    /// end.
+    /// Sends the output over these streams from now on. When they end, earlier ones take over
+    /// again.
     pub(super) fn connect(&self, stdout: Stream, stderr: Stream) {
         let _ = self.stdout.streams.send(stdout);
         let _ = self.stderr.streams.send(stderr);
     }
 
-    /// Sends all that has been written so far, then ends the streams. Takes no longer than
-    /// [`DRAIN`], whatever the host does.
+    /// Sends all output that has been written so far, then ends the streams. Takes at most
+    /// [`tuning::DRAIN`], whatever the host does.
     pub(super) async fn drain(&self) {
         let sent = async {
             if let Some(capture) = &*self.capture.lock().await {
@@ -110,21 +117,21 @@ impl Stdio {
             self.stdout.backlog.settled().await;
             self.stderr.backlog.settled().await;
         };
-        if timeout(DRAIN, sent).await.is_err() {
+        if timeout(tuning::DRAIN, sent).await.is_err() {
             tracing::warn!("the host did not read all output before the end");
         }
         self.stdout.backlog.finish();
         self.stderr.backlog.finish();
     }
 
-    /// Makes standard output and standard error what they were. Output that nobody took goes there.
+    /// Puts standard output and standard error back. Output that no host has read goes there.
     pub(super) async fn restore(&self) {
         let capture = self.capture.lock().await.take();
         if let Some(capture) = capture {
             self.stdout.backlog.finish();
             self.stderr.backlog.finish();
-            if timeout(REST, capture.stop()).await.is_err() {
-                tracing::debug!("nobody reads the output that was left over");
+            if timeout(tuning::REST, capture.stop()).await.is_err() {
+                tracing::debug!("unsent output is not read from the original descriptors");
             }
         }
     }

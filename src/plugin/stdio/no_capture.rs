@@ -1,5 +1,5 @@
-//! Where descriptors cannot be replaced without code of the system's own: nothing is captured, and
-//! what the process writes to standard error is its log.
+//! For systems where descriptors cannot be replaced without unsafe code: output is not captured,
+//! and standard error is the plugin's log.
 
 use std::io::{self, Write};
 use std::sync::Arc;

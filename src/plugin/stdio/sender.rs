@@ -8,12 +8,10 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::sync::mpsc;
 
 use super::backlog::Backlog;
+use crate::tuning::plugin::CHUNK;
 
-/// How much is written at a time.
-const CHUNK: usize = 32 * 1024;
-
-/// Sends what the backlog gets until it is finished. The newest live stream gets it all; when that
-/// ends, the one before takes over, with the bytes that were not written.
+/// Sends the backlog's bytes until it is finished. The newest live stream gets them all. When it
+/// ends, the one before takes over, from the first byte that was not written.
 pub(super) async fn send<S>(backlog: Arc<Backlog>, mut arriving: mpsc::UnboundedReceiver<S>)
 where
     S: AsyncRead + AsyncWrite + Unpin,
@@ -21,7 +19,7 @@ where
     let mut streams: Vec<S> = Vec::new();
     let mut chunk = Vec::with_capacity(CHUNK);
     while !streams.is_empty() || arrival(&mut streams, &mut arriving).await {
-        // A stream that comes while there is nothing to send is the newest by then.
+        // A stream may arrive while the backlog is empty.
         let go_on = tokio::select! {
             biased;
             arrived = arrival(&mut streams, &mut arriving) => {
@@ -41,7 +39,7 @@ where
             biased;
             arrived = arrival(&mut streams, &mut arriving) => {
                 if !arrived { return; }
-                // It goes below the new one, in whose favour the write was given up.
+                // The write was given up for the new stream, which goes on top of this one.
                 backlog.flushed();
                 let newer = streams.pop();
                 streams.push(stream);
@@ -60,7 +58,7 @@ where
     }
 }
 
-/// Waits for a further stream. `false` when none will come.
+/// Waits for another stream. `false` if none will come.
 async fn arrival<S>(streams: &mut Vec<S>, arriving: &mut mpsc::UnboundedReceiver<S>) -> bool
 where
     S: AsyncRead + Unpin,
@@ -68,13 +66,14 @@ where
     let Some(stream) = arriving.recv().await else {
         return false;
     };
-    // Hosts come and go, and most leave without anything being printed meanwhile.
+    // Hosts come and go, and many leave before any output is sent.
     streams.retain_mut(|stream| !has_ended(stream));
     streams.push(stream);
     true
 }
 
-/// Writes some of the chunk. Given up half-way, it has either written and said so or done neither.
+/// Writes a part of the chunk. Cancel safe: either bytes are written and marked as taken, or
+/// neither.
 async fn write<S>(stream: &mut S, chunk: &[u8], backlog: &Backlog) -> io::Result<()>
 where
     S: AsyncRead + AsyncWrite + Unpin,
@@ -94,8 +93,8 @@ where
     Ok(())
 }
 
-/// Whether the host has closed the stream, or the connection is gone. A host never writes on these
-/// streams, so all there can be to read is the end.
+/// Whether the host has closed the stream, or the connection has ended. A host never writes on
+/// these streams, so the only thing to read is the end.
 fn has_ended(stream: &mut (impl AsyncRead + Unpin)) -> bool {
     match stream.read(&mut [0]).now_or_never() {
         Some(read) => !matches!(read, Ok(1..)),

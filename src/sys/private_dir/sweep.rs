@@ -1,41 +1,33 @@
 //! Private directories that were left behind.
 //!
-//! A host that is killed leaves its directory to the plugin, and a plugin that is killed leaves it to
-//! the host. Where both are killed at once, or where the plugin is written in Go, the directory stays
-//! until the next host or plugin of this crate makes one beside it.
+//! If a host is killed, its plugin removes the directory; if a plugin is killed, its host does. If
+//! both are killed at once, or if the plugin is written in Go, the directory stays until the next
+//! host or plugin of this crate makes one beside it.
 
 use std::collections::VecDeque;
 use std::ffi::OsStr;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use super::name::is_ours;
 use crate::sys::background::in_background;
 use crate::sys::held_dir::HeldDir;
 use crate::sys::socket_file::SocketFile;
+use crate::tuning::sys as tuning;
 
-/// The most names that are looked at.
-const MOST_NAMES: usize = 10_000;
-
-/// The most sockets that a directory that was left may have in it. More mean that somebody else uses
-/// it.
-const MOST_SOCKETS: usize = 16;
-
-const LONGEST: Duration = Duration::from_secs(1);
-
-/// Removes the directories left in `base`, on another thread, and once in the life of a process.
+/// Removes the directories that were left behind in `base`: on another thread, and once in the life
+/// of the process.
 pub(super) fn soon(base: &Path) {
+    // A leaf: no other lock is taken while it is held.
     static SWEPT: Mutex<VecDeque<PathBuf>> = Mutex::new(VecDeque::new());
-    /// A host that makes its directories in ever new places has few of them left behind in each.
-    const REMEMBERED: usize = 16;
     {
         let mut swept = SWEPT.lock().unwrap_or_else(PoisonError::into_inner);
         if swept.iter().any(|other| other == base) {
             return;
         }
-        if swept.len() == REMEMBERED {
+        if swept.len() == tuning::REMEMBERED {
             swept.pop_front();
         }
         swept.push_back(base.to_owned());
@@ -52,8 +44,8 @@ pub(super) fn soon(base: &Path) {
 fn sweep(base: &Path) -> io::Result<()> {
     let start = Instant::now();
     let parent = HeldDir::open(base)?.open_in(OsStr::new("."))?;
-    for name in parent.names(MOST_NAMES)? {
-        if start.elapsed() > LONGEST {
+    for name in parent.names(tuning::SWEPT_NAMES)? {
+        if start.elapsed() > tuning::SWEEP {
             break;
         }
         if !is_ours(&name) {
@@ -61,23 +53,25 @@ fn sweep(base: &Path) -> io::Result<()> {
         }
         let path = base.join(&name);
         match remove_if_left(&parent, &name, &path) {
-            Ok(()) => tracing::debug!(path = %path.display(), "removed a directory that was left"),
+            Ok(()) => {
+                tracing::debug!(path = %path.display(), "removed a directory that was left behind")
+            }
             Err(error) => tracing::debug!(path = %path.display(), %error, "a directory stays"),
         }
     }
     Ok(())
 }
 
-/// Removes a directory that no process uses. The lock says so of hosts and of plugins of this crate,
-/// and the sockets say it of plugins in Go.
+/// Removes a directory that no process uses. Its lock shows hosts and plugins of this crate that
+/// use it, and its sockets show plugins in Go.
 fn remove_if_left(parent: &HeldDir, name: &OsStr, path: &Path) -> io::Result<()> {
     let directory = parent.open_in(name)?;
     if !directory.is_own() {
         return Err(io::ErrorKind::PermissionDenied.into());
     }
     directory.lock(true)?;
-    let names = directory.names(MOST_SOCKETS + 1)?;
-    if names.len() > MOST_SOCKETS {
+    let names = directory.names(tuning::MAX_SOCKETS + 1)?;
+    if names.len() > tuning::MAX_SOCKETS {
         return Err(io::ErrorKind::DirectoryNotEmpty.into());
     }
     let mut sockets = Vec::new();
@@ -97,12 +91,13 @@ fn remove_if_left(parent: &HeldDir, name: &OsStr, path: &Path) -> io::Result<()>
 #[cfg(test)]
 mod tests {
     use std::os::unix::net::UnixListener;
+    use std::time::Duration;
 
     use super::*;
     use crate::sys::private_dir::PrivateDir;
 
     #[test]
-    fn only_what_nobody_uses_is_removed() {
+    fn only_unused_directories_are_removed() {
         let base = tempfile::tempdir().unwrap();
         let make = |name: &str| {
             let path = base.path().join(name);
@@ -134,7 +129,7 @@ mod tests {
     }
 
     #[test]
-    fn the_next_directory_made_is_the_occasion() {
+    fn making_the_next_directory_starts_a_sweep() {
         let base = tempfile::tempdir().unwrap();
         let left = base.path().join("plugin-dir-1");
         std::fs::create_dir(&left).unwrap();
@@ -169,10 +164,6 @@ mod tests {
             done.store(true, std::sync::atomic::Ordering::Relaxed);
             assert!(all && count == 500);
         });
-        assert_eq!(
-            base.path().read_dir().unwrap().count(),
-            0,
-            "nor is one forgotten"
-        );
+        assert_eq!(base.path().read_dir().unwrap().count(), 0, "none is left");
     }
 }

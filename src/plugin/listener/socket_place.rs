@@ -1,4 +1,4 @@
-//! Where a plugin's unix socket is, and what is removed with it.
+//! The file of a plugin's unix socket and its directory, and their removal.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -10,8 +10,8 @@ use crate::sys::private_dir::{PrivateDir, random};
 use crate::sys::socket_file::SocketFile;
 use crate::sys::{group, socket_path};
 
-/// The file of a socket and its directory. Dropping this removes the file, and the directory if it
-/// was made for the plugin and is empty then, because the host that made it may be dead.
+/// The file of a socket and its directory. Dropping this removes the file. It also removes the
+/// directory if that was made for the plugin and is empty: the host that made it may be dead.
 pub(super) struct SocketPlace {
     path: PathBuf,
     files: Arc<Mutex<Option<Files>>>,
@@ -19,15 +19,19 @@ pub(super) struct SocketPlace {
 
 struct Files {
     socket: SocketFile,
-    /// `None` where it is a directory of other things too.
+    /// `None` if the directory has other uses.
     directory: Option<PrivateDir>,
 }
 
-/// What this process has to remove.
+/// The files that this process has to remove.
+///
+/// Lock order: this one, then that of one place. The files are removed while it is held only when
+/// the process exits.
 static PLACES: Mutex<Vec<Weak<Mutex<Option<Files>>>>> = Mutex::new(Vec::new());
 
 impl SocketPlace {
-    /// Listens in the directory that was `given`, or in a fresh one. Fails with the directory.
+    /// Listens in the directory that was `given`, or in a new one. An error comes with the
+    /// directory.
     pub(super) fn bind(
         given: Option<&Path>,
         group: Option<&str>,
@@ -51,7 +55,7 @@ impl SocketPlace {
                 group::share(group, |group| files.socket.share(group))?;
             }
             let files = Arc::new(Mutex::new(Some(files)));
-            note(&files);
+            remember(&files);
             Ok((listener, Self { path, files }))
         });
         bound.map_err(|error| (place, error))
@@ -77,8 +81,8 @@ impl Drop for Files {
     }
 }
 
-/// Removes the sockets of this process and their directories, for a process that is about to exit
-/// without dropping what serves.
+/// Removes the sockets of this process and their directories. For a process that is about to exit
+/// without dropping its listeners.
 pub(super) fn remove_all() {
     let places = PLACES.lock().unwrap_or_else(PoisonError::into_inner);
     for place in places.iter().filter_map(Weak::upgrade) {
@@ -91,13 +95,14 @@ fn remove(files: &Mutex<Option<Files>>) {
     drop(taken);
 }
 
-fn note(files: &Arc<Mutex<Option<Files>>>) {
+fn remember(files: &Arc<Mutex<Option<Files>>>) {
     let mut places = PLACES.lock().unwrap_or_else(PoisonError::into_inner);
     places.retain(|place| place.strong_count() > 0);
     places.push(Arc::downgrade(files));
 }
 
-/// Whether a socket in the host's directory can be bound and reached. If not, one elsewhere may be.
+/// Whether the path of a socket in the host's directory is short enough. If not, the socket goes
+/// elsewhere.
 fn may_bind_in(given: &Path) -> bool {
     let fits = socket_path::fits(given);
     if !fits {
@@ -107,7 +112,7 @@ fn may_bind_in(given: &Path) -> bool {
     fits
 }
 
-/// Binds to a path nobody uses. Binding itself is the check, so no other process can get in between.
+/// Binds to an unused path. Binding itself is the check, so no other process can come between.
 fn bind_fresh(directory: &Path) -> io::Result<(UnixListener, PathBuf)> {
     const ATTEMPTS: usize = 10_000;
     let mut last = io::ErrorKind::AddrInUse.into();
@@ -172,7 +177,7 @@ mod tests {
         let base = tempfile::tempdir().unwrap();
         let (_listener, place) = SocketPlace::bind(Some(base.path()), None).unwrap();
         assert_eq!(count(base.path()), 1);
-        // Not `remove_all`, which would take the sockets of the tests beside this one.
+        // Not `remove_all`, which would also remove the sockets of concurrent tests.
         remove(&place.files);
         assert_eq!(count(base.path()), 0);
         drop(place);

@@ -1,27 +1,26 @@
-//! How a plugin secures the connections of its hosts.
+//! How a plugin secures its connections: not at all, by AutoMTLS, or by its author's configuration.
+//!
+//! Without the crate's feature `tls` there is no [`Acceptor`], and a host with AutoMTLS is refused.
 
 use std::ffi::OsStr;
 use std::fmt;
 #[cfg(feature = "tls")]
 use std::io;
-#[cfg(feature = "tls")]
-use std::sync::Arc;
 use std::time::Duration;
 
-#[cfg(feature = "tls")]
-use super::config::ServeConfig;
-use super::serve::ServeError;
+use super::error::ServeError;
 use crate::InvalidOption;
 use crate::tls::Acceptor;
 #[cfg(feature = "tls")]
 use crate::tls::{self, OneTime};
 use crate::tuning::tls as tuning;
 
-/// What [`ServeConfig`](super::ServeConfig) says about TLS.
+/// The TLS options of [`ServeConfig`](super::ServeConfig).
 #[derive(Clone)]
 pub(super) struct TlsOptions {
-    acceptor: Option<Acceptor>,
-    handshake_timeout: Duration,
+    /// For the author's configuration.
+    pub(super) acceptor: Option<Acceptor>,
+    pub(super) handshake_timeout: Duration,
 }
 
 impl Default for TlsOptions {
@@ -33,7 +32,7 @@ impl Default for TlsOptions {
     }
 }
 
-/// Without the configuration, which holds a key.
+/// Leaves the configuration out: it holds a key.
 impl fmt::Debug for TlsOptions {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("TlsOptions")
@@ -43,65 +42,11 @@ impl fmt::Debug for TlsOptions {
     }
 }
 
-#[cfg(feature = "tls")]
-impl ServeConfig {
-    /// Speaks TLS, as configured here, with every host. (`TLSProvider`)
-    ///
-    /// Hosts must be configured to match, by `ClientConfig::tls` and `AttachConfig::tls` or Go's
-    /// `TLSConfig`. Who may call the plugin is decided by the configuration's verifier of clients:
-    /// without one, anybody who can connect. A plugin on a unix socket needs a certificate for
-    /// whatever name its hosts expect.
-    ///
-    /// A plugin that is not configured does as its host says: with AutoMTLS, host and plugin make a
-    /// certificate each and accept nobody else; without, they speak plain text. One that is
-    /// configured never does AutoMTLS, and a host that wants it cannot connect.
-    ///
-    /// ```
-    /// use std::sync::Arc;
-    /// use plugwire::connection::PluginSet;
-    /// use plugwire::handshake::HandshakeConfig;
-    /// use plugwire::plugin::ServeConfig;
-    /// use plugwire::rustls::{self, pki_types, server::WebPkiClientVerifier};
-    ///
-    /// # fn example(
-    /// #     authorities: rustls::RootCertStore,
-    /// #     chain: Vec<pki_types::CertificateDer<'static>>,
-    /// #     key: pki_types::PrivateKeyDer<'static>,
-    /// # ) -> Result<(), Box<dyn std::error::Error>> {
-    /// let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-    /// let hosts = WebPkiClientVerifier::builder_with_provider(authorities.into(), provider.clone())
-    ///     .build()?;
-    /// let tls = rustls::ServerConfig::builder_with_provider(provider)
-    ///     .with_safe_default_protocol_versions()?
-    ///     .with_client_cert_verifier(hosts)
-    ///     .with_single_cert(chain, key)?;
-    /// let handshake = HandshakeConfig::new(1, "BASIC_PLUGIN", "hello");
-    /// let config = ServeConfig::new(handshake, PluginSet::new())
-    ///     .tls(tls)
-    ///     .listen_tcp(([0, 0, 0, 0], 4000));
-    /// # Ok(())
-    /// # }
-    /// ```
-    #[must_use]
-    pub fn tls(mut self, config: impl Into<Arc<rustls::ServerConfig>>) -> Self {
-        self.tls.acceptor = Some(Acceptor::new(config.into()));
-        self
-    }
-
-    /// How long a host that has connected may take for the handshake of TLS; then the connection is
-    /// closed. Others connect meanwhile. Default 10 s; go-plugin waits for ever.
-    #[must_use]
-    pub fn tls_handshake_timeout(mut self, timeout: Duration) -> Self {
-        self.tls.handshake_timeout = timeout;
-        self
-    }
-}
-
-/// What a plugin does about TLS.
+/// What the plugin does about TLS for the host that it serves.
 pub(super) struct Security {
     /// `None` for plain text.
     pub(super) acceptor: Option<Acceptor>,
-    /// The certificate that the host waits for, as the handshake line holds it.
+    /// The plugin's certificate for the handshake line, in AutoMTLS.
     pub(super) server_cert: Option<String>,
 }
 
@@ -110,21 +55,22 @@ impl TlsOptions {
         InvalidOption::check_duration("tls_handshake_timeout", self.handshake_timeout)
     }
 
-    /// What to do for a host that has put this certificate into the environment, or none.
+    /// For the host that started the plugin. A host with AutoMTLS has put its certificate into the
+    /// environment, and does not speak plain text.
     pub(super) fn for_host(&self, client_cert: Option<&OsStr>) -> Result<Security, ServeError> {
         match client_cert {
-            None => Ok(self.configured()),
+            None => Ok(self.for_any_host()),
             Some(_) if self.acceptor.is_some() => {
                 // Not an error: hosts in Go pass on the certificate of their own host.
                 tracing::warn!("TLS is configured, so the host cannot have AutoMTLS");
-                Ok(self.configured())
+                Ok(self.for_any_host())
             }
             Some(client_cert) => self.auto_mtls(client_cert),
         }
     }
 
-    /// What to do where no host started the plugin.
-    pub(super) fn configured(&self) -> Security {
+    /// For a plugin that no host started.
+    pub(super) fn for_any_host(&self) -> Security {
         let acceptor = self.acceptor.clone();
         Security {
             acceptor: acceptor.map(|acceptor| acceptor.timeout(self.handshake_timeout)),
@@ -132,6 +78,7 @@ impl TlsOptions {
         }
     }
 
+    /// Answers the host's one-time certificate with one of the plugin's own.
     #[cfg(feature = "tls")]
     fn auto_mtls(&self, client_cert: &OsStr) -> Result<Security, ServeError> {
         let pem = client_cert.as_encoded_bytes();
@@ -148,7 +95,6 @@ impl TlsOptions {
         })
     }
 
-    /// A host that asks for AutoMTLS does not speak plain text.
     #[cfg(not(feature = "tls"))]
     fn auto_mtls(&self, _: &OsStr) -> Result<Security, ServeError> {
         Err(ServeError::NoTls)
@@ -160,6 +106,7 @@ fn failed(error: impl std::error::Error + Send + Sync + 'static) -> ServeError {
     ServeError::ServerCert(io::Error::other(error))
 }
 
+/// Enough of the value to recognise it, and no more: it might be a key by mistake.
 #[cfg(feature = "tls")]
 fn start_of(given: &[u8]) -> String {
     let start = &given[..given.len().min(tuning::SHOWN_CERT)];

@@ -1,27 +1,27 @@
-//! Which failures of `accept` pass.
+//! Which failures of `accept` pass, and by what.
 
 use std::io;
 
-/// What has to happen before a listener that failed can accept again.
+/// What lets a listener accept again after a failure.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Cure {
-    /// Nothing: only the connection that was to be accepted is lost, or a signal came between.
+    /// Trying again: only the connection to be accepted is lost, or a signal interrupted the call.
     Another,
-    /// The process or the system has to be given back descriptors or memory.
+    /// Descriptors or memory that the process or the system gets back.
     Resources,
-    /// The network has to come back, or whatever it is.
+    /// Time: the network, for example, has to come back.
     Time,
-    /// There is none: what is listened on is no listener any more.
+    /// Nothing: the descriptor is not a listener any more.
     None,
 }
 
-/// Judges a failure of `accept`. What is unknown passes: a plugin that stops serving for an error that
-/// nobody thought of is worse than one that tries again once a second.
+/// Classifies a failure of `accept`. An unknown failure passes: a plugin that stops serving because
+/// of an unexpected error is worse than one that tries again once a second.
 pub(super) fn cure(error: &io::Error) -> Cure {
     match error.raw_os_error() {
         Some(_) => system::cure(error),
         None => match error.kind() {
-            // Not from the system: the runtime that watches the listener is gone, or was never right.
+            // Not from the system: the runtime that watches the listener is gone, or lacks I/O.
             io::ErrorKind::Other | io::ErrorKind::InvalidInput => Cure::None,
             io::ErrorKind::ConnectionAborted => Cure::Another,
             _ => Cure::Time,
@@ -37,8 +37,8 @@ mod system {
 
     use super::Cure;
 
-    /// See accept(2). On Linux it also reports what went wrong with the new connection, such as
-    /// `EHOSTDOWN`; those errors, and all others that are not named here, take time.
+    /// See accept(2). On Linux it also reports errors of the new connection, such as `EHOSTDOWN`;
+    /// those, and all others that are not named here, take time.
     pub(super) fn cure(error: &io::Error) -> Cure {
         let Some(errno) = Errno::from_io_error(error) else {
             return Cure::Time;
@@ -46,7 +46,7 @@ mod system {
         match errno {
             Errno::CONNABORTED | Errno::CONNRESET | Errno::INTR | Errno::AGAIN => Cure::Another,
             Errno::MFILE | Errno::NFILE | Errno::NOBUFS | Errno::NOMEM => Cure::Resources,
-            // There the options of a connection that was reset already cannot be set.
+            // On Apple systems: the options of a connection that was reset cannot be set.
             Errno::INVAL if cfg!(target_vendor = "apple") => Cure::Time,
             Errno::BADF | Errno::FAULT | Errno::INVAL | Errno::NOTSOCK => Cure::None,
             _ => Cure::Time,
@@ -124,12 +124,12 @@ mod tests {
         for (errno, expected) in table {
             assert_eq!(cure(&errno.into()), expected, "{errno:?}");
         }
-        // One that there is not.
+        // A number that no error has.
         assert_eq!(cure(&io::Error::from_raw_os_error(9999)), Cure::Time);
     }
 
     #[test]
-    fn what_the_system_did_not_say_is_the_runtimes() {
+    fn an_error_without_a_number_is_the_runtimes() {
         assert_eq!(cure(&io::Error::other("shutting down")), Cure::None);
         assert_eq!(cure(&io::ErrorKind::InvalidInput.into()), Cure::None);
         assert_eq!(cure(&io::ErrorKind::TimedOut.into()), Cure::Time);
