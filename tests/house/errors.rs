@@ -20,6 +20,7 @@ use plugwire::handshake::{Address, HandshakeConfig, HandshakeError};
 use plugwire::host::{
     Client, ClientConfig, DiscoverError, LaunchError, ProcessReport, ReattachError, SecureError,
 };
+use plugwire::mux::proto::frame::HeaderError;
 use plugwire::mux::{OpenError, SessionError};
 use plugwire::plugin;
 use plugwire::rpc::{self, CallError, EndReason};
@@ -90,6 +91,7 @@ fn examples() -> Vec<Example> {
         example(SessionError::Protocol("it opened stream 2".into())),
         example(OpenError::from(session())),
         example(OpenError::GoAway),
+        example(HeaderError::Version(b'H')),
         example(AcceptError::from(session())),
         example(AcceptError::Io {
             id: 7,

@@ -135,6 +135,10 @@ async fn a_launch_refuses_what_means_nothing() {
             ("keep_alive", "0ns", "more than nothing"),
         ),
         (
+            |config| config.connection(with_mux(mux::Config::default().busy_poll(Some(NOTHING)))),
+            ("busy_poll", "0ns", "more than nothing"),
+        ),
+        (
             |config| {
                 let mux = mux::Config::default().keep_alive_timeout(NOTHING);
                 config.connection(with_mux(mux))
