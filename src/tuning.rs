@@ -31,8 +31,8 @@ pub(crate) mod host {
     /// Default of `start_timeout`. go-plugin: `client.go`, `StartTimeout`.
     pub(crate) const START_TIMEOUT: Duration = Duration::from_secs(60);
 
-    /// Default of `dial_timeout`. go-plugin has none. A busy plugin accepts within milliseconds, and
-    /// TLS takes a few more, so ten seconds leave most of the start timeout for the rest.
+    /// Default of `dial_timeout`. go-plugin has none. A busy plugin accepts within milliseconds,
+    /// and TLS takes a few more, so ten seconds leave most of the start timeout for the rest.
     pub(crate) const DIAL_TIMEOUT: Duration = Duration::from_secs(10);
 
     /// Default of `kill_grace`. go-plugin: `client.go`, `Kill`, waits as long for the exit.
@@ -81,8 +81,8 @@ pub(crate) mod host {
     #[cfg(unix)]
     pub(crate) const QUEUE_TURN: Duration = Duration::from_secs(1);
 
-    /// How often a process that is not a child is looked for, where the system has no descriptors of
-    /// processes. go-plugin: `internal/cmdrunner/process.go`, `pidWait`.
+    /// How often a process that is not a child is looked for, where the system has no descriptors
+    /// of processes. go-plugin: `internal/cmdrunner/process.go`, `pidWait`.
     #[cfg(all(unix, not(any(target_os = "linux", target_os = "android"))))]
     pub(crate) const PID_POLL: Duration = Duration::from_secs(1);
 
@@ -189,8 +189,8 @@ pub(crate) mod sys {
 pub(crate) mod tls {
     use super::Duration;
 
-    /// Default of `tls_handshake_timeout`. go-plugin has none. A handshake takes a few milliseconds;
-    /// ten seconds are for a host that is starved of processor time.
+    /// Default of `tls_handshake_timeout`. go-plugin has none. A handshake takes a few
+    /// milliseconds; ten seconds are for a host that is starved of processor time.
     pub(crate) const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
 
     /// How long before now a certificate is valid from: the clocks of two machines differ by less.

@@ -14,8 +14,8 @@ pub enum Address {
     Unix(PathBuf),
     /// A TCP socket, as `host:port`. Not resolved yet.
     ///
-    /// It has the forms that Go's dialer takes. Without a host, as in `:4000`, and with `0.0.0.0` or
-    /// `[::]` it means this machine. IPv6 addresses stand in brackets, with a zone if needed:
+    /// It has the forms that Go's dialer takes. Without a host, as in `:4000`, and with `0.0.0.0`
+    /// or `[::]` it means this machine. IPv6 addresses stand in brackets, with a zone if needed:
     /// `[fe80::1%eth0]:4000`. The port may be the name of a service. Of a name's addresses those of
     /// IPv4 are tried first.
     Tcp(String),

@@ -43,7 +43,8 @@ pub enum HandshakeError {
     },
     /// The plugin was built for another version of the plugin system.
     #[error(
-        "incompatible core API version with plugin. Plugin version: {}, Core version: {CORE_PROTOCOL_VERSION}\
+        "incompatible core API version with plugin. Plugin version: {}, Core version: \
+         {CORE_PROTOCOL_VERSION}\
          \n\nTo fix this, the plugin usually only needs to be recompiled.\n\
          Please report this to the plugin author",
         Escaped(plugin)
@@ -106,7 +107,8 @@ pub enum HandshakeError {
     /// The line has a certificate, and the host did not ask for AutoMTLS.
     #[error(
         "the plugin expects AutoMTLS, which this host has not turned on: {ENV_CLIENT_CERT} came to \
-         the plugin's environment from elsewhere. Remove it there, or turn AutoMTLS on (feature `tls`)"
+         the plugin's environment from elsewhere. Remove it there, or turn AutoMTLS on (feature \
+         `tls`)"
     )]
     UnexpectedServerCert,
     /// The address cannot be written into a line.

@@ -154,7 +154,7 @@ impl HandshakeLine {
     /// # Errors
     ///
     /// Fails with [`HandshakeError::UnprintableAddress`] when the address holds a `|` or a line
-    /// break. No host could read such a line.
+    /// break, because no host could read the line.
     pub fn encode(&self) -> Result<Vec<u8>, HandshakeError> {
         let address = match &self.address {
             Address::Unix(path) => path_bytes(path)?,

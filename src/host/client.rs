@@ -25,14 +25,14 @@ use crate::rpc::{self, CallError};
 /// End it with [`kill`](Self::kill), which lets the plugin exit in its own time. A `Client` that is
 /// only dropped kills its process at once, so that it is gone even if this process exits next, and
 /// has it reaped in the background. It does not do so if the plugin was started [detached], or was
-/// running before this host [reattached](Self::reattach) to it. (If a [runner](super::Runner) started
-/// it, dropping needs its [kill switch](super::AttachedRunner::kill_switch).)
+/// running before this host [reattached](Self::reattach) to it. (If a [runner](super::Runner)
+/// started it, dropping needs its [kill switch](super::AttachedRunner::kill_switch).)
 ///
-/// The plugin lives as long as its `Client`. A [`Remote`], an [`rpc::Client`], an interface, reader or
-/// writer does not keep the `Client`: after it is dropped their calls fail as
+/// The plugin lives as long as its `Client`. A [`Remote`], an [`rpc::Client`], an interface, reader
+/// or writer does not keep the `Client`: after it is dropped their calls fail as
 /// [disconnected](CallError::is_disconnected), with
-/// [`SessionError::ClientDropped`](crate::mux::SessionError::ClientDropped) as their source. So keep
-/// the `Client` beside them, in an `Arc` where several need it.
+/// [`SessionError::ClientDropped`](crate::mux::SessionError::ClientDropped) as their source. So
+/// keep the `Client` beside them, in an `Arc` where several need it.
 ///
 /// When the plugin dies, every pending call fails within milliseconds and says how the plugin died
 /// ([`CallError::Crashed`]). If the plugin drops the connection and lives, they fail within half a
@@ -49,8 +49,8 @@ impl Client {
     /// Starts the plugin and connects to it.
     ///
     /// A plugin that exits without printing a line is reported as [`LaunchError::Exited`], with its
-    /// exit status and the last lines of its stderr. (go-plugin reports an unrecognized message.) If
-    /// it printed a line before it exited, the error is about the line or about the connection.
+    /// exit status and the last lines of its stderr. (go-plugin reports an unrecognized message.)
+    /// If it printed a line before it exited, the error is about the line or about the connection.
     ///
     /// Must be called within a tokio runtime that has I/O and time enabled. Dropping the future
     /// kills the process.
@@ -105,9 +105,9 @@ impl Client {
     /// ```
     ///
     /// Dropping this client leaves the plugin running. [`kill`](Self::kill) ends it, unless it is
-    /// in [test mode](ReattachConfig::test): then it only disconnects. If the plugin does not quit when
-    /// asked, its process is killed, provided that it is certain which one that is: the process that
-    /// is named must be the one that listens at the address.
+    /// in [test mode](ReattachConfig::test): then it only disconnects. If the plugin does not quit
+    /// when asked, its process is killed, provided that it is certain which one that is: the
+    /// process that is named must be the one that listens at the address.
     ///
     /// Its log still goes to the host that started it.
     ///
@@ -160,11 +160,11 @@ impl Client {
         self.running.reattach.clone()
     }
 
-    /// Ends the connection and leaves the plugin running, for a host that reattaches to it. While its
-    /// runtime lasts, this host still reads the plugin's log, and removes its files at its end.
+    /// Ends the connection and leaves the plugin running, for a host that reattaches to it. While
+    /// its runtime lasts, this host still reads the plugin's log, and removes its files at its end.
     ///
-    /// A plugin that was not started [detached] ends by itself when this process does, if it is made
-    /// with this crate; one in Go goes on until it next writes to its log.
+    /// A plugin that was not started [detached] ends by itself when this process does, if it is
+    /// made with this crate; one in Go goes on until it next writes to its log.
     ///
     /// [detached]: super::PluginCommand::detached
     pub async fn detach(self) -> ReattachConfig {
@@ -172,16 +172,15 @@ impl Client {
         self.running.reattach.clone()
     }
 
-    /// The plugin's interface `name`, to call as the trait that it is:
-    /// `client.dispense::<dyn Counter>("counter")`. Each call of this makes a fresh implementation on
-    /// a fresh stream.
+    /// The plugin's interface `name`, to call as the trait that it is: `client.dispense::<dyn
+    /// Counter>("counter")`. Each call of this makes a fresh implementation on a fresh stream.
     ///
     /// Only calls show whether the plugin's interface is that trait: the wire does not name it.
     ///
     /// # Errors
     ///
-    /// Fails when the plugin does not have the name (`unknown plugin type: NAME`), when it cannot make
-    /// the implementation, and when the connection is gone.
+    /// Fails when the plugin does not have the name (`unknown plugin type: NAME`), when it cannot
+    /// make the implementation, and when the connection is gone.
     pub async fn dispense<I>(&self, name: &str) -> Result<Remote<I>, DispenseError>
     where
         I: Interface + ?Sized,
@@ -240,14 +239,15 @@ impl Client {
         &self.running.reattach.address
     }
 
-    /// Whether the process has ended. Where there is none to watch, the end of the connection counts.
+    /// Whether the process has ended. Where there is none to watch, the end of the connection
+    /// counts.
     #[must_use]
     pub fn exited(&self) -> bool {
         self.running.process.exit().has_exited()
     }
 
-    /// Waits for the process to end, without ending it. `None` where the system does not give the exit
-    /// status, as to a host that reattached.
+    /// Waits for the process to end, without ending it. `None` where the system does not give the
+    /// exit status, as to a host that reattached.
     ///
     /// Dropping the future gives up the wait and has no other effect.
     pub async fn wait(&self) -> Option<ExitStatus> {

@@ -58,9 +58,9 @@ impl PluginCommand {
         }
     }
 
-    /// Puts the plugin into a process group of its own, so that the processes that it starts end with
-    /// it: when the plugin ends, by whatever means, the rest of the group is killed. Default off, as
-    /// in go-plugin.
+    /// Puts the plugin into a process group of its own, so that the processes that it starts end
+    /// with it: when the plugin ends, by whatever means, the rest of the group is killed. Default
+    /// off, as in go-plugin.
     ///
     /// Ctrl-C at a terminal no longer reaches the plugin or its children, and reading from the
     /// terminal stops them. Has no effect where there are no process groups.
@@ -77,7 +77,8 @@ impl PluginCommand {
     /// Its log goes to `stderr`, a file or [`Stdio::null()`], because a pipe to this host would
     /// break with this host, and a plugin in Go dies of the next line it writes there. It has a
     /// process group of its own. It cannot have AutoMTLS, whose key would end with this host:
-    /// launching then fails with [`LaunchError::DetachedAutoMtls`](super::LaunchError::DetachedAutoMtls).
+    /// launching then fails with
+    /// [`LaunchError::DetachedAutoMtls`](super::LaunchError::DetachedAutoMtls).
     ///
     /// [`Client`]: super::Client
     /// [`Client::kill`]: super::Client::kill

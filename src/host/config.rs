@@ -1,4 +1,4 @@
-//! What a host says about a plugin before it is started.
+//! The settings of a plugin that is to be started.
 
 use std::ffi::{OsStr, OsString};
 use std::fmt;
@@ -57,10 +57,11 @@ impl ClientConfig {
     /// environment variables. Its standard streams are set by [`Client::launch`]: input is the
     /// host's, so that a terminal stays one; output and error are pipes.
     ///
-    /// A [`PluginCommand`] is a command with more to it, such as a checksum or a process group, and
-    /// a [`Launch::runner`] starts plugins in any other way.
+    /// A [`PluginCommand`] is a command with further options, such as a process group, and a
+    /// [`Launch::runner`] starts plugins in any other way.
     ///
     /// [`Client::launch`]: super::Client::launch
+    #[must_use]
     pub fn new(handshake: HandshakeConfig, launch: impl Into<Launch>) -> Self {
         Self {
             versions: vec![handshake.protocol_version],
@@ -79,9 +80,9 @@ impl ClientConfig {
         }
     }
 
-    /// The app versions this host can use, in any order, instead of the handshake's one. The plugin
-    /// serves the highest that it knows too; [`Client::negotiated_version`] says which. There must
-    /// be one; one that is named twice counts once. (`VersionedPlugins`)
+    /// The app versions that this host can use, in any order, instead of the handshake's one. The
+    /// plugin serves the highest that it knows too; [`Client::negotiated_version`] gives it. There
+    /// must be at least one; one that is named twice counts once. (`VersionedPlugins`)
     ///
     /// [`Client::negotiated_version`]: super::Client::negotiated_version
     #[must_use]
@@ -99,8 +100,11 @@ impl ClientConfig {
     /// wrote before it served, and the message of a crash. Default: nowhere. The lines are logged
     /// in any case. (`Stderr`)
     ///
-    /// Nothing is taken out of the copy: a terminal obeys the escape sequences in it, and a plugin can
-    /// write there what looks like a line of another's. The events of the log have them written out.
+    /// The copy is exact: a terminal obeys the escape sequences in it, and a plugin can imitate the
+    /// lines of another program. The events of the log have control characters escaped.
+    ///
+    /// A slow writer slows the plugin down, as a slow pipe would. After a failure nothing is
+    /// written any more, and the plugin does not notice.
     #[must_use]
     pub fn stderr(mut self, writer: impl AsyncWrite + Send + Unpin + 'static) -> Self {
         self.stderr = Some(Box::new(writer));
@@ -110,8 +114,8 @@ impl ClientConfig {
     /// Calls `callback` with each record of the plugin's log, on top of the event of [`tracing`].
     /// Default: none.
     ///
-    /// It is called by the task that reads the plugin's log, so it should not block: hand the
-    /// record on to whatever takes time. One that panics is called no more.
+    /// The task that reads the plugin's log calls it, so it should not block: pass the record on to
+    /// another task for work that takes time. After a panic it is not called any more.
     ///
     /// ```
     /// use std::process::Command;
@@ -140,8 +144,8 @@ impl ClientConfig {
         self
     }
 
-    /// Sets an environment variable for the plugin. Of two with one key the later wins, and the
-    /// protocol's own variables win over all.
+    /// Sets an environment variable for the plugin. Of two with the same key the later wins, and
+    /// the protocol's own variables win over all.
     #[must_use]
     pub fn env(mut self, key: impl AsRef<OsStr>, value: impl AsRef<OsStr>) -> Self {
         let (key, value) = (key.as_ref().to_owned(), value.as_ref().to_owned());
@@ -150,23 +154,24 @@ impl ClientConfig {
     }
 
     /// Starts the plugin without the host's environment: with the protocol's variables, those of
-    /// [`env`](Self::env) and those set on the command, and nothing else. Not even `PATH`, so give
-    /// the command a path. Default off. (`SkipHostEnv`)
+    /// [`env`](Self::env) and those set on the command only. There is no `PATH` then, so give the
+    /// command a path. Default off. (`SkipHostEnv`)
     #[must_use]
     pub fn skip_host_env(mut self, skip: bool) -> Self {
         self.skip_host_env = skip;
         self
     }
 
-    /// The TCP ports that a plugin without unix sockets may listen on, from 1 on. Default 10000 to
-    /// 25000. (`MinPort`, `MaxPort`)
+    /// The TCP ports that a plugin without unix sockets may listen on, from 1 up. Default
+    /// `10_000..=25_000`. (`MinPort`, `MaxPort`)
     #[must_use]
     pub fn ports(mut self, ports: RangeInclusive<u16>) -> Self {
         self.ports = ports;
         self
     }
 
-    /// Where the plugin's unix socket goes, and who may connect to it. (`UnixSocketConfig`)
+    /// Where the plugin's unix socket is made, and which group may connect to it.
+    /// (`UnixSocketConfig`)
     #[must_use]
     pub fn unix_socket(mut self, config: UnixSocketConfig) -> Self {
         self.unix_socket = Some(config);
@@ -191,7 +196,8 @@ pub struct Launch {
 }
 
 impl Launch {
-    /// Started by a [`Runner`] of one's own.
+    /// Started by your own [`Runner`].
+    #[must_use]
     pub fn runner(runner: impl Runner) -> Self {
         Self {
             runner: Box::new(runner),

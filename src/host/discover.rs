@@ -8,9 +8,9 @@ use glob::{MatchOptions, Pattern};
 /// The files in a directory whose names match a pattern: their absolute paths, sorted. (`Discover`)
 ///
 /// `*` stands for any characters, `?` for one, `[a-z]` for one of these and `[^a-z]` for one of the
-/// others; a backslash before any of them takes the meaning from it, except on Windows. A slash in
-/// the pattern leads into subdirectories. That a file matches is all there is to it: whether it can be executed
-/// and is a plugin shows when it is launched.
+/// others; a backslash before one of these signs makes it an ordinary character, except on Windows.
+/// A slash in the pattern leads into subdirectories. Only names are compared: whether a file can be
+/// executed and is a plugin shows when it is launched.
 ///
 /// ```
 /// use plugwire::host::discover;
@@ -23,7 +23,7 @@ use glob::{MatchOptions, Pattern};
 ///
 /// # Errors
 ///
-/// Fails when the pattern is none, and when the working directory, to which `directory` may be
+/// Fails when the pattern is malformed, and when the working directory, to which `directory` may be
 /// relative, is unknown. A directory that does not exist has no plugins.
 pub fn discover(pattern: &str, directory: impl AsRef<Path>) -> Result<Vec<PathBuf>, DiscoverError> {
     let directory = match directory.as_ref() {
@@ -38,7 +38,7 @@ pub fn discover(pattern: &str, directory: impl AsRef<Path>) -> Result<Vec<PathBu
             format!("{path} is not UTF-8"),
         ))
     };
-    // What is special in a pattern may well be in the directory's own name.
+    // The directory's own name may have the special signs of a pattern.
     let base = Pattern::escape(directory.to_str().ok_or_else(not_text)?);
     let whole = format!("{base}/{}", translated(pattern).trim_matches('/'));
     let options = MatchOptions {
@@ -55,13 +55,13 @@ pub fn discover(pattern: &str, directory: impl AsRef<Path>) -> Result<Vec<PathBu
     Ok(found)
 }
 
-/// Go's pattern in the words of the crate that matches it.
+/// Go's pattern in the syntax of the crate that matches it.
 fn translated(pattern: &str) -> String {
     let mut translated = String::new();
     let mut rest = pattern.chars();
     while let Some(next) = rest.next() {
         match next {
-            // Two are no more than one, where they are "any directories" to the crate.
+            // Two mean the same as one. To the crate they would mean any directories.
             '*' if translated.ends_with('*') => {}
             '\\' if cfg!(not(windows)) => {
                 let literal = rest.next().unwrap_or('\\');
@@ -69,11 +69,11 @@ fn translated(pattern: &str) -> String {
             }
             '[' => {
                 let Some((class, behind)) = rest.as_str().split_once(']') else {
-                    // Which the crate refuses, as Go does.
+                    // The crate refuses it, as Go does.
                     return translated + "[" + rest.as_str();
                 };
                 rest = behind.chars();
-                // Regular expressions negate by `^`, and so does Go; the crate by `!`.
+                // Go negates by `^`, the crate by `!`.
                 match (class.strip_prefix('^'), class.strip_prefix('!')) {
                     (Some(class), _) => translated += &format!("[!{class}]"),
                     (_, Some("")) => translated.push('!'),
@@ -87,11 +87,11 @@ fn translated(pattern: &str) -> String {
     translated
 }
 
-/// Why plugins could not be looked for.
+/// Why plugins could not be searched for.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum DiscoverError {
-    /// The pattern is none.
+    /// The pattern is malformed.
     #[error("syntax error in pattern {pattern:?}: {reason}")]
     Pattern {
         /// The pattern.
@@ -134,7 +134,7 @@ mod tests {
         assert!(discover("*.none", base.path()).unwrap().is_empty());
     }
 
-    /// What go-plugin's `Discover` finds in such a directory.
+    /// As go-plugin's `Discover` finds them in the same directory.
     #[test]
     fn patterns_mean_what_they_mean_in_go() {
         let base = tempfile::tempdir().unwrap();

@@ -165,13 +165,13 @@ impl LaunchError {
 #[derive(Clone, Debug, Default)]
 #[non_exhaustive]
 pub struct ProcessReport {
-    /// Its process id. The process is gone, so another may have the id by now. `None` where its runner
-    /// gave none.
+    /// Its process id. The process is gone, so another may have the id by now. `None` where its
+    /// runner gave none.
     pub pid: Option<u32>,
     /// How it exited, if it exited by itself. `None` if it had to be killed.
     pub status: Option<ExitStatus>,
-    /// The last lines that it wrote to its stderr, with U+FFFD in place of bytes that are not UTF-8.
-    /// An error's text has their control characters escaped.
+    /// The last lines that it wrote to its stderr, with U+FFFD in place of bytes that are not
+    /// UTF-8. An error's text has their control characters escaped.
     pub stderr: String,
 }
 

@@ -12,8 +12,8 @@ use plugwire_base::escape::{Escaped, escaped};
 
 /// The target of the [`tracing`] events that the lines of a plugin's log become.
 ///
-/// An event is one line, whatever the plugin writes: line breaks, escape sequences and other control
-/// characters in its message and its pairs are escaped, as `\n` or `\u{1b}`, and so are the
+/// An event is one line, whatever the plugin writes: line breaks, escape sequences and other
+/// control characters in its message and its pairs are escaped, as `\n` or `\u{1b}`, and so are the
 /// characters that change the direction of text.
 pub const LOG_TARGET: &str = "plugwire::log";
 
@@ -50,8 +50,8 @@ impl LogSink {
         let record = self.parser.parse(line, goes_on);
         tell(&self.plugin, &record);
         if let Some(callback) = &mut self.callback {
-            // A panic would end the task that reads the pipe, and the plugin would then fail to write
-            // to a pipe without a reader.
+            // A panic would end the task that reads the pipe, and the plugin would then fail to
+            // write to a pipe without a reader.
             let called = catch_unwind(AssertUnwindSafe(|| callback(&record)));
             if called.is_err() {
                 let plugin = &*self.plugin;
@@ -62,8 +62,8 @@ impl LogSink {
     }
 }
 
-/// Makes the record an event. The names of an event's fields are fixed when the program is compiled,
-/// so all pairs of the plugin are in one field.
+/// Makes the record an event. The names of an event's fields are fixed when the program is
+/// compiled, so all pairs of the plugin are in one field.
 fn tell(plugin: &str, record: &LogRecord) {
     // The plugin's text must stay within its line.
     let module = record.module.as_deref().map(escaped);

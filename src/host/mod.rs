@@ -47,8 +47,8 @@
 //! A line of hclog keeps its level, its module and its key-value pairs; `[WARN]` and the like give
 //! the level of a plain line; a crash is an error.
 //!
-//! Each record goes to [`on_log`], and becomes an event of [`tracing`] at its level, with the target
-//! [`LOG_TARGET`] and these fields, where the line has them:
+//! Each record goes to [`on_log`], and becomes an event of [`tracing`] at its level, with the
+//! target [`LOG_TARGET`] and these fields, where the line has them:
 //!
 //! | field | is |
 //! | --- | --- |
@@ -66,15 +66,15 @@
 //! [`sync_stderr`]: ClientConfig::sync_stderr
 //! [`stderr`]: ClientConfig::stderr
 
-// The rooms, from what is used to what uses it: `secure`, `diagnose`, `discover` (files);
-// `runner`, `command`, `process/` (processes); `output/`, `log`, `crash_reporter` (what they print);
-// `dial/` (connections); `options`, `config`, `check` (settings); `launch/` and `reattach` (ways to a
+// The rooms, from what is used to what uses it: `secure`, `diagnose`, `discover` (files); `runner`,
+// `command`, `process/` (processes); `output/`, `log`, `crash_reporter` (what they print); `dial/`
+// (connections); `options`, `config`, `check` (settings); `launch/` and `reattach` (ways to a
 // plugin); `running`, `managed`, `client` (plugins in use).
 //
-// Locks: `process::Process::leftovers` (files to remove), the child of `process/local.rs`, the lines of
-// `output/tail.rs`, the list of `managed.rs`, and the two task sets of `running.rs`. No lock is held
-// while another one is taken, no user code runs under one, and only the two of `running.rs` are held
-// across an await.
+// Locks: `process::Process::leftovers` (files to remove), the child of `process/local.rs`, the
+// lines of `output/tail.rs`, the list of `managed.rs`, and the two task sets of `running.rs`. No
+// lock is held while another one is taken, no user code runs under one, and only the two of
+// `running.rs` are held across an await.
 
 mod check;
 mod client;

@@ -73,8 +73,8 @@ macro_rules! setters {
                 self
             }
 
-            /// What [`Client::kill`](super::Client::kill) grants: this long to answer the request to
-            /// quit, and as long again to exit. Default 2 s. Zero kills at once.
+            /// What [`Client::kill`](super::Client::kill) grants: this long to answer the request
+            /// to quit, and as long again to exit. Default 2 s. Zero kills at once.
             #[must_use]
             pub fn kill_grace(mut self, grace: std::time::Duration) -> Self {
                 self.options.kill_grace = grace;
@@ -84,8 +84,8 @@ macro_rules! setters {
             /// Where a copy of the plugin's standard output goes: anything that tokio can write to.
             /// Default: nowhere. (`SyncStdout`)
             ///
-            /// A slow writer slows the plugin down, as a slow pipe would. After a failure nothing is
-            /// written any more, and the plugin does not notice.
+            /// A slow writer slows the plugin down, as a slow pipe would. After a failure nothing
+            /// is written any more, and the plugin does not notice.
             #[must_use]
             pub fn sync_stdout(
                 mut self,

@@ -43,8 +43,8 @@ pub trait Runner: Send + Sync + 'static {
     /// A name for people, such as the path of the executable. It need not be unique.
     fn name(&self) -> String;
 
-    /// Starts the plugin in this environment. Called once. Dropping the future gives up starting, and
-    /// must leave no process.
+    /// Starts the plugin in this environment. Called once. Dropping the future gives up starting,
+    /// and must leave no process.
     ///
     /// # Errors
     ///
@@ -92,8 +92,8 @@ pub trait AttachedRunner: Send + 'static {
         None
     }
 
-    /// Waits for the plugin to end, by whatever means. `None` where its exit status is unknown. May be
-    /// dropped and called again.
+    /// Waits for the plugin to end, by whatever means. `None` where its exit status is unknown. May
+    /// be dropped and called again.
     fn wait(&mut self) -> BoxFuture<'_, io::Result<Option<ExitStatus>>>;
 
     /// Ends the plugin at once. [`wait`](Self::wait) returns when it is gone.
@@ -103,8 +103,8 @@ pub trait AttachedRunner: Send + 'static {
     ///
     /// A [`Client`](super::Client) that is dropped calls it at once, because this process may exit
     /// before a task calls [`kill`](Self::kill), and the plugin would go on. It must not block, and
-    /// once the plugin has been reaped it must have no effect. A runner that wraps another one passes
-    /// on that one's switch.
+    /// once the plugin has been reaped it must have no effect. A runner that wraps another one
+    /// passes on that one's switch.
     fn kill_switch(&self) -> Option<KillSwitch> {
         None
     }

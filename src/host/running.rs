@@ -155,8 +155,8 @@ impl Running {
     async fn ask_to_quit(&self) -> bool {
         match timeout(self.kill_grace, self.rpc.quit()).await {
             Ok(Ok(())) => true,
-            // A Go plugin may exit before it has answered: go-plugin lets `main` return as soon as it
-            // is asked. It gets the same time to exit.
+            // A Go plugin may exit before it has answered: go-plugin lets `main` return as soon as
+            // it is asked. It gets the same time to exit.
             Ok(Err(error)) if error.is_disconnected() => {
                 let (id, error) = (self.process.id(), logged(&error));
                 tracing::debug!(id, %error, "the plugin quit without an answer");
@@ -187,8 +187,8 @@ impl Running {
     }
 }
 
-/// Ends the session of a process that has exited. Its socket closes with it, unless a process that it
-/// started has inherited the socket: calls would wait for ever then.
+/// Ends the session of a process that has exited. Its socket closes with it, unless a process that
+/// it started has inherited the socket: calls would wait for ever then.
 async fn watch_exit(exit: Exit, id: String, rpc: Arc<RpcClient>) {
     let Some(Ended { status, how }) = exit.reaped().await else {
         // The process goes on without this host, or the runtime ends.

@@ -33,11 +33,11 @@ use super::diagnose;
 ///
 /// # What is executed
 ///
-/// On Linux, the file that was read: it is opened once, and started by its descriptor, so that it does
-/// not matter if the name leads to another file meanwhile. That needs `/proc`. The plugin's `argv[0]`
-/// is the program's name, and `std::env::current_exe` gives its path. A script is started by
-/// `/proc/HOST/fd/NUMBER`. It finds this path in `$0` and reads itself from there, until the plugin
-/// or the host ends. Its interpreter is not checked.
+/// On Linux, the file that was read: it is opened once, and started by its descriptor, so that it
+/// does not matter if the name leads to another file meanwhile. That needs `/proc`. The plugin's
+/// `argv[0]` is the program's name, and `std::env::current_exe` gives its path. A script is started
+/// by `/proc/HOST/fd/NUMBER`. It finds this path in `$0` and reads itself from there, until the
+/// plugin or the host ends. Its interpreter is not checked.
 ///
 /// Elsewhere the file is checked, and then started by its name.
 #[derive(Clone)]

@@ -1,4 +1,4 @@
-//! Where a plugin's unix socket goes, and who may connect to it.
+//! Where a plugin's unix socket is made, and which group may connect to it.
 
 #[cfg(unix)]
 use std::io;
@@ -11,12 +11,12 @@ use crate::sys::private_dir::PrivateDir;
 #[cfg(unix)]
 use crate::sys::socket_path;
 
-/// Where a plugin's unix socket goes, and who may connect to it.
+/// Where a plugin's unix socket is made, and which group may connect to it.
 ///
 /// Without this, the socket is in a directory of its own in the temporary directory, which only
-/// this user may enter, and which goes with the plugin. A plugin that is detached makes such a
-/// directory itself, if it is made with this crate; one in Go puts its socket into the temporary
-/// directory. Where that is too deep for a socket's path, `/tmp` takes its place.
+/// this user may enter, and which is removed with the plugin. A detached plugin makes the directory
+/// itself, if it is made with this crate; one in Go puts its socket into the temporary directory.
+/// Where that is too deep for a socket's path, `/tmp` takes its place.
 ///
 /// The directory is locked (`flock`) while it is used, so that programs that clean temporary
 /// directories, such as systemd-tmpfiles, leave it alone. When the host is killed, a plugin that is
@@ -49,8 +49,8 @@ impl UnixSocketConfig {
         self
     }
 
-    /// Makes the socket's directory in this one, which must exist. The path of a socket may have about
-    /// 100 bytes, so that of the directory may have about 60. (`TempDir`)
+    /// Makes the socket's directory in this one, which must exist. The path of a socket may have
+    /// about 100 bytes, so that of the directory may have about 60. (`TempDir`)
     #[must_use]
     pub fn temp_dir(mut self, directory: impl Into<PathBuf>) -> Self {
         self.temp_dir = Some(directory.into());

@@ -26,8 +26,8 @@ pub(crate) struct OneTime {
 
 impl OneTime {
     /// What Go's side checks: the name, the time, that it is an authority (its own) and may be used
-    /// by servers and clients. The rest is as in go-plugin's certificates, so that a peer which looks
-    /// sees no difference.
+    /// by servers and clients. The rest is as in go-plugin's certificates, so that a peer which
+    /// looks sees no difference.
     pub(crate) fn generate() -> Result<Self, rcgen::Error> {
         let key = KeyPair::generate_for(&PKCS_ECDSA_P521_SHA512)?;
         let mut params = CertificateParams::new([NAME.to_owned()])?;
@@ -120,7 +120,8 @@ pub(crate) fn from_field(field: &str) -> Result<CertificateDer<'static>, String>
     Ok(certificate)
 }
 
-/// Whether it is a certificate at all. Otherwise every handshake would fail, and none would say why.
+/// Whether it is a certificate at all. Otherwise every handshake would fail, and none would say
+/// why.
 fn check(certificate: &CertificateDer<'_>) -> Result<(), String> {
     match ParsedCertificate::try_from(certificate) {
         Ok(_) => Ok(()),

@@ -31,7 +31,7 @@ pub(super) fn client_config(
         .dangerous()
         .with_custom_certificate_verifier(Arc::new(verifier))
         .with_client_auth_cert(vec![own.certificate], own.key)?;
-    // There is one connection to a plugin, so nothing to resume.
+    // A host connects to a plugin once, so no session is resumed.
     config.resumption = Resumption::disabled();
     let name = ServerName::try_from(NAME).map_err(|error| Error::General(error.to_string()))?;
     Ok((config, name))
@@ -55,9 +55,9 @@ pub(super) fn server_config(
 
 /// Accepts the peer's certificate alone, and proof that the peer has its key.
 ///
-/// The usual verifier is of no use: it refuses authorities as peers, which one-time certificates are,
-/// each its own. Nor are name and dates looked at. They were fixed by whoever made the certificate,
-/// and that this is the right one is known already.
+/// The usual verifier would refuse one-time certificates, because each is its own authority and an
+/// authority cannot be a peer. Name and dates are not checked: the certificate is known to the
+/// byte, and so are they.
 #[derive(Debug)]
 struct Pinned {
     certificates: Vec<CertificateDer<'static>>,
@@ -74,7 +74,7 @@ impl fmt::Display for AnotherCertificate {
     }
 }
 
-/// The same text: it is what rustls puts into the messages of its errors.
+/// The same text, because rustls puts it into the texts of its errors.
 impl fmt::Debug for AnotherCertificate {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Display::fmt(self, f)
@@ -137,7 +137,7 @@ impl ServerCertVerifier for Pinned {
 }
 
 impl ClientCertVerifier for Pinned {
-    /// None: hosts in Go would look among theirs for one of these, and have none.
+    /// None, because hosts in Go would look for a certificate of one of these, and have none.
     fn root_hint_subjects(&self) -> &[DistinguishedName] {
         &[]
     }
@@ -240,7 +240,7 @@ mod tests {
         assert!(refused.is_err());
     }
 
-    /// The plugin's word on a host that shows the certificate it knows and signs with this key.
+    /// Whether a plugin accepts a host that shows the right certificate and signs with this key.
     async fn accepted(
         version: &'static SupportedProtocolVersion,
         host: CertificateDer<'static>,
@@ -251,7 +251,7 @@ mod tests {
         let config = server_config(plugin, vec![host.clone()]).unwrap();
         let provider = aws_lc_rs::default_provider();
         let key = provider.key_provider.load_private_key(key).unwrap();
-        // Not checked here, as it is elsewhere: whether the two belong together.
+        // Other constructors check whether the two belong together; this one does not.
         let shown = CertifiedKey::new(vec![host], key);
         let verifier = Pinned::new(vec![known_plugin], &provider);
         let client = ClientConfig::builder_with_provider(Arc::new(provider))
@@ -270,7 +270,7 @@ mod tests {
         accepted.map(|_| ())
     }
 
-    /// Whoever saw the certificate pass has it, but not its key.
+    /// A process that saw the certificate pass has it, but not its key.
     #[tokio::test]
     async fn the_certificate_without_its_key_is_refused_in_either_version_of_tls() {
         for version in [&TLS12, &TLS13] {

@@ -142,8 +142,9 @@ pub(super) enum PingError {
     Call(CallError),
 }
 
-/// Makes the first call. Only its answer shows that a plugin is at the other end: streams are opened
-/// without one, and since TLS 1.3 a client is done before the server has looked at its certificate.
+/// Makes the first call. Only its answer shows that a plugin is at the other end: streams are
+/// opened without one, and since TLS 1.3 a client is done before the server has looked at its
+/// certificate.
 pub(super) async fn first_ping(rpc: &RpcClient, tls: Option<&Connector>) -> Result<(), PingError> {
     let error = match rpc.ping().await {
         Ok(()) => return Ok(()),

@@ -1,8 +1,8 @@
 //! The text of a TCP address, in every form that Go's dialer takes.
 //!
-//! A plugin announces `host:port`, and a host in any language passes it on; both texts commonly come
-//! from Go's `net` package. `:1234` is a Go listener without a host, and `[fe80::1%eth0]:1234` one on
-//! a link-local address.
+//! A plugin announces `host:port`, and a host in any language passes it on; both texts commonly
+//! come from Go's `net` package. `:1234` is a Go listener without a host, and `[fe80::1%eth0]:1234`
+//! one on a link-local address.
 
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV6};
@@ -76,8 +76,8 @@ impl<'a> HostPort<'a> {
         })
     }
 
-    /// Where to connect to, the best first: what Go's `net.ResolveTCPAddr` gives, and then the other
-    /// addresses of a name.
+    /// Where to connect to, the best first: what Go's `net.ResolveTCPAddr` gives, and then the
+    /// other addresses of a name.
     async fn resolve(self) -> io::Result<Vec<SocketAddr>> {
         let port = match self.port {
             Port::Number(port) => port,

@@ -8,8 +8,8 @@ use std::path::Path;
 use crate::tuning::host as tuning;
 use tokio::net::UnixStream;
 
-/// Connects, and waits while the listener has as many connections to accept as fit into its queue: a
-/// plugin that is busy, or flooded, is still there. Go's dialer fails then.
+/// Connects, and waits while the listener's queue is full: a plugin that is busy, or flooded, still
+/// exists. Go's dialer fails then.
 pub(super) async fn connect(path: &Path, is_abstract: bool) -> io::Result<UnixStream> {
     let name = name(path, is_abstract);
     loop {
@@ -17,13 +17,13 @@ pub(super) async fn connect(path: &Path, is_abstract: bool) -> io::Result<UnixSt
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
             connected => return connected,
         }
-        if let Some(stream) = in_line::connect(&name).await? {
+        if let Some(stream) = queue::connect(&name).await? {
             return Ok(stream);
         }
     }
 }
 
-/// The system writes an abstract name with a zero in the place of Go's `@`.
+/// The system writes an abstract name with a zero byte where Go has `@`.
 fn name(path: &Path, is_abstract: bool) -> OsString {
     let mut name = path.as_os_str().as_bytes().to_vec();
     if is_abstract {
@@ -32,18 +32,18 @@ fn name(path: &Path, is_abstract: bool) -> OsString {
     OsStr::from_bytes(&name).to_owned()
 }
 
-/// Only there a full queue is told from a missing listener.
+/// Only these systems distinguish a full queue from a missing listener.
 #[cfg(any(target_os = "linux", target_os = "android"))]
-mod in_line {
+mod queue {
 
     use rustix::net::sockopt::{Timeout, set_socket_timeout};
     use rustix::net::{self, AddressFamily, SocketAddrUnix, SocketFlags, SocketType};
 
     use super::*;
 
-    /// Waits in the system's line of those who connect. A socket that does not block is never in it:
-    /// trying again and again, it would lose every free place to those who wait. `None` after
-    /// [`tuning::QUEUE_TURN`].
+    /// Waits in the system's queue of connecting sockets, up to [`tuning::QUEUE_TURN`]; `None`
+    /// then. A socket that does not block is never in the queue: however often it tried, it would
+    /// lose every free place to the sockets that wait.
     pub(super) async fn connect(name: &OsStr) -> io::Result<Option<UnixStream>> {
         let name = name.to_owned();
         let connecting = tokio::task::spawn_blocking(move || blocking(&name));
@@ -75,7 +75,7 @@ mod in_line {
 }
 
 #[cfg(not(any(target_os = "linux", target_os = "android")))]
-mod in_line {
+mod queue {
     use super::*;
 
     pub(super) async fn connect(_: &OsStr) -> io::Result<Option<UnixStream>> {
@@ -152,7 +152,7 @@ mod tests {
         let address = SocketAddrUnix::new_abstract_name(name.as_bytes()).unwrap();
         let path = format!("@{name}");
         waits_its_turn(&address, Path::new(&path), true).await;
-        // The name is what it says.
+        // The name is in the abstract namespace.
         let standard = SocketAddr::from_abstract_name(&name).unwrap();
         assert!(UnixListener::bind_addr(&standard).is_ok());
     }

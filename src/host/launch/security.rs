@@ -30,7 +30,8 @@ impl Security {
             Some(Tls::Config(config)) => Ok(Self::Configured(config.into())),
             Some(Tls::AutoMtls) if config.launch.detached => Err(LaunchError::DetachedAutoMtls),
             Some(Tls::AutoMtls) => {
-                // The first of a process gathers entropy for 40 ms, and other tasks should not wait.
+                // The first of a process gathers entropy for 40 ms, and other tasks should not
+                // wait.
                 let own = tokio::task::spawn_blocking(OneTime::generate).await;
                 let own = own.map_err(|panicked| LaunchError::ClientCert(panicked.into()))?;
                 let failed = |error| LaunchError::ClientCert(io::Error::other(error));

@@ -43,8 +43,8 @@ impl AttachedRunner for AttachedProcess {
     }
 }
 
-/// A plugin without a process to watch or to kill: one in test mode, or on another machine. For this
-/// host it ends with its connection.
+/// A plugin without a process to watch or to kill: one in test mode, or on another machine. For
+/// this host it ends with its connection.
 pub(in crate::host) struct NoProcess {
     pid: Option<u32>,
     disconnected: watch::Receiver<bool>,
@@ -97,7 +97,8 @@ mod system {
 
     use plugwire_base::readiness::register;
 
-    /// A process held by a descriptor, which means this process even when its id is given out again.
+    /// A process held by a descriptor, which means this process even when its id is given out
+    /// again.
     pub(in crate::host) struct Watched(AsyncFd<OwnedFd>);
 
     impl Watched {

@@ -27,8 +27,9 @@ mod system {
     #[derive(Debug)]
     struct Socket {
         file: SocketFile,
-        /// Whether it is certainly the plugin's: in its own directory, or with its process listening.
-        /// Any other is a path that a process printed, and another process may listen there.
+        /// Whether it is certainly the plugin's: in its own directory, or with its process
+        /// listening. Any other is a path that a process printed, and another process may listen
+        /// there.
         own: bool,
     }
 
@@ -89,8 +90,8 @@ mod system {
             self.socket.is_none() && self.directory.is_none()
         }
 
-        /// Removes what is certainly the plugin's, by a few system calls. The rest stays noted, and so
-        /// does a directory with other files in it.
+        /// Removes what is certainly the plugin's, by a few system calls. The rest stays noted, and
+        /// so does a directory with other files in it.
         pub(in crate::host) fn remove_at_once(&mut self) {
             if let Some(socket) = self.socket.take_if(|socket| socket.own) {
                 socket.remove();
@@ -120,11 +121,12 @@ mod system {
     }
 
     impl Socket {
-        /// Removes the file. A socket that the plugin only named stays while a process listens there.
+        /// Removes the file. A socket that the plugin only named stays while a process listens
+        /// there.
         fn remove(&self) {
             let path = self.file.path().display();
             if !self.own && !self.file.is_abandoned() {
-                tracing::debug!(%path, "a socket is not removed, because it may be another process's");
+                tracing::debug!(%path, "a socket stays: it may be another process's");
                 return;
             }
             match self.file.remove() {

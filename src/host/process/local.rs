@@ -12,8 +12,8 @@ pub(in crate::host) use self::system::process_group as lead_group;
 use crate::host::runner::{AttachedRunner, BoxFuture, KillSwitch, Output, Started};
 use crate::host::secure::Verified;
 
-/// Starts a command as a child of this process, for a [`Runner`](crate::host::Runner) that only wraps
-/// a command. Its input is inherited, its output piped.
+/// Starts a command as a child of this process, for a [`Runner`](crate::host::Runner) that only
+/// wraps a command. Its input is inherited, its output piped.
 ///
 /// # Errors
 ///
@@ -30,8 +30,8 @@ pub fn local_process(mut command: Command) -> io::Result<Started> {
     start_local(command, false, None)
 }
 
-/// Starts a command whose streams are set. With `group`, it leads a process group that ends with it;
-/// see [`lead_group`].
+/// Starts a command whose streams are set. With `group`, it leads a process group that ends with
+/// it; see [`lead_group`].
 pub(in crate::host) fn start_local(
     command: Command,
     group: bool,
@@ -58,8 +58,8 @@ pub(in crate::host) fn start_local(
 
 /// A child of this process, killed when it is dropped.
 struct LocalProcess {
-    /// Shared with the kill switch. The lock makes reaping and killing exclude each other, so that the
-    /// id is never another process's when it is killed. Only `waitpid` and `kill` run under it.
+    /// Shared with the kill switch. The lock makes reaping and killing exclude each other, so that
+    /// the id is never another process's when it is killed. Only `waitpid` and `kill` run under it.
     child: Arc<Mutex<Child>>,
     pid: Option<u32>,
     /// Whether it leads a process group that ends with it.

@@ -207,8 +207,8 @@ impl Exit {
         self.ended()?.status
     }
 
-    /// Waits for the process to end and be reaped. `None` where its owner gave it up before, or ended
-    /// with the runtime.
+    /// Waits for the process to end and be reaped. `None` where its owner gave it up before, or
+    /// ended with the runtime.
     pub(super) async fn reaped(&self) -> Option<Ended> {
         self.until(|state| state.ended().is_some()).await
     }
