@@ -2,18 +2,18 @@
 //!
 //! An interface, reader or writer crosses the wire as a `u32`: the side that has it reserves an id
 //! ([`MuxBroker::next_id`]), sends the number in a call, and [accepts](MuxBroker::accept) a stream
-//! under it; the other side [dials](MuxBroker::dial) it. The dialer opens a stream and writes the id
-//! as four little-endian bytes; the acceptor writes them back, and from then on the stream is
-//! theirs. (go-plugin: `mux_broker.go`)
+//! under it; the other side [dials](MuxBroker::dial) it. The dialer opens a stream and writes the
+//! id as four little-endian bytes. The acceptor writes them back, and from then on the stream
+//! carries what the two send. (go-plugin: `mux_broker.go`)
 
-mod dialed;
+mod acknowledged;
+mod config;
+mod error;
 
 use std::collections::HashMap;
 use std::future::pending;
-use std::io;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
 
 use futures::StreamExt;
 use futures::stream::FuturesUnordered;
@@ -21,78 +21,16 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
-use self::dialed::Dialed;
-use crate::InvalidOption;
-use crate::gob::Limits;
-use crate::mux::{OpenError, Session, SessionError, Stream};
+use self::acknowledged::Acknowledged;
+pub use self::config::BrokerConfig;
+pub use self::error::{AcceptError, DialError};
+use crate::mux::{Session, Stream};
 use crate::rpc::deadline::{Deadlines, Timer};
-use crate::rpc::{self, Client, Obituary, Server};
+use crate::rpc::{Client, Halves, Obituary, Server};
 use plugwire_base::chain::logged;
 use plugwire_base::rescue::{self, Watch};
 
-/// Settings of a [`MuxBroker`].
-#[derive(Clone, Debug)]
-pub struct Config {
-    accept_timeout: Duration,
-    dial_timeout: Duration,
-    codec: rpc::Config,
-}
-
-impl Default for Config {
-    fn default() -> Self {
-        Config {
-            accept_timeout: Duration::from_secs(5),
-            dial_timeout: Duration::from_secs(10),
-            codec: rpc::Config::default(),
-        }
-    }
-}
-
-impl Config {
-    /// How long [`MuxBroker::accept`] waits for the peer to dial, and how long a stream of the
-    /// peer waits to be accepted before it is closed. Default 5 s, which go-plugin has hard-coded.
-    #[must_use]
-    pub fn accept_timeout(mut self, timeout: Duration) -> Self {
-        self.accept_timeout = timeout;
-        self
-    }
-
-    /// How long [`MuxBroker::dial`] waits for the peer to accept. Default 10 s, twice what a
-    /// go-plugin peer lets a stream wait before it closes it; go-plugin itself waits for ever.
-    #[must_use]
-    pub fn dial_timeout(mut self, timeout: Duration) -> Self {
-        self.dial_timeout = timeout;
-        self
-    }
-
-    pub(crate) fn check(&self) -> Result<(), InvalidOption> {
-        InvalidOption::check_duration("accept_timeout", self.accept_timeout)?;
-        InvalidOption::check_duration("dial_timeout", self.dial_timeout)?;
-        self.codec.check()
-    }
-
-    /// How the calls of [`MuxBroker::dial_client`] and [`MuxBroker::accept_and_serve`] are
-    /// written, how much of the peer's is taken, and how many of its calls
-    /// [run at a time](rpc::Config::max_calls). Default [`Codec::Gob`](rpc::Codec::Gob).
-    #[must_use]
-    pub fn codec(mut self, codec: impl Into<rpc::Config>) -> Self {
-        self.codec = codec.into();
-        self
-    }
-
-    /// The same codec with other limits.
-    pub(crate) fn limits(mut self, limits: Limits) -> Self {
-        self.codec = self.codec.limits(limits);
-        self
-    }
-
-    /// How calls are written, and what is taken of them.
-    pub(crate) fn calls(&self) -> rpc::Config {
-        self.codec
-    }
-}
-
-/// Brokers streams by id over a session. Cheap to clone; all clones are one broker.
+/// Brokers streams by id over a session. Cheap to clone: all clones are one broker.
 #[derive(Clone, Debug)]
 pub struct MuxBroker {
     shared: Arc<Shared>,
@@ -104,19 +42,21 @@ pub struct MuxBroker {
 struct Shared {
     session: Session,
     next_id: AtomicU32,
-    config: Config,
+    config: BrokerConfig,
     obituary: Obituary,
-    /// Of everybody who waits for the peer; the accepting task sees to them.
+    /// Of all waits for the peer. The accepting task polls them.
     deadlines: Deadlines,
+    /// Under the lock no stream is dropped and none is handed on: both take the session's lock or
+    /// wake a task.
     pending: Mutex<HashMap<u32, Pending>>,
 }
 
-/// Whichever side came first for an id, waiting for the other.
+/// The side that came first for an id, waiting for the other.
 #[derive(Debug)]
 enum Pending {
-    /// Somebody accepts and waits for the peer's stream.
+    /// An accept waits for the peer's stream.
     Accept(oneshot::Sender<Stream>),
-    /// The peer's stream came and waits to be accepted; the number tells one from the next.
+    /// The peer's stream waits to be accepted. The number distinguishes streams of one id.
     Stream(Stream, u64),
 }
 
@@ -129,71 +69,6 @@ impl Drop for Acceptor {
     }
 }
 
-/// Why a stream could not be accepted.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum AcceptError {
-    /// The peer did not dial the id in time.
-    #[error("timeout waiting for accept")]
-    Timeout {
-        /// The id that nobody dialed.
-        id: u32,
-        /// How long that was waited for.
-        waited: Duration,
-    },
-    /// Another accept waits for the same id.
-    #[error("broker id {id} is being accepted already")]
-    Busy {
-        /// The id.
-        id: u32,
-    },
-    /// The session ended.
-    #[error(transparent)]
-    Session(#[from] SessionError),
-    /// The stream broke before the id was confirmed.
-    #[error("cannot confirm broker id {id}")]
-    Io {
-        /// The id.
-        id: u32,
-        /// What went wrong.
-        source: io::Error,
-    },
-}
-
-/// Why a stream could not be dialed.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum DialError {
-    /// No stream could be opened.
-    #[error(transparent)]
-    Open(#[from] OpenError),
-    /// The peer did not accept the id in time.
-    #[error("the peer did not accept broker id {id} within {waited:?}")]
-    Timeout {
-        /// The id that nobody accepted.
-        id: u32,
-        /// How long that was waited for.
-        waited: Duration,
-    },
-    /// The peer confirmed another id.
-    #[error("bad ack: {got} (expected {expected})")]
-    BadAck {
-        /// The id it confirmed.
-        got: u32,
-        /// The id that was dialed.
-        expected: u32,
-    },
-    /// The peer closed the stream instead of confirming the id, as it does with an id that
-    /// nobody there accepts.
-    #[error("cannot dial broker id {id}")]
-    Io {
-        /// The id.
-        id: u32,
-        /// What went wrong.
-        source: io::Error,
-    },
-}
-
 impl MuxBroker {
     /// Starts brokering: from now on every stream that the peer opens on the session belongs to
     /// the broker.
@@ -202,12 +77,12 @@ impl MuxBroker {
     ///
     /// Outside a tokio runtime: accepting runs as a task of its own.
     #[must_use]
-    pub fn new(session: Session, config: Config) -> MuxBroker {
+    pub fn new(session: Session, config: BrokerConfig) -> MuxBroker {
         Self::start(session, config, Obituary::default())
     }
 
-    /// As [`new`](Self::new), with the place where the end of the peer's process is told.
-    pub(crate) fn start(session: Session, config: Config, obituary: Obituary) -> MuxBroker {
+    /// As [`new`](Self::new), with the news of the end of the peer's process.
+    pub(crate) fn start(session: Session, config: BrokerConfig, obituary: Obituary) -> MuxBroker {
         let shared = Arc::new(Shared {
             session,
             next_id: AtomicU32::new(0),
@@ -223,7 +98,7 @@ impl MuxBroker {
         }
     }
 
-    /// The deadlines that the broker's task sees to.
+    /// The deadlines that the broker's task polls.
     pub(crate) fn deadlines(&self) -> &Deadlines {
         &self.shared.deadlines
     }
@@ -234,7 +109,7 @@ impl MuxBroker {
         &self.shared.session
     }
 
-    /// Reserves an id that this side has not used before. Ids start at 1 and wrap after 2^32.
+    /// Reserves an id that this side has not used before. Ids start at 1 and wrap at 2^32.
     #[must_use]
     pub fn next_id(&self) -> u32 {
         self.shared
@@ -243,7 +118,14 @@ impl MuxBroker {
             .wrapping_add(1)
     }
 
-    /// Waits for the peer to dial `id`; the peer may have done so already.
+    /// Waits for the peer to dial `id`. The peer may have done so already.
+    ///
+    /// Dropping the future gives the id up.
+    ///
+    /// # Errors
+    ///
+    /// When the peer does not dial within the [timeout](BrokerConfig::accept_timeout), when another
+    /// accept waits for the id, or when the session ends.
     pub async fn accept(&self, id: u32) -> Result<Stream, AcceptError> {
         let mut stream = self.take(id).await?;
         stream
@@ -286,6 +168,11 @@ impl MuxBroker {
     }
 
     /// Opens a stream under the peer's `id`.
+    ///
+    /// # Errors
+    ///
+    /// When the peer does not accept the id within the [timeout](BrokerConfig::dial_timeout), or
+    /// the session ends.
     pub async fn dial(&self, id: u32) -> Result<Stream, DialError> {
         let waited = self.shared.config.dial_timeout;
         match self
@@ -302,18 +189,34 @@ impl MuxBroker {
     /// Dials `id` to call the interface that the peer serves there.
     ///
     /// This does not wait for the peer to accept: calls may be sent right behind the id, which
-    /// saves a round trip. A peer that does not accept within the dial timeout, or says no, fails
-    /// them with [`CallError::Connection`](rpc::CallError::Connection).
+    /// saves a round trip. If the peer refuses, or does not accept within the dial timeout, they
+    /// fail with [`CallError::Connection`](crate::rpc::CallError::Connection).
+    ///
+    /// # Errors
+    ///
+    /// When no stream can be opened within the [timeout](BrokerConfig::dial_timeout).
     pub async fn dial_client(&self, id: u32) -> Result<Client, DialError> {
         let waited = self.shared.config.dial_timeout;
         let stream = match self.shared.deadlines.timeout(waited, self.named(id)).await {
-            Ok(stream) => Dialed::new(stream?, id, self.clone()),
+            Ok(stream) => stream?,
             Err(_) => return Err(DialError::Timeout { id, waited }),
         };
+        let (read, write) = stream.into_split();
+        let read = Acknowledged::new(read, id, self.clone().dial_timeout());
+        let config = self.shared.config.codec;
+        let obituary = self.shared.obituary.clone();
+        Ok(Client::start(Halves::new(read, write), config, obituary))
+    }
+
+    /// Ends when the peer has had its time to accept. The broker's task polls the deadline, so the
+    /// broker has to live.
+    async fn dial_timeout(self) {
         let Shared {
-            config, obituary, ..
+            deadlines, config, ..
         } = &*self.shared;
-        Ok(Client::start(stream, config.codec, obituary.clone()))
+        let _ = deadlines
+            .timeout(config.dial_timeout, pending::<()>())
+            .await;
     }
 
     /// Waits for the peer to dial `id` and serves it an interface, until it hangs up or the session
@@ -329,6 +232,10 @@ impl MuxBroker {
     ///     id
     /// }
     /// ```
+    ///
+    /// # Errors
+    ///
+    /// As [`accept`](Self::accept).
     pub async fn accept_and_serve(
         &self,
         id: u32,
@@ -344,7 +251,7 @@ impl MuxBroker {
         let server = server.into();
         let id = stream.id();
         tokio::select! {
-            served = server.serve(stream, self.shared.config.codec) => {
+            served = server.serve_halves(stream, self.shared.config.codec) => {
                 if let Err(error) = served {
                     tracing::debug!(stream = id, error = %logged(&error), "a brokered connection ended");
                 }
@@ -384,33 +291,38 @@ impl Shared {
     /// A stream of the peer named its id. Returns whether it now waits to be accepted.
     fn arrived(&self, id: u32, stream: Stream, serial: u64) -> bool {
         let mut pending = self.pending();
-        match pending.remove(&id) {
-            Some(Pending::Accept(waiting)) => {
-                if let Err(stream) = waiting.send(stream) {
-                    // Whoever waited has gone; somebody else may still come.
-                    pending.insert(id, Pending::Stream(stream, serial));
-                    return true;
-                }
-                false
-            }
+        let waiting = match pending.remove(&id) {
+            Some(Pending::Accept(waiting)) => waiting,
             Some(earlier @ Pending::Stream(..)) => {
-                tracing::debug!(id, "a second stream for a pending broker id, dropping it");
                 pending.insert(id, earlier);
-                false
+                drop(pending);
+                tracing::debug!(id, "a second stream for a pending broker id, dropping it");
+                return false;
             }
             None => {
                 pending.insert(id, Pending::Stream(stream, serial));
-                true
+                return true;
             }
+        };
+        drop(pending);
+        match waiting.send(stream) {
+            Ok(()) => false,
+            // The accept was given up, and another one may still come.
+            Err(stream) => self.arrived(id, stream, serial),
         }
     }
 
-    /// Closes a stream that nobody accepted.
+    /// Closes a stream that was not accepted.
     fn expire(&self, id: u32, serial: u64) {
         let mut pending = self.pending();
-        if matches!(pending.get(&id), Some(Pending::Stream(_, waiting)) if *waiting == serial) {
-            tracing::debug!(id, "nobody accepted a brokered stream, closing it");
-            pending.remove(&id);
+        let is_waiting = matches!(
+            pending.get(&id),
+            Some(Pending::Stream(_, waiting)) if *waiting == serial
+        );
+        let expired = is_waiting.then(|| pending.remove(&id));
+        drop(pending);
+        if expired.is_some() {
+            tracing::debug!(id, "a brokered stream was not accepted, closing it");
         }
     }
 }
@@ -430,8 +342,8 @@ impl Drop for Forget<'_> {
     }
 }
 
-/// Takes the peer's streams. Each one's id is read on its own, so that a peer that opens a stream
-/// and writes nothing holds up no other.
+/// Takes the peer's streams. The id of each is read by itself, so that a stream on which the peer
+/// writes no id holds up no other.
 async fn run(shared: Arc<Shared>) {
     let mut arriving = FuturesUnordered::new();
     let mut serial = 0u64;
@@ -452,7 +364,7 @@ async fn run(shared: Arc<Shared>) {
     }
 }
 
-/// Sees one stream from its opening to being accepted or given up.
+/// Takes one stream from its opening until it is accepted or given up.
 async fn arrive(shared: Arc<Shared>, mut stream: Stream, serial: u64) {
     let patience = shared.config.accept_timeout;
     let mut id = [0; 4];

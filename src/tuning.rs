@@ -208,3 +208,75 @@ pub(crate) mod tls {
     #[cfg(feature = "tls")]
     pub(crate) const SHOWN_CERT: usize = 24;
 }
+
+/// Calls.
+pub(crate) mod rpc {
+    use super::Duration;
+
+    /// Default of `max_calls`: a bound on what a peer can make a server hold. Go's server has none.
+    pub(crate) const MAX_CALLS: usize = 16 * 1024;
+
+    /// With this many bytes to be written, senders wait for the peer to read: a stream's window
+    /// (`hashicorp/yamux`: `const.go`, `initialStreamWindow`).
+    pub(crate) const HIGH_WATER: usize = 256 * 1024;
+
+    /// A buffer that grew beyond this, in bytes, is freed once it is empty, so that one large message
+    /// costs an idle connection or thread nothing.
+    pub(crate) const KEEP_BUFFER: usize = 64 * 1024;
+
+    /// Room for the first read, in bytes. An idle connection holds no more.
+    pub(crate) const SMALL_READ: usize = 1024;
+
+    /// Room for a read from a peer that sends much, in bytes: the longest frame that this crate sends.
+    pub(crate) const LARGE_READ: usize = 64 * 1024;
+
+    /// After this many requests in a row the replies are written and other tasks get their turn.
+    /// tokio's own budget of a task is 128 operations.
+    pub(crate) const TURN: u32 = 64;
+
+    /// A call this short costs less on the connection's task than as a task of its own.
+    pub(crate) const QUICK: Duration = Duration::from_micros(20);
+
+    /// After this many quick calls in a row the next one is expected to be quick, too.
+    pub(crate) const TRIAL: u32 = 64;
+
+    /// How many of the last lines on stderr an error's text shows: more do not fit on a line.
+    pub(crate) const SHOWN_LINES: usize = 5;
+
+    /// How long a call whose whole session ended waits for the news that the process has ended. A
+    /// process that dies loses its connections first and is reaped a moment later. One that lives on
+    /// without its connection is rare.
+    pub(crate) const SESSION_LOST: Duration = Duration::from_millis(500);
+
+    /// The same for a call whose stream alone ended, which is rarely by the death of the process.
+    pub(crate) const STREAM_ENDED: Duration = Duration::from_millis(100);
+}
+
+/// The broker.
+pub(crate) mod broker {
+    use super::Duration;
+
+    /// Default of `accept_timeout`. go-plugin: `mux_broker.go`, `Accept` and `timeoutWait`.
+    pub(crate) const ACCEPT_TIMEOUT: Duration = Duration::from_secs(5);
+
+    /// Default of `dial_timeout`: twice what a go-plugin peer lets a stream wait before it closes it.
+    /// go-plugin itself waits for ever.
+    pub(crate) const DIAL_TIMEOUT: Duration = Duration::from_secs(10);
+}
+
+/// One host and one plugin.
+pub(crate) mod connection {
+    use super::Duration;
+
+    /// Default of `control_timeout`: go-plugin's `StartTimeout`. Its control calls wait for ever.
+    pub(crate) const CONTROL_TIMEOUT: Duration = Duration::from_secs(60);
+
+    /// How long the answer to `Control.Quit` waits for what was written before it.
+    pub(crate) const QUIT_FLUSH: Duration = Duration::from_secs(1);
+}
+
+/// Readers and writers.
+pub(crate) mod interface {
+    /// How many bytes are copied at a time: the longest frame that this crate sends.
+    pub(crate) const CHUNK: usize = 64 * 1024;
+}

@@ -2,28 +2,28 @@
 //!
 //! Go writes nil for an empty slice, map, pointer or interface value, and Go's readers take nil for
 //! the zero value of anything. Peers of the old specification write bytes as strings, and others
-//! write a list of bytes as bytes. Structs whose fields are tagged `omitempty` come without the
-//! fields that are zero. So [`Lenient`] goes between a type and its deserializer, and where the two
-//! disagree in one of these ways it hands the type what it asked for:
+//! write a list of bytes as bytes. Structs whose fields are tagged `omitempty` arrive without the
+//! fields that are zero. So [`Lenient`] stands between a type and its deserializer. Where the two
+//! disagree in one of these ways, it gives the type what it asked for:
 //!
-//! | asked for | also taken |
+//! | asked for | also accepted |
 //! | --- | --- |
 //! | anything | nil, for zero: an enum's zero is its variant with the empty name |
-//! | a field of a struct | nothing, see below |
-//! | bytes, a list, an array | a string or bytes, and what is in an extension: Go's times have one |
+//! | a field of a struct | an absent field, see below |
+//! | bytes, a list, an array | a string, bytes, or the content of an extension (Go's times) |
 //! | a string | bytes that are UTF-8 |
 //! | a `char` | an integer, which Go's runes are |
 //! | an `i128` or `u128` | any integer, and the 16 bytes that rmp-serde writes |
 //! | an extension (rmp-serde's `_ExtStruct`) | |
-//! | a type with an encoding of its own (`gob::Marshal`) | its bytes in all the forms that bytes have |
-//! | a `gob::Time` | a timestamp as an extension of type −1, bytes or a string; the output of `MarshalBinary`; text |
+//! | a type with its own encoding (`gob::Marshal`) | its bytes, in every form of bytes |
+//! | a `gob::Time` | text, the output of `MarshalBinary`, or a timestamp: extension −1, bytes, string |
 //!
-//! A field that was left out gets what serde gives it: what its `#[serde(default)]` says, `None` for
-//! an `Option`. Only where that is an error the field gets the zero of its type, so that a type that
-//! goes over gob, where Go leaves out every zero, goes over MessagePack as it is. (`field_quirks`)
-//! Where a struct has a `#[serde(flatten)]`, that is so for its own fields only: what is flattened
-//! into it is read from values whose types serde keeps to itself, and follows serde's own rules. So
-//! does everything in an untagged or internally tagged enum.
+//! A field that was left out gets what serde gives it: its `#[serde(default)]`, or `None` for an
+//! `Option`. Only where that is an error, the field gets the zero of its type. So a type that works
+//! over gob, where Go leaves out every zero, works over MessagePack unchanged. (`field_quirks`) In
+//! a struct with a `#[serde(flatten)]`, this holds for its own fields only. What is flattened into
+//! it, and everything in an untagged or internally tagged enum, is read by serde from its own
+//! copies of the values, by serde's own rules.
 
 mod access;
 mod field_quirks;
@@ -46,7 +46,7 @@ pub(super) const EXTENSION: &str = "_ExtStruct";
 /// A deserializer that takes nil for zero.
 pub(super) struct Lenient<D> {
     inner: D,
-    /// How many types may still be within one another.
+    /// How many levels of types may still be nested.
     depth: usize,
 }
 
@@ -56,7 +56,7 @@ impl<D> Lenient<D> {
     }
 }
 
-/// What a type asked for: what its nil is.
+/// What a type asked for, which decides what nil means.
 #[derive(Clone, Copy, PartialEq)]
 enum Asked {
     Bool,
@@ -139,7 +139,7 @@ impl<'de, D: Deserializer<'de>> Deserializer<'de> for Lenient<D> {
         self.inner.deserialize_ignored_any(visitor)
     }
 
-    /// `()` takes anything: it is what a reply of no use is read as.
+    /// `()` accepts anything: a reply that the caller does not need is read as `()`.
     fn deserialize_unit<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, D::Error> {
         self.inner.deserialize_ignored_any(IgnoredAny)?;
         visitor.visit_unit()
@@ -242,7 +242,7 @@ impl<'de, D: Deserializer<'de>> Deserializer<'de> for Lenient<D> {
     }
 }
 
-/// One level further in. Neither a peer's enums, whose nesting rmp-serde does not count, nor a type
+/// One level deeper. Neither a peer's enums, whose nesting rmp-serde does not count, nor a type
 /// that contains itself without an end may use up the stack.
 fn deeper<'de, D: Deserializer<'de>>(inner: D, depth: usize) -> Result<Lenient<D>, D::Error> {
     match depth.checked_sub(1) {
@@ -422,7 +422,7 @@ impl<'de, V: Visitor<'de>> Visitor<'de> for Nil<V> {
     }
 }
 
-/// Tells an enum from nil.
+/// Distinguishes an enum from nil.
 struct EnumOrNil<V> {
     name: &'static str,
     variants: &'static [&'static str],

@@ -2,33 +2,36 @@
 //!
 //! Written are maps keyed by field name, strings as `str` and bytes as `bin`. Peers of the old
 //! specification write neither `bin` nor short `str` lengths and read both all the same: so do
-//! hashicorp/go-msgpack v2 with any options, its v0.5.5 that Consul and Nomad shipped for years, and
-//! ugorji/go/codec. What Go reads and rmp-serde does not write is in [`ser`], what Go writes and
-//! rmp-serde does not read is in `lenient`.
+//! hashicorp/go-msgpack v2 with any options, its v0.5.5 that Consul and Nomad shipped for years,
+//! and ugorji/go/codec. What Go reads and rmp-serde does not write is in [`ser`], what Go writes
+//! and rmp-serde does not read is in `lenient`.
 //!
-//! Enums are what rmp-serde makes of them: a variant without data is its name, as over gob, and one
-//! with data a map from its name to the data, which gob has no form for.
+//! Enums are written as rmp-serde writes them: a variant without data is its name, as in gob. One
+//! with data is a map from its name to the data, for which gob has no form.
 //!
-//! A [`Time`](crate::gob::Time) is written in the form that [`TimeFormat`] says, and read in any.
+//! A [`Time`](crate::gob::Time) is written in the chosen [`TimeFormat`], and read in any.
 //!
-//! Two things a Go peer does over MessagePack and not over gob. An argument that is not of the type
-//! its method takes loses the connection, after the error or before it: Go's codecs leave unread
-//! what they cannot read and take it for the next header. And the argument of a method that it does
-//! not have is read as an `interface{}`, which fails, with the same outcome, where the peer's options
-//! say that every map there has strings for keys, as Consul's do, and the argument's are numbers.
+//! A Go peer does two things over MessagePack that it does not do over gob. An argument that is not
+//! of the type that its method takes loses the connection, after the error or before it: Go's
+//! codecs leave unread what they cannot read, and take it for the next header. And the argument of
+//! a method that it does not have is read as an `interface{}`, which fails, with the same outcome,
+//! where the peer's options say that every map there has strings for keys, as Consul's do, and the
+//! argument's are numbers.
 
 mod ser;
 mod time;
 
-use bytes::{BufMut, BytesMut};
+use bytes::{BufMut, Bytes, BytesMut};
 use rmp_serde::Serializer;
 use rmp_serde::config::BytesMode;
 use serde::{Deserialize, Serialize};
 
 use self::ser::Plain;
+use super::config::TimeFormat;
+use super::error::{DecodeError, EncodeError};
 use super::lenient::{self, Lenient};
 use super::scan::Scanner;
-use super::{DecodeError, EncodeError, Limits, Message, TimeFormat, Value, ValueRepr};
+use crate::gob::Limits;
 
 /// How deep values may be nested, as for gob.
 const MAX_DEPTH: usize = 128;
@@ -37,39 +40,28 @@ const MAX_DEPTH: usize = 128;
 /// `Option` and a newtype of its own.
 const MAX_TYPES: usize = 4 * MAX_DEPTH;
 
+/// Cuts values out of one direction of a connection.
 #[derive(Debug)]
-pub(super) struct Decoder {
+pub(super) struct Values {
     max_value: usize,
     scanner: Scanner,
-    /// A header whose body has not arrived yet.
-    pub(super) header: Option<Value>,
 }
 
-impl Decoder {
+impl Values {
     pub(super) fn new(limits: Limits) -> Self {
-        Decoder {
+        Values {
             max_value: limits.longest_message(),
             scanner: Scanner::default(),
-            header: None,
         }
     }
 
-    pub(super) fn decode(&mut self, bytes: &mut BytesMut) -> Result<Option<Message>, DecodeError> {
-        loop {
-            let Some(length) = self.scanner.scan(bytes, self.max_value)? else {
-                return Ok(None);
-            };
-            let value = Value(ValueRepr::MsgPack(bytes.split_to(length).freeze()));
-            match self.header.take() {
-                None => self.header = Some(value),
-                Some(header) => {
-                    return Ok(Some(Message {
-                        header,
-                        body: value,
-                    }));
-                }
-            }
-        }
+    /// Takes one value off the front of `bytes` once it is complete.
+    pub(super) fn next_value(
+        &mut self,
+        bytes: &mut BytesMut,
+    ) -> Result<Option<Bytes>, DecodeError> {
+        let length = self.scanner.scan(bytes, self.max_value)?;
+        Ok(length.map(|length| bytes.split_to(length).freeze()))
     }
 }
 
@@ -85,8 +77,9 @@ fn attempt<'a, T: Deserialize<'a>>(value: &'a [u8]) -> Result<T, rmp_serde::deco
     T::deserialize(Lenient::new(&mut deserializer, MAX_TYPES))
 }
 
-#[derive(Debug)]
-pub(super) struct Encoder {
+/// Writes values. It has no state: MessagePack has no types to define.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Encoder {
     times: TimeFormat,
 }
 
@@ -95,27 +88,13 @@ impl Encoder {
         Encoder { times }
     }
 
-    pub(super) fn encode<H, B>(
-        &self,
-        header: &H,
-        body: &B,
-        bytes: &mut BytesMut,
-    ) -> Result<(), EncodeError>
-    where
-        H: Serialize + ?Sized,
-        B: Serialize + ?Sized,
-    {
-        let start = bytes.len();
-        self.put(header, bytes)
-            .and_then(|()| self.put(body, bytes))
-            .inspect_err(|_| bytes.truncate(start))
-    }
-
-    fn put<T>(&self, value: &T, bytes: &mut BytesMut) -> Result<(), EncodeError>
+    /// Appends a value. After an error `out` is as it was.
+    pub(super) fn encode<T>(self, value: &T, out: &mut BytesMut) -> Result<(), EncodeError>
     where
         T: Serialize + ?Sized,
     {
-        let mut serializer = Serializer::new(bytes.writer())
+        let start = out.len();
+        let mut serializer = Serializer::new((&mut *out).writer())
             .with_struct_map()
             .with_human_readable()
             // Bytes are bytes, whether or not the type says so to serde.
@@ -124,8 +103,9 @@ impl Encoder {
             inner: &mut serializer,
             times: self.times,
         };
-        value
-            .serialize(plain)
-            .map_err(|error| EncodeError::MsgPack(Box::new(error)))
+        value.serialize(plain).map_err(|error| {
+            out.truncate(start);
+            EncodeError::MsgPack(Box::new(error))
+        })
     }
 }

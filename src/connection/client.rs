@@ -13,16 +13,16 @@ use crate::rpc::{self, CallError, Obituary};
 
 /// The host's end of a connection to a plugin. (`RPCClient`)
 ///
-/// Dropping it ends the session without asking the plugin to quit. What was got through it, such as a
-/// [`Remote`], does not keep it: calls fail with
-/// [`SessionError::ClientDropped`] as their source from then on.
+/// Dropping it ends the session without asking the plugin to quit. A [`Remote`] that it dispensed
+/// does not keep the session alive: from then on its calls fail, with
+/// [`SessionError::ClientDropped`] as their source.
 #[derive(Debug)]
 pub struct RpcClient {
     session: Session,
     control: rpc::Client,
     stdio: Option<(Stream, Stream)>,
     broker: MuxBroker,
-    /// What this is the client of, for those who use it later.
+    /// The plugin's name, for the errors of calls made after the client was dropped.
     plugin: Arc<str>,
 }
 
@@ -41,7 +41,11 @@ pub enum DispenseError {
 impl RpcClient {
     /// Sets up the host's end over a connected byte stream.
     ///
-    /// This says nothing yet of whether a plugin is at the other end: [`ping`](Self::ping) does.
+    /// This does not show that a plugin is at the other end: [`ping`](Self::ping) does.
+    ///
+    /// # Errors
+    ///
+    /// When an option is invalid, or the session ends before its streams are open.
     pub async fn connect<T>(io: T, config: &ConnectionConfig) -> Result<RpcClient, ConnectionError>
     where
         T: AsyncRead + AsyncWrite + Send + Unpin + 'static,
@@ -49,7 +53,7 @@ impl RpcClient {
         Self::start(Plain(io), config, Obituary::default()).await
     }
 
-    /// As [`connect`](Self::connect), with the place where the end of the plugin's process is told.
+    /// As [`connect`](Self::connect), with the news of the end of the plugin's process.
     pub(crate) async fn start<T>(
         io: T,
         config: &ConnectionConfig,
@@ -75,32 +79,36 @@ impl RpcClient {
         })
     }
 
-    /// Says whose client this is, for the errors of those that go on to use it after it was dropped.
+    /// Sets the plugin's name, for the errors of calls made after the client was dropped.
     #[cfg(feature = "host")]
     pub(crate) fn set_plugin(&mut self, name: &str) {
         self.plugin = format!("plugin {name}").into();
     }
 
-    /// Ends the session for the reason that the client is dropped.
+    /// Ends the session, with the client's drop as the reason.
     pub(crate) fn start_drop(&self) {
         self.session.start_close_for(SessionError::ClientDropped {
             plugin: Arc::clone(&self.plugin),
         });
     }
 
-    /// The streams of what the plugin process writes to its stdout and stderr; `None` when they
+    /// The streams of what the plugin process writes to its stdout and stderr. `None` when they
     /// were taken before.
     pub fn take_stdio(&mut self) -> Option<(Stream, Stream)> {
         self.stdio.take()
     }
 
-    /// The broker, for what crosses the wire by id.
+    /// The broker, for what crosses the wire as an id.
     #[must_use]
     pub fn broker(&self) -> &MuxBroker {
         &self.broker
     }
 
     /// Asks for an instance of the plugin's interface `name`, and connects to it.
+    ///
+    /// # Errors
+    ///
+    /// When the plugin refuses or does not answer, or no stream can be opened.
     pub async fn dispense<I>(&self, name: &str) -> Result<Remote<I>, DispenseError>
     where
         I: Interface + ?Sized,
@@ -111,17 +119,29 @@ impl RpcClient {
 
     /// Asks for an instance of the plugin's interface `name`, and connects to it, to call it by
     /// hand. Its service is named `Plugin`, so its methods are called as `Plugin.Greet`.
+    ///
+    /// # Errors
+    ///
+    /// As [`dispense`](Self::dispense).
     pub async fn dispense_client(&self, name: &str) -> Result<rpc::Client, DispenseError> {
         let id = self.control.call("Dispenser.Dispense", name).await?;
         Ok(self.broker.dial_client(id).await?)
     }
 
-    /// Asks for a sign of life.
+    /// Asks the plugin to answer.
+    ///
+    /// # Errors
+    ///
+    /// When it does not within the [control timeout](ConnectionConfig::control_timeout).
     pub async fn ping(&self) -> Result<(), CallError> {
         self.control.call("Control.Ping", &true).await
     }
 
-    /// Asks the plugin to stop; it answers before it does.
+    /// Asks the plugin to stop. It answers before it does.
+    ///
+    /// # Errors
+    ///
+    /// When it does not answer within the [control timeout](ConnectionConfig::control_timeout).
     pub async fn quit(&self) -> Result<(), CallError> {
         self.control.call("Control.Quit", &true).await
     }
@@ -132,7 +152,7 @@ impl RpcClient {
         self.session.close().await;
     }
 
-    /// Waits until the session is over and says why.
+    /// Waits until the session is over, and returns why.
     pub async fn closed(&self) -> SessionError {
         self.session.closed().await
     }

@@ -3,22 +3,18 @@
 use std::collections::HashMap;
 use std::fmt;
 use std::sync::Arc;
-use std::time::Duration;
 
-use futures::future::BoxFuture;
 use tokio::io::{AsyncRead, AsyncWrite};
 
 use super::{BoxError, ConnectionConfig, ConnectionError};
 use crate::broker::MuxBroker;
-use crate::interface::Interface;
+use crate::interface::{BoxFuture, Interface};
 use crate::mux::transport::{Plain, Transport};
 use crate::mux::{Session, SessionError, Stream};
 use crate::rpc::{Empty, Server, Service};
+use crate::tuning::connection::QUIT_FLUSH;
 use plugwire_base::chain::logged;
 use plugwire_base::rescue::timeout;
-
-/// How long the answer to `Control.Quit` waits for what was written before it.
-const QUIT_FLUSH: Duration = Duration::from_secs(1);
 
 type Factory = Arc<dyn Fn(MuxBroker) -> Result<Server, BoxError> + Send + Sync>;
 
@@ -37,8 +33,8 @@ impl PluginSet {
 
     /// Offers an interface under a name, or replaces it.
     ///
-    /// `make` is called for each dispense and gives the implementation for it; for one that all
-    /// share, clone an `Arc` of it. Its error is what the host gets.
+    /// `make` is called for each dispense and returns the implementation for it. For one that all
+    /// share, clone an `Arc` of it. The host gets its error.
     ///
     /// ```
     /// use std::sync::Arc;
@@ -76,9 +72,9 @@ impl PluginSet {
 
     /// Offers an interface that is written by hand, or replaces it.
     ///
-    /// The factory is called for each dispense and gives the service that is served on a stream of
-    /// its own, under the name `Plugin`. The broker is that of the connection, for arguments and
-    /// replies that are interfaces, readers or writers. A factory's error is what the host gets.
+    /// The factory is called for each dispense and returns the service that is served on a stream
+    /// of its own, under the name `Plugin`. The broker is that of the connection, for arguments and
+    /// replies that are interfaces, readers or writers. The host gets a factory's error.
     #[must_use]
     pub fn register_service<F>(self, name: impl Into<String>, factory: F) -> Self
     where
@@ -104,12 +100,12 @@ impl fmt::Debug for PluginSet {
 
 /// What the process around a connection does for it.
 pub trait ServeHooks: Send + Sync + 'static {
-    /// Takes the two streams of a fresh connection that carry the process's stdout and stderr to
-    /// the host.
+    /// Takes the two streams of a new connection that carry the process's stdout and stderr to the
+    /// host.
     fn stdio(&self, stdout: Stream, stderr: Stream);
 
-    /// The host asks the plugin to quit. The host closes the connection once it has the answer,
-    /// and the answer is sent when this future is ready: what is still to reach the host has to be
+    /// The host asks the plugin to quit. The answer is sent when this future is ready, and the host
+    /// closes the connection once it has the answer. So all that is to reach the host must be
     /// written by then.
     fn quit(&self) -> BoxFuture<'static, ()>;
 }
@@ -124,6 +120,7 @@ pub struct RpcServer {
 
 impl RpcServer {
     /// A server of `plugins`.
+    #[must_use]
     pub fn new(plugins: PluginSet, config: ConnectionConfig, hooks: Arc<dyn ServeHooks>) -> Self {
         RpcServer {
             plugins,
@@ -134,6 +131,11 @@ impl RpcServer {
 
     /// Serves one host over a connected byte stream until it hangs up. Dropping the future ends
     /// the connection.
+    ///
+    /// # Errors
+    ///
+    /// When an option is invalid, when the host does not open its three streams within the
+    /// [control timeout](ConnectionConfig::control_timeout), or when the session fails.
     pub async fn serve_conn<T>(&self, io: T) -> Result<(), ConnectionError>
     where
         T: AsyncRead + AsyncWrite + Send + Unpin + 'static,
@@ -141,7 +143,8 @@ impl RpcServer {
         self.serve_conn_when(Plain(io), || {}).await
     }
 
-    /// The same, and calls `connected` once the peer has opened what only a host opens.
+    /// The same, and calls `connected` once the peer has opened its three streams, as only a host
+    /// does.
     pub(crate) async fn serve_conn_when<T>(
         &self,
         io: T,
@@ -164,10 +167,10 @@ impl RpcServer {
             .register("Control", self.control_service(&session))
             .register("Dispenser", dispenser_service(&self.plugins, &broker));
         tokio::select! {
-            served = server.serve(control, self.config.control_codec()) => {
+            served = server.serve_halves(control, self.config.control_codec()) => {
                 served?;
-                // The host closes the control stream first and the session right after; what is
-                // on its way on other streams is not to be cut off by going first.
+                // The host closes the control stream first and the session right after. Closing the
+                // session here would cut off what is in transit on other streams.
                 let _ = timeout(patience, session.closed()).await;
                 Ok(())
             }
@@ -188,7 +191,7 @@ impl RpcServer {
                 let session = session.clone();
                 async move {
                     quit.await;
-                    // The host hangs up at the answer, so nothing may still be queued behind it.
+                    // The host hangs up at the answer, so all else has to be written before it.
                     let _ = timeout(QUIT_FLUSH, session.flush()).await;
                     Ok::<_, BoxError>(Empty {})
                 }
@@ -221,7 +224,7 @@ fn dispenser_service(plugins: &PluginSet, broker: &MuxBroker) -> Service {
     })
 }
 
-/// Makes an instance and has it served under a fresh id, which the host then dials.
+/// Makes an instance and serves it under a new id, which the host then dials.
 fn dispense(plugins: &PluginSet, broker: &MuxBroker, name: &str) -> Result<u32, BoxError> {
     let Some(factory) = plugins.factories.get(name) else {
         return Err(format!("unknown plugin type: {name}").into());
@@ -239,7 +242,7 @@ fn dispense(plugins: &PluginSet, broker: &MuxBroker, name: &str) -> Result<u32, 
     Ok(id)
 }
 
-/// Ends the session when serving is over, or given up.
+/// Ends the session when it is dropped: when serving is over, or given up.
 struct CloseOnDrop<'a>(&'a Session);
 
 impl Drop for CloseOnDrop<'_> {

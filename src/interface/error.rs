@@ -6,17 +6,17 @@ use crate::broker::DialError;
 use crate::rpc::{CallError, Crash, boxed_text};
 use plugwire_base::chain::Chain;
 
-/// What a method of an interface gives, unless the trait names an error of its own.
+/// What a method of an interface returns, unless the trait names an error of its own.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
-/// Why a method of an interface failed: the implementation said so, or the call did not get there.
+/// Why a method of an interface failed: the implementation returned an error, or the call failed.
 ///
 /// An implementation fails with any text or error: `Err("no such key".into())`, `?` on an
-/// [`io::Error`], `.map_err(Error::other)` on all others. The text, with those of its causes, is what
-/// crosses the wire, so a remote caller finds it in [`Error::Call`].
+/// [`io::Error`], `.map_err(Error::other)` on all others. The text crosses the wire, with the texts
+/// of the error's causes, and a remote caller finds it in [`Error::Call`].
 ///
-/// A trait may use an error type of its own: it has to implement `Display`, which is the text that
-/// crosses, and `From<plugwire::Error>`, for what goes wrong between the two sides.
+/// A trait may have its own error type. It implements `Display`, which gives the text that crosses,
+/// and `From<plugwire::Error>`, for the failures of calls.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
@@ -26,13 +26,13 @@ pub enum Error {
     /// An interface, reader or writer was announced by the peer and could not be connected to.
     #[error(transparent)]
     Dial(#[from] DialError),
-    /// A reader that was handed to the call could not be read, or a writer not be written. For the
-    /// peer the stream was reset.
+    /// A reader that was handed to the call could not be read, or a writer could not be written to.
+    /// The peer's stream was reset.
     #[error("a stream handed to {method} failed")]
     Stream {
         /// The service and method called.
         method: String,
-        /// What the reader or writer said.
+        /// The error of the reader or writer.
         source: io::Error,
     },
     /// An implementation's own error.
@@ -46,7 +46,7 @@ impl Error {
         Error::Other(error.into())
     }
 
-    /// The text that crosses the wire, where an implementation fails with this.
+    /// The text that crosses the wire when an implementation fails with this.
     pub(super) fn for_peer(&self) -> String {
         match self {
             Error::Call(error) => error.for_peer(),
@@ -71,7 +71,8 @@ impl Error {
         }
     }
 
-    /// Whether the plugin's process ended without having been asked to: see [`CallError::Crashed`].
+    /// Whether the plugin's process ended and its host had not asked it to: see
+    /// [`CallError::Crashed`].
     #[must_use]
     pub fn is_crashed(&self) -> bool {
         self.crash().is_some()
@@ -83,7 +84,7 @@ impl Error {
         matches!(self, Error::Call(error) if error.is_panic())
     }
 
-    /// How the plugin's process ended, where the call failed for that.
+    /// How the plugin's process ended, if that is why the call failed.
     #[must_use]
     pub fn crash(&self) -> Option<&Crash> {
         match self {
@@ -92,7 +93,7 @@ impl Error {
         }
     }
 
-    /// Whether the connection is of no more use.
+    /// Whether the connection has ended.
     #[must_use]
     pub fn is_disconnected(&self) -> bool {
         match self {
@@ -121,8 +122,8 @@ impl From<Box<dyn std::error::Error + Send + Sync>> for Error {
     }
 }
 
-/// For traits whose methods return `Result<T, String>`: the text with those of its causes, and the
-/// peer's as it came.
+/// For traits whose methods return `Result<T, String>`: the text with those of its causes, and a
+/// peer's text as it came.
 impl From<Error> for String {
     fn from(error: Error) -> String {
         error.for_peer()

@@ -5,13 +5,13 @@ use std::collections::BTreeMap;
 use serde::de::DeserializeOwned;
 
 use super::Error;
-use crate::gob::{Any, Encode};
+use crate::codec::{Any, Encode};
 
 /// Arguments by name.
 #[doc(hidden)]
 pub type ArgMap = BTreeMap<String, Any>;
 
-/// Types that stand for a Go type each, and so can be an interface value without further ado.
+/// Types that stand for one Go type each, so that they can be an interface value as they are.
 #[doc(hidden)]
 #[diagnostic::on_unimplemented(
     message = "`{Self}` stands for no Go type of its own, so it cannot be an `interface{{}}` as it is",
@@ -76,12 +76,12 @@ pub fn put_as<T: Encode>(map: &mut ArgMap, key: &str, go: &str, value: &T) -> Re
     Ok(())
 }
 
-/// Takes an argument out; one that the sender left out is as a nil interface.
+/// Takes an argument out. One that the sender left out reads as a nil interface.
 #[doc(hidden)]
 pub fn take<T: DeserializeOwned>(map: &mut ArgMap, key: &str) -> Result<T, Error> {
     let value = map.remove(key).unwrap_or_default();
     let decoded = value.decode().or_else(|error| {
-        // MessagePack does not tell `int` from `uint`.
+        // MessagePack does not distinguish `int` from `uint`.
         let signed = value.as_i64().and_then(|n| Any::Int64(n).decode().ok());
         let either = signed.or_else(|| value.as_u64().and_then(|n| Any::Uint64(n).decode().ok()));
         either.ok_or(error)
@@ -94,7 +94,7 @@ pub fn take<T: DeserializeOwned>(map: &mut ArgMap, key: &str) -> Result<T, Error
     })
 }
 
-/// An argument that does not decode. The method is named where it is known.
+/// An argument that does not decode. `served.rs` adds the method's name to the text.
 #[derive(Debug, thiserror::Error)]
 #[error("argument {key:?}: {reason}")]
 pub(super) struct ArgumentError {

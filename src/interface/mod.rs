@@ -1,12 +1,15 @@
 //! Plugins as traits: what [`#[plugwire::interface]`](macro@crate::interface) is made of.
 //!
 //! The attribute makes a trait an [`Interface`]: callable through a [`Remote`], and served as a
-//! [`Service`]. Its methods take and give any serde types, and beside them, as whole parameters and
-//! results, what is [`Brokered`]: other interfaces as `Arc<dyn Trait>`, [`Reader`]s and [`Writer`]s.
+//! [`Service`]. Its methods take and return any serde types. A whole parameter or result may also
+//! be
+//! [`Brokered`]: another interface as `Arc<dyn Trait>`, a [`Reader`] or a [`Writer`].
 
 mod brokered;
 mod error;
+mod lease;
 mod map;
+mod object;
 mod plain;
 mod remote;
 mod served;
@@ -23,8 +26,8 @@ pub use stream::{Reader, Writer};
 use crate::broker::MuxBroker;
 use crate::rpc::Service;
 
-/// What a method of an interface returns: the attribute turns `async fn` into this, so that
-/// `dyn Trait` is possible.
+/// What a method of an interface returns: the attribute turns `async fn` into a function that
+/// returns this, so that `dyn Trait` is possible.
 pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 
 /// A trait whose implementations cross the wire: `dyn Counter`, where `Counter` has the attribute
@@ -37,15 +40,15 @@ pub trait Interface: Send + Sync + 'static {
     /// The name of the service that its methods belong to.
     const SERVICE: &'static str = "Plugin";
 
-    /// The implementation's methods as a service. The broker is that of the connection that they are
-    /// called through.
+    /// The implementation's methods as a service. `broker` is that of the connection through which
+    /// they are called.
     fn service(self: Arc<Self>, broker: MuxBroker) -> Service;
 
-    /// A remote implementation as any other.
+    /// The remote implementation behind `remote`.
     fn from_remote(remote: Remote<Self>) -> Arc<Self>;
 }
 
-/// What the attribute's code names beside the above.
+/// What the attribute's code uses besides the public items.
 #[doc(hidden)]
 pub mod __private {
     pub use serde;

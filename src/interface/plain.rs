@@ -11,8 +11,8 @@ use super::BoxFuture;
 use plugwire_base::abandoned::abandon;
 use plugwire_base::rescue::Inside;
 
-/// Runs `work` on the blocking pool. A panic of the work is one of this. Dropped, it takes back work that
-/// has not begun; work that has begun goes on to its end.
+/// Runs `work` on the blocking pool. A panic of the work is passed on. When this is dropped, work
+/// that has not begun is dropped, and work that has begun goes on to its end.
 pub(super) async fn run<R, W>(work: W) -> R
 where
     W: FnOnce() -> R + Send + 'static,
@@ -34,8 +34,8 @@ where
     }
 }
 
-/// Work until it begins. The pool holds on to what waits for a thread, cancelled or not: so what is
-/// dropped with this is the work itself.
+/// Work until it begins. The pool keeps a closure that waits for a thread, cancelled or not. So
+/// this holds the work itself, and drops it.
 struct Work<W>(Arc<Mutex<Option<W>>>);
 
 impl<W> Drop for Work<W> {
@@ -50,15 +50,15 @@ fn take<W>(work: &Mutex<Option<W>>) -> Option<W> {
     work.lock().unwrap_or_else(PoisonError::into_inner).take()
 }
 
-/// The result of a plain method, whose future is ready at its first poll. Polled without a runtime's
-/// `block_on`, since the method may use that itself.
+/// The result of a plain method, whose future is ready at its first poll. It is polled without the
+/// runtime's `block_on`, since the method may use that itself.
 pub(super) fn finish<R>(mut method: BoxFuture<'_, R>) -> R {
     match method
         .as_mut()
         .poll(&mut Context::from_waker(Waker::noop()))
     {
         Poll::Ready(result) => result,
-        // An implementation by hand that says of an async method that it is plain.
+        // An implementation by hand that calls an async method plain.
         Poll::Pending => Handle::current().block_on(method),
     }
 }

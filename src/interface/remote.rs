@@ -9,7 +9,8 @@ use std::time::Duration;
 use serde::de::DeserializeOwned;
 use tokio::time::Instant;
 
-use super::brokered::{Brokered, Lease, Lent, Slot, dial};
+use super::brokered::{Brokered, dial, offer};
+use super::lease::{Lease, Lent, Slot};
 use super::{BoxFuture, Error, Interface};
 use crate::broker::MuxBroker;
 use crate::rpc::{self, CallError, Encode};
@@ -18,18 +19,19 @@ use plugwire_base::instant;
 /// An implementation of the interface `I` in another process: `Remote<dyn Counter>` implements
 /// `Counter`.
 ///
-/// It is what a host gets of [`dispense`](crate::host::Client::dispense). Cheap to clone; the clones
-/// are one connection, which ends with the last of them. `Arc::new(remote)` is an `Arc<dyn Counter>`,
+/// A host gets one from [`dispense`](crate::host::Client::dispense). Cheap to clone: the clones are
+/// one connection, which ends with the last of them. `Arc::new(remote)` is an `Arc<dyn Counter>`,
 /// as an implementation in this process is.
 ///
-/// It does not keep the plugin: that ends with its [`Client`](crate::host::Client), from when on calls
-/// fail as [disconnected](Error::is_disconnected), and say that the client was dropped.
+/// It does not keep the plugin alive. The plugin ends with its [`Client`](crate::host::Client).
+/// From then on calls fail as [disconnected](Error::is_disconnected), with the client's drop as the
+/// cause.
 ///
 /// # Deadlines
 ///
-/// [`with_timeout`](Self::with_timeout) bounds every call of the handle that it returns,
-/// [`with_method_timeout`](Self::with_method_timeout) those of one method. For a single call, make it
-/// through a handle made for it:
+/// [`with_timeout`](Self::with_timeout) bounds every call through the handle that it returns, and
+/// [`with_method_timeout`](Self::with_method_timeout) the calls of one method. A single call gets a
+/// deadline through a handle of its own:
 ///
 /// ```
 /// # use std::time::Duration;
@@ -43,22 +45,22 @@ use plugwire_base::instant;
 /// # }
 /// ```
 ///
-/// A deadline covers a call from its beginning until what it returns can be used, connecting to a
-/// returned reader or writer included.
+/// A deadline covers a call from its beginning until its result can be used. That includes
+/// connecting to a returned reader or writer.
 ///
 /// # Cancellation
 ///
-/// A call whose deadline has passed, or whose future is dropped, is abandoned: the peer still runs it,
-/// and its reply is discarded. What the call lent and the peer has not connected to is taken back. A
-/// [`Reader`](super::Reader) or [`Writer`](super::Writer) that the peer has connected to ends as one
-/// that failed: the peer reads and writes an error, so that it does not take a part for the whole. An
-/// interface that it has connected to stays, for as long as the peer keeps it.
+/// A call whose deadline has passed, or whose future is dropped, is abandoned: the peer still runs
+/// it, and its reply is discarded. What the call lent is taken back, unless the peer has connected
+/// to it. A [`Reader`](super::Reader) or [`Writer`](super::Writer) that the peer has connected to
+/// ends as one that failed: the peer reads and writes an error, so it does not take a part for the
+/// whole. An interface that it has connected to lives for as long as the peer keeps it.
 pub struct Remote<I: ?Sized> {
     rpc: rpc::Client,
     broker: MuxBroker,
     timeout: Option<Duration>,
-    /// By the methods' full names; `None` while there are none.
-    method_timeouts: Option<Arc<HashMap<&'static str, Duration>>>,
+    /// By the methods' full names. `None` while there are none.
+    method_timeouts: Option<Arc<HashMap<&'static str, Option<Duration>>>>,
     interface: PhantomData<fn(&I)>,
 }
 
@@ -114,17 +116,19 @@ impl<I: Interface + ?Sized> Remote<I> {
         }
     }
 
-    /// The same connection, with a deadline for each call through the returned handle.
+    /// The same connection, with a deadline for each call through the returned handle, or with
+    /// none: `None` takes one away that this handle has.
     #[must_use]
-    pub fn with_timeout(&self, timeout: Duration) -> Self {
+    pub fn with_timeout(&self, timeout: impl Into<Option<Duration>>) -> Self {
         Remote {
-            timeout: Some(timeout),
+            timeout: timeout.into(),
             ..self.clone()
         }
     }
 
-    /// The same connection, with a deadline for each call of one method through the returned handle.
-    /// It goes before that of [`with_timeout`](Self::with_timeout).
+    /// The same connection, with a deadline for each call of one method through the returned
+    /// handle, in place of that of [`with_timeout`](Self::with_timeout). With `None` the method's
+    /// calls have no deadline.
     ///
     /// ```
     /// # use std::time::Duration;
@@ -138,15 +142,19 @@ impl<I: Interface + ?Sized> Remote<I> {
     /// # }
     /// ```
     #[must_use]
-    pub fn with_method_timeout(&self, method: Method<I>, timeout: Duration) -> Self {
+    pub fn with_method_timeout(
+        &self,
+        method: Method<I>,
+        timeout: impl Into<Option<Duration>>,
+    ) -> Self {
         let mut remote = self.clone();
         let timeouts = remote.method_timeouts.get_or_insert_default();
-        Arc::make_mut(timeouts).insert(method.name, timeout);
+        Arc::make_mut(timeouts).insert(method.name, timeout.into());
         remote
     }
 
     /// The connection below, for calls that the interface does not have. An associated function, so
-    /// that it is in no interface's way.
+    /// that it hides no method of an interface.
     #[must_use]
     pub fn rpc_client(this: &Self) -> &rpc::Client {
         &this.rpc
@@ -176,8 +184,8 @@ impl<I: ?Sized> fmt::Debug for Remote<I> {
     }
 }
 
-/// One call of a [`Remote`], and what it lends to the peer. Dropped before the reply, it takes back
-/// what the peer has not dialed.
+/// One call of a [`Remote`], and what it lends to the peer. When it is dropped before the reply, it
+/// takes back what the peer has not dialed.
 #[doc(hidden)]
 #[derive(Debug)]
 pub struct Call<'a> {
@@ -197,13 +205,13 @@ pub struct Loan<B> {
 }
 
 impl<B> Loan<B> {
-    /// What the peer dials.
+    /// The id that the peer dials.
     #[must_use]
     pub fn id(&self) -> u32 {
         self.id
     }
 
-    /// Takes the thing back; `None` when the peer has it.
+    /// Takes the thing back. `None` when the peer has it.
     #[must_use]
     pub fn take_back(self) -> Option<B> {
         self.slot.take()
@@ -221,7 +229,7 @@ impl<'a> Call<'a> {
             broker: &remote.broker,
             method: method.name,
             deadline: own
-                .or(remote.timeout)
+                .unwrap_or(remote.timeout)
                 .map(|timeout| (instant::after(timeout), timeout)),
             leases: Vec::new(),
         }
@@ -229,7 +237,7 @@ impl<'a> Call<'a> {
 
     /// Offers something to the peer.
     pub fn lend<B: Brokered>(&mut self, value: B) -> Loan<B> {
-        let Lent { id, slot, lease } = Lent::new(self.broker, value);
+        let Lent { id, slot, lease } = offer(self.broker, value);
         self.leases.extend(lease);
         Loan { id, slot }
     }
@@ -272,8 +280,8 @@ impl<'a> Call<'a> {
         Ok(reply?)
     }
 
-    /// Waits until what the peer wrote before it replied is where it belongs. Fails when what was
-    /// lent has failed: to the peer that looked like an end, or like an error of its own.
+    /// Waits until all that the peer wrote before it replied has been written on. Fails when what
+    /// was lent has failed: to the peer that looks like an end, or like an error of its own.
     async fn settle(&self, replied: bool) -> Result<(), Error> {
         for lease in &self.leases {
             if replied {
@@ -302,8 +310,8 @@ impl<'a> Call<'a> {
         }
     }
 
-    /// Whether the peer answered that it does not have the method called. A text that tells of
-    /// another method's absence is about a call that the peer has made itself.
+    /// Whether the peer answered that it does not have the method called. A text that names another
+    /// method is about a call that the peer has made itself.
     #[must_use]
     pub fn is_unknown(&self, error: &Error) -> bool {
         let Error::Call(CallError::Server(text)) = error else {
@@ -323,7 +331,7 @@ impl<'a> Call<'a> {
     }
 }
 
-/// Whether the peer has answered, with whatever.
+/// Whether the peer has answered, with a reply or an error.
 fn is_answer<R>(reply: &Result<R, CallError>) -> bool {
     match reply {
         Ok(_) => true,

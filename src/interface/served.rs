@@ -10,7 +10,7 @@ use super::{BoxFuture, Error, plain};
 use crate::broker::MuxBroker;
 use crate::rpc::{Encode, Service};
 
-/// The methods of an implementation, on their way to being a [`Service`].
+/// Builds the [`Service`] of an implementation.
 #[doc(hidden)]
 #[derive(Debug)]
 pub struct Methods<I: ?Sized> {
@@ -21,7 +21,7 @@ pub struct Methods<I: ?Sized> {
 }
 
 impl<I: Send + Sync + ?Sized + 'static> Methods<I> {
-    /// None so far. `is_plain` says which of the object's methods are plain `fn`s.
+    /// Without methods. `is_plain` says which of the object's methods are plain `fn`s.
     pub fn new(object: Arc<I>, broker: MuxBroker, is_plain: fn(&I, &str) -> bool) -> Self {
         Methods {
             object,
@@ -31,8 +31,7 @@ impl<I: Send + Sync + ?Sized + 'static> Methods<I> {
         }
     }
 
-    /// Adds a method under its name on the wire: what it does with an argument, on the object, in a
-    /// connection. `plain_name` is its name in the trait.
+    /// Adds a method under its name on the wire. `plain_name` is its name in the trait.
     pub fn add<A, R, E, F, Fut>(&mut self, name: &'static str, plain_name: &str, method: F)
     where
         A: DeserializeOwned + Send + 'static,
@@ -54,7 +53,7 @@ impl<I: Send + Sync + ?Sized + 'static> Methods<I> {
         });
     }
 
-    /// The service of all of them.
+    /// The service.
     #[must_use]
     pub fn into_service(self) -> Service {
         self.service
@@ -98,6 +97,6 @@ impl<I: Send + Sync + ?Sized + 'static> Object<I> {
 /// Sends what was written to the connection's streams so far, so that it arrives before the reply.
 #[doc(hidden)]
 pub async fn flush(broker: &MuxBroker) {
-    // An error is that of the session, which the reply meets as well.
+    // An error is the session's, which the reply meets as well.
     let _ = broker.session().flush().await;
 }

@@ -5,33 +5,29 @@ use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
-use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadBuf, ReadHalf};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadBuf};
 use tokio::sync::oneshot;
 
-use super::brokered::{Brokered, Offer};
+use super::brokered::{Brokered, sealed};
+use super::lease::Offer;
 use crate::broker::{DialError, MuxBroker};
-use crate::mux::Stream;
+use crate::mux::{MAX_WINDOW, ReadHalf, Stream, WriteHalf};
+use crate::tuning::interface::CHUNK;
 use plugwire_base::abandoned::abandon;
-
-/// How much is copied at a time.
-const CHUNK: usize = 64 * 1024;
-
-/// No stream holds more than this that has arrived and is not yet read: see [`crate::mux`].
-const WINDOW: usize = 1024 * 1024;
 
 /// Something to read from, as a parameter or a result of an interface's method: Go's `io.Reader`.
 ///
-/// Whoever hands one over wraps any `AsyncRead`; the bytes are read from it as the other side asks
-/// for them, on a stream of their own. The other side drops its reader when it has read enough (in Go:
-/// closes the connection), and then the original is dropped too.
+/// The side that has it wraps any `AsyncRead`. The bytes are read from it as the other side asks
+/// for them, and cross on a stream of their own. The other side drops its reader when it has read
+/// enough (in Go: closes the connection), and then the original is dropped too.
 ///
 /// # Its end
 ///
-/// The other side reads an end of file only at the end of the original. When the original fails, the
-/// stream is reset: the other side reads an error
-/// ([`ConnectionReset`](io::ErrorKind::ConnectionReset); in Go "connection reset") after a part of the
-/// data, and so knows that it is a part. The same happens when the call that lent the reader is
-/// [abandoned](super::Remote#cancellation), and when reading the original panics. What went wrong does
+/// The other side reads an end of file only at the end of the original. When the original fails,
+/// the stream is reset: the other side reads an error
+/// ([`ConnectionReset`](io::ErrorKind::ConnectionReset); in Go "connection reset") after a part of
+/// the data, and so knows that it is a part. The same happens when the call that lent the reader is
+/// [abandoned](super::Remote#cancellation), and when reading the original panics. The reason does
 /// not cross the wire. A caller whose reader fails gets it as
 /// [`Error::Stream`](super::Error::Stream).
 pub struct Reader(Pin<Box<dyn AsyncRead + Send>>);
@@ -61,32 +57,32 @@ impl fmt::Debug for Reader {
 
 /// Something to write to, as a parameter or a result of an interface's method: Go's `io.Writer`.
 ///
-/// Whoever hands one over wraps any `AsyncWrite`; it is written to as the bytes arrive, flushed
-/// whenever no more are there, and shut down and dropped when the other side has dropped its writer
-/// or shut it down. When writing to the original fails, so does writing to the other's.
+/// The side that has it wraps any `AsyncWrite`. Bytes are written to it as they arrive. It is
+/// flushed when no more have arrived, and shut down and dropped when the other side has dropped its
+/// writer or shut it down. When writing to the original fails, so does writing to the other side's.
 ///
-/// When a call returns, all that the method wrote to a writer among its arguments has been written to
-/// the original, as if the method had run in this process. So nobody may be waiting for the call to
-/// return before they take what the original is to hold.
+/// When a call returns, all that the method wrote to a writer among its arguments has been written
+/// to the original, as if the method had run in this process. So a reader of the original must not
+/// wait for the call to return: the call waits for it.
 ///
 /// # Its end
 ///
-/// The original is shut down only when the other side has written all that it wanted to: when it shut
-/// its writer down, or dropped it. An original that is dropped without a shutdown holds a part of the
-/// data at best. So it is when the other side
+/// The original is shut down only when the other side has written everything: when it shut its
+/// writer down, or dropped it. An original that is dropped without a shutdown holds a part of the
+/// data at best. That happens when the other side
 ///
-/// - [gave up](Self::abort) its writer,
+/// - [aborted](Self::abort) its writer,
 /// - dropped it while its thread panicked,
 /// - dropped it with a method that was cancelled, as all are when their connection ends,
 /// - or is gone,
 ///
-/// and when the call that lent the writer is [abandoned](super::Remote#cancellation). A writer among the
-/// locals of any other future that is dropped counts as dropped in good order: call
-/// [`abort`](Self::abort) where that may happen to a part of the data.
+/// and when the call that lent the writer is [abandoned](super::Remote#cancellation). A writer
+/// among the locals of any other future that is dropped counts as complete: call
+/// [`abort`](Self::abort) where the future may be dropped before all is written.
 pub struct Writer(Inner);
 
 enum Inner {
-    /// Something of the other side's.
+    /// To the other side's writer.
     Stream(Stream),
     Own(Pin<Box<dyn AsyncWrite + Send>>),
 }
@@ -97,13 +93,13 @@ impl Writer {
         Writer(Inner::Own(Box::pin(writer)))
     }
 
-    /// Drops the writer as one that did not get all of the data. The original, if it is the other
-    /// side's, is dropped there without having been shut down; a Go program that reads the other end
-    /// gets "connection reset".
+    /// Drops the writer as one that did not get all of the data. If the original is the other
+    /// side's, it is dropped there without a shutdown. A Go program that reads the other end gets
+    /// "connection reset".
     pub fn abort(self) {
         match self.0 {
             Inner::Stream(mut stream) => stream.reset(),
-            // An aborted writer of this process's own may stand for one of another's.
+            // An aborted writer of this process may forward to another process's.
             Inner::Own(writer) => abandon(writer),
         }
     }
@@ -140,13 +136,15 @@ impl fmt::Debug for Writer {
     }
 }
 
+impl sealed::Sealed for Reader {}
+
 impl Brokered for Reader {
     const STREAM: bool = true;
 
     async fn serve(self, stream: Stream, _: MuxBroker, offer: &mut Offer) {
-        let (peer, stream) = tokio::io::split(Lent::new(stream));
-        let copied = read_out(self, stream);
-        // Without this a source that has nothing to give just now would be held on to.
+        let (peer, stream) = stream.into_split();
+        let copied = read_out(self, LentStream::new(stream));
+        // Without this a source that is pending would be kept after the peer has gone.
         let hung_up = hung_up(peer);
         tokio::pin!(copied, hung_up);
         loop {
@@ -154,13 +152,13 @@ impl Brokered for Reader {
                 biased;
                 copied = &mut copied => {
                     if let Err(error) = copied {
-                        // The peer learns of it when both halves of the stream are dropped.
+                        // The peer learns of it when `copied` is dropped.
                         offer.failed(error);
                     }
                     return;
                 }
                 () = &mut hung_up => return,
-                // A reader has nothing on the way to this side.
+                // A reader has no bytes in transit to this side.
                 answer = offer.drain() => drop(answer),
             }
         }
@@ -171,11 +169,13 @@ impl Brokered for Reader {
     }
 }
 
+impl sealed::Sealed for Writer {}
+
 impl Brokered for Writer {
     const STREAM: bool = true;
 
     async fn serve(self, stream: Stream, _: MuxBroker, offer: &mut Offer) {
-        let mut stream = Lent::new(stream);
+        let mut stream = LentStream::new(stream);
         let mut sink = Sink(Some(self));
         match write_out(&mut stream, &mut sink, offer).await {
             Ok(Wrote::All) => {
@@ -193,23 +193,40 @@ impl Brokered for Writer {
     }
 }
 
-/// The stream of something lent. Unless all was sent, or received, dropping it resets the stream, so
+/// The stream of something lent. Unless all was sent or received, dropping it resets the stream, so
 /// that neither a failure nor a cancellation looks like an end.
-struct Lent {
-    stream: Stream,
+struct LentStream<S: Reset> {
+    stream: S,
     is_whole: bool,
 }
 
-impl Lent {
-    fn new(stream: Stream) -> Self {
-        Lent {
+/// What can be reset: a stream, or its writing half.
+trait Reset {
+    fn reset(&mut self);
+}
+
+impl Reset for Stream {
+    fn reset(&mut self) {
+        Stream::reset(self);
+    }
+}
+
+impl Reset for WriteHalf {
+    fn reset(&mut self) {
+        WriteHalf::reset(self);
+    }
+}
+
+impl<S: Reset> LentStream<S> {
+    fn new(stream: S) -> Self {
+        LentStream {
             stream,
             is_whole: false,
         }
     }
 }
 
-impl Drop for Lent {
+impl<S: Reset> Drop for LentStream<S> {
     fn drop(&mut self) {
         if !self.is_whole {
             self.stream.reset();
@@ -217,36 +234,8 @@ impl Drop for Lent {
     }
 }
 
-impl AsyncRead for Lent {
-    fn poll_read(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        buffer: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_read(cx, buffer)
-    }
-}
-
-impl AsyncWrite for Lent {
-    fn poll_write(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        data: &[u8],
-    ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.stream).poll_write(cx, data)
-    }
-
-    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_flush(cx)
-    }
-
-    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.is_whole = true;
-        Pin::new(&mut self.stream).poll_shutdown(cx)
-    }
-}
-
-/// What is written to. It may be a writer of another peer's, for which a drop is an end.
+/// A destination that is aborted when it is dropped. It may be another peer's writer, for which a
+/// drop is an end.
 struct Sink(Option<Writer>);
 
 impl Drop for Sink {
@@ -258,35 +247,40 @@ impl Drop for Sink {
 }
 
 /// Copies from the source to the stream until either ends. An error is the source's.
-async fn read_out(mut source: Reader, mut stream: impl AsyncWrite + Unpin) -> io::Result<()> {
+async fn read_out(mut source: Reader, mut lent: LentStream<WriteHalf>) -> io::Result<()> {
     let mut buffer = vec![0; CHUNK];
     loop {
         let n = source.read(&mut buffer).await?;
         if n == 0 {
-            let _ = stream.shutdown().await;
+            lent.is_whole = true;
+            let _ = lent.stream.shutdown().await;
             return Ok(());
         }
-        if stream.write_all(&buffer[..n]).await.is_err() {
-            // Nobody reads any more.
+        if lent.stream.write_all(&buffer[..n]).await.is_err() {
+            // The peer has gone.
             return Ok(());
         }
     }
 }
 
 /// Waits until the peer, which only reads, has closed its side of the stream.
-async fn hung_up(mut peer: ReadHalf<Lent>) {
+async fn hung_up(mut peer: ReadHalf) {
     let mut buffer = [0; 64];
     while peer.read(&mut buffer).await.is_ok_and(|n| n > 0) {}
 }
 
-/// How much of what there was to write was written.
+/// How much was written.
 enum Wrote {
     All,
     Part,
 }
 
 /// Copies from the stream to the sink until either ends. An error is the sink's.
-async fn write_out(stream: &mut Lent, sink: &mut Sink, offer: &mut Offer) -> io::Result<Wrote> {
+async fn write_out(
+    lent: &mut LentStream<Stream>,
+    sink: &mut Sink,
+    offer: &mut Offer,
+) -> io::Result<Wrote> {
     let Some(sink) = &mut sink.0 else {
         return Ok(Wrote::All);
     };
@@ -294,18 +288,19 @@ async fn write_out(stream: &mut Lent, sink: &mut Sink, offer: &mut Offer) -> io:
     let mut unflushed = false;
     let mut draining: Option<Draining> = None;
     loop {
-        if let Some(done) = draining.take_if(|draining| draining.left == 0) {
+        if let Some(drained) = draining.take_if(|draining| draining.left == 0) {
             sink.flush().await?;
             unflushed = false;
-            done.tell();
+            drained.answer();
         }
-        // In this order: what has arrived is written before it is flushed, and then somebody told.
+        // In this order: what has arrived is written, then flushed, and then the request is
+        // answered.
         tokio::select! {
             biased;
-            answer = offer.drain(), if draining.is_none() => {
-                draining = Some(Draining { answer, left: WINDOW });
+            done = offer.drain(), if draining.is_none() => {
+                draining = Some(Draining { done, left: MAX_WINDOW });
             }
-            read = stream.read(&mut buffer) => match read {
+            read = lent.stream.read(&mut buffer) => match read {
                 Ok(0) => {
                     sink.shutdown().await?;
                     return Ok(Wrote::All);
@@ -317,7 +312,7 @@ async fn write_out(stream: &mut Lent, sink: &mut Sink, offer: &mut Offer) -> io:
                         draining.left = draining.left.saturating_sub(n);
                     }
                 }
-                // The peer or the session is gone, and what came is not all there was to come.
+                // The peer or the session is gone, and more was to come.
                 Err(_) => {
                     sink.flush().await?;
                     return Ok(Wrote::Part);
@@ -327,23 +322,23 @@ async fn write_out(stream: &mut Lent, sink: &mut Sink, offer: &mut Offer) -> io:
                 flushed?;
                 unflushed = false;
             }
-            // Nothing more is there.
+            // No more has arrived.
             () = std::future::ready(()), if draining.is_some() => {
-                draining.take().into_iter().for_each(Draining::tell);
+                draining.take().into_iter().for_each(Draining::answer);
             }
         }
     }
 }
 
-/// Somebody waits until what has arrived is written.
+/// A caller waits until what has arrived is written.
 struct Draining {
-    answer: oneshot::Sender<()>,
-    /// No more than this can have arrived before they asked, whatever has come since.
+    done: oneshot::Sender<()>,
+    /// No more than this can have arrived before the request, whatever has come since.
     left: usize,
 }
 
 impl Draining {
-    fn tell(self) {
-        let _ = self.answer.send(());
+    fn answer(self) {
+        let _ = self.done.send(());
     }
 }

@@ -1,5 +1,6 @@
 //! Why a call gave no reply.
 
+use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -26,11 +27,11 @@ pub enum CallError {
     /// The connection broke before the answer came.
     #[error("the connection failed")]
     Connection(#[source] EndReason),
-    /// The plugin's process ended before the answer came, or had ended before the call, without having
-    /// been asked to.
+    /// The plugin's process ended before the answer came, or had ended before the call, and its
+    /// host had not asked it to.
     ///
-    /// Only a host's calls fail so, those to interfaces that the plugin handed out among them. When one
-    /// does, [`exited`](crate::host::Client::exited) is true.
+    /// Only a host's calls fail so. Calls to interfaces that the plugin handed out are among them.
+    /// When one does, [`exited`](crate::host::Client::exited) is true.
     #[error("no answer of {method}: {crash}")]
     Crashed {
         /// The service and method called.
@@ -45,7 +46,7 @@ pub enum CallError {
     Timeout {
         /// The service and method called.
         method: String,
-        /// How long the answer was waited for.
+        /// How long the call waited.
         timeout: Duration,
     },
     /// The argument cannot be written; nothing was sent.
@@ -67,9 +68,26 @@ pub enum CallError {
 }
 
 impl CallError {
-    /// The text that crosses the wire, where a method fails with this: what the peer said as it came,
-    /// Go's words for a lost connection, which Go programs compare with, and everything else with its
-    /// causes.
+    /// What a call gets that waits when the connection ends. To a call, a session that ended under
+    /// the stream is the peer's end too, as in Go.
+    pub(super) fn of_pending(reason: &EndReason) -> Self {
+        use io::ErrorKind::{ConnectionAborted, UnexpectedEof};
+        let reason = reason.clone();
+        match &reason {
+            EndReason::Closed => CallError::Shutdown(reason),
+            EndReason::PeerClosed => CallError::UnexpectedEof(reason),
+            EndReason::Failed(error)
+                if matches!(error.kind(), ConnectionAborted | UnexpectedEof) =>
+            {
+                CallError::UnexpectedEof(reason)
+            }
+            EndReason::Failed(_) | EndReason::Malformed(_) => CallError::Connection(reason),
+        }
+    }
+
+    /// The text that crosses the wire when a method fails with this error: a peer's text as it
+    /// came; for a lost connection Go's words, which Go programs compare with; every other error
+    /// with its causes.
     pub(crate) fn for_peer(&self) -> String {
         match self {
             CallError::Server(text) => text.clone(),
@@ -78,7 +96,7 @@ impl CallError {
         }
     }
 
-    /// What the peer said, as it came, where it answered with an error.
+    /// The peer's text as it came, if it answered with an error.
     #[must_use]
     pub fn peer_text(&self) -> Option<&str> {
         match self {
@@ -106,7 +124,7 @@ impl CallError {
         matches!(self, CallError::Timeout { .. })
     }
 
-    /// Whether the connection is of no more use.
+    /// Whether the connection has ended.
     #[must_use]
     pub fn is_disconnected(&self) -> bool {
         matches!(
@@ -118,7 +136,7 @@ impl CallError {
         )
     }
 
-    /// Whether the plugin's process ended without having been asked to.
+    /// Whether the plugin's process ended and its host had not asked it to.
     #[must_use]
     pub fn is_crashed(&self) -> bool {
         self.crash().is_some()
@@ -130,7 +148,7 @@ impl CallError {
         self.crash().is_some_and(|crash| crash.panic.is_some())
     }
 
-    /// How the plugin's process ended, where the call failed for that.
+    /// How the plugin's process ended, if that is why the call failed.
     #[must_use]
     pub fn crash(&self) -> Option<&Crash> {
         match self {
@@ -139,7 +157,7 @@ impl CallError {
         }
     }
 
-    /// Why the connection carries no more calls, where the call failed for that.
+    /// Why the connection carries no more calls, if that is why the call failed.
     #[must_use]
     pub fn end_reason(&self) -> Option<&EndReason> {
         match self {

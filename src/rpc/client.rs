@@ -11,22 +11,23 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::task::JoinHandle;
 
 use super::call_error::CallError;
-use super::crash::{self, Obituary};
+use super::crash::Obituary;
+use super::deadline::{Deadlines, Timer};
 use super::end::EndReason;
 use super::in_flight::{Ended, InFlight};
 use super::inbox::Inbox;
+use super::io::Halves;
 use super::message::{Request, Response};
 use super::outbox::{Outbox, SendError};
-use super::{BoxIo, Config, Encode};
-use crate::codec::{DecodeError, Message};
-use crate::rpc::deadline::{Deadlines, Timer};
+use crate::codec::{CallConfig, DecodeError, Encode, Message};
+use crate::tuning::rpc::{SESSION_LOST, STREAM_ENDED};
 use plugwire_base::chain::logged;
 use plugwire_base::instant;
 use plugwire_base::rescue::{self, Watch};
 
 /// A connection to a [`Server`](super::Server), or to any `net/rpc` server of Go's.
 ///
-/// Cheap to clone; the clones are one connection, and may be called from any number of tasks at
+/// Cheap to clone. The clones are one connection, and any number of tasks may call through them at
 /// once. The connection ends when it is [closed](Client::close), when the last clone is dropped, or
 /// when the peer ends it.
 #[derive(Clone)]
@@ -39,6 +40,7 @@ pub struct Client {
 
 struct Shared {
     outbox: Outbox,
+    /// Innermost, as every lock of a connection: see [`rpc`](super).
     calls: Mutex<InFlight>,
     deadlines: Deadlines,
     obituary: Obituary,
@@ -68,19 +70,17 @@ impl Client {
     /// # Panics
     ///
     /// Outside a tokio runtime: the replies are read by a task of their own.
-    pub fn new<T>(io: T, config: impl Into<Config>) -> Client
+    #[must_use]
+    pub fn new<T>(io: T, config: impl Into<CallConfig>) -> Client
     where
         T: AsyncRead + AsyncWrite + Send + Unpin + 'static,
     {
-        Self::start(io, config.into(), Obituary::default())
+        Self::start(Halves::of(io), config.into(), Obituary::default())
     }
 
-    /// As [`new`](Self::new), with the place where the end of the peer's process is told.
-    pub(crate) fn start<T>(io: T, config: Config, obituary: Obituary) -> Client
-    where
-        T: AsyncRead + AsyncWrite + Send + Unpin + 'static,
-    {
-        let (read, write) = tokio::io::split(Box::new(io) as BoxIo);
+    /// The same over the halves of a stream, with the news of the end of the peer's process.
+    pub(crate) fn start(io: impl Into<Halves>, config: CallConfig, obituary: Obituary) -> Client {
+        let Halves { read, write } = io.into();
         let shared = Arc::new(Shared {
             outbox: Outbox::new(write, config),
             calls: Mutex::new(InFlight::new()),
@@ -101,20 +101,27 @@ impl Client {
         }
     }
 
-    /// The same connection with a deadline for each call made through the returned handle.
+    /// The same connection, with a deadline for each call made through the returned handle, or with
+    /// none: `None` takes one away that this handle has.
     #[must_use]
-    pub fn with_timeout(&self, timeout: Duration) -> Client {
+    pub fn with_timeout(&self, timeout: impl Into<Option<Duration>>) -> Client {
         Client {
-            timeout: Some(timeout),
+            timeout: timeout.into(),
             ..self.clone()
         }
     }
 
     /// Calls `method`, such as `Plugin.Greet`, and waits for its reply.
     ///
-    /// Go methods without an argument or a reply of use take and give a nil `interface{}`: that is
-    /// `()` here. Dropping the future abandons the call: the peer still runs it, and its reply is
-    /// thrown away.
+    /// A Go method that needs no argument, or gives no reply, takes or gives a nil `interface{}`:
+    /// that is `()` here.
+    ///
+    /// Dropping the future abandons the call: the peer still runs it, and its reply is discarded.
+    ///
+    /// # Errors
+    ///
+    /// The peer's error, that of an argument or a reply of the wrong type, a deadline that has
+    /// passed, or the end of the connection: see [`CallError`].
     pub async fn call<A, R>(&self, method: &str, argument: &A) -> Result<R, CallError>
     where
         A: Encode + ?Sized,
@@ -160,7 +167,7 @@ impl Client {
             seq,
         };
         match shared.outbox.send(&request, argument) {
-            // The connection ends right now, of which `reply` tells.
+            // The connection is ending, and `reply` gives the reason.
             Ok(()) | Err(SendError::Closed) => {}
             Err(SendError::Encode(source)) => {
                 return Err(CallError::Encode {
@@ -178,8 +185,8 @@ impl Client {
         }
     }
 
-    /// Finds out whether the connection was lost since the peer's process has ended. Boxed: it is rare,
-    /// and no part of what every call takes along.
+    /// Finds out whether the connection was lost because the peer's process ended. Boxed: it is
+    /// rare, and would make the future of every call larger.
     fn lost<'a>(&'a self, method: &'a str, error: CallError) -> BoxFuture<'a, CallError> {
         Box::pin(async move {
             let Some(Ended { reason, at }) = self.shared.calls().ended().cloned() else {
@@ -187,8 +194,8 @@ impl Client {
             };
             let patience = match reason {
                 EndReason::Closed => Duration::ZERO,
-                EndReason::Failed(_) => crash::SESSION_LOST,
-                EndReason::PeerClosed | EndReason::Malformed(_) => crash::STREAM_ENDED,
+                EndReason::Failed(_) => SESSION_LOST,
+                EndReason::PeerClosed | EndReason::Malformed(_) => STREAM_ENDED,
             };
             let patience = self
                 .timeout
@@ -209,7 +216,7 @@ impl Client {
         })
     }
 
-    /// The deadlines that the connection's task sees to.
+    /// The deadlines that the connection's task polls.
     pub(crate) fn deadlines(&self) -> &Deadlines {
         &self.shared.deadlines
     }
@@ -220,7 +227,7 @@ impl Client {
         self.task.end();
     }
 
-    /// How many calls wait for their reply.
+    /// The number of calls that wait for their reply.
     #[must_use]
     pub fn in_flight(&self) -> usize {
         self.shared.calls().len()
@@ -243,12 +250,15 @@ impl Shared {
 
     /// Fails the calls before later ones find the outbox closed.
     fn end(&self, reason: &EndReason) {
-        self.calls().end(reason);
+        let waiters = self.calls().end(reason);
+        for waiter in waiters {
+            let _ = waiter.send(Err(CallError::of_pending(reason)));
+        }
         self.outbox.close();
     }
 }
 
-/// A call that waits; dropped without an answer, it is forgotten.
+/// A call that waits. Dropped without an answer, it is forgotten.
 struct Waiting<'a> {
     shared: &'a Shared,
     seq: u64,
@@ -258,12 +268,13 @@ struct Waiting<'a> {
 impl Drop for Waiting<'_> {
     fn drop(&mut self) {
         if !self.answered {
-            self.shared.calls().abandon(self.seq);
+            let waiter = self.shared.calls().remove(self.seq);
+            drop(waiter);
         }
     }
 }
 
-/// Sees to the deadlines, reads replies, and writes what the callers could not, until the connection ends.
+/// Polls the deadlines, reads replies, and writes what the callers left, until the connection ends.
 async fn run(shared: Arc<Shared>, mut inbox: Inbox) {
     let mut timer = Timer::default();
     let _owned = shared.deadlines.own();
@@ -286,7 +297,7 @@ async fn run(shared: Arc<Shared>, mut inbox: Inbox) {
     })
     .await;
     if let EndReason::Malformed(_) = reason {
-        tracing::warn!(reason = %logged(&reason), "a connection is of no more use");
+        tracing::warn!(reason = %logged(&reason), "the peer's messages cannot be read, ending the connection");
     }
     shared.end(&reason);
 }
@@ -300,8 +311,9 @@ fn take_reply(shared: &Shared, reply: Message) -> Result<(), DecodeError> {
     } else {
         Err(CallError::Server(error.to_owned()))
     };
-    if !shared.calls().complete(seq, outcome) {
-        tracing::debug!(seq, "a reply for a call that nobody waits for");
+    let waiter = shared.calls().remove(seq);
+    if waiter.is_none_or(|waiter| waiter.send(outcome).is_err()) {
+        tracing::debug!(seq, "a reply for a call that no longer waits");
     }
     Ok(())
 }

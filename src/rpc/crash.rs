@@ -1,44 +1,33 @@
-//! The end of a plugin's process, as the calls that it leaves without an answer tell it.
+//! The end of a plugin's process, for the calls that it leaves without an answer.
 
 use std::fmt;
 use std::process::ExitStatus;
 use std::sync::Arc;
-use std::time::Duration;
 
 use tokio::sync::watch;
 use tokio::time::{Instant, timeout_at};
 
+use crate::tuning::rpc::SHOWN_LINES;
 use plugwire_base::escape::Escaped;
 
-/// How many of the last lines on stderr an error's text has.
-const SHOWN: usize = 5;
-
-/// How long a call that lost its connection waits for the news that the process has ended. A process
-/// that dies loses its connections first and is reaped a moment later; one that lives and has dropped
-/// the whole connection is rare.
-pub(super) const SESSION_LOST: Duration = Duration::from_millis(500);
-
-/// The same of a connection whose stream the peer has ended: more often by itself than by dying.
-pub(super) const STREAM_ENDED: Duration = Duration::from_millis(100);
-
-/// How the process of a plugin ended that nobody had asked to end.
+/// How the process of a plugin ended, when its host had not asked it to.
 #[derive(Clone, Debug, Default)]
 #[non_exhaustive]
 pub struct Crash {
     /// The plugin: the name of its file, or where it listened for a host that reattached.
     pub plugin: String,
-    /// Its process id, which may be another's by now. `None` where its runner gave none.
+    /// Its process id, which may be another process's by now. `None` if its runner gave none.
     pub pid: Option<u32>,
-    /// How it exited. `None` where the system would not say, as to a host that reattached.
+    /// How it exited. `None` if the system does not say, as to a host that reattached.
     pub status: Option<ExitStatus>,
-    /// What its runtime said of the panic that ended it, Go's or Rust's: `index out of range`. `None`
-    /// where it was none.
+    /// The text of the panic that ended it, Go's or Rust's: `index out of range`. `None` if no
+    /// panic did.
     pub panic: Option<String>,
     /// The last lines it wrote to its stderr, as they came.
     pub stderr: String,
 }
 
-/// All on one line, whatever the plugin wrote.
+/// On one line, whatever the plugin wrote.
 impl fmt::Display for Crash {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Crash {
@@ -60,7 +49,7 @@ impl fmt::Display for Crash {
             return write!(f, ", panic: {}", Escaped(panic));
         }
         let lines: Vec<&str> = stderr.lines().filter(|line| !line.is_empty()).collect();
-        for (at, line) in lines[lines.len().saturating_sub(SHOWN)..]
+        for (at, line) in lines[lines.len().saturating_sub(SHOWN_LINES)..]
             .iter()
             .enumerate()
         {
@@ -74,10 +63,10 @@ impl fmt::Display for Crash {
     }
 }
 
-/// What became of a plugin's process, for the connections to it.
+/// The state of a plugin's process, for the connections to it.
 #[derive(Clone, Debug, Default)]
 pub(crate) enum Fate {
-    /// Nothing so far.
+    /// It runs.
     #[default]
     Running,
     /// It ended of itself.
@@ -86,18 +75,18 @@ pub(crate) enum Fate {
     Dismissed,
 }
 
-/// Where the connections to a plugin learn how its process ended. The default never tells.
+/// Where the connections to a plugin learn how its process ended. With the default they never do.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Obituary(Option<watch::Receiver<Fate>>);
 
 impl Obituary {
-    /// What tells, and what learns.
+    /// The end that tells, and the end that learns.
     pub(crate) fn channel() -> (watch::Sender<Fate>, Obituary) {
         let (sender, receiver) = watch::channel(Fate::Running);
         (sender, Obituary(Some(receiver)))
     }
 
-    /// How the process ended, if it does so until then, without having been asked to.
+    /// How the process ended, if it ends before the deadline and its host has not asked it to.
     pub(super) async fn crash(&self, deadline: Instant) -> Option<Arc<Crash>> {
         let mut fate = self.0.clone()?;
         let decided = fate.wait_for(|fate| !matches!(fate, Fate::Running));
@@ -112,6 +101,7 @@ impl Obituary {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::tuning::rpc::SESSION_LOST;
 
     fn crash(panic: Option<&str>, stderr: &str) -> String {
         let crash = Crash {
@@ -125,7 +115,7 @@ mod tests {
     }
 
     #[test]
-    fn a_crash_is_told_on_one_line() {
+    fn a_crash_is_shown_on_one_line() {
         assert_eq!(crash(None, ""), "plugin kv (process 7) exited");
         assert_eq!(
             crash(None, "1\n2\n3\n\n4\n5\n\u{1b}[31m6\n"),
@@ -138,7 +128,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_process_that_lives_is_not_waited_for_without_end() {
+    async fn the_wait_for_a_process_that_lives_has_an_end() {
         let (sender, obituary) = Obituary::channel();
         let start = Instant::now();
         assert!(obituary.crash(start + SESSION_LOST).await.is_none());
@@ -161,7 +151,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_crash_that_is_known_is_told_at_once() {
+    async fn a_known_crash_needs_no_wait() {
         let (sender, obituary) = Obituary::channel();
         sender.send_replace(Fate::Crashed(Arc::default()));
         drop(sender);

@@ -1,9 +1,9 @@
 //! Deadlines that share one timer.
 //!
 //! A timer that is due before all others makes tokio write to its event descriptor and wake up for
-//! it: two system calls for every wait that has a deadline, though hardly any wait reaches it. Here
-//! the owner's task keeps one timer, set for the earliest deadline at the time; waits that come and
-//! go before it is due touch a map only.
+//! it: two system calls for every wait that has a deadline, though few waits reach it. Here the
+//! owner's task keeps one timer, set for the earliest deadline at the time. A wait that ends before
+//! the timer is due only adds and removes an entry of a map.
 
 use std::collections::BTreeMap;
 use std::convert::Infallible;
@@ -19,18 +19,19 @@ use plugwire_base::instant;
 
 /// The deadlines of one owner, whose task [polls](Self::poll) them.
 #[derive(Debug)]
-pub(crate) struct Deadlines(Mutex<State>);
+pub(crate) struct Deadlines(Mutex<Waits>);
 
+/// Under the lock no waker is used, and no timer: both may take a system call.
 #[derive(Debug)]
-struct State {
-    /// What to wake when, in order; the number tells waits with the same deadline apart.
-    waits: BTreeMap<(Instant, u64), Waker>,
+struct Waits {
+    /// What to wake when, in order. The number distinguishes waits with the same deadline.
+    wakers: BTreeMap<(Instant, u64), Waker>,
     next: u64,
-    /// What the timer is set for.
+    /// The instant that the timer is set for.
     set: Option<Instant>,
     /// The owner's task.
     owner: Waker,
-    /// Whether that task has ended, so that each wait sees to itself.
+    /// Whether that task has ended, so that each wait has a timer of its own.
     orphaned: bool,
 }
 
@@ -40,12 +41,16 @@ pub(crate) struct Elapsed;
 
 /// The timer of the owner's task.
 #[derive(Debug, Default)]
-pub(crate) struct Timer(Option<Pin<Box<Sleep>>>);
+pub(crate) struct Timer {
+    sleep: Option<Pin<Box<Sleep>>>,
+    /// Whether it was set and has not been due since.
+    is_set: bool,
+}
 
 impl Default for Deadlines {
     fn default() -> Self {
-        Deadlines(Mutex::new(State {
-            waits: BTreeMap::new(),
+        Deadlines(Mutex::new(Waits {
+            wakers: BTreeMap::new(),
             next: 0,
             set: None,
             owner: Waker::noop().clone(),
@@ -54,51 +59,68 @@ impl Default for Deadlines {
     }
 }
 
+impl Timer {
+    /// Whether the instant that it is set for has passed. Otherwise the task is woken when it does.
+    fn is_due(&mut self, cx: &mut Context<'_>) -> bool {
+        let due = match &mut self.sleep {
+            Some(sleep) if self.is_set => sleep.as_mut().poll(cx).is_ready(),
+            _ => false,
+        };
+        self.is_set &= !due;
+        due
+    }
+
+    fn set(&mut self, deadline: Instant) {
+        self.is_set = true;
+        match &mut self.sleep {
+            Some(sleep) => sleep.as_mut().reset(deadline),
+            None => self.sleep = Some(Box::pin(tokio::time::sleep_until(deadline))),
+        }
+    }
+}
+
 impl Deadlines {
-    fn lock(&self) -> MutexGuard<'_, State> {
+    fn lock(&self) -> MutexGuard<'_, Waits> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Wakes the waits whose deadline has passed, and the owner's task at the next one.
     pub(crate) fn poll(&self, timer: &mut Timer, cx: &mut Context<'_>) {
-        let mut state = self.lock();
-        if !state.owner.will_wake(cx.waker()) {
-            state.owner = cx.waker().clone();
+        let is_due = timer.is_due(cx);
+        let mut due = Vec::new();
+        let mut waits = self.lock();
+        if !waits.owner.will_wake(cx.waker()) {
+            waits.owner = cx.waker().clone();
         }
-        let due = timer
-            .0
-            .as_mut()
-            .is_some_and(|timer| state.set.is_some() && timer.as_mut().poll(cx).is_ready());
-        if due {
-            state.set = None;
+        if is_due {
+            waits.set = None;
             let now = Instant::now();
-            while let Some(wait) = state.waits.first_entry()
+            while let Some(wait) = waits.wakers.first_entry()
                 && wait.key().0 <= now
             {
-                wait.remove().wake();
+                due.push(wait.remove());
             }
         }
-        let Some(&(earliest, _)) = state.waits.keys().next() else {
-            return;
-        };
-        if state.set.is_some_and(|set| set <= earliest) {
-            return;
+        let earliest = waits.wakers.keys().next().map(|&(earliest, _)| earliest);
+        let earliest = earliest.filter(|&earliest| waits.set.is_none_or(|set| earliest < set));
+        if earliest.is_some() {
+            waits.set = earliest;
         }
-        state.set = Some(earliest);
-        drop(state);
-        let timer = match &mut timer.0 {
-            Some(timer) => {
-                timer.as_mut().reset(earliest);
-                timer
+        drop(waits);
+        for waker in due {
+            waker.wake();
+        }
+        if let Some(earliest) = earliest {
+            timer.set(earliest);
+            // A deadline that has passed meanwhile is for the next poll.
+            if timer.is_due(cx) {
+                timer.is_set = true;
+                cx.waker().wake_by_ref();
             }
-            None => timer.0.insert(Box::pin(tokio::time::sleep_until(earliest))),
-        };
-        if timer.as_mut().poll(cx).is_ready() {
-            cx.waker().wake_by_ref();
         }
     }
 
-    /// To be held by the owner's task: once it is dropped, waits that go on have timers of their own.
+    /// For the owner's task to hold. Once it is dropped, each wait that goes on has its own timer.
     pub(crate) fn own(&self) -> Ownership<'_> {
         Ownership(self)
     }
@@ -152,29 +174,29 @@ pub(crate) struct Ownership<'a>(&'a Deadlines);
 
 impl Drop for Ownership<'_> {
     fn drop(&mut self) {
-        let mut state = self.0.lock();
-        state.orphaned = true;
-        let waits = std::mem::take(&mut state.waits);
-        drop(state);
-        for waker in waits.into_values() {
+        let mut waits = self.0.lock();
+        waits.orphaned = true;
+        let wakers = std::mem::take(&mut waits.wakers);
+        drop(waits);
+        for waker in wakers.into_values() {
             waker.wake();
         }
     }
 }
 
-/// When a wait ends. The clock is not read for what is ready at once.
+/// When a wait ends. The clock is not read for a future that is ready at once.
 #[derive(Clone, Copy)]
 enum Due {
     After(Duration),
     At(Instant),
 }
 
-/// One wait's deadline; forgotten when dropped.
+/// One wait's deadline, forgotten when this is dropped.
 struct Wait<'a> {
     deadlines: &'a Deadlines,
     due: Due,
     key: Option<(Instant, u64)>,
-    /// Its own timer, where there is no owner.
+    /// Its own timer, if there is no owner.
     alone: Option<Pin<Box<Sleep>>>,
 }
 
@@ -189,9 +211,9 @@ impl Wait<'_> {
     }
 
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Elapsed> {
-        let mut state = self.deadlines.lock();
-        if state.orphaned {
-            drop(state);
+        let mut waits = self.deadlines.lock();
+        if waits.orphaned {
+            drop(waits);
             self.key = None;
             let deadline = self.deadline();
             let alone = self
@@ -200,7 +222,7 @@ impl Wait<'_> {
             return alone.as_mut().poll(cx).map(|()| Elapsed);
         }
         if let Some(key) = self.key {
-            match state.waits.get_mut(&key) {
+            match waits.wakers.get_mut(&key) {
                 Some(waker) => waker.clone_from(cx.waker()),
                 // Taken out when it was due.
                 None => return Poll::Ready(Elapsed),
@@ -208,12 +230,15 @@ impl Wait<'_> {
             return Poll::Pending;
         }
         let deadline = self.deadline();
-        let key = (deadline, state.next);
-        state.next += 1;
+        let key = (deadline, waits.next);
+        waits.next += 1;
         self.key = Some(key);
-        state.waits.insert(key, cx.waker().clone());
-        if state.set.is_none_or(|set| deadline < set) {
-            state.owner.wake_by_ref();
+        waits.wakers.insert(key, cx.waker().clone());
+        let is_first = waits.set.is_none_or(|set| deadline < set);
+        let owner = is_first.then(|| waits.owner.clone());
+        drop(waits);
+        if let Some(owner) = owner {
+            owner.wake();
         }
         Poll::Pending
     }
@@ -222,7 +247,8 @@ impl Wait<'_> {
 impl Drop for Wait<'_> {
     fn drop(&mut self) {
         if let Some(key) = self.key {
-            self.deadlines.lock().waits.remove(&key);
+            let waker = self.deadlines.lock().wakers.remove(&key);
+            drop(waker);
         }
     }
 }
@@ -282,14 +308,14 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn what_is_ready_in_time_leaves_nothing_behind() {
+    async fn a_wait_that_ends_in_time_leaves_no_entry() {
         let deadlines = owned();
         for _ in 0..100 {
             let after = Duration::from_secs(5);
             let slept = deadlines.timeout(after, tokio::time::sleep(Duration::from_secs(1)));
             assert!(slept.await.is_ok());
         }
-        assert!(deadlines.lock().waits.is_empty());
+        assert!(deadlines.lock().wakers.is_empty());
         let long = deadlines.timeout(Duration::MAX, tokio::time::sleep(Duration::from_secs(60)));
         assert!(long.await.is_ok());
     }

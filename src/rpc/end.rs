@@ -5,7 +5,6 @@ use std::fmt;
 use std::io;
 use std::sync::Arc;
 
-use super::call_error::CallError;
 use super::inbox::ReceiveError;
 use crate::codec::DecodeError;
 
@@ -20,37 +19,21 @@ pub enum EndReason {
     /// The byte stream failed. Over a session that has ended the error holds the
     /// [`SessionError`](crate::mux::SessionError), which [`Error::source`] gives.
     Failed(Arc<io::Error>),
-    /// The peer's bytes are no net/rpc messages.
+    /// The peer's bytes are no messages of net/rpc.
     Malformed(Arc<DecodeError>),
 }
 
 impl EndReason {
-    /// The end of the byte stream, as reading or writing it met it.
+    /// The end of the byte stream, from the error that reading or writing it gave.
     pub(super) fn from_io(error: io::Error) -> Self {
         EndReason::Failed(Arc::new(error))
     }
 
-    /// What could not be decoded, or could not be read at all.
+    /// An error of decoding, or of the stream that was decoded.
     pub(super) fn from_decode(error: DecodeError) -> Self {
         match error {
             DecodeError::Io(error) => Self::from_io(error),
             error => EndReason::Malformed(Arc::new(error)),
-        }
-    }
-
-    /// What a call gets that waits at the end. A session that ended under the stream is the peer's end
-    /// too, as in Go.
-    pub(super) fn of_pending(&self) -> CallError {
-        use io::ErrorKind::{ConnectionAborted, UnexpectedEof};
-        match self {
-            EndReason::Closed => CallError::Shutdown(self.clone()),
-            EndReason::PeerClosed => CallError::UnexpectedEof(self.clone()),
-            EndReason::Failed(error)
-                if matches!(error.kind(), ConnectionAborted | UnexpectedEof) =>
-            {
-                CallError::UnexpectedEof(self.clone())
-            }
-            EndReason::Failed(_) | EndReason::Malformed(_) => CallError::Connection(self.clone()),
         }
     }
 }
@@ -80,7 +63,7 @@ impl Error for EndReason {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
         match self {
             EndReason::Closed | EndReason::PeerClosed => None,
-            // Past the wrapper, to what can be looked for by its type.
+            // The inner error, whose type a caller can look for.
             EndReason::Failed(error) => match error.get_ref() {
                 Some(inner) => Some(inner),
                 None => Some(&**error),

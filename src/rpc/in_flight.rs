@@ -13,10 +13,14 @@ use crate::codec::Message;
 /// What a waiting call gets.
 pub(super) type Outcome = Result<Message, CallError>;
 
+/// Gives a call its outcome. Not to be used under the lock of the calls: it wakes a task, and may
+/// take a system call for that.
+pub(super) type Waiter = oneshot::Sender<Outcome>;
+
 /// Sequence numbers and the calls that own them.
 pub(super) struct InFlight {
     next: u64,
-    waiting: HashMap<u64, oneshot::Sender<Outcome>, BuildHasherDefault<SeqHasher>>,
+    waiting: HashMap<u64, Waiter, BuildHasherDefault<SeqHasher>>,
     /// Set once no reply can come any more.
     ended: Option<Ended>,
 }
@@ -28,8 +32,8 @@ pub(super) struct Ended {
     pub(super) at: Instant,
 }
 
-/// Spreads sequence numbers, which are given out in order here and by nobody else, so that no peer
-/// can choose what collides.
+/// Spreads sequence numbers. They are given out in order and only here, so no peer can choose
+/// numbers that collide.
 #[derive(Default)]
 struct SeqHasher(u64);
 
@@ -71,28 +75,21 @@ impl InFlight {
         Ok((seq, receiver))
     }
 
-    /// Hands a reply to its call. False when nobody waits for it, as after a call was abandoned.
-    pub(super) fn complete(&mut self, seq: u64, outcome: Outcome) -> bool {
-        match self.waiting.remove(&seq) {
-            Some(waiting) => waiting.send(outcome).is_ok(),
-            None => false,
-        }
+    /// Takes the call of a number out. `None` when it no longer waits, as after it was abandoned.
+    #[must_use]
+    pub(super) fn remove(&mut self, seq: u64) -> Option<Waiter> {
+        self.waiting.remove(&seq)
     }
 
-    /// The call no longer waits.
-    pub(super) fn abandon(&mut self, seq: u64) {
-        self.waiting.remove(&seq);
-    }
-
-    /// No reply comes any more: fails every waiting call and every later one. The first reason stays.
-    pub(super) fn end(&mut self, reason: &EndReason) {
+    /// No reply comes any more: gives the calls that wait, which are to fail for this reason. Later
+    /// ones fail at once. The first reason stays.
+    #[must_use]
+    pub(super) fn end(&mut self, reason: &EndReason) -> Vec<Waiter> {
         self.ended.get_or_insert_with(|| Ended {
             reason: reason.clone(),
             at: Instant::now(),
         });
-        for (_, waiting) in self.waiting.drain() {
-            let _ = waiting.send(Err(reason.of_pending()));
-        }
+        self.waiting.drain().map(|(_, waiter)| waiter).collect()
     }
 
     /// Why no reply comes any more.
@@ -121,23 +118,25 @@ mod tests {
     }
 
     #[test]
-    fn an_abandoned_call_s_reply_is_nobody_s() {
+    fn an_abandoned_call_gets_no_reply() {
         let mut calls = InFlight::new();
-        let (seq, _receiver) = calls.begin().ok().unwrap();
-        calls.abandon(seq);
-        assert!(!calls.complete(seq, Err(CallError::Shutdown(EndReason::Closed))));
+        let (seq, receiver) = calls.begin().ok().unwrap();
+        drop(calls.remove(seq));
+        assert!(calls.remove(seq).is_none());
         assert_eq!(calls.len(), 0);
+        drop(receiver);
     }
 
     #[test]
-    fn the_end_fails_waiting_calls_and_later_ones() {
+    fn the_end_takes_waiting_calls_out_and_refuses_later_ones() {
         let mut calls = InFlight::new();
-        let (_, mut receiver) = calls.begin().ok().unwrap();
-        calls.end(&EndReason::PeerClosed);
-        assert!(matches!(
-            receiver.try_recv(),
-            Ok(Err(CallError::UnexpectedEof(EndReason::PeerClosed)))
-        ));
+        let begun = calls.begin().ok().unwrap();
+        assert_eq!(calls.end(&EndReason::PeerClosed).len(), 1);
+        assert_eq!(calls.len(), 0);
         assert!(calls.begin().is_err());
+        assert!(calls.end(&EndReason::Closed).is_empty());
+        let ended = calls.ended().unwrap();
+        assert!(matches!(ended.reason, EndReason::PeerClosed));
+        drop(begun);
     }
 }

@@ -5,38 +5,32 @@ use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
 use bytes::BytesMut;
-use tokio::io::ReadHalf;
 use tokio_util::codec::Decoder;
 use tokio_util::io::poll_read_buf;
 
-use super::BoxIo;
+use super::io::BoxRead;
 use super::message::{Request, Response};
-use crate::codec::{Config, DecodeError, Message, MessageDecoder, Value};
-
-/// Room made for the first read: an idle connection holds no more than this.
-const SMALL: usize = 1024;
-
-/// Room made for a read once the peer has shown that it sends much.
-const LARGE: usize = 64 * 1024;
+use crate::codec::{CallConfig, DecodeError, Message, MessageDecoder, Undecoded};
+use crate::tuning::rpc::{LARGE_READ, SMALL_READ};
 
 pub(super) struct Inbox {
-    io: ReadHalf<BoxIo>,
+    io: BoxRead,
     decoder: MessageDecoder,
     buffer: BytesMut,
     room: usize,
     is_header: IsHeader,
-    /// Whether the header that waits for its body has been looked at.
+    /// Whether the header that waits for its body has been checked.
     checked: bool,
 }
 
 /// Whether a value is a header of the kind expected.
-type IsHeader = fn(&Value) -> Result<(), DecodeError>;
+type IsHeader = fn(&Undecoded) -> Result<(), DecodeError>;
 
 /// Why no more messages come.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum ReceiveError {
-    /// The peer finished, between two messages or within one, or the session under the stream ended,
-    /// which leaves an error.
+    /// The peer finished, between two messages or within one. With an error, the session under the
+    /// stream ended.
     #[error("EOF")]
     Eof(Option<io::Error>),
     /// The peer's bytes are no messages, or the stream failed.
@@ -46,25 +40,25 @@ pub(super) enum ReceiveError {
 
 impl Inbox {
     /// The inbox of a server.
-    pub(super) fn of_requests(io: ReadHalf<BoxIo>, config: Config) -> Self {
+    pub(super) fn of_requests(io: BoxRead, config: CallConfig) -> Self {
         Self::new(io, config, |header| {
             header.decode::<Request<'_>>().map(drop)
         })
     }
 
     /// The inbox of a client.
-    pub(super) fn of_replies(io: ReadHalf<BoxIo>, config: Config) -> Self {
+    pub(super) fn of_replies(io: BoxRead, config: CallConfig) -> Self {
         Self::new(io, config, |header| {
             header.decode::<Response<'_>>().map(drop)
         })
     }
 
-    fn new(io: ReadHalf<BoxIo>, config: Config, is_header: IsHeader) -> Self {
+    fn new(io: BoxRead, config: CallConfig, is_header: IsHeader) -> Self {
         Inbox {
             io,
             decoder: MessageDecoder::new(config),
             buffer: BytesMut::new(),
-            room: SMALL,
+            room: SMALL_READ,
             is_header,
             checked: false,
         }
@@ -90,16 +84,16 @@ impl Inbox {
                 return Poll::Ready(Err(ReceiveError::Eof(None)));
             }
             if n >= self.room {
-                self.room = (self.room * 4).min(LARGE);
-            } else if n < SMALL {
-                self.room = SMALL;
+                self.room = (self.room * 4).min(LARGE_READ);
+            } else if n < SMALL_READ {
+                self.room = SMALL_READ;
             }
         }
     }
 
-    /// Fails at a header that is none as soon as it is there, as Go does: no body may ever follow. A Go
-    /// peer that could not encode a body has sent its header alone, after which everything it sends is
-    /// taken for what it is not.
+    /// Fails at an invalid header as soon as it is complete, as Go does, since its body may never
+    /// come. A Go peer that could not encode a body has sent its header alone: the next header is
+    /// then read as the body, and everything after it wrongly too.
     fn check_header(&mut self) -> Result<(), DecodeError> {
         if !self.checked
             && let Some(header) = self.decoder.header()
@@ -112,7 +106,7 @@ impl Inbox {
 }
 
 impl ReceiveError {
-    /// A session that ended under the stream is the peer's end too, as in Go.
+    /// To a connection, a session that ended under the stream is the peer's end too, as in Go.
     fn from_io(error: io::Error) -> Self {
         match error.kind() {
             io::ErrorKind::ConnectionAborted | io::ErrorKind::UnexpectedEof => {

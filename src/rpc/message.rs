@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-/// What precedes a call's argument.
+/// The header of a call's argument.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub(super) struct Request<'a> {
@@ -10,7 +10,7 @@ pub(super) struct Request<'a> {
     pub(super) seq: u64,
 }
 
-/// What precedes a call's reply.
+/// The header of a call's reply.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub(super) struct Response<'a> {
@@ -19,6 +19,6 @@ pub(super) struct Response<'a> {
     pub(super) error: &'a str,
 }
 
-/// Go's `struct{}`: the reply of a method with nothing to say, and what stands beside an error.
+/// Go's `struct{}`: the reply of a method without a result, and the body beside an error.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Empty {}

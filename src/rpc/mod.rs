@@ -1,8 +1,8 @@
 //! Go's `net/rpc`: calls by name, overlapping, over any byte stream.
 //!
 //! [`Client`] and [`Server`] need only an `AsyncRead + AsyncWrite`: a stream of a
-//! [session](crate::mux), a socket, a pipe. A call names a service and a method (`Plugin.Greet`),
-//! and takes one argument and gives one reply, each any serde type. Replies come in any order.
+//! [session](crate::mux), a socket, a pipe. A call names a service and a method (`Plugin.Greet`).
+//! It takes one argument and gives one reply, each of any serde type. Replies come in any order.
 //!
 //! ```
 //! use plugwire::rpc::{Client, Codec, Server, Service};
@@ -31,6 +31,18 @@
 //! # }
 //! ```
 
+// Locks. A connection has three, and a task holds one of them at a time, so they have no order:
+//
+// - the outbox's queue (`outbox.rs`): the types that the peer knows, and what waits to be written.
+//   Under it, the first message takes gob's lock of known types (`gob::schema`), for the header;
+// - a client's calls that wait for replies (`in_flight.rs`);
+// - the deadlines of the connection (`deadline.rs`).
+//
+// Under none of them runs code of a user, a waker is used, or a system call made. A value is
+// encoded before the queue is locked (`Scratch`). The stream is taken out of the queue while it is
+// written to, so the lock of the session below (`plugwire_yamux`) is not taken under a lock of this
+// room either. Wakers and channels are used after unlocking.
+
 mod call_error;
 mod client;
 mod crash;
@@ -38,15 +50,20 @@ pub(crate) mod deadline;
 mod end;
 mod in_flight;
 mod inbox;
+mod io;
 mod message;
+mod method;
 mod outbox;
+mod request_error;
+mod responder;
 mod running;
 mod server;
 mod service;
+mod serving;
 
 #[cfg(feature = "msgpack")]
 pub use crate::codec::TimeFormat;
-pub use crate::codec::{Codec, Config, Encode};
+pub use crate::codec::{CallConfig, Codec, Encode};
 pub use call_error::CallError;
 pub use client::Client;
 pub use crash::Crash;
@@ -54,15 +71,9 @@ pub use crash::Crash;
 pub(crate) use crash::Fate;
 pub(crate) use crash::Obituary;
 pub use end::EndReason;
+pub(crate) use io::Halves;
 pub use message::Empty;
-pub use server::{ServeError, Server};
+pub use request_error::RequestError;
+pub use server::Server;
 pub use service::Service;
 pub(crate) use service::boxed_text;
-
-/// What a connection needs of the byte stream under it.
-trait Io: tokio::io::AsyncRead + tokio::io::AsyncWrite + Send + Unpin {}
-
-impl<T: tokio::io::AsyncRead + tokio::io::AsyncWrite + Send + Unpin> Io for T {}
-
-/// Any byte stream: clients and servers do not carry its type around.
-type BoxIo = Box<dyn Io>;

@@ -9,7 +9,7 @@ use futures::future::BoxFuture;
 use plugwire_base::abandoned::abandon;
 
 /// The future of a call. Dropped before its end, it is [abandoned](abandon): the streams that the
-/// method holds are reset, since what it has written to them is not all.
+/// method holds are reset, since it has not written all that it would have.
 pub(super) struct Running(Option<BoxFuture<'static, ()>>);
 
 impl Running {

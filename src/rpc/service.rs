@@ -1,68 +1,19 @@
-//! What a server offers under one name: methods, each by its own.
+//! The methods that a server offers under one name.
 
 use std::collections::HashMap;
-use std::fmt;
-use std::fmt::Display;
+use std::fmt::{self, Display};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, Ordering};
-use std::time::Duration;
 
-use futures::future::BoxFuture;
 use serde::de::DeserializeOwned;
 
-use super::running::Running;
-use super::server::Responder;
-use super::{CallError, Encode};
-use crate::codec::Value;
+use super::call_error::CallError;
+use super::method::{Method, Run};
+use crate::codec::Encode;
 use plugwire_base::chain::Chain;
-
-/// Decodes the argument, runs the method, sends the reply.
-type Run = dyn Fn(Value, Responder) -> BoxFuture<'static, ()> + Send + Sync;
-
-/// One method, and what was seen of its calls.
-pub(super) struct Method {
-    run: Box<Run>,
-    /// How many calls in a row were quick, up to [`TRIAL`].
-    quick: AtomicU32,
-    /// Whether it is the library's own, which never blocks its thread.
-    own: bool,
-}
-
-/// A call this short costs less than a task of its own.
-pub(super) const QUICK: Duration = Duration::from_micros(20);
-
-/// After this many quick calls in a row the next one is expected to be quick, too.
-const TRIAL: u32 = 64;
-
-impl Method {
-    pub(super) fn run(&self, argument: Value, responder: Responder) -> Running {
-        Running::new((self.run)(argument, responder))
-    }
-
-    /// Whether a call may run on the connection's own task: it is expected to end at its first
-    /// poll, and soon.
-    pub(super) fn is_quick(&self) -> bool {
-        self.quick.load(Ordering::Relaxed) >= TRIAL
-    }
-
-    /// Whether calls run with the connection, for which no thread of the runtime may be left.
-    pub(super) fn is_own(&self) -> bool {
-        self.own
-    }
-
-    /// Notes how a call's first poll went.
-    pub(super) fn note(&self, ended: bool, took: Duration) {
-        if !ended || took > QUICK {
-            self.quick.store(0, Ordering::Relaxed);
-        } else if !self.is_quick() {
-            self.quick.fetch_add(1, Ordering::Relaxed);
-        }
-    }
-}
 
 /// The methods that a server offers under one name.
 ///
-/// Cheap to clone; adding a method to one clone does not add it to the others.
+/// Cheap to clone. A method that is added to one clone is not added to the others.
 #[derive(Clone, Default)]
 pub struct Service {
     methods: Arc<HashMap<String, Arc<Method>>>,
@@ -79,18 +30,18 @@ impl Service {
 
     /// Adds a method, such as `Greet`, or replaces it.
     ///
-    /// The argument is any type that can be deserialized, the reply any that can be
-    /// [encoded](Encode), and the error's text is what the caller gets, with those of its causes where
-    /// it is a [`CallError`] or a boxed error. For Go's `interface{}` without a value write `()`.
+    /// The argument is any type that can be deserialized, and the reply any that can be
+    /// [encoded](Encode). The caller gets the error's text, with the texts of its causes if it is a
+    /// [`CallError`] or a boxed error. For Go's `interface{}` without a value write `()`.
     ///
-    /// Calls run concurrently, each as a task of its own; those of a method that keeps ending within
-    /// microseconds, without awaiting anything that takes time, run on the connection's task
-    /// instead, until one does not. So a method should not block its thread, here as in any task:
-    /// what blocks belongs into [`tokio::task::spawn_blocking`].
+    /// Calls run concurrently, each as a task of its own. Calls of a method that keeps ending
+    /// within microseconds, without waiting at an await, run on the connection's task instead,
+    /// until one does not. So a method should not block its thread, as in any task: code that
+    /// blocks belongs in [`tokio::task::spawn_blocking`].
     ///
-    /// A method that does block its thread holds up what needs the thread, and not the connection: a
-    /// thread of the crate sees to it that other threads of the runtime take over within some tens of
-    /// milliseconds, and serves pings and the end of the process itself when all are blocked.
+    /// A method that blocks its thread holds up other tasks of the thread, but not the connection:
+    /// a thread of the crate has other threads of the runtime take over within some tens of
+    /// milliseconds. When all are blocked, it serves pings and the end of the process itself.
     #[must_use]
     pub fn method<A, R, E, F, Fut>(self, name: impl Into<String>, method: F) -> Self
     where
@@ -148,12 +99,8 @@ impl Service {
             })
         });
         self.own |= own;
-        let method = Method {
-            run,
-            quick: AtomicU32::new(0),
-            own,
-        };
-        Arc::make_mut(&mut self.methods).insert(name, Arc::new(method));
+        let method = Arc::new(Method::new(run, own));
+        Arc::make_mut(&mut self.methods).insert(name, method);
         self
     }
 
@@ -162,7 +109,10 @@ impl Service {
     }
 }
 
-/// What the caller gets of a method's error. The text of another peer goes on as it came.
+/// Services by name.
+pub(super) type Services = Arc<HashMap<String, Service>>;
+
+/// What the caller gets of a method's error. Another peer's text is passed on as it came.
 fn text<E: Display + 'static>(error: &E) -> String {
     if let Ok(error) = castaway::cast!(error, &CallError) {
         return error.for_peer();

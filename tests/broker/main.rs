@@ -3,7 +3,7 @@
 use std::error::Error as _;
 use std::time::Duration;
 
-use plugwire::broker::{AcceptError, Config, DialError, MuxBroker};
+use plugwire::broker::{AcceptError, BrokerConfig, DialError, MuxBroker};
 use plugwire::mux::{self, Session, SessionError};
 use plugwire::rpc::{Client, Service};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -31,8 +31,8 @@ fn sessions() -> (Session, Session) {
 fn brokers() -> (MuxBroker, MuxBroker) {
     let (here, there) = sessions();
     (
-        MuxBroker::new(here, Config::default()),
-        MuxBroker::new(there, Config::default()),
+        MuxBroker::new(here, BrokerConfig::default()),
+        MuxBroker::new(there, BrokerConfig::default()),
     )
 }
 
@@ -112,7 +112,10 @@ async fn an_id_that_nobody_accepts_is_closed() {
 #[tokio::test(start_paused = true)]
 async fn a_peer_that_never_answers_a_dial_times_out() {
     let (here, _there) = sessions();
-    let host = MuxBroker::new(here, Config::default().dial_timeout(Duration::from_secs(3)));
+    let host = MuxBroker::new(
+        here,
+        BrokerConfig::default().dial_timeout(Duration::from_secs(3)),
+    );
     let error = host.dial(1).await.unwrap_err();
     assert_eq!(
         error.to_string(),
@@ -123,7 +126,7 @@ async fn a_peer_that_never_answers_a_dial_times_out() {
 #[tokio::test]
 async fn a_wrong_ack_is_an_error() {
     let (here, there) = sessions();
-    let host = MuxBroker::new(here, Config::default());
+    let host = MuxBroker::new(here, BrokerConfig::default());
     let answer = async {
         let mut stream = there.accept().await.unwrap();
         stream.read_u32_le().await.unwrap();
@@ -137,7 +140,7 @@ async fn a_wrong_ack_is_an_error() {
 #[tokio::test]
 async fn a_stream_that_names_no_id_holds_up_no_other() {
     let (here, there) = sessions();
-    let plugin = MuxBroker::new(there, Config::default());
+    let plugin = MuxBroker::new(there, BrokerConfig::default());
     let silent = within(here.open()).await.unwrap();
     let mut named = within(here.open()).await.unwrap();
     named.write_u32_le(5).await.unwrap();
@@ -148,7 +151,7 @@ async fn a_stream_that_names_no_id_holds_up_no_other() {
 #[tokio::test]
 async fn a_second_stream_for_a_pending_id_is_dropped() {
     let (here, there) = sessions();
-    let plugin = MuxBroker::new(there, Config::default());
+    let plugin = MuxBroker::new(there, BrokerConfig::default());
     let mut first = within(here.open()).await.unwrap();
     first.write_u32_le(5).await.unwrap();
     let mut second = within(here.open()).await.unwrap();
@@ -248,7 +251,7 @@ async fn a_client_that_nobody_accepts_fails_its_calls() {
 #[tokio::test(start_paused = true)]
 async fn a_client_whose_peer_says_nothing_fails_its_calls_in_time() {
     let (client, _server) = sessions();
-    let host = MuxBroker::new(client, Config::default());
+    let host = MuxBroker::new(client, BrokerConfig::default());
     let start = tokio::time::Instant::now();
     let error = host.dial_client(7).await.unwrap();
     // The broker's other handles need not outlive its clients.
@@ -264,7 +267,7 @@ async fn a_client_whose_peer_says_nothing_fails_its_calls_in_time() {
 #[tokio::test]
 async fn a_client_whose_peer_accepts_another_id_fails_its_calls() {
     let (client, server) = sessions();
-    let host = MuxBroker::new(client, Config::default());
+    let host = MuxBroker::new(client, BrokerConfig::default());
     let client = host.dial_client(7).await.unwrap();
     let mut stream = within(server.accept()).await.unwrap();
     assert_eq!(within(stream.read_u32_le()).await.unwrap(), 7);

@@ -1,7 +1,7 @@
 //! The message codecs: pure, and indifferent to how the bytes are cut.
 
 use bytes::BytesMut;
-use plugwire::codec::{Codec, Config, EncodeError, Limits, MessageDecoder, MessageEncoder};
+use plugwire::codec::{CallConfig, Codec, EncodeError, Limits, MessageDecoder, MessageEncoder};
 use serde::{Deserialize, Serialize};
 use tokio_util::codec::{Decoder, Encoder};
 
@@ -80,10 +80,11 @@ fn bytes_that_come_one_by_one_give_the_same_messages() {
     }
 }
 
-/// MessagePack says nowhere how long a message is, so its end is looked for; but not from the front with each piece.
+/// MessagePack says nowhere how long a message is, so its end is looked for; but not from the front
+/// with each piece.
 #[test]
 fn what_has_been_looked_at_is_not_looked_at_again() {
-    /// Begins no value: an error for whoever reads it.
+    /// Begins no value: an error for its reader.
     const RESERVED: u8 = 0xc1;
     /// The marker and the length of what comes next are read in one step.
     const STEP: usize = 5;
@@ -143,8 +144,8 @@ fn a_body_that_cannot_be_written_leaves_no_trace() {
     }
 }
 
-/// Go's decoder cannot skip a nil `interface{}` that stands alone: it takes a type and a length from
-/// what follows. Both follow within the message here.
+/// Go's decoder cannot skip a nil `interface{}` that stands alone: it takes a type and a length
+/// from what follows. Both follow within the message here.
 #[test]
 fn a_nil_interface_can_be_skipped_by_go() {
     let mut encoder = MessageEncoder::new(Codec::Gob);
@@ -161,7 +162,7 @@ fn a_nil_interface_can_be_skipped_by_go() {
 fn a_message_past_the_limit_is_refused_as_soon_as_its_length_is_known() {
     for codec in CODECS {
         let limits = Limits::default().max_message(1000);
-        let mut decoder = MessageDecoder::new(Config::new(codec).limits(limits));
+        let mut decoder = MessageDecoder::new(CallConfig::new(codec).limits(limits));
         let mut bytes = BytesMut::new();
         let mut encoder = MessageEncoder::new(codec);
         encoder

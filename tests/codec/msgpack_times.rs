@@ -1,10 +1,11 @@
-//! Times over MessagePack: every form that Go peers write is read, and those that they read are written.
+//! Times over MessagePack: every form that Go peers write is read, and those that they read are
+//! written.
 
 use std::collections::BTreeMap;
 use std::fmt::Debug;
 
 use bytes::BytesMut;
-use plugwire::codec::{Codec, Config, MessageDecoder, MessageEncoder, TimeFormat};
+use plugwire::codec::{CallConfig, Codec, MessageDecoder, MessageEncoder, TimeFormat};
 use plugwire::gob::{BinaryMarshaled, Encode, GobEncoded, TextMarshaled, Time};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -22,7 +23,7 @@ fn read<T: DeserializeOwned>(value: &[u8]) -> Result<T, String> {
 
 fn write<T: Encode + ?Sized>(format: TimeFormat, value: &T) -> Vec<u8> {
     let mut bytes = BytesMut::new();
-    let mut encoder = MessageEncoder::new(Config::new(Codec::MsgPack).times(format));
+    let mut encoder = MessageEncoder::new(CallConfig::new(Codec::MsgPack).times(format));
     encoder.encode((&(), value), &mut bytes).unwrap();
     bytes[1..].to_vec()
 }

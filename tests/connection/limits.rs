@@ -1,5 +1,5 @@
-//! What is taken of a peer: one set of limits for the control stream and for all that the broker has, in
-//! both roles and in each codec.
+//! What is taken of a peer: one set of limits for the control stream and for all that the broker
+//! has, in both roles and in each codec.
 
 use std::error::Error;
 use std::future::Future;
@@ -13,7 +13,7 @@ use plugwire::connection::{
 };
 use plugwire::gob::Limits;
 use plugwire::mux::Stream;
-use plugwire::rpc::{CallError, Codec, Config, Service};
+use plugwire::rpc::{CallConfig, CallError, Codec, Service};
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
@@ -75,8 +75,8 @@ fn unlimited() -> ConnectionConfig {
 
 /// The limits of the broker's codec, and none for the whole.
 fn limited_by_the_broker() -> ConnectionConfig {
-    let codec = Config::new(Codec::Gob).limits(Limits::default().max_message(LIMIT));
-    ConnectionConfig::default().broker(broker::Config::default().codec(codec))
+    let codec = CallConfig::new(Codec::Gob).limits(Limits::default().max_message(LIMIT));
+    ConnectionConfig::default().broker(broker::BrokerConfig::default().codec(codec))
 }
 
 #[track_caller]
@@ -133,8 +133,8 @@ async fn a_host_refuses_a_reply_on_the_control_stream_that_is_too_big() {
     }
 }
 
-async fn brokered_calls(codec: impl Into<Config>) {
-    let broker = broker::Config::default().codec(codec);
+async fn brokered_calls(codec: impl Into<CallConfig>) {
+    let broker = broker::BrokerConfig::default().codec(codec);
     let (limited, unlimited) = (limited().broker(broker.clone()), unlimited().broker(broker));
     let small = "x".repeat(LIMIT / 2);
 
@@ -161,7 +161,7 @@ async fn brokered_calls(codec: impl Into<Config>) {
 async fn both_ends_refuse_brokered_calls_that_are_too_big_in_gob() {
     brokered_calls(Codec::Gob).await;
     // Those of the whole connection go before those of the broker's codec.
-    let lax = Config::new(Codec::Gob).limits(Limits::default().max_message(1 << 30));
+    let lax = CallConfig::new(Codec::Gob).limits(Limits::default().max_message(1 << 30));
     brokered_calls(lax).await;
 }
 

@@ -130,7 +130,7 @@ fn examples() -> Vec<Example> {
             method: method(),
             source: gob_decode().into(),
         }),
-        example(rpc::ServeError::from(decode())),
+        example(rpc::RequestError::from(decode())),
         example(plugwire::Error::from(CallError::Decode {
             method: method(),
             source: decode(),
@@ -149,7 +149,7 @@ fn examples() -> Vec<Example> {
             source: system(),
         })),
         example(ConnectionError::from(session())),
-        example(ConnectionError::from(rpc::ServeError::from(decode()))),
+        example(ConnectionError::from(rpc::RequestError::from(decode()))),
         example(ConnectionError::Incomplete(second)),
         example(HandshakeError::CoreVersion {
             field: "x".into(),

@@ -5,6 +5,7 @@
 mod errors;
 #[cfg(feature = "msgpack")]
 mod fuzz_corpus;
+mod layers;
 mod options;
 mod parity;
 mod robustness;

@@ -36,7 +36,7 @@ fn with_mux(config: mux::Config) -> ConnectionConfig {
     ConnectionConfig::default().mux(config)
 }
 
-fn with_broker(config: broker::Config) -> ConnectionConfig {
+fn with_broker(config: broker::BrokerConfig) -> ConnectionConfig {
     ConnectionConfig::default().broker(config)
 }
 
@@ -148,21 +148,23 @@ async fn a_launch_refuses_what_means_nothing() {
         (
             |config| {
                 config.connection(with_broker(
-                    broker::Config::default().accept_timeout(NOTHING),
+                    broker::BrokerConfig::default().accept_timeout(NOTHING),
                 ))
             },
             ("accept_timeout", "0ns", "more than nothing"),
         ),
         (
             |config| {
-                config.connection(with_broker(broker::Config::default().dial_timeout(NOTHING)))
+                config.connection(with_broker(
+                    broker::BrokerConfig::default().dial_timeout(NOTHING),
+                ))
             },
             ("dial_timeout", "0ns", "more than nothing"),
         ),
         (
             |config| {
-                let codec = rpc::Config::default().max_calls(0);
-                config.connection(with_broker(broker::Config::default().codec(codec)))
+                let codec = rpc::CallConfig::default().max_calls(0);
+                config.connection(with_broker(broker::BrokerConfig::default().codec(codec)))
             },
             ("max_calls", "0", "at least 1"),
         ),
@@ -429,10 +431,10 @@ async fn waits_may_be_of_any_length() {
         .max_noise(u32::MAX)
         .close_timeout(EVER)
         .stream_close_timeout(EVER);
-    let broker = broker::Config::default()
+    let broker = broker::BrokerConfig::default()
         .accept_timeout(EVER)
         .dial_timeout(EVER)
-        .codec(rpc::Config::default().max_calls(usize::MAX));
+        .codec(rpc::CallConfig::default().max_calls(usize::MAX));
     let connection = ConnectionConfig::default()
         .mux(mux)
         .broker(broker)

@@ -18,7 +18,7 @@ use crate::{Pair, within};
 pub trait Store {
     /// Commits what it read to the end.
     async fn import(&self, data: Reader) -> Result<u64>;
-    /// Writes a part, and ends as it is told to.
+    /// Writes a part, and ends in the way that the call asks for.
     async fn export(&self, to: Writer, how: String) -> Result<()>;
     /// A part, and then a failure.
     async fn broken(&self) -> Result<Reader>;
@@ -30,7 +30,7 @@ pub trait Store {
     async fn hand_on(&self, from: Reader) -> Result<Reader>;
 }
 
-/// What became of data that somebody receives.
+/// What became of data that a receiver was sent.
 #[derive(Debug, PartialEq, Eq)]
 enum Outcome {
     Committed(usize),
@@ -148,7 +148,7 @@ impl AsyncRead for Stuck {
     }
 }
 
-/// Fails when it is told to.
+/// Fails when the test says so.
 struct Later(oneshot::Receiver<()>);
 
 impl AsyncRead for Later {

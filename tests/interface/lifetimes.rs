@@ -1,5 +1,5 @@
-//! When what a call brought along is let go. In virtual time, of which nothing here takes any unless
-//! it says so.
+//! When what a call brought along is let go. In virtual time, of which nothing here takes any
+//! unless it says so.
 
 use std::sync::Arc;
 use std::time::Duration;

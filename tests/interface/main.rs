@@ -19,7 +19,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use plugwire::Remote;
-use plugwire::broker::{Config, MuxBroker};
+use plugwire::broker::{BrokerConfig, MuxBroker};
 use plugwire::interface::Interface;
 use plugwire::mux::{self, Session};
 use plugwire::rpc::{Client, Codec, Server, Service};
@@ -53,7 +53,7 @@ impl Pair {
         let (here, there) = tokio::io::duplex(room);
         // Virtual time passes without the crate's pings.
         let config = mux::Config::default().keep_alive(None);
-        let broker = Config::default().codec(codec);
+        let broker = BrokerConfig::default().codec(codec);
         Pair {
             host: MuxBroker::new(Session::client(here, config.clone()), broker.clone()),
             plugin: MuxBroker::new(Session::server(there, config), broker),

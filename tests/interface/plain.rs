@@ -1,4 +1,4 @@
-//! Methods that are plain `fn`s: they may block, and hold up nobody.
+//! Methods that are plain `fn`s: they may block, and hold up no other call.
 
 use std::rc::Rc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -257,8 +257,8 @@ async fn a_plain_method_goes_on_when_its_connection_ends() {
     }
 }
 
-/// One that waits for a thread is taken back with its connection, and the writer that it was to write
-/// to does not look finished.
+/// One that waits for a thread is taken back with its connection, and the writer that it was to
+/// write to does not look finished.
 #[test]
 fn a_plain_method_that_has_not_begun_is_taken_back() {
     let runtime = Builder::new_current_thread()

@@ -1,5 +1,5 @@
-//! A reader and a writer whose peer writes a byte before each read, as programs do that ask for each
-//! piece: all of it arrives, though this side is long done.
+//! A reader and a writer whose peer writes a byte before each read, as programs do that ask for
+//! each piece: all of it arrives, though this side is long done.
 
 use std::io::Cursor;
 

@@ -17,7 +17,7 @@ use crate::{Pair, within};
 pub trait Streams {
     /// Reads no more than so much.
     async fn read_some(&self, count: u64, from: Reader) -> Result<Vec<u8>>;
-    /// Writes, and holds on to the writer where it is told to.
+    /// Writes, and keeps the writer where the call asks for it.
     async fn write_some(&self, count: u64, to: Writer, keep: bool) -> Result<()>;
     /// Writes lines one by one, as few as do not have to wait.
     async fn write_lines(&self, to: Writer) -> Result<()>;
@@ -303,8 +303,9 @@ async fn the_failure_of_a_lent_stream_is_the_call_s() {
     assert_eq!(with_cause(&error), text);
 }
 
-/// The reply and the end of the writer's stream come together, and neither may miss the other. Once in some 25,000 calls
-/// they come so close that a question to the stream's task stays behind in its channel.
+/// The reply and the end of the writer's stream come together, and neither may miss the other. Once
+/// in some 25,000 calls they come so close that a question to the stream's task stays behind in its
+/// channel.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_call_returns_however_close_to_the_end_of_its_writer() {
     let (_pair, streams) = streams(Plugin::default()).await;
@@ -314,8 +315,8 @@ async fn a_call_returns_however_close_to_the_end_of_its_writer() {
     }
 }
 
-/// How often to try what goes wrong by chance only: `PLUGWIRE_ROUNDS` times, or as often as there is time for with each
-/// change.
+/// How often to try what goes wrong by chance only: `PLUGWIRE_ROUNDS` times, or as often as there
+/// is time for with each change.
 fn rounds() -> usize {
     match std::env::var("PLUGWIRE_ROUNDS") {
         Ok(rounds) => rounds.parse().expect("PLUGWIRE_ROUNDS is a number"),

@@ -1,4 +1,4 @@
-//! Calls that come many at a time: what goes out together, and who runs where.
+//! Calls that come many at a time: what is written together, and which task runs what.
 
 use std::pin::Pin;
 use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
@@ -119,7 +119,7 @@ async fn a_method_that_was_quick_may_wait() {
         })
         .method("Release", move |n: u32| {
             let sent = release.lock().unwrap().take().unwrap().send(());
-            async move { sent.map(|()| n).map_err(|()| "nobody waits".to_owned()) }
+            async move { sent.map(|()| n).map_err(|()| "no receiver".to_owned()) }
         });
     let (client, _) = counted(service);
     for n in 0..MANY {

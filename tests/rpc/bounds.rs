@@ -1,5 +1,5 @@
-//! How much work a server takes from a peer that does not take the replies, and that honest peers do
-//! not notice.
+//! How much work a server takes from a peer that does not take the replies, and that honest peers
+//! do not notice.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use plugwire::broker;
 use plugwire::connection::ConnectionConfig;
-use plugwire::rpc::{CallError, Client, Codec, Config, Server, Service};
+use plugwire::rpc::{CallConfig, CallError, Client, Codec, Server, Service};
 use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream};
 use tokio::runtime::Handle;
 use tokio::sync::{Barrier, Semaphore};
@@ -22,7 +22,7 @@ async fn within<F: Future>(future: F) -> F::Output {
         .expect("in time")
 }
 
-fn serve(service: Service, config: Config, buffer: usize) -> DuplexStream {
+fn serve(service: Service, config: CallConfig, buffer: usize) -> DuplexStream {
     let (here, there) = tokio::io::duplex(buffer);
     let server = Server::from(service);
     tokio::spawn(async move { server.serve(there, config).await });
@@ -69,7 +69,7 @@ async fn no_more_calls_run_than_the_limit() {
                 }
             })
         };
-        let config = Config::new(Codec::Gob).max_calls(limit);
+        let config = CallConfig::new(Codec::Gob).max_calls(limit);
         let client = Client::new(serve(service, config, 64 << 10), Codec::Gob);
         let mut calls = JoinSet::new();
         for _ in 0..50 {
@@ -139,7 +139,7 @@ async fn calls_that_find_no_method_are_no_tasks() {
 async fn a_peer_that_reads_late_gets_every_reply() {
     let service =
         Service::new().method("Echo", |text: String| async move { Ok::<_, String>(text) });
-    let config = Config::new(Codec::Gob).max_calls(100);
+    let config = CallConfig::new(Codec::Gob).max_calls(100);
     let far = serve(service, config, 16 << 10);
     let (near, here) = tokio::io::duplex(16 << 10);
     let (mut far_read, mut far_write) = tokio::io::split(far);
@@ -167,7 +167,7 @@ async fn a_peer_that_reads_late_gets_every_reply() {
 
 #[tokio::test]
 async fn a_limit_of_no_calls_is_refused_and_counts_as_one() {
-    let none = Config::new(Codec::Gob).max_calls(0);
+    let none = CallConfig::new(Codec::Gob).max_calls(0);
     let service = Service::new().method("Hi", |_: ()| async { Ok::<_, CallError>(1i64) });
     let client = Client::new(serve(service, none, 4096), Codec::Gob);
     assert_eq!(
@@ -176,7 +176,7 @@ async fn a_limit_of_no_calls_is_refused_and_counts_as_one() {
             .unwrap(),
         1
     );
-    let config = ConnectionConfig::default().broker(broker::Config::default().codec(none));
+    let config = ConnectionConfig::default().broker(broker::BrokerConfig::default().codec(none));
     let (here, _there) = tokio::io::duplex(4096);
     let error = plugwire::connection::RpcClient::connect(here, &config)
         .await

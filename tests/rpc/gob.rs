@@ -69,7 +69,7 @@ async fn a_reply_for_a_call_that_nobody_made_is_ignored() {
         reply.truncate(n);
         reply
     };
-    // The last two messages are the header and the body: numbered 0 again, and nobody's now. The
+    // The last two messages are the header and the body: numbered 0 again, and no call's now. The
     // definitions before them must not be sent twice, so they are cut off.
     let tail = {
         let mut starts = Vec::new();

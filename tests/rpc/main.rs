@@ -4,6 +4,7 @@ mod batches;
 mod bounds;
 mod cases;
 mod gob;
+mod locks;
 #[cfg(feature = "msgpack")]
 mod msgpack;
 mod session_ends;

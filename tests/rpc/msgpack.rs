@@ -283,8 +283,8 @@ async fn noise_fails_pending_calls() {
         there.write_all(&noise(seed, 200)).await.unwrap();
         there.shutdown().await.unwrap();
         match within(client.call::<_, ()>("Plugin.X", &())).await {
-            // Nil, and a map without any key that is known, are headers of zeros, to Go as well: the
-            // reply to the first call.
+            // Nil, and a map without any key that is known, are headers of zeros, to Go as well:
+            // the reply to the first call.
             Ok(()) => assert!(matches!(noise(seed, 1)[0], 0x80..=0x8f | 0xc0)),
             Err(error) => assert!(error.is_disconnected(), "{error:?}"),
         }

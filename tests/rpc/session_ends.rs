@@ -1,4 +1,5 @@
-//! Why a session ended reaches everything that fails for it: calls, reads and writes, `closed`, the log.
+//! Why a session ended reaches everything that fails for it: calls, reads and writes, `closed`, the
+//! log.
 
 use std::error::Error;
 use std::io;
@@ -47,8 +48,8 @@ impl Ending {
         }
     }
 
-    /// Waits for the end, of which everything has to know. Returns what the call's error says and the
-    /// one line of the log.
+    /// Waits for the end, of which everything has to know. Returns what the call's error says and
+    /// the one line of the log.
     async fn known_by_all(
         mut self,
         end: impl Future<Output = ()>,
@@ -166,7 +167,7 @@ async fn a_session_closed_here_is_told_and_no_warning() {
     assert_eq!(level, Level::DEBUG);
 }
 
-/// A connection whose descriptor goes bad once it is told to.
+/// A connection whose descriptor goes bad when the test says so.
 struct Lost {
     inner: DuplexStream,
     lost: Arc<tokio::sync::Notify>,

@@ -142,8 +142,8 @@ impl Wire {
     }
 }
 
-/// What a Go client sends whose first argument could not be encoded: the header of that call, and then
-/// the whole of the next call.
+/// What a Go client sends whose first argument could not be encoded: the header of that call, and
+/// then the whole of the next call.
 fn after_a_lone_header(codec: Codec) -> Vec<u8> {
     let mut wire = Wire::new(codec);
     let mut bytes = wire.message(&request("Plugin.Echo", 0), &request("Plugin.Fail", 1));
@@ -179,12 +179,12 @@ pub async fn a_reply_header_that_is_none_ends_the_client_at_once(codec: Codec) {
         let mut wire = Wire::new(codec);
         let mut bytes = Vec::new();
         if complete {
-            let nobody = Response {
+            let unknown = Response {
                 service_method: "Plugin.Y",
                 seq: 99,
                 error: "",
             };
-            bytes.extend(wire.message(&nobody, &1i64));
+            bytes.extend(wire.message(&unknown, &1i64));
         }
         bytes.extend(wire.header(&"a string"));
         there.write_all(&bytes).await.unwrap();

@@ -4,7 +4,7 @@ use syn::meta::ParseNestedMeta;
 use syn::parse::Parser;
 use syn::{Attribute, Error, LitStr, Meta, Path, Result};
 
-/// How arguments are sent, if a method says.
+/// How arguments are sent, as an option says it.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) enum Args {
     Struct,
@@ -12,7 +12,7 @@ pub(crate) enum Args {
     Map,
 }
 
-/// How a reply is sent, if a method says.
+/// How a reply is sent, as an option says it.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) enum Reply {
     Empty,
@@ -21,7 +21,7 @@ pub(crate) enum Reply {
     Brokered,
 }
 
-/// What is said to the attribute on a trait or an implementation.
+/// The options of the attribute on a trait or an implementation.
 pub(crate) struct TraitOptions {
     pub krate: Path,
     pub service: Option<LitStr>,
@@ -29,7 +29,7 @@ pub(crate) struct TraitOptions {
     pub reply: Option<Reply>,
 }
 
-/// What is said on a method.
+/// The options of a method.
 #[derive(Default)]
 pub(crate) struct MethodOptions {
     pub name: Option<LitStr>,
@@ -37,12 +37,12 @@ pub(crate) struct MethodOptions {
     pub reply: Option<(Reply, proc_macro2::Span)>,
 }
 
-/// What is said on a parameter.
+/// The options of a parameter.
 #[derive(Default)]
 pub(crate) struct ParamOptions {
     pub name: Option<LitStr>,
     pub go: Option<LitStr>,
-    /// Whether it is brokered, where its type does not tell.
+    /// Whether it is brokered, if its type does not show that.
     pub brokered: Option<bool>,
 }
 
@@ -62,14 +62,14 @@ impl TraitOptions {
                 return Ok(());
             }
             if on_impl {
-                return Err(
-                    meta.error("an implementation takes `crate` alone; all else is the trait's")
-                );
+                return Err(meta.error(
+                    "an implementation takes `crate` alone: all other options belong on the trait",
+                ));
             }
             if meta.path.is_ident("service") {
                 let name: LitStr = meta.value()?.parse()?;
                 if name.value().is_empty() {
-                    return Err(Error::new(name.span(), "a service has a name"));
+                    return Err(Error::new(name.span(), "the name of the service is empty"));
                 }
                 options.service = Some(name);
             } else if meta.path.is_ident("args") {
@@ -77,7 +77,10 @@ impl TraitOptions {
             } else if meta.path.is_ident("reply") {
                 let (form, span) = reply(&meta)?;
                 if !matches!(form, Reply::Empty | Reply::Letters) {
-                    return Err(Error::new(span, "this is said of one method, not of all"));
+                    return Err(Error::new(
+                        span,
+                        "this is an option of one method, not of a trait",
+                    ));
                 }
                 options.reply = Some(form);
             } else {
@@ -93,7 +96,7 @@ impl TraitOptions {
 }
 
 impl MethodOptions {
-    /// Takes the options out of a method's attributes.
+    /// Removes the options from a method's attributes, and parses them.
     pub(crate) fn take(attributes: &mut Vec<Attribute>) -> Result<MethodOptions> {
         let mut options = MethodOptions::default();
         take(attributes, |meta| {
@@ -113,7 +116,7 @@ impl MethodOptions {
 }
 
 impl ParamOptions {
-    /// Takes the options out of a parameter's attributes.
+    /// Removes the options from a parameter's attributes, and parses them.
     pub(crate) fn take(attributes: &mut Vec<Attribute>) -> Result<ParamOptions> {
         let mut options = ParamOptions::default();
         take(attributes, |meta| {
@@ -124,7 +127,7 @@ impl ParamOptions {
             } else if meta.path.is_ident("brokered") || meta.path.is_ident("value") {
                 let brokered = meta.path.is_ident("brokered");
                 if options.brokered.replace(brokered).is_some() {
-                    return Err(meta.error("it crosses either as a value or `brokered`"));
+                    return Err(meta.error("a parameter is either a `value` or `brokered`"));
                 }
             } else {
                 return Err(meta.error(
@@ -137,7 +140,7 @@ impl ParamOptions {
     }
 }
 
-/// Removes the `#[plugwire(…)]` and reads what is in them.
+/// Removes every `#[plugwire(…)]`, and parses its options.
 fn take(
     attributes: &mut Vec<Attribute>,
     mut option: impl FnMut(&ParseNestedMeta<'_>) -> Result<()>,
@@ -147,7 +150,7 @@ fn take(
         if !matches!(attribute.meta, Meta::List(_)) {
             return Err(Error::new_spanned(
                 &attribute,
-                "say what: `#[plugwire(name = \"…\")]`",
+                "an option is missing, such as `#[plugwire(name = \"…\")]`",
             ));
         }
         attribute.parse_nested_meta(|meta| {
@@ -158,7 +161,7 @@ fn take(
     Ok(())
 }
 
-/// The options there were, to find those that are there twice.
+/// The options so far, to find one that is given twice.
 #[derive(Default)]
 struct Seen(Vec<String>);
 
@@ -167,7 +170,7 @@ impl Seen {
         let name = meta.path.get_ident().map(ToString::to_string);
         if let Some(name) = name {
             if self.0.contains(&name) {
-                return Err(meta.error(format_args!("`{name}` is said twice")));
+                return Err(meta.error(format_args!("`{name}` is given twice")));
             }
             self.0.push(name);
         }
@@ -183,7 +186,7 @@ fn args(meta: &ParseNestedMeta<'_>) -> Result<Args> {
         "map" => Ok(Args::Map),
         _ => Err(Error::new(
             form.span(),
-            "arguments go as a \"struct\", as \"letters\" or as a \"map\"",
+            "arguments are sent as a \"struct\", as \"letters\" or as a \"map\"",
         )),
     }
 }
@@ -198,7 +201,7 @@ fn reply(meta: &ParseNestedMeta<'_>) -> Result<(Reply, proc_macro2::Span)> {
         _ => {
             return Err(Error::new(
                 form.span(),
-                "a reply goes as \"letters\", as \"empty\" struct where there is none, or, where its type does not tell, as a \"value\" or \"brokered\"",
+                "a reply is sent as \"letters\", as an \"empty\" struct if there is none, or, if its type does not show which, as a \"value\" or \"brokered\"",
             ));
         }
     };

@@ -14,7 +14,7 @@ pub(crate) fn boxed(params: &[(Ident, Pat)], output: &Type, block: &Block) -> To
     let returned = Ident::new("returned", Span::mixed_site());
     quote! {
         ::std::boxed::Box::pin(async move {
-            // Says what is returned, before the body says so.
+            // Fixes the return type before the body is inferred.
             if let ::core::option::Option::Some(#returned) = ::core::option::Option::None::<#output> {
                 return #returned;
             }
@@ -24,8 +24,8 @@ pub(crate) fn boxed(params: &[(Ident, Pat)], output: &Type, block: &Block) -> To
     }
 }
 
-/// The body of a plain `fn` as the body of a function that returns a future which is ready at its first
-/// poll. `at` is what the compiler points at where something is awaited in it.
+/// The body of a plain `fn` as the body of a function that returns a future which is ready at its
+/// first poll. `at` is where the compiler reports an `await` in it.
 pub(crate) fn plain(
     params: &[(Ident, Pat)],
     output: &Type,
@@ -37,7 +37,7 @@ pub(crate) fn plain(
     });
     let statements = &block.stmts;
     let body = Ident::new("body", Span::mixed_site());
-    // A closure, so that nothing can be awaited in it.
+    // A closure, so that an `await` in it does not compile.
     let closure = quote_spanned! {at=>
         move || -> #output {
             #(#held)*
@@ -52,12 +52,12 @@ pub(crate) fn plain(
     }
 }
 
-/// The method of every interface that tells which methods of an implementation are plain.
+/// The method of every interface that says which methods of an implementation are plain.
 pub(crate) fn is_plain_fn() -> Ident {
     Ident::new("__is_plain_fn", Span::call_site())
 }
 
-/// Gives every parameter a name, and returns these with the patterns that they had.
+/// Gives every parameter a name, and returns the names with the original patterns.
 pub(crate) fn name_params(signature: &mut Signature) -> Vec<(Ident, Pat)> {
     let mut params = Vec::new();
     for (index, input) in signature.inputs.iter_mut().enumerate() {
@@ -71,7 +71,7 @@ pub(crate) fn name_params(signature: &mut Signature) -> Vec<(Ident, Pat)> {
             _ => Ident::new(&format!("_argument{index}"), Span::mixed_site()),
         };
         let pattern = match &*input.pat {
-            // Not bound, it would be dropped at once.
+            // `_` binds nothing, and the argument would be dropped at once.
             Pat::Wild(_) => syn::parse_quote!(#ident),
             pattern => pattern.clone(),
         };

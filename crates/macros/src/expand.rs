@@ -1,4 +1,4 @@
-//! What becomes of a trait.
+//! The code generated for a trait.
 
 use proc_macro2::{Ident, Span, TokenStream};
 use quote::{ToTokens, format_ident, quote, quote_spanned};
@@ -10,7 +10,7 @@ use crate::interface::{ArgsForm, Interface, Method, Param, ReplyForm};
 use crate::kind::Kind;
 use crate::names;
 
-/// The trait as it is implemented, and what carries it over the wire.
+/// The trait as implementations see it, the client and the server.
 pub(crate) fn expand(interface: &Interface) -> TokenStream {
     let expansion = Expansion::new(interface);
     let declaration = expansion.declaration();
@@ -42,15 +42,15 @@ struct Expansion<'a> {
     krate: &'a Path,
     /// The trait.
     name: &'a Ident,
-    /// The name of the module with what the code below needs.
+    /// The local name of plugwire's module for generated code.
     wire: Ident,
     /// The name of the trait with the default bodies.
     defaults: Ident,
-    /// All that the user wrote, to keep clear of.
+    /// All tokens that the user wrote, whose names are avoided.
     written: TokenStream,
 }
 
-/// A local variable, which no name of the user's is mixed up with.
+/// A local variable, hygienic: it cannot clash with a name of the user's.
 fn local(name: &str) -> Ident {
     Ident::new(name, Span::mixed_site())
 }
@@ -77,7 +77,7 @@ impl<'a> Expansion<'a> {
         self.interface.methods.iter()
     }
 
-    /// The trait, of which `dyn` can be said.
+    /// The trait, made object-safe.
     fn declaration(&self) -> TokenStream {
         let name = self.name;
         let item = &self.interface.item;
@@ -125,7 +125,7 @@ impl<'a> Expansion<'a> {
         }
     }
 
-    /// The default bodies, where a remote implementation finds them too.
+    /// The default bodies, in a trait of their own that a remote implementation can call too.
     fn defaults(&self) -> Option<TokenStream> {
         let Expansion { name, defaults, .. } = self;
         let mut bodies = self.methods().filter_map(|method| {
@@ -154,7 +154,7 @@ impl<'a> Expansion<'a> {
         })
     }
 
-    /// The argument and the reply of a method, where they are structs.
+    /// The argument and the reply of a method, if they are structs.
     fn structs(&self, method: &Method) -> TokenStream {
         let Expansion { wire, .. } = self;
         let krate = self.krate.to_token_stream().to_string().replace(' ', "");
@@ -212,7 +212,7 @@ impl<'a> Expansion<'a> {
         names::unused(&format!("{name}{suffix}"), &self.written)
     }
 
-    /// The methods' names.
+    /// The constants with the methods' names.
     fn constants(&self) -> TokenStream {
         let Expansion { name, wire, .. } = self;
         let vis = &self.interface.item.vis;
@@ -241,7 +241,7 @@ impl<'a> Expansion<'a> {
             .map_or_else(|| "Plugin".to_owned(), LitStr::value)
     }
 
-    /// The implementation that calls.
+    /// The implementation for `Remote`, which calls the peer.
     fn remote(&self) -> TokenStream {
         let Expansion { name, wire, .. } = self;
         let methods = self.methods().map(|method| {
@@ -262,7 +262,7 @@ impl<'a> Expansion<'a> {
         }
     }
 
-    /// How a method is called.
+    /// The body of a method that calls the peer.
     fn call(&self, method: &Method) -> TokenStream {
         let Expansion { name, wire, .. } = self;
         let (call, reply) = (local("call"), local("reply"));
@@ -320,7 +320,7 @@ impl<'a> Expansion<'a> {
         }
     }
 
-    /// What makes the argument, and the argument.
+    /// Statements that build the argument, and the expression for it.
     fn arguments(&self, method: &Method) -> (TokenStream, TokenStream) {
         let wire = &self.wire;
         let args = local("args");
@@ -377,7 +377,7 @@ impl<'a> Expansion<'a> {
         }
     }
 
-    /// The reply, or the default body's where the peer does not have the method.
+    /// The reply, or the default body's result if the peer does not have the method.
     fn fall_back(&self, method: &Method, sent: &TokenStream) -> TokenStream {
         let defaults = &self.defaults;
         let or_error = or_error(method);
@@ -445,7 +445,7 @@ impl<'a> Expansion<'a> {
         }
     }
 
-    /// How a method is served.
+    /// The closure that serves a method.
     fn serve(&self, method: &Method) -> TokenStream {
         let Expansion { name, wire, .. } = self;
         let (methods, object, broker) = (local("methods"), local("object"), local("broker"));
@@ -535,7 +535,7 @@ impl<'a> Expansion<'a> {
         }
     }
 
-    /// What makes the reply of the result.
+    /// The expression that turns a result into the reply.
     fn mapped(&self, method: &Method) -> TokenStream {
         let wire = &self.wire;
         let (broker, reply) = (local("broker"), local("reply"));
@@ -565,7 +565,8 @@ impl<'a> Expansion<'a> {
     }
 }
 
-/// The `?` that makes the method's error of ours; where it cannot, the method's type is to blame.
+/// A `?` that converts to the method's error. If it cannot, the compiler points at the method's
+/// type.
 fn or_error(method: &Method) -> TokenStream {
     quote_spanned!(method.output.span()=> ?)
 }

@@ -1,4 +1,5 @@
-//! The attribute on an implementation: `async fn` and plain `fn` in what the trait made of it.
+//! The attribute on an implementation: `async fn` and plain `fn` become the expanded trait's
+//! methods.
 
 use proc_macro2::TokenStream;
 use quote::{ToTokens, quote};
@@ -24,7 +25,7 @@ pub(crate) fn expand(options: TokenStream, mut item: ItemImpl) -> Result<TokenSt
         let is_plain = match function.sig.asyncness.take() {
             Some(_) => false,
             None if is_plain_fn(function)? => true,
-            // A function that returns a future, which is what the trait has already.
+            // A function that returns a future, as the expanded trait has it.
             None => continue,
         };
         let params = body::name_params(&mut function.sig);
@@ -67,7 +68,8 @@ pub(crate) fn expand(options: TokenStream, mut item: ItemImpl) -> Result<TokenSt
     Ok(quote!(#item))
 }
 
-/// Whether a function that is not `async` is one that may block, rather than one that returns a future.
+/// Whether a function that is not `async` is one that may block, rather than one that returns a
+/// future.
 fn is_plain_fn(function: &ImplItemFn) -> Result<bool> {
     if function.sig.receiver().is_none() {
         return Ok(false);

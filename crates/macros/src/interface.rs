@@ -1,4 +1,4 @@
-//! A trait as an interface: what its tokens say, checked.
+//! A trait as an interface: parsed and checked.
 
 use std::collections::HashMap;
 
@@ -22,7 +22,7 @@ pub(crate) struct Interface {
 }
 
 pub(crate) struct Method {
-    /// The attributes other than ours.
+    /// The attributes other than plugwire's.
     pub attributes: Vec<Attribute>,
     pub signature: Signature,
     pub default: Option<Block>,
@@ -31,7 +31,7 @@ pub(crate) struct Method {
     pub reply: ReplyForm,
     /// The name on the wire, without the service's.
     pub wire: String,
-    /// The whole of what is returned.
+    /// The return type.
     pub output: Type,
 }
 
@@ -43,7 +43,7 @@ pub(crate) struct Param {
     pub kind: Kind,
     /// The name of the field, or the key.
     pub field: LitStr,
-    /// Whether that was chosen.
+    /// Whether an option chose it.
     named: bool,
     /// The name of the Go type of a value in a map.
     pub go: Option<LitStr>,
@@ -74,7 +74,7 @@ impl Method {
         &self.signature.ident
     }
 
-    /// The attributes that decide whether there is the method.
+    /// The attributes that decide whether the method exists.
     pub(crate) fn cfgs(&self) -> impl Iterator<Item = &Attribute> {
         let attributes = self.attributes.iter();
         attributes.filter(|attribute| attribute.path().is_ident("cfg"))
@@ -82,7 +82,7 @@ impl Method {
 }
 
 impl Interface {
-    /// Reads the trait. All that is wrong with it is said at once.
+    /// Parses the trait. All mistakes are reported at once.
     pub(crate) fn parse(options: TokenStream, mut item: ItemTrait) -> Result<Interface> {
         let options = TraitOptions::parse(options, false)?;
         let mut errors = Errors::default();
@@ -91,7 +91,10 @@ impl Interface {
         for member in std::mem::take(&mut item.items) {
             let method = match member {
                 TraitItem::Fn(function) => Method::parse(function, &options),
-                other => Err(Error::new_spanned(&other, "an interface has methods alone")),
+                other => Err(Error::new_spanned(
+                    &other,
+                    "an interface can have only methods",
+                )),
             };
             methods.extend(errors.note(method));
         }
@@ -157,7 +160,7 @@ fn check_trait(item: &ItemTrait) -> Result<()> {
         if !known {
             return Err(Error::new_spanned(
                 bound,
-                "an implementation in another process cannot have this: an interface may be `Send`, `Sync` and `'static`, which it is anyway, and `Debug`",
+                "a remote implementation cannot have this bound: an interface may be `Debug`, and is `Send`, `Sync` and `'static` without saying so",
             ));
         }
     }
@@ -168,7 +171,7 @@ fn check_trait(item: &ItemTrait) -> Result<()> {
 fn check_names(methods: &[Method]) -> Result<()> {
     let mut names: HashMap<&str, &Method> = HashMap::new();
     for method in methods {
-        // Those that are there under a condition may be there in each other's place.
+        // Methods under a `cfg` may exclude each other.
         if method.cfgs().next().is_some() {
             continue;
         }
@@ -230,7 +233,7 @@ fn wire_name(ident: &Ident, chosen: Option<LitStr>) -> Result<String> {
     if !names::is_exported(&name) {
         return Err(Error::new(
             span,
-            format_args!("Go knows no method {name:?}: the name begins with a capital letter"),
+            format_args!("Go knows no method {name:?}: the name must begin with a capital letter"),
         ));
     }
     Ok(name)
@@ -243,7 +246,7 @@ fn check_signature(signature: &Signature) -> Result<()> {
     if signature.asyncness.is_none() {
         return refuse(
             signature.fn_token,
-            "a method is called over a connection, which takes time: write `async fn`",
+            "a method is called over a connection, so it is async: write `async fn`",
         );
     }
     if let Some(token) = &signature.constness {
@@ -256,7 +259,10 @@ fn check_signature(signature: &Signature) -> Result<()> {
         );
     }
     if let Some(abi) = &signature.abi {
-        return refuse(abi, "a method of an interface has Rust's own ABI");
+        return refuse(
+            abi,
+            "a method of an interface cannot have another ABI than Rust's",
+        );
     }
     if !signature.generics.params.is_empty() {
         return refuse(
@@ -273,14 +279,14 @@ fn check_signature(signature: &Signature) -> Result<()> {
     let Some(receiver) = signature.receiver() else {
         return refuse(
             &signature.ident,
-            "a method of an interface begins with `&self`",
+            "the first parameter of a method is `&self`",
         );
     };
     match &receiver.kind {
         ReceiverKind::Reference(_, None, None) if receiver.mutability.is_none() => Ok(()),
         ReceiverKind::Reference(_, Some(lifetime), None) => refuse(
             lifetime,
-            "nothing that crosses to another process is borrowed: write `&self`",
+            "what crosses to another process cannot be borrowed: write `&self`",
         ),
         _ => refuse(
             receiver,
@@ -289,8 +295,8 @@ fn check_signature(signature: &Signature) -> Result<()> {
     }
 }
 
-/// The parameters, their attributes taken out of the signature, with the names that they have in
-/// this form.
+/// Removes the options from the parameters of the signature, and names the parameters as this form
+/// of argument does.
 fn params(signature: &mut Signature, form: Option<Args>) -> Result<Vec<Param>> {
     let mut params = Vec::new();
     for input in &mut signature.inputs {
@@ -306,7 +312,7 @@ fn params(signature: &mut Signature, form: Option<Args>) -> Result<Vec<Param>> {
             other => {
                 return Err(Error::new_spanned(
                     other,
-                    "a parameter has a name, which is the name of its field on the wire",
+                    "a parameter needs a name, which is the name of its field on the wire",
                 ));
             }
         };
@@ -322,7 +328,7 @@ fn params(signature: &mut Signature, form: Option<Args>) -> Result<Vec<Param>> {
             Some(Args::Letters) => names::letter(params.len()).ok_or_else(|| {
                 Error::new(
                     span,
-                    "there are no more letters: lettered fields end at `Z`",
+                    "lettered fields end at `Z`: a method has at most 26 of them",
                 )
             })?,
             Some(Args::Struct) | None => names::pascal_case(&plain),
@@ -351,14 +357,14 @@ fn check_params(params: &[Param], form: ArgsForm) -> Result<()> {
             ArgsForm::Bare if param.named => {
                 return Err(Error::new_spanned(
                     &param.field,
-                    "an argument that is alone goes without a name: for a struct or a map say `#[plugwire(args = \"struct\")]` or `\"map\"` on the method",
+                    "a single argument is sent without a name: for a struct or a map add `#[plugwire(args = \"struct\")]` or `\"map\"` on the method",
                 ));
             }
             ArgsForm::Struct if !names::is_exported(&name) => {
                 return Err(Error::new_spanned(
                     &param.field,
                     format_args!(
-                        "Go sees no field {name:?}: the name begins with a capital letter"
+                        "Go sees no field {name:?}: the name must begin with a capital letter"
                     ),
                 ));
             }
@@ -367,7 +373,7 @@ fn check_params(params: &[Param], form: ArgsForm) -> Result<()> {
         if let (Some(go), true) = (&param.go, form != ArgsForm::Map) {
             return Err(Error::new_spanned(
                 go,
-                "this is the Go type of an `interface{}`, which arguments are in a map alone: say `#[plugwire(args = \"map\")]` on the method",
+                "`go` names the type of an `interface{}`, which only an argument in a map is: add `#[plugwire(args = \"map\")]` on the method",
             ));
         }
         if let Some(other) = names.insert(name.clone(), param.ident.clone()) {
@@ -382,7 +388,7 @@ fn check_params(params: &[Param], form: ArgsForm) -> Result<()> {
     Ok(())
 }
 
-/// What a method returns, and what of it crosses as the reply.
+/// The return type of a method, and the type that crosses as the reply.
 fn output(signature: &Signature) -> Result<(Type, Type)> {
     const MESSAGE: &str = "a call can always fail: return `plugwire::Result<T>`, or a `Result<T, E>` whose `E` is made from `plugwire::Error`";
     let ReturnType::Type(_, output) = &signature.output else {
@@ -394,7 +400,7 @@ fn output(signature: &Signature) -> Result<(Type, Type)> {
     }
 }
 
-/// What a result is one of, where the type is called so.
+/// The `T` of a type whose name ends in `Result`.
 pub(crate) fn result_of(output: &Type) -> Option<&Type> {
     if let Type::Path(path) = output
         && let Some(last) = path.path.segments.last()
@@ -412,7 +418,7 @@ fn check_reply(ok: &Type, options: &MethodOptions) -> Result<()> {
         (Some((Reply::Empty, _)), Type::Tuple(tuple)) if tuple.elems.is_empty() => Ok(()),
         (Some((Reply::Empty, span)), _) => Err(Error::new(
             span,
-            "an empty struct is the reply of a method that returns nothing, `Result<()>`",
+            "an empty struct is the reply of a method that returns `Result<()>`",
         )),
         _ => Ok(()),
     }
@@ -441,7 +447,7 @@ fn fields(types: Vec<Type>, tuple: bool) -> Result<ReplyForm> {
         if names::letter(index).is_none() {
             return Err(Error::new_spanned(
                 ty,
-                "there are no more letters: lettered fields end at `Z`",
+                "lettered fields end at `Z`: a method has at most 26 of them",
             ));
         }
         let kind = kind::of(&ty)?;

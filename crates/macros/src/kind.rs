@@ -1,4 +1,4 @@
-//! What a parameter or result is, told by its type's tokens.
+//! How a parameter or result crosses, as far as its type's tokens show.
 
 use std::fmt::Display;
 
@@ -36,7 +36,7 @@ pub(crate) fn of(ty: &Type) -> Result<Kind> {
     }
 }
 
-/// The kind of a type that is brokered as a whole.
+/// The kind of a type that is brokered as a whole, if it is.
 fn whole(ty: &Type) -> Result<Option<Kind>> {
     match ty {
         Type::Path(TypePath {
@@ -67,7 +67,7 @@ fn whole_path(path: &Path) -> Result<Option<Kind>> {
     }
 }
 
-/// Whether `Reader` or `Writer` is plugwire's, as far as one can see.
+/// Whether `Reader` or `Writer` is plugwire's, as far as the tokens show.
 fn is_ours(path: &Path) -> bool {
     path.segments.len() == 1 || path.segments[0].ident == "plugwire"
 }
@@ -138,7 +138,7 @@ impl Visit<'_> for Check {
         if let Ok(Some(Kind::Brokered { .. })) = whole_path(path) {
             self.refuse(
                 path,
-                "an interface, reader or writer has to be the whole parameter or result, or in an `Option`; if this is a type of your own that is sent as a value, say `#[plugwire(value)]` on the parameter or `#[plugwire(reply = \"value\")]` on the method",
+                "an interface, reader or writer has to be the whole parameter or result, or in an `Option`; if this is a type of your own that is sent as a value, add `#[plugwire(value)]` on the parameter or `#[plugwire(reply = \"value\")]` on the method",
             );
             return;
         }

@@ -1,5 +1,13 @@
-//! The attribute `#[plugwire::interface]`. It belongs to the `plugwire` crate, which re-exports it,
-//! and where its documentation is.
+//! The attribute `#[plugwire::interface]` of the [plugwire] crate, which re-exports and documents
+//! it.
+//!
+//! Use it through plugwire: the code that it generates names types of that crate.
+//!
+//! The item is parsed and checked in `interface` (with `attributes` for the options and `kind` for
+//! the types), and the code is generated in `expand` for a trait and in `implementation` for an
+//! `impl`. All mistakes are reported at once, each at its place; `tests/ui` has them.
+//!
+//! [plugwire]: https://docs.rs/plugwire
 
 #![warn(unreachable_pub)]
 #![forbid(unsafe_code)]

@@ -1,4 +1,4 @@
-//! Names as Go has them.
+//! Names in Go.
 
 use proc_macro2::{Ident, TokenStream, TokenTree};
 
@@ -18,7 +18,7 @@ pub(crate) fn constant(method: &Ident) -> Ident {
     Ident::new(&plain(method).to_uppercase(), method.span())
 }
 
-/// The name without the `r#` that makes a keyword of it a name.
+/// The name without the `r#` of a raw identifier.
 pub(crate) fn plain(ident: &Ident) -> String {
     let name = ident.to_string();
     name.strip_prefix("r#").map_or(name.clone(), str::to_owned)
@@ -35,7 +35,7 @@ pub(crate) fn is_exported(name: &str) -> bool {
     name.starts_with(char::is_uppercase) && name.chars().all(|c| c.is_alphanumeric() || c == '_')
 }
 
-/// A name that does not occur in the tokens, so that it hides nothing that they mean.
+/// A name that does not occur in the tokens, so that it shadows none of theirs.
 pub(crate) fn unused(name: &str, tokens: &TokenStream) -> Ident {
     let mut name = name.to_owned();
     while occurs(&name, tokens) {

@@ -1,4 +1,4 @@
-//! The page of the documentation that shows what becomes of a trait: `docs/interface-expanded.rs`,
+//! The page of the documentation that shows a trait's expansion: `docs/interface-expanded.rs`,
 //! made of `docs/interface.rs`.
 
 use std::path::Path;
@@ -8,10 +8,11 @@ use syn::{Item, parse_file};
 use crate::expand;
 use crate::interface::Interface;
 
-/// Set, it has the page written anew.
+/// When this is set, the page is written anew.
 const UPDATE: &str = "PLUGWIRE_UPDATE_DOCS";
 
-/// What is longer than it would be by hand, so that it means the same wherever it is put; as tokens.
+/// Paths that are absolute, so that the code means the same everywhere, and the short forms for
+/// the page, as tokens.
 const SHORTER: [(&str, &str); 8] = [
     (":: core :: result :: Result :: ", ""),
     (":: core :: option :: Option :: ", ""),
@@ -51,7 +52,7 @@ fn the_page_shows_what_becomes_of_the_trait() {
     let shown = std::fs::read_to_string(&page).unwrap_or_default();
     assert!(
         shown == expanded,
-        "docs/interface-expanded.rs is not what becomes of docs/interface.rs: \
-         have it written anew by running this test with {UPDATE}=1"
+        "docs/interface-expanded.rs is not the expansion of docs/interface.rs: \
+         write it anew by running this test with {UPDATE}=1"
     );
 }

@@ -1,5 +1,5 @@
-//! What the attribute says to mistakes, and where: every file of `ui` beside what the compiler prints
-//! for it.
+//! What the attribute says to mistakes, and where: every file of `ui` beside what the compiler
+//! prints for it.
 
 #[test]
 fn mistakes_are_told_where_they_are() {

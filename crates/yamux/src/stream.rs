@@ -77,10 +77,7 @@ impl Stream {
     /// No reset is sent on a stream that has ended already: one that both sides finished, one that
     /// the peer reset, one whose session is gone. Calling this again has no effect.
     pub fn reset(&mut self) {
-        if !std::mem::replace(self.reset.get_mut(), true) {
-            self.session
-                .with(|connection| connection.reset_stream(self.key));
-        }
+        self.reset_shared();
     }
 
     /// Splits the stream into a half that reads and one that writes, each for a task of its own.
@@ -106,6 +103,13 @@ impl Stream {
 
 /// What either half of a stream does, and the whole of it.
 impl Stream {
+    fn reset_shared(&self) {
+        if !self.reset.swap(true, Ordering::Relaxed) {
+            self.session
+                .with(|connection| connection.reset_stream(self.key));
+        }
+    }
+
     fn poll_read_shared(
         &self,
         cx: &mut Context<'_>,
@@ -152,6 +156,13 @@ pub struct ReadHalf(Arc<Stream>);
 /// The writing half of a [`Stream`]. Shut it down to finish this side: dropped alone, it does not.
 #[derive(Debug)]
 pub struct WriteHalf(Arc<Stream>);
+
+impl WriteHalf {
+    /// Ends the stream in both directions: see [`Stream::reset`].
+    pub fn reset(&mut self) {
+        self.0.reset_shared();
+    }
+}
 
 macro_rules! read_by {
     ($type:ty, |$self:ident| $stream:expr) => {

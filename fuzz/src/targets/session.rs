@@ -44,7 +44,7 @@ pub fn broker_preface(data: &[u8]) {
         let (here, there) = tokio::io::duplex(64 * 1024);
         let peer = Session::client(there, no_keep_alive());
         let session = Session::server(here, no_keep_alive().accept_backlog(4096));
-        let broker = MuxBroker::new(session, broker::Config::default());
+        let broker = MuxBroker::new(session, broker::BrokerConfig::default());
         let mut held = Vec::new();
         let mut accepting = Vec::new();
         for _ in 0..64 {
@@ -79,7 +79,7 @@ pub fn broker_preface(data: &[u8]) {
         }
         // Whatever came before, a stream that is accepted and dialed properly goes through, under
         // an id that nobody has named.
-        let other = MuxBroker::new(peer, broker::Config::default());
+        let other = MuxBroker::new(peer, broker::BrokerConfig::default());
         let named = |id: &u32| data.windows(4).any(|bytes| bytes == id.to_le_bytes());
         let id = (0xffff_0000..)
             .find(|id| !named(id))

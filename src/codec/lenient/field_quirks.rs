@@ -1,9 +1,9 @@
 //! Which fields of structs need a zero when they are absent.
 //!
 //! serde does not tell which fields have a default. But a struct says that a field is missing only
-//! after its default, or `Option`'s `None`, was asked for. So that error is noted, the value is read
-//! again, and this time the struct gets a zero for the field after all fields that were sent. Names
-//! come from the struct, never from a peer, so each field of each type is noted at most once.
+//! after its default, or `Option`'s `None`, was asked for. So that error is noted, the value is
+//! read again, and this time the struct gets a zero for the field after all fields that were sent.
+//! Names come from the struct, never from a peer, so each field of each type is noted at most once.
 //!
 //! In gob every absent field is a zero, so there the noted fields are those that refuse one.
 

@@ -6,7 +6,7 @@ use serde::de::{self, DeserializeSeed, Deserializer, Visitor};
 
 /// Deserializes as nil, and so, read leniently, as the zero of whatever is asked for.
 pub(super) struct Zero<E> {
-    /// Whether nil is for those, too, who take anything.
+    /// Whether a type that takes anything is given nil, too.
     any: bool,
     error: PhantomData<E>,
 }

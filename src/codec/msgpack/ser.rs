@@ -1,16 +1,16 @@
 //! Writing MessagePack as Go's codecs read it.
 //!
-//! rmp-serde writes nearly everything so. [`Plain`] goes between a type and rmp-serde's serializer
-//! for the rest:
+//! rmp-serde writes nearly everything as Go reads it. [`Plain`] stands between a type and
+//! rmp-serde's serializer for the rest:
 //!
 //! | type | rmp-serde | here |
 //! | --- | --- | --- |
-//! | no bytes (`Vec<u8>`) | an empty list, which old peers do not take for bytes | empty bytes |
+//! | an empty `Vec<u8>` | an empty list, which old peers do not read as bytes | empty bytes |
 //! | a list that begins with a byte and goes on otherwise | an error | a list |
 //! | `char` | a string | a number, as Go's rune is |
-//! | `i128`, `u128` | 16 bytes | a number, as for gob, and 16 bytes only where it has more than 64 bits |
+//! | `i128`, `u128` | 16 bytes | a number, as for gob; 16 bytes only beyond 64 bits |
 //! | a unit struct | an empty list | an empty map, as Go's `struct{}` is |
-//! | [`Time`](crate::gob::Time) | a string | bytes, in the form that the peer reads ([`TimeFormat`]) |
+//! | [`Time`](crate::gob::Time) | a string | bytes, in the peer's form ([`TimeFormat`]) |
 
 use serde::ser::{self, Serialize, Serializer};
 

@@ -1,4 +1,4 @@
-//! A gob encoder that says whatever it is told to.
+//! A gob encoder that writes whatever a test asks for, valid or not.
 
 /// An unsigned integer.
 pub fn uint(value: u64) -> Vec<u8> {

@@ -105,7 +105,8 @@ fn fields_that_nobody_sent_cost_nothing() {
         ("last", &last, 200_000),
         ("none", &none, 200_000),
     ] {
-        // Large types and lists are what they are: the maps here are empty, and have no buffers of their own.
+        // Large types and lists are what they are: the maps here are empty, and have no buffers of
+        // their own.
         let values = list(ty, count, &[0]);
         proportional::<Vec<Tiny>>(name, &values, 12);
         proportional::<Vec<BTreeMap<String, Any>>>(name, &values, 60);
@@ -143,8 +144,8 @@ gob::interface! {
     }
 }
 
-/// Each zero that is handed out is 64 bytes and its name, of 256 KiB and 256 bytes for each one received. A map takes
-/// some three times that for it.
+/// Each zero that is handed out is 64 bytes and its name, of 256 KiB and 256 bytes for each one
+/// received. A map takes some three times that for it.
 const FLAT: usize = 1024;
 
 #[test]
@@ -311,7 +312,8 @@ fn values_share_their_names() {
     }
 }
 
-/// A `Value` is 48 bytes and can be that of a byte. With what a list has in reserve it is twice that.
+/// A `Value` is 48 bytes and can be that of a byte. With what a list has in reserve it is twice
+/// that.
 const VALUE: usize = 100;
 /// An `Any` is 80 bytes, or 160 with its reserve, and its bytes are an allocation of their own.
 const ANY: usize = 200;

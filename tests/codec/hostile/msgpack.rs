@@ -51,7 +51,8 @@ fn nesting_without_end() {
     ] {
         let open = level.repeat(DEEP / level.len());
         assert_eq!(everywhere("open", &open), (0, false));
-        // A map that is only opened has its own like for a key, and values for all of them at the end.
+        // A map that is only opened has its own like for a key, and values for all of them at the
+        // end.
         let values = if level == [0x81] { DEEP + 1 } else { 1 };
         let closed = [open, vec![0xc0; values]].concat();
         everywhere("closed", &closed);

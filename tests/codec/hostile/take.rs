@@ -15,7 +15,8 @@ use support::alloc::peak;
 /// What a decoder may allocate above the size of its input.
 pub const ALLOWANCE: usize = 1 << 20;
 
-/// No input here is large enough to keep a decoder busy for so long, even without optimization and beside other work.
+/// No input here is large enough to keep a decoder busy for so long, even without optimization and
+/// beside other work.
 const PROMPT: Duration = Duration::from_secs(10);
 
 #[derive(Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -33,8 +34,8 @@ pub struct Node {
 #[derive(Debug, Deserialize)]
 pub struct Empty {}
 
-/// Runs a case on a copy of the input, as it would be in a connection's buffer: within the time, within the memory, and
-/// without a panic.
+/// Runs a case on a copy of the input, as it would be in a connection's buffer: within the time,
+/// within the memory, and without a panic.
 pub fn contained(name: &str, input: &[u8], work: impl FnOnce(BytesMut)) {
     let buffer = BytesMut::from(input);
     let start = Instant::now();

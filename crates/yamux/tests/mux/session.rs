@@ -286,3 +286,16 @@ async fn the_halves_of_a_stream_are_the_stream() {
     drop(write);
     assert_eq!(within(peer.read(&mut there)).await.unwrap(), 0);
 }
+
+#[tokio::test]
+async fn a_half_resets_the_stream() {
+    let (client, server) = pair();
+    let (stream, mut peer) = connected(&client, &server).await;
+    let (mut read, mut write) = stream.into_split();
+    write.reset();
+    let mut byte = [0];
+    let error = within(read.read(&mut byte)).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::ConnectionReset);
+    let error = within(peer.read(&mut byte)).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::ConnectionReset);
+}

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use plugwire::broker::{AcceptError, Config};
+use plugwire::broker::{AcceptError, BrokerConfig};
 use plugwire::connection::ConnectionConfig;
 use plugwire::host::Client;
 use plugwire::mux;
@@ -61,7 +61,7 @@ pub async fn both_nested_in_one_call(peer: Peer) {
 
 pub async fn a_broker_id_that_nobody_dials(peer: Peer) {
     let connection = ConnectionConfig::default()
-        .broker(Config::default().accept_timeout(Duration::from_millis(200)));
+        .broker(BrokerConfig::default().accept_timeout(Duration::from_millis(200)));
     let client = within(Client::launch(peer.config().connection(connection)))
         .await
         .unwrap();

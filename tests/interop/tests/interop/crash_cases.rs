@@ -24,7 +24,8 @@ fn file_name(peer: Peer) -> String {
 fn assert_crashed(error: &CallError, peer: Peer, client: &Client, method: &str, how: &str) {
     assert!(error.is_crashed() && error.is_disconnected(), "{error:?}");
     let crash = error.crash().unwrap();
-    assert_eq!((crash.pid, &crash.plugin), (client.pid(), &file_name(peer)));
+    let found = (crash.pid, &crash.plugin);
+    assert_eq!(found, (client.pid(), &file_name(peer)));
     let text = error.to_string();
     for part in [method, how, &file_name(peer)] {
         assert!(text.contains(part), "{part} in {text}");

@@ -3,9 +3,9 @@
 
 use std::process::Stdio;
 
-use plugwire::broker::{Config as BrokerConfig, MuxBroker};
+use plugwire::broker::{BrokerConfig, MuxBroker};
 use plugwire::mux::{Config as SessionConfig, Session};
-use plugwire::rpc::{Client, Codec, Config, Server, TimeFormat};
+use plugwire::rpc::{CallConfig, Client, Codec, Server, TimeFormat};
 use tempfile::TempDir;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite};
 use tokio::net::{UnixListener, UnixStream};
@@ -39,14 +39,14 @@ impl Peer {
         self == Peer::Gob
     }
 
-    fn codec(self) -> Config {
+    fn codec(self) -> CallConfig {
         match self {
-            Peer::Gob => Config::new(Codec::Gob),
+            Peer::Gob => CallConfig::new(Codec::Gob),
             // The only form that they read.
             Peer::Consul | Peer::Legacy => {
-                Config::new(Codec::MsgPack).times(TimeFormat::MarshalBinary)
+                CallConfig::new(Codec::MsgPack).times(TimeFormat::MarshalBinary)
             }
-            _ => Config::new(Codec::MsgPack),
+            _ => CallConfig::new(Codec::MsgPack),
         }
     }
 

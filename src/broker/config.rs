@@ -1,0 +1,72 @@
+//! The settings of a broker.
+
+use std::time::Duration;
+
+use crate::InvalidOption;
+use crate::codec::{CallConfig, Limits};
+use crate::tuning::broker::{ACCEPT_TIMEOUT, DIAL_TIMEOUT};
+
+/// Settings of a [`MuxBroker`](super::MuxBroker).
+#[derive(Clone, Debug)]
+pub struct BrokerConfig {
+    pub(super) accept_timeout: Duration,
+    pub(super) dial_timeout: Duration,
+    pub(super) codec: CallConfig,
+}
+
+impl Default for BrokerConfig {
+    fn default() -> Self {
+        BrokerConfig {
+            accept_timeout: ACCEPT_TIMEOUT,
+            dial_timeout: DIAL_TIMEOUT,
+            codec: CallConfig::default(),
+        }
+    }
+}
+
+impl BrokerConfig {
+    /// How long [`MuxBroker::accept`](super::MuxBroker::accept) waits for the peer to dial, and how
+    /// long a stream of the peer waits to be accepted before it is closed. Default 5 s, fixed in
+    /// go-plugin. Zero is an [`InvalidOption`].
+    #[must_use]
+    pub fn accept_timeout(mut self, timeout: Duration) -> Self {
+        self.accept_timeout = timeout;
+        self
+    }
+
+    /// How long [`MuxBroker::dial`](super::MuxBroker::dial) waits for the peer to accept. Default
+    /// 10 s, twice as long as a go-plugin peer lets a stream wait before it closes it. go-plugin
+    /// itself waits for ever. Zero is an [`InvalidOption`].
+    #[must_use]
+    pub fn dial_timeout(mut self, timeout: Duration) -> Self {
+        self.dial_timeout = timeout;
+        self
+    }
+
+    pub(crate) fn check(&self) -> Result<(), InvalidOption> {
+        InvalidOption::check_duration("accept_timeout", self.accept_timeout)?;
+        InvalidOption::check_duration("dial_timeout", self.dial_timeout)?;
+        self.codec.check()
+    }
+
+    /// How the calls of [`MuxBroker::dial_client`](super::MuxBroker::dial_client) and
+    /// [`MuxBroker::accept_and_serve`](super::MuxBroker::accept_and_serve) are written, how much is
+    /// accepted from the peer, and how many of its calls [run at a time](CallConfig::max_calls).
+    /// Default [`Codec::Gob`](crate::rpc::Codec::Gob).
+    #[must_use]
+    pub fn codec(mut self, codec: impl Into<CallConfig>) -> Self {
+        self.codec = codec.into();
+        self
+    }
+
+    /// The same codec with other limits.
+    pub(crate) fn limits(mut self, limits: Limits) -> Self {
+        self.codec = self.codec.limits(limits);
+        self
+    }
+
+    /// How calls are written, and how much is accepted of them.
+    pub(crate) fn calls(&self) -> CallConfig {
+        self.codec
+    }
+}

@@ -1,0 +1,246 @@
+//! Messages: pairs of values on one direction of a connection.
+
+use bytes::{Bytes, BytesMut};
+use serde::Deserialize;
+
+use super::config::{CallConfig, Codec};
+use super::error::{DecodeError, EncodeError};
+use super::gob;
+#[cfg(feature = "msgpack")]
+use super::msgpack;
+use crate::gob::{Encode, Prepared, RawValue};
+use crate::tuning::rpc::KEEP_BUFFER;
+
+/// One message: its header, and its value.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Message {
+    /// The request's or response's header.
+    pub header: Undecoded,
+    /// The argument or the reply.
+    pub body: Undecoded,
+}
+
+/// A value that has arrived and is not yet decoded.
+#[derive(Clone, Debug)]
+pub struct Undecoded(UndecodedRepr);
+
+#[derive(Clone, Debug)]
+enum UndecodedRepr {
+    Gob(RawValue),
+    #[cfg(feature = "msgpack")]
+    MsgPack(Bytes),
+}
+
+impl Undecoded {
+    /// Decodes the value.
+    ///
+    /// # Errors
+    ///
+    /// When the value is not of the type `T`. The error's text is what a peer gets.
+    pub fn decode<'a, T: Deserialize<'a>>(&'a self) -> Result<T, DecodeError> {
+        match &self.0 {
+            UndecodedRepr::Gob(raw) => Ok(raw.decode()?),
+            #[cfg(feature = "msgpack")]
+            UndecodedRepr::MsgPack(bytes) => msgpack::decode(bytes),
+        }
+    }
+}
+
+/// Cuts messages out of one direction of a connection.
+#[derive(Debug)]
+pub struct MessageDecoder {
+    values: Values,
+    /// A header whose body has not arrived yet.
+    header: Option<Undecoded>,
+}
+
+/// Cuts values out of one direction of a connection.
+#[derive(Debug)]
+enum Values {
+    Gob(crate::gob::Decoder),
+    #[cfg(feature = "msgpack")]
+    MsgPack(msgpack::Values),
+}
+
+impl MessageDecoder {
+    /// The decoder for a new connection.
+    #[must_use]
+    pub fn new(config: impl Into<CallConfig>) -> Self {
+        let CallConfig { codec, limits, .. } = config.into();
+        let values = match codec {
+            Codec::Gob => Values::Gob(crate::gob::Decoder::with_limits(limits)),
+            #[cfg(feature = "msgpack")]
+            Codec::MsgPack => Values::MsgPack(msgpack::Values::new(limits)),
+        };
+        MessageDecoder {
+            values,
+            header: None,
+        }
+    }
+
+    /// The header of the next message, while its body has not arrived. A faulty peer may send a
+    /// value that is no header, and then wait for an answer instead of sending a body.
+    #[must_use]
+    pub fn header(&self) -> Option<&Undecoded> {
+        self.header.as_ref()
+    }
+
+    fn next_value(&mut self, bytes: &mut BytesMut) -> Result<Option<Undecoded>, DecodeError> {
+        let value = match &mut self.values {
+            Values::Gob(values) => values.next_value(bytes)?.map(UndecodedRepr::Gob),
+            #[cfg(feature = "msgpack")]
+            Values::MsgPack(values) => values.next_value(bytes)?.map(UndecodedRepr::MsgPack),
+        };
+        Ok(value.map(Undecoded))
+    }
+}
+
+impl tokio_util::codec::Decoder for MessageDecoder {
+    type Item = Message;
+    type Error = DecodeError;
+
+    /// Takes one message off the front of `bytes` once it is complete. Between calls, bytes may
+    /// only be appended. After an error the stream cannot be read any further.
+    fn decode(&mut self, bytes: &mut BytesMut) -> Result<Option<Message>, DecodeError> {
+        loop {
+            let Some(value) = self.next_value(bytes)? else {
+                return Ok(None);
+            };
+            match self.header.take() {
+                None => self.header = Some(value),
+                Some(header) => {
+                    let body = value;
+                    return Ok(Some(Message { header, body }));
+                }
+            }
+        }
+    }
+}
+
+/// Encodes bodies. It has no state, so that a connection's callers encode at the same time.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum BodyEncoder {
+    Gob,
+    #[cfg(feature = "msgpack")]
+    MsgPack(msgpack::Encoder),
+}
+
+/// What a [`MessageEncoder`] has to know of a body that a [`BodyEncoder`] has encoded.
+#[derive(Debug)]
+pub(crate) enum EncodedBody {
+    Gob(Prepared),
+    #[cfg(feature = "msgpack")]
+    MsgPack,
+}
+
+impl BodyEncoder {
+    pub(crate) fn new(config: CallConfig) -> Self {
+        match config.codec {
+            Codec::Gob => BodyEncoder::Gob,
+            #[cfg(feature = "msgpack")]
+            Codec::MsgPack => BodyEncoder::MsgPack(msgpack::Encoder::new(config.times)),
+        }
+    }
+
+    /// Appends the body's bytes to `out`. After an error `out` is as it was.
+    pub(crate) fn encode<B>(self, body: &B, out: &mut BytesMut) -> Result<EncodedBody, EncodeError>
+    where
+        B: Encode + ?Sized,
+    {
+        match self {
+            BodyEncoder::Gob => Ok(EncodedBody::Gob(Prepared::new(body, out)?)),
+            #[cfg(feature = "msgpack")]
+            BodyEncoder::MsgPack(encoder) => {
+                encoder.encode(body, out)?;
+                Ok(EncodedBody::MsgPack)
+            }
+        }
+    }
+}
+
+/// Writes messages for one direction of a connection.
+#[derive(Debug)]
+pub struct MessageEncoder {
+    headers: Headers,
+    bodies: BodyEncoder,
+    /// Room for a body.
+    scratch: BytesMut,
+}
+
+#[derive(Debug)]
+enum Headers {
+    Gob(gob::Headers),
+    #[cfg(feature = "msgpack")]
+    MsgPack(msgpack::Encoder),
+}
+
+impl MessageEncoder {
+    /// The encoder for a new connection.
+    #[must_use]
+    pub fn new(config: impl Into<CallConfig>) -> Self {
+        let bodies = BodyEncoder::new(config.into());
+        let headers = match bodies {
+            BodyEncoder::Gob => Headers::Gob(gob::Headers::default()),
+            #[cfg(feature = "msgpack")]
+            BodyEncoder::MsgPack(encoder) => Headers::MsgPack(encoder),
+        };
+        MessageEncoder {
+            headers,
+            bodies,
+            scratch: BytesMut::new(),
+        }
+    }
+
+    /// Appends a message up to its body, whose bytes have to follow: those returned, or `bytes`
+    /// where there are none. After an error `out` is as it was, and so is the encoder.
+    ///
+    /// This runs no code of the body's type.
+    pub(crate) fn begin<H>(
+        &mut self,
+        header: &H,
+        body: &EncodedBody,
+        bytes: &[u8],
+        out: &mut BytesMut,
+    ) -> Result<Option<Bytes>, EncodeError>
+    where
+        H: Encode + ?Sized,
+    {
+        match (&mut self.headers, body) {
+            (Headers::Gob(headers), EncodedBody::Gob(body)) => {
+                Ok(headers.begin(header, body, bytes, out)?)
+            }
+            #[cfg(feature = "msgpack")]
+            (Headers::MsgPack(encoder), _) => encoder.encode(header, out).map(|()| None),
+            #[cfg(feature = "msgpack")]
+            (Headers::Gob(_), EncodedBody::MsgPack) => {
+                unreachable!("a connection has one codec in a direction")
+            }
+        }
+    }
+}
+
+impl<H, B> tokio_util::codec::Encoder<(&H, &B)> for MessageEncoder
+where
+    H: Encode + ?Sized,
+    B: Encode + ?Sized,
+{
+    type Error = EncodeError;
+
+    /// Appends one message. After an error `bytes` is as it was, and so is the encoder.
+    fn encode(
+        &mut self,
+        (header, body): (&H, &B),
+        bytes: &mut BytesMut,
+    ) -> Result<(), EncodeError> {
+        let mut scratch = std::mem::take(&mut self.scratch);
+        scratch.clear();
+        let encoded = self.bodies.encode(body, &mut scratch)?;
+        let other = self.begin(header, &encoded, &scratch, bytes)?;
+        bytes.extend_from_slice(other.as_deref().unwrap_or(&scratch));
+        if scratch.capacity() <= KEEP_BUFFER {
+            self.scratch = scratch;
+        }
+        Ok(())
+    }
+}

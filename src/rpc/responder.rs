@@ -1,0 +1,75 @@
+//! The answer to one call.
+
+use std::sync::Arc;
+
+use super::message::{Empty, Response};
+use super::outbox::{Outbox, SendError};
+use crate::codec::Encode;
+
+/// Answers one call, exactly once. A method that panics drops it, which is an answer too.
+pub(super) struct Responder {
+    outbox: Arc<Outbox>,
+    method: Arc<str>,
+    seq: u64,
+    answered: bool,
+}
+
+impl Responder {
+    pub(super) fn new(outbox: Arc<Outbox>, method: Arc<str>, seq: u64) -> Self {
+        Responder {
+            outbox,
+            method,
+            seq,
+            answered: false,
+        }
+    }
+
+    /// The service and method called.
+    pub(super) fn method(&self) -> &str {
+        &self.method
+    }
+
+    pub(super) async fn reply<R: Encode>(mut self, reply: &R) {
+        self.outbox.ready().await;
+        self.answered = true;
+        if let Err(SendError::Encode(error)) = self.send("", reply) {
+            let text = format!("rpc: error encoding the reply of {}: {error}", self.method);
+            let _ = self.send(&text, &Empty {});
+        }
+    }
+
+    pub(super) async fn fail(self, error: &str) {
+        self.outbox.ready().await;
+        self.fail_now(error);
+    }
+
+    /// Answers without waiting for room.
+    pub(super) fn fail_now(mut self, error: &str) {
+        self.answered = true;
+        // An empty text would pass for success.
+        let error = if error.is_empty() {
+            "unspecified error"
+        } else {
+            error
+        };
+        let _ = self.send(error, &Empty {});
+    }
+
+    fn send<R: Encode>(&self, error: &str, reply: &R) -> Result<(), SendError> {
+        let response = Response {
+            service_method: &self.method,
+            seq: self.seq,
+            error,
+        };
+        self.outbox.send(&response, reply)
+    }
+}
+
+impl Drop for Responder {
+    fn drop(&mut self) {
+        if !self.answered {
+            let text = format!("rpc: {} ended without a reply", self.method);
+            let _ = self.send(&text, &Empty {});
+        }
+    }
+}

@@ -1,0 +1,334 @@
+//! One connection being served: requests are read, calls run, replies are written.
+//!
+//! It is [guarded](rescue): it goes on while methods block threads of the runtime. A method that is
+//! expected to end soon runs on the connection's own task, but aside: another task can take the
+//! connection over if the method does block.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::{Duration, Instant};
+
+use futures::stream::FuturesUnordered;
+use futures::{FutureExt, StreamExt};
+use tokio::task::JoinSet;
+
+use super::inbox::{Inbox, ReceiveError};
+use super::io::Halves;
+use super::message::Request;
+use super::method::{Method, QUICK};
+use super::outbox::Outbox;
+use super::request_error::RequestError;
+use super::responder::Responder;
+use super::running::Running;
+use super::service::Services;
+use crate::codec::{CallConfig, DecodeError, Message};
+use crate::tuning::rpc::TURN;
+use plugwire_base::rescue::{self, Inside, Step, Work};
+
+/// One connection being served. Dropping it ends the running calls without an answer: the peer
+/// learns of the end by the end of the stream.
+pub(super) struct Serving {
+    services: Services,
+    outbox: Arc<Outbox>,
+    inbox: Inbox,
+    running: JoinSet<()>,
+    /// Calls of the library's own methods, which run here even while all threads are blocked.
+    own: FuturesUnordered<FirstPoll>,
+    max_calls: usize,
+    /// The turn that was begun: it is interrupted by each call that runs aside.
+    turn: Option<Turn>,
+    /// Whether calls on this task are timed, since the last turn took longer than it should.
+    slow: bool,
+    /// How receiving ended, once the running calls alone are left.
+    received: Option<Result<(), RequestError>>,
+    /// The method called last, which is usually the next one too.
+    last: Option<Called>,
+}
+
+/// Requests that are read in a row.
+struct Turn {
+    start: Instant,
+    requests: u32,
+    /// Whether a task was started. It waits for this thread, so no method that may block runs
+    /// before it.
+    spawned: bool,
+}
+
+/// A method, and the name it was called by.
+#[derive(Clone)]
+struct Called {
+    name: Arc<str>,
+    method: Arc<Method>,
+}
+
+impl Drop for Serving {
+    fn drop(&mut self) {
+        self.outbox.close();
+    }
+}
+
+impl Serving {
+    pub(super) fn new(
+        services: Services,
+        Halves { read, write }: Halves,
+        config: CallConfig,
+    ) -> Self {
+        Serving {
+            services,
+            outbox: Arc::new(Outbox::new(write, config)),
+            inbox: Inbox::of_requests(read, config),
+            running: JoinSet::new(),
+            own: FuturesUnordered::new(),
+            max_calls: config.calls(),
+            turn: None,
+            slow: false,
+            received: None,
+            last: None,
+        }
+    }
+
+    /// Starts a call for each request. Ready when the peer has finished or the connection broke.
+    fn poll_receive(&mut self, cx: &mut Context<'_>) -> Step<Result<(), RequestError>, Aside> {
+        if self.turn.is_none() {
+            while let Poll::Ready(Some(_)) = self.running.poll_join_next(cx) {}
+            self.outbox.hold();
+            self.poll_own(cx);
+        }
+        let received = match self.poll_requests(cx) {
+            Step::Aside(aside) => return Step::Aside(aside),
+            received => received,
+        };
+        // Once the outbox is no longer full it wakes the task, which then reads requests again.
+        if let Poll::Ready(error) = self.outbox.poll_write(cx) {
+            return Step::Ready(Err(DecodeError::from(error).into()));
+        }
+        received
+    }
+
+    fn poll_own(&mut self, cx: &mut Context<'_>) {
+        while !self.own.is_empty() && self.own.poll_next_unpin(cx).is_ready() {}
+    }
+
+    /// Whether one more request may be read. If not, the task is woken by a call that ends or a
+    /// reply that is written.
+    fn has_room(&mut self, cx: &mut Context<'_>) -> bool {
+        while self.running.len() + self.own.len() >= self.max_calls {
+            // Calls that have ended count until they are joined.
+            if self.running.poll_join_next(cx).is_pending() || !self.own.is_empty() {
+                return false;
+            }
+        }
+        !self.outbox.is_full()
+    }
+
+    /// Takes one turn, or continues it.
+    fn poll_requests(&mut self, cx: &mut Context<'_>) -> Step<Result<(), RequestError>, Aside> {
+        let mut turn = self.turn.take().unwrap_or_else(|| Turn {
+            start: Instant::now(),
+            requests: 0,
+            spawned: false,
+        });
+        let received = loop {
+            if turn.requests == TURN {
+                cx.waker().wake_by_ref();
+                break Step::Pending;
+            }
+            if !self.has_room(cx) {
+                break Step::Pending;
+            }
+            match self.inbox.poll_next(cx) {
+                Poll::Ready(Ok(request)) => {
+                    turn.requests += 1;
+                    match self.start(request, &mut turn, cx) {
+                        Ok(None) => {}
+                        Ok(Some(aside)) => {
+                            self.turn = Some(turn);
+                            return Step::Aside(aside);
+                        }
+                        Err(error) => break Step::Ready(Err(error.into())),
+                    }
+                }
+                Poll::Ready(Err(ReceiveError::Eof(_))) => break Step::Ready(Ok(())),
+                Poll::Ready(Err(ReceiveError::Decode(error))) => {
+                    break Step::Ready(Err(error.into()));
+                }
+                Poll::Pending => break Step::Pending,
+            }
+        };
+        if turn.requests > 0 {
+            self.slow = turn.start.elapsed() > QUICK.saturating_mul(turn.requests);
+        }
+        received
+    }
+
+    /// Starts a call, or gives it back to be run aside.
+    fn start(
+        &mut self,
+        request: Message,
+        turn: &mut Turn,
+        cx: &mut Context<'_>,
+    ) -> Result<Option<Aside>, DecodeError> {
+        let header: Request<'_> = request.header.decode()?;
+        let seq = header.seq;
+        match self.find(header.service_method) {
+            Ok(Called { name, method }) => {
+                let responder = self.responder(name, seq);
+                let (is_own, is_quick) = (method.is_own(), method.is_quick());
+                let mut call = FirstPoll {
+                    call: method.run(request.body, responder),
+                    method: Some(method),
+                };
+                if is_own {
+                    if !call.ends_at_once(false, cx) {
+                        self.own.push(call);
+                        self.poll_own(cx);
+                    }
+                } else if is_quick && !turn.spawned && !rescue::is_rescuing() {
+                    let timed = self.slow;
+                    return Ok(Some(Aside { call, timed }));
+                } else {
+                    turn.spawned = true;
+                    self.running.spawn(call);
+                }
+            }
+            Err(text) => {
+                // There is room: a request is read only while the outbox is not full.
+                self.responder(header.service_method.into(), seq)
+                    .fail_now(&text);
+            }
+        }
+        Ok(None)
+    }
+
+    /// The method of a name such as `Plugin.Greet`, or the caller's error, in Go's words.
+    fn find(&mut self, name: &str) -> Result<Called, String> {
+        if let Some(last) = &self.last
+            && *last.name == *name
+        {
+            return Ok(last.clone());
+        }
+        let Some((service, method)) = name.rsplit_once('.') else {
+            return Err(format!("rpc: service/method request ill-formed: {name}"));
+        };
+        let Some(service) = self.services.get(service) else {
+            return Err(format!("rpc: can't find service {name}"));
+        };
+        let Some(method) = service.get(method) else {
+            return Err(format!("rpc: can't find method {name}"));
+        };
+        let called = Called {
+            name: name.into(),
+            method: method.clone(),
+        };
+        Ok(self.last.insert(called).clone())
+    }
+
+    fn responder(&self, method: Arc<str>, seq: u64) -> Responder {
+        Responder::new(self.outbox.clone(), method, seq)
+    }
+
+    /// Waits for the running calls and sends their replies.
+    fn poll_finish(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        loop {
+            self.poll_own(cx);
+            if self.outbox.poll_write(cx).is_ready() {
+                return Poll::Ready(());
+            }
+            match self.running.poll_join_next(cx) {
+                Poll::Ready(Some(_)) => {}
+                Poll::Ready(None) if self.own.is_empty() => {
+                    return self.outbox.poll_finish(cx).map(|_| ());
+                }
+                Poll::Ready(None) | Poll::Pending => return Poll::Pending,
+            }
+        }
+    }
+}
+
+impl Work for Serving {
+    type Output = Result<(), RequestError>;
+    type Aside = Aside;
+
+    fn poll(&mut self, cx: &mut Context<'_>) -> Step<Result<(), RequestError>, Aside> {
+        if self.received.is_none() {
+            match self.poll_receive(cx) {
+                lost @ Step::Ready(Err(RequestError::Connection(DecodeError::Io(_)))) => {
+                    return lost;
+                }
+                // A peer that has sent an invalid request may still wait for replies. (Go:
+                // `ServeCodec`)
+                Step::Ready(received) => self.received = Some(received),
+                unfinished => return unfinished,
+            }
+        }
+        match self.poll_finish(cx) {
+            Poll::Ready(()) => Step::Ready(self.received.take().unwrap_or(Ok(()))),
+            Poll::Pending => Step::Pending,
+        }
+    }
+
+    fn run_aside(mut aside: Aside, cx: &mut Context<'_>) -> Option<Aside> {
+        let ended = aside.call.ends_at_once(aside.timed, cx);
+        (!ended).then_some(aside)
+    }
+
+    fn take_back(&mut self, aside: Aside) {
+        self.running.spawn(aside.call);
+    }
+
+    fn abandon_aside(&mut self) {
+        // The call that is aside is that of the method called last.
+        if let Some(called) = &self.last {
+            called.method.note(false, Duration::ZERO);
+        }
+    }
+}
+
+/// A call on the connection's own task.
+pub(super) struct Aside {
+    call: FirstPoll,
+    timed: bool,
+}
+
+/// A call that notes how its first poll went, on whichever task that is.
+pub(super) struct FirstPoll {
+    call: Running,
+    method: Option<Arc<Method>>,
+}
+
+impl FirstPoll {
+    /// Polls the call on the connection's own task. A panic is answered by the responder, as it is
+    /// in a task.
+    fn ends_at_once(&mut self, timed: bool, cx: &mut Context<'_>) -> bool {
+        let call = AssertUnwindSafe(|| match timed {
+            true => self.poll_unpin(cx).is_ready(),
+            false => self.poll_call(cx).is_ready(),
+        });
+        let ended = catch_unwind(call).unwrap_or(true);
+        if !ended && let Some(method) = self.method.take() {
+            method.note(false, Duration::ZERO);
+        }
+        ended
+    }
+
+    fn poll_call(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        let _inside = Inside::enter();
+        self.call.poll_unpin(cx)
+    }
+}
+
+impl Future for FirstPoll {
+    type Output = ();
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        let Some(method) = self.method.take() else {
+            return self.poll_call(cx);
+        };
+        let start = Instant::now();
+        let polled = self.poll_call(cx);
+        method.note(polled.is_ready(), start.elapsed());
+        polled
+    }
+}
