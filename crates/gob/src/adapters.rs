@@ -1,9 +1,9 @@
 //! Types for what serde has no form for, and modules for `#[serde(with = "…")]`.
 
 mod any;
-pub(crate) mod array;
 pub(crate) mod complex;
 pub(crate) mod interface;
 pub(crate) mod marshaler;
 pub(crate) mod text;
+pub(crate) mod tuple;
 mod value;

@@ -10,7 +10,7 @@ pub(crate) use plugwire_base::field_quirks::field_of_key;
 ///
 /// serde asks for a tuple for both. The assumption: [`type_name`](std::any::type_name) of an array,
 /// and of no other sized type, begins with a bracket. Were it to fail, arrays would be sent as
-/// structs. The explicit way is [`array`](crate::array).
+/// structs. The explicit way is [`array`](mod@crate::array).
 pub(crate) fn is_array<T>() -> bool {
     std::any::type_name::<T>().starts_with('[')
 }

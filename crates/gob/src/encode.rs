@@ -1,4 +1,5 @@
-//! Writing: the [`Encode`] trait, and the [`Encoder`], which remembers what types the receiver knows.
+//! Writing: the [`Encode`] trait, and the [`Encoder`], which remembers what types the receiver
+//! knows.
 
 use std::any::TypeId;
 use std::sync::Arc;
@@ -56,8 +57,8 @@ pub fn to_vec_as<T: Serialize + ?Sized>(
     Ok(out.into())
 }
 
-/// What can be encoded: every type that is both `Serialize` and `Deserialize`, and `str` and slices of
-/// such types.
+/// What can be encoded: every type that is both `Serialize` and `Deserialize`, and `str` and slices
+/// of such types.
 ///
 /// gob sends a type before its first value, so a value alone is not enough. The type is found by
 /// running its `Deserialize` once against zero values and noting what it asks for. References need
@@ -111,7 +112,8 @@ impl Schema {
     }
 }
 
-/// The sending end of one stream of gobs: remembers which types were sent, so that each is sent once.
+/// The sending end of one stream of gobs: remembers which types were sent, so that each is sent
+/// once.
 ///
 /// ```
 /// # use plugwire_gob::Encoder;
@@ -182,8 +184,8 @@ impl Encoder {
         result.map_err(|error| self.undo::<T>(start, mark, out, error))
     }
 
-    /// Appends the definitions that the stream has not had yet, and the value, as one of a type that
-    /// is given.
+    /// Appends the definitions that the stream has not had yet, and the value, as one of a type
+    /// that is given.
     ///
     /// This takes any `Serialize` and runs no `Deserialize`: see [`Schema`].
     ///

@@ -109,8 +109,8 @@ impl<W: Write> StreamWriter<W> {
         &mut self.inner
     }
 
-    /// The stream written to. Another `StreamWriter` must not continue it: it would define the types
-    /// again, which decoders refuse.
+    /// The stream written to. Another `StreamWriter` must not continue it: it would define the
+    /// types again, which decoders refuse.
     pub fn into_inner(self) -> W {
         self.inner
     }

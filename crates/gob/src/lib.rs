@@ -1,10 +1,11 @@
 //! Go's `encoding/gob` for serde.
 //!
 //! A stream of gobs describes itself: the definition of a type comes before the first value of it.
-//! So encoding needs to know a type and not only a value: it learns the type from its `Deserialize`.
-//! Decoding takes any sender's type whose fields have the right names and kinds, skips fields that
-//! the receiver does not have, and gives zero values to those that the sender left out. Types need no
-//! registration: derive `Serialize` and `Deserialize`, and name the fields as Go does.
+//! So encoding needs to know a type and not only a value: it learns the type from its
+//! `Deserialize`. Decoding takes any sender's type whose fields have the right names and kinds,
+//! skips fields that the receiver does not have, and gives zero values to those that the sender
+//! left out. Types need no registration: derive `Serialize` and `Deserialize`, and name the fields
+//! as Go does.
 //!
 //! ```
 //! use plugwire_gob as gob;
@@ -38,7 +39,7 @@
 //! | `u8` to `u64` | `uint` of any width |
 //! | `Vec<u8>`, `&[u8]`, types from `serde_bytes` | `[]byte` |
 //! | `Vec<T>`, sets | `[]T` |
-//! | `[T; N]`, and tuples with [`array`] | `[N]T` |
+//! | `[T; N]`, and tuples with [`mod@array`] | `[N]T` |
 //! | maps | `map[K]V` |
 //! | structs | structs with the same field names; a received map gives the fields that were sent |
 //! | tuples, tuple structs | structs with fields `A`, `B`, `C`, … |
@@ -47,11 +48,12 @@
 //! | enums without data | `string`, the variant's name; with `serde_repr`, an integer |
 //! | `()` | a nil `interface{}`; received, anything |
 //! | unit structs | `struct{}` |
-//! | [`Any`], [`Value`], enums made by [`interface!`] | `interface{}`, `error`, other interface types |
+//! | [`Any`], [`Value`], enums made by [`interface!`] | interface types, `error` |
 //! | [`Complex`] | `complex64`, `complex128` |
 //! | [`Time`] | `time.Time`; a `time.Duration` is an `i64` |
-//! | [`Marshal`] types, bytes in [`GobEncoded`] or [`BinaryMarshaled`] | `GobEncoder` and `BinaryMarshaler` types |
-//! | addresses, paths, ids and times of other crates | mostly `string`: gob counts as human-readable |
+//! | types with [`Marshal`] or [`GobEncoded`] | types with `GobEncode` |
+//! | types with [`Marshal`] or [`BinaryMarshaled`] | types with `MarshalBinary` |
+//! | addresses, paths, ids and times of other crates | mostly `string`: gob is human-readable |
 //!
 //! Go sees only fields whose names begin with a capital letter. The usual way to have them is
 //! `#[serde(rename_all = "PascalCase")]` on the struct.
@@ -61,22 +63,22 @@
 //!
 //! # Types that cannot be learned
 //!
-//! To learn a type, encoding runs its `Deserialize` once, against zeros and well-known texts such as
-//! addresses and ids, and notes what it asks for. That fails for some types, with an error that names
-//! the type and the field:
+//! To learn a type, encoding runs its `Deserialize` once, against zeros and well-known texts such
+//! as addresses and ids, and notes what it asks for. That fails for some types, with an error that
+//! names the type and the field:
 //!
-//! - Those whose `Deserialize` accepts none of the samples. Where they have `Display` and `FromStr`,
-//!   `#[serde(with = "plugwire_gob::as_string")]` on the field sends them as text and needs no
-//!   `Deserialize`; where they are bytes to Go, [`binary_marshaler`] does.
+//! - Those whose `Deserialize` accepts none of the samples. Where they have `Display` and
+//!   `FromStr`, `#[serde(with = "plugwire_gob::as_string")]` on the field sends them as text and
+//!   needs no `Deserialize`; where they are bytes to Go, [`binary_marshaler`] does.
 //! - Structs with a `#[serde(flatten)]` field, whose fields serde does not list. They decode, and
 //!   encode with a [`Schema`] made by hand: [`to_vec_as`] and [`Encoder::encode_as`] take any
 //!   `Serialize`.
-//! - `#[serde(untagged)]` enums are interface values, and work where they hold basic values, lists and
-//!   maps. Enums with a tag inside their content have no form in Go.
+//! - `#[serde(untagged)]` enums are interface values, and work where they hold basic values, lists
+//!   and maps. Enums with a tag inside their content have no form in Go.
 //!
 //! gob does not send zero values of fields, so a field cannot distinguish zero from absent. A field
-//! left out is zero on arrival, and `#[serde(default)]` is not needed. It has an effect only where the
-//! type has no zero value, such as an enum without a variant of the empty name.
+//! left out is zero on arrival, and `#[serde(default)]` is not needed. It has an effect only where
+//! the type has no zero value, such as an enum without a variant of the empty name.
 //!
 //! # Trust
 //!
@@ -103,7 +105,6 @@ mod trace;
 mod types;
 mod wire;
 
-pub use self::adapters::array::array;
 pub use self::adapters::complex::{Complex, with as complex};
 pub use self::adapters::marshaler::with as marshal;
 pub use self::adapters::marshaler::{
@@ -111,6 +112,7 @@ pub use self::adapters::marshaler::{
     text_marshaler,
 };
 pub use self::adapters::text::as_string;
+pub use self::adapters::tuple::array;
 pub use self::decode::from_slice;
 pub use self::dynamic::{Any, Named, Value};
 pub use self::encode::{Encode, Encoder, to_vec, to_vec_as};

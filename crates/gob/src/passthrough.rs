@@ -1,9 +1,9 @@
 //! Values that pass through serde although its data model has no form for them.
 //!
-//! Types of this crate announce themselves to the serializer, the deserializer and the tracer by the
-//! name of a newtype struct, a marker. The value itself, which serde cannot carry, goes through a
-//! thread-local slot: the one side puts it there and calls the other, which takes it out before it
-//! returns. To other formats a marker is the name of a newtype struct, which they ignore.
+//! Types of this crate announce themselves to the serializer, the deserializer and the tracer by
+//! the name of a newtype struct, a marker. The value itself, which serde cannot carry, goes through
+//! a thread-local slot: the one side puts it there and calls the other, which takes it out before
+//! it returns. To other formats a marker is the name of a newtype struct, which they ignore.
 
 use std::cell::Cell;
 
@@ -16,7 +16,7 @@ pub(crate) const ANY: &str = "$plugwire::gob::Any";
 pub(crate) const VALUE: &str = "$plugwire::gob::Value";
 /// A complex number.
 pub(crate) const COMPLEX: &str = "$plugwire::gob::Complex";
-/// A value that is to be an array to Go: see [`array`](crate::array).
+/// A value that is to be an array to Go: see [`array`](mod@crate::array).
 pub(crate) const ARRAY: &str = "$plugwire::gob::Array";
 /// A [`Time`](crate::Time), which other formats of plugwire have a form for, too.
 pub const TIME: &str = "$plugwire::gob::Time";

@@ -1,8 +1,8 @@
 //! Values that are encoded before their stream is at hand.
 //!
-//! Little in a value's bytes depends on the stream that carries it: the id of its type, and those of
-//! the types in its interface values. So a value can be encoded on one thread while others use the
-//! stream's [`Encoder`], which then adds what is the stream's own.
+//! Little in a value's bytes depends on the stream that carries it: the id of its type, and those
+//! of the types in its interface values. So a value can be encoded on one thread while others use
+//! the stream's [`Encoder`], which then adds what is the stream's own.
 
 use std::any::TypeId;
 use std::sync::Arc;
@@ -42,7 +42,8 @@ pub struct Prepared {
 }
 
 impl Prepared {
-    /// Appends the value's bytes to `out`. They are no message yet: see [`Encoder::begin_prepared`].
+    /// Appends the value's bytes to `out`. They are no message yet: see
+    /// [`Encoder::begin_prepared`].
     ///
     /// # Errors
     ///
@@ -80,8 +81,8 @@ impl Encoder {
     ///
     /// # Errors
     ///
-    /// When a type has no form in gob, or the message is too long. `out` and the encoder are then as
-    /// they were before.
+    /// When a type has no form in gob, or the message is too long. `out` and the encoder are then
+    /// as they were before.
     pub fn begin_prepared(
         &mut self,
         prepared: &Prepared,

@@ -1,5 +1,5 @@
-//! Streams and values without serde: messages, values that are not decoded yet, and the types that a
-//! stream has defined.
+//! Streams and values without serde: messages, values that are not decoded yet, and the types that
+//! a stream has defined.
 
 mod decoder;
 pub(crate) mod interner;

@@ -12,11 +12,11 @@ use crate::trace;
 /// Declares an enum for a Go interface type: each variant holds the Rust type for one registered Go
 /// type.
 ///
-/// Where Go has an `error`, an `interface{}` or an interface of its own, a value comes with the name
-/// under which `gob.Register` knows its type. The enum's `Deserialize` goes by that name, and its
-/// `Serialize` writes it. A last variant `_ => Other(Any)` takes nil and the names that are not
-/// listed; without it they are errors. A field that can be nil is an `Option` of the enum, unless the
-/// enum has such a variant.
+/// Where Go has an `error`, an `interface{}` or an interface of its own, a value comes with the
+/// name under which `gob.Register` knows its type. The enum's `Deserialize` goes by that name, and
+/// its `Serialize` writes it. A last variant `_ => Other(Any)` takes nil and the names that are not
+/// listed; without it they are errors. A field that can be nil is an `Option` of the enum, unless
+/// the enum has such a variant.
 ///
 /// Further names for a type, such as that of its pointer, follow behind `|`; the first is written.
 ///
@@ -54,7 +54,8 @@ use crate::trace;
 macro_rules! __gob_interface {
     (
         $(#[$attr:meta])* $vis:vis enum $name:ident {
-            $($(#[$variant_attr:meta])* $go:literal $(| $alias:literal)* => $variant:ident($ty:ty),)+
+            $($(#[$variant_attr:meta])*
+                $go:literal $(| $alias:literal)* => $variant:ident($ty:ty),)+
             $($(#[$other_attr:meta])* _ => $other:ident($any:ty) $(,)?)?
         }
     ) => {
@@ -129,14 +130,32 @@ macro_rules! __gob_interface {
 /// What [`__gob_interface`] implements for an enum.
 pub trait Interface: Sized {
     /// The variant for the value's name.
+    ///
+    /// # Errors
+    ///
+    /// When no variant has the name, or its type cannot take the value.
     fn from_any(any: Any) -> Result<Self, String>;
-    /// Any value of the type: learning a type that has one as a field takes one.
+
+    /// Any value of the type, for learning a type that has one as a field.
+    ///
+    /// # Errors
+    ///
+    /// When no variant has a zero value.
     fn zero() -> Result<Self, String>;
+
     /// The variant's value under its name.
+    ///
+    /// # Errors
+    ///
+    /// When the value has no form in gob.
     fn to_any(&self) -> Result<Any, EncodeError>;
 }
 
 /// Writes the value under its name.
+///
+/// # Errors
+///
+/// Those of the serializer and of [`Interface::to_any`].
 pub fn serialize<T: Interface, S: Serializer>(value: &T, serializer: S) -> Result<S::Ok, S::Error> {
     value
         .to_any()
@@ -145,6 +164,10 @@ pub fn serialize<T: Interface, S: Serializer>(value: &T, serializer: S) -> Resul
 }
 
 /// Reads an interface value, and the variant for its name.
+///
+/// # Errors
+///
+/// Those of the deserializer and of [`Interface::from_any`].
 pub fn deserialize<'de, T: Interface, D: Deserializer<'de>>(
     deserializer: D,
 ) -> Result<T, D::Error> {
@@ -158,11 +181,19 @@ pub fn deserialize<'de, T: Interface, D: Deserializer<'de>>(
 }
 
 /// A variant's value.
+///
+/// # Errors
+///
+/// When `T` cannot take the value.
 pub fn decode<T: DeserializeOwned>(any: &Any) -> Result<T, String> {
     any.decode().map_err(|error| error.to_string())
 }
 
 /// The zero of a variant's type.
+///
+/// # Errors
+///
+/// When the type has none.
 pub fn zero<T: DeserializeOwned>() -> Result<T, String> {
     de::zero_value().map_err(|error| error.to_string())
 }

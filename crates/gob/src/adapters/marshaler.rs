@@ -63,7 +63,8 @@ use crate::types::Marshaler;
 pub trait Marshal: Sized {
     /// Which interface the Go type implements.
     const MARSHALER: Marshaler;
-    /// The name of the Go type, without its package. It is sent, but Go's decoder does not look at it.
+    /// The name of the Go type, without its package. It is sent, but Go's decoder does not look at
+    /// it.
     const NAME: &'static str = "";
     /// Why bytes are refused.
     type Error: Display;
@@ -210,8 +211,8 @@ impl<'de, T: Marshal> Visitor<'de> for Opaque<T> {
     }
 }
 
-/// Holds a value of a type that implements [`Marshal`] where the attribute cannot be put: in a `Vec`,
-/// an `Option`, a map, or alone.
+/// Holds a value of a type that implements [`Marshal`] where the attribute cannot be put: in a
+/// `Vec`, an `Option`, a map, or alone.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Marshaled<T>(pub T);
 
@@ -284,8 +285,9 @@ macro_rules! payloads {
             "that are the output of a Go type's `", $go, "`."
         )]
         ///
-        /// The field's type gives bytes and is made of them: `Vec<u8>`, `[u8; 16]`, `String`, `Uuid`.
-        /// A field that the sender left out becomes its `Default`. It needs no `Deserialize`.
+        /// The field's type gives bytes and is made of them: `Vec<u8>`, `[u8; 16]`, `String`,
+        /// `Uuid`. A field that the sender left out becomes its `Default`. It needs no
+        /// `Deserialize`.
         pub mod $module {
             use super::*;
 
@@ -339,6 +341,7 @@ payloads! {
     /// The output of a Go type's `MarshalBinary`, undecoded: `BinaryMarshaled(bytes)`, or
     /// `BinaryMarshaled(uuid)`.
     BinaryMarshaled binary_marshaler Binary "MarshalBinary";
-    /// The output of a Go type's `MarshalText`, undecoded. Go itself sends none: see [`Marshaler::Text`].
+    /// The output of a Go type's `MarshalText`, undecoded. Go itself sends none: see
+    /// [`Marshaler::Text`].
     TextMarshaled text_marshaler Text "MarshalText";
 }

@@ -1,10 +1,11 @@
 //! Types that go over gob as their text.
 
-/// For `#[serde(with = "plugwire_gob::as_string")]`: a field that goes over gob as the string it prints as.
+/// For `#[serde(with = "plugwire_gob::as_string")]`: a field that goes over gob as the string it
+/// prints as.
 ///
 /// The type has `Display` and `FromStr` and needs no `Deserialize`. An empty string, which is also
-/// what a field left out by the sender is, becomes the type's `Default`; the `Default` is written as
-/// an empty string.
+/// what a field left out by the sender is, becomes the type's `Default`; the `Default` is written
+/// as an empty string.
 ///
 /// ```
 /// use plugwire_gob as gob;

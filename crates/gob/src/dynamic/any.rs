@@ -8,8 +8,8 @@ use crate::raw::RawValue;
 /// A Go interface value: nil, a basic value, or a value of a named type.
 ///
 /// Go sends the type's name with the value, so the name matters: `Any::Int(1)` arrives as an `int`
-/// and `Any::Int64(1)` as an `int64`, which are different types to a Go program. `From` picks the Go
-/// type of the same width.
+/// and `Any::Int64(1)` as an `int64`, which are different types to a Go program. `From` picks the
+/// Go type of the same width.
 ///
 /// ```
 /// use std::collections::HashMap;

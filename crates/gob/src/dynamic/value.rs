@@ -17,8 +17,8 @@ use crate::types::Schema;
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 ///
-/// A value encodes to what it was decoded from, byte for byte, in the place of an interface value or
-/// together with the type that came with it:
+/// A value encodes to what it was decoded from, byte for byte, in the place of an interface value
+/// or together with the type that came with it:
 ///
 /// ```
 /// use plugwire_gob::{self as gob, Value};
@@ -82,7 +82,8 @@ pub enum Value {
 }
 
 impl Value {
-    /// The field of a struct; None when it is zero and so was not sent, or when there is no such field.
+    /// The field of a struct; None when it is zero and so was not sent, or when there is no such
+    /// field.
     #[must_use]
     pub fn field(&self, name: &str) -> Option<&Value> {
         match self {

@@ -139,7 +139,8 @@ pub enum DecodeErrorKind {
     /// A string that is asked for as text is not UTF-8.
     #[error("a string that is not UTF-8")]
     NotUtf8,
-    /// The sender left the field out, as gob does with zero values, and its type takes no zero value.
+    /// The sender left the field out, as gob does with zero values, and its type takes no zero
+    /// value.
     #[error(
         "left out by the sender, which means zero, and there is no such value: {}",
         Escaped(.0)

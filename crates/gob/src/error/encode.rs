@@ -48,7 +48,8 @@ pub enum EncodeErrorKind {
     /// be learned.
     #[error("cannot learn the type: its Deserialize refuses every sample value: {0}")]
     Untraceable(String),
-    /// Types are nested too deep, or contain themselves without an `Option`, `Vec` or map in between.
+    /// Types are nested too deep, or contain themselves without an `Option`, `Vec` or map in
+    /// between.
     #[error("the type is nested too deep")]
     TooDeep,
     /// A `None` where gob needs a value: in a slice, in a map, or alone.
@@ -170,7 +171,8 @@ impl serde::de::Error for EncodeError {
     fn missing_field(field: &'static str) -> Self {
         // All fields that serde lists are given, and with a flattened field it lists none.
         let text = format!(
-            "missing field `{field}`: the fields of a struct cannot be learned where one is flattened"
+            "missing field `{field}`: the fields of a struct cannot be learned where one is \
+             flattened"
         );
         EncodeErrorKind::Custom(text).into()
     }

@@ -134,7 +134,8 @@ impl Interner {
         }))
     }
 
-    /// Whether a value of the type can have an interface value in it. Types that are not defined count as if.
+    /// Whether a value of the type can have an interface value in it. Types that are not defined
+    /// count as if.
     pub(crate) fn holds_interface(&mut self, types: &Arc<Types>, id: Id) -> bool {
         let holding = &mut self.recent(types).holding;
         types.holds_interface(id, holding).unwrap_or(true)

@@ -5,14 +5,14 @@
 /// A message takes memory only as its bytes arrive. What a value takes beyond them is bounded:
 ///
 /// - A definition takes about eight times its bytes, for names of one letter.
-/// - A value of a Rust type takes its size, however few bytes were sent of it: a struct whose fields
-///   are all zero is one byte. A list takes up to twice that while it grows.
+/// - A value of a Rust type takes its size, however few bytes were sent of it: a struct whose
+///   fields are all zero is one byte. A list takes up to twice that while it grows.
 /// - A part of a [`Value`](crate::Value) takes up to 100 bytes for each of its own, an
 ///   [`Any`](crate::Any) up to 200.
-/// - A map that is read from a Go struct, and a struct with a `#[serde(flatten)]` field, get names of
-///   fields that are not among the value's bytes, and the latter a zero for each field left out.
-///   These may take 256 KiB and 256 bytes for each one received, where a zero counts as 64 bytes and
-///   its name; a map takes up to four times that. Beyond it, decoding fails with
+/// - A map that is read from a Go struct, and a struct with a `#[serde(flatten)]` field, get names
+///   of fields that are not among the value's bytes, and the latter a zero for each field left out.
+///   These may take 256 KiB and 256 bytes for each one received, where a zero counts as 64 bytes
+///   and its name; a map takes up to four times that. Beyond it, decoding fails with
 ///   [`TooMuchLeftOut`](crate::DecodeErrorKind::TooMuchLeftOut).
 ///
 /// ```

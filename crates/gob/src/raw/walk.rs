@@ -136,7 +136,8 @@ impl Walker {
             Id::BYTES | Id::STRING => drop(cursor.bytes()?),
             Id::INTERFACE => {
                 if !cursor.bytes()?.is_empty() {
-                    // A level of its own: it can hold another interface value, and that the next one.
+                    // A level of its own: it can hold another interface value, and that the next
+                    // one.
                     self.push(Frame::Items { elem: id, left: 0 })?;
                     self.next = Next::TypeSequence;
                 }

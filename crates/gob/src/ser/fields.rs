@@ -252,7 +252,7 @@ impl ser::SerializeMap for FieldsByKey<'_, '_> {
         // Written as a string and taken back, a key needs no serializer of its own.
         let start = output.buf.len();
         key.serialize(Ser {
-            output: &mut **output,
+            output,
             id: Id::STRING,
             slot: Slot::Elem,
         })?;

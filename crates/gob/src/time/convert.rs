@@ -28,7 +28,8 @@ impl TryFrom<Time> for SystemTime {
 /// Builds a time out of the parts that every crate knows.
 #[cfg(any(feature = "chrono", feature = "jiff", feature = "time"))]
 fn from_parts(seconds: i64, nanos: u32, offset: Option<i32>) -> Time {
-    // None of the crates reaches to where these seconds overflow. A leap second has more nanoseconds than others.
+    // None of the crates reaches to where these seconds overflow. A leap second has more
+    // nanoseconds than others.
     let time = Time::from_unix(seconds, nanos.min(999_999_999)).unwrap_or_default();
     match offset {
         Some(offset) => time.with_offset(offset).unwrap_or(time),

@@ -8,10 +8,10 @@ pub(super) const UNIX: i64 = 62_135_596_800;
 
 /// A Go `time.Time`: an instant, and the offset of the zone in which its sender saw it.
 ///
-/// The default value is Go's zero time, the beginning of year 1 in UTC, for which Go has `IsZero`; a
-/// field that was left out is this. There are conversions for [`SystemTime`] and, behind the features
-/// `chrono`, `jiff` and `time`, for the types of these crates. Each type covers another stretch of
-/// time, so conversions from a `Time` can fail.
+/// The default value is Go's zero time, the beginning of year 1 in UTC, for which Go has `IsZero`;
+/// a field that was left out is this. There are conversions for [`SystemTime`] and, behind the
+/// features `chrono`, `jiff` and `time`, for the types of these crates. Each type covers another
+/// stretch of time, so conversions from a `Time` can fail.
 ///
 /// ```
 /// use std::time::{Duration, SystemTime};
@@ -35,10 +35,11 @@ pub(super) const UNIX: i64 = 62_135_596_800;
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 ///
-/// In human-readable formats, such as JSON, a time is a string in the form of RFC 3339, as it is for
-/// Go; in other formats the bytes of gob. plugwire's MessagePack codec has a form of its own.
+/// In human-readable formats, such as JSON, a time is a string in the form of RFC 3339, as it is
+/// for Go; in other formats the bytes of gob. plugwire's MessagePack codec has a form of its own.
 ///
-/// Times are equal when they are the same instant in the same zone, and ordered by the instant first.
+/// Times are equal when they are the same instant in the same zone, and ordered by the instant
+/// first.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Time {
     /// Since the beginning of year 1, in UTC.
@@ -92,8 +93,8 @@ impl Time {
     /// The same instant in a zone this many seconds east of UTC.
     ///
     /// None when Go could not send it: minutes that do not fit 16 bits, and the minute west of UTC,
-    /// which on the wire is UTC itself. (Go sends a zone less than a minute west of UTC, but misreads
-    /// it.)
+    /// which on the wire is UTC itself. (Go sends a zone less than a minute west of UTC, but
+    /// misreads it.)
     #[must_use]
     pub fn with_offset(self, seconds_east: i32) -> Option<Self> {
         let fits = seconds_east / 60 != -1 && fits(seconds_east);

@@ -31,7 +31,8 @@ impl Time {
             }
             Zone::East(offset) => ((offset / 60) as i16, (offset % 60) as i8),
         };
-        // The second version is the first with a byte more, for zones such as those of the nineteenth century.
+        // The second version is the first with a byte more, for zones such as those of the
+        // nineteenth century.
         let version2 = seconds != 0;
         out[0] = if version2 { 2 } else { 1 };
         out[1..9].copy_from_slice(&self.seconds.to_be_bytes());
@@ -73,7 +74,8 @@ impl Time {
     }
 
     #[doc(hidden)]
-    /// MessagePack's timestamp in its longest form: the nanoseconds, then the seconds since the Unix epoch.
+    /// MessagePack's timestamp in its longest form: the nanoseconds, then the seconds since the
+    /// Unix epoch.
     #[must_use]
     pub fn to_timestamp(self) -> [u8; 12] {
         let mut out = [0; 12];

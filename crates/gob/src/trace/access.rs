@@ -12,7 +12,7 @@ use crate::types::Field;
 pub(super) struct Tracer<'a, 'p> {
     pub(super) run: &'a mut Run<'p>,
     pub(super) out: &'a mut Traced,
-    /// The value is to be an array: see [`array`](crate::array).
+    /// The value is to be an array: see [`array`](mod@crate::array).
     pub(super) array: bool,
 }
 

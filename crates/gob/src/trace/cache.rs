@@ -28,7 +28,8 @@ pub(crate) fn cached(
         return found.clone();
     }
     drop(cache);
-    // Not under the lock: finding it runs the type's own code. Two threads may do so, with the same result.
+    // Not under the lock: finding it runs the type's own code. Two threads may do so, with the same
+    // result.
     let found = find().map(Arc::new);
     let mut cache = CACHE.write().unwrap_or_else(PoisonError::into_inner);
     cache

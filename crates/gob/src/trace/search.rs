@@ -81,7 +81,8 @@ fn explore_variants<T: Deserialize<'static>>(
             Err(error) if matches!(error.kind(), EncodeErrorKind::VariantWithData { .. }) => {
                 return Err(error);
             }
-            // A type may refuse a variant where it stands: that says nothing about the variant's data.
+            // A type may refuse a variant where it stands: that says nothing about the variant's
+            // data.
             _ => {}
         }
     }

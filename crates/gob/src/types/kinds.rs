@@ -64,8 +64,8 @@ impl Type {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Marshaler {
-    /// `gob.GobEncoder` and `gob.GobDecoder`: `time.Time`, `big.Int`. Where a type has several, this
-    /// one is used.
+    /// `gob.GobEncoder` and `gob.GobDecoder`: `time.Time`, `big.Int`. Where a type has several,
+    /// this one is used.
     Gob,
     /// `encoding.BinaryMarshaler` and `encoding.BinaryUnmarshaler`: `netip.Addr`, `url.URL`,
     /// `uuid.UUID`.

@@ -12,11 +12,11 @@ use super::type_eq::{Steps, type_eq};
 
 /// A type as gob sees it: what is sent before the first value of the type.
 ///
-/// Most programs never see one, since [`Encode`](crate::Encode) finds the description of a Rust type.
-/// It is for types of which that is impossible or not wanted: those that are only `Serialize`, whose
-/// `Deserialize` refuses everything that it is tried with, or that have a flattened field.
-/// [`Encoder::encode_as`](crate::Encoder::encode_as) and [`to_vec_as`] then take the value together
-/// with a description made by hand, and run no `Deserialize`.
+/// Most programs never see one, since [`Encode`](crate::Encode) finds the description of a Rust
+/// type. It is for types of which that is impossible or not wanted: those that are only
+/// `Serialize`, whose `Deserialize` refuses everything that it is tried with, or that have a
+/// flattened field. [`Encoder::encode_as`](crate::Encoder::encode_as) and [`to_vec_as`] then take
+/// the value together with a description made by hand, and run no `Deserialize`.
 ///
 /// ```
 /// use plugwire_gob::{self as gob, Schema};
@@ -50,8 +50,8 @@ use super::type_eq::{Steps, type_eq};
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 ///
-/// [`RawValue::schema`](crate::RawValue::schema) is the description that came with a received value,
-/// and [`Schema::of`] that of a Rust type. Two are equal when they are the same type to a receiver.
+/// [`RawValue::schema`](crate::RawValue::schema) is the description that came with a received
+/// value, and [`Schema::of`] that of a Rust type. Two are equal when they are the same type to a receiver.
 ///
 /// [`to_vec_as`]: crate::to_vec_as
 #[derive(Clone)]

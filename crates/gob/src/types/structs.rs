@@ -117,7 +117,8 @@ impl StructType {
         begins && self.begins_with.set(names).is_ok()
     }
 
-    /// Whether a visitor that takes these fields in order is worth looking for. Not for a value that may be the only one.
+    /// Whether a visitor that takes these fields in order is worth looking for. Not for a value
+    /// that may be the only one.
     #[inline]
     pub(crate) fn asks_for_order(&self) -> bool {
         self.in_order.get().is_none() && self.met.set(()).is_err()

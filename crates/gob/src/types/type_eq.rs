@@ -42,8 +42,8 @@ fn alike(a: &Type, b: &Type) -> bool {
 
 /// Whether two types, each in its own table, are the same type to a receiver.
 ///
-/// Pairs that are being compared further up count as equal: that is what equality of recursive types
-/// means.
+/// Pairs that are being compared further up count as equal: that is what equality of recursive
+/// types means.
 pub(crate) fn type_eq(a: (&Types, Id), b: (&Types, Id), steps: &mut Steps) -> bool {
     fn same(
         a: (&Types, Id),

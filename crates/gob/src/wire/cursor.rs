@@ -77,7 +77,8 @@ impl<'de> Cursor<'de> {
         Ok(unzigzag(self.uint()?))
     }
 
-    /// A count of things that each take at least one byte, so it cannot exceed the bytes that are left.
+    /// A count of things that each take at least one byte, so it cannot exceed the bytes that are
+    /// left.
     #[inline]
     pub(crate) fn count(&mut self) -> Result<usize, DecodeError> {
         let count = self.uint()?;

@@ -130,8 +130,8 @@ pub(crate) fn put_bytes(out: &mut BytesMut, value: &[u8]) {
     }
 }
 
-/// Appends a length and at least `HALF` bytes, but fewer than `WHOLE`, twice the half: the first and
-/// the last half, which overlap.
+/// Appends a length and at least `HALF` bytes, but fewer than `WHOLE`, twice the half: the first
+/// and the last half, which overlap.
 #[inline(always)]
 fn put_halves<const HALF: usize, const WHOLE: usize>(out: &mut BytesMut, value: &[u8]) -> bool {
     let (start, len) = (out.len(), value.len());

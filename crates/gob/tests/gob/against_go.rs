@@ -1,7 +1,7 @@
-//! Random types and values, through Go and back: one process of Go answers for all of them.
+//! Random types and values through Go and back. One Go process serves all of them.
 //!
-//! What is random follows from a seed, which a failure names. `GOB_SEED` sets another one and `GOB_CASES` how many
-//! cases each test tries.
+//! Random values follow from a seed, which a failure names. `GOB_SEED` sets another one, and
+//! `GOB_CASES` the number of cases of each test.
 
 use std::collections::BTreeMap;
 use std::fmt::Debug;
@@ -54,7 +54,7 @@ fn random_values_go_from_rust_through_go_to_rust() {
         let value = shape.value(random, 0);
         let bytes = gob::to_vec_as(&shape.schema(), &value).unwrap();
         let reply = go.ask("mirror", &shape.json(), 0, &bytes);
-        let reply = reply.unwrap_or_else(|err| panic!("{err}\n{shape:?}\n{value:?}"));
+        let reply = reply.unwrap_or_else(|error| panic!("{error}\n{shape:?}\n{value:?}"));
         let back: Value = raw(&reply).decode().unwrap();
         assert_eq!(canonical(back), canonical(value), "{shape:?}");
     });
@@ -72,13 +72,13 @@ fn random_values_go_from_go_through_rust_to_go() {
         let value: Value = received.decode().unwrap();
         let again = gob::to_vec_as(&received.schema(), &value).unwrap();
         let reply = go.ask("compare", &shape.json(), 0, &again);
-        reply.unwrap_or_else(|err| panic!("{err}\n{shape:?}\n{value:?}"));
+        reply.unwrap_or_else(|error| panic!("{error}\n{shape:?}\n{value:?}"));
         // The same as an interface value, which keeps the bytes and not the value.
         if shape == Shape::Interface {
             let any: Any = received.decode().unwrap();
             let again = gob::to_vec(&any).unwrap();
             let reply = go.ask("compare", &shape.json(), 0, &again);
-            reply.unwrap_or_else(|err| panic!("{err}\n{any:?}"));
+            reply.unwrap_or_else(|error| panic!("{error}\n{any:?}"));
         }
     });
 }
@@ -117,8 +117,8 @@ fn the_mirror_tells_values_apart() {
         y: value.y ^ 1,
         ..value
     };
-    let err = go.ask("compare", point, 0, &gob::to_vec(&other).unwrap());
-    assert!(err.unwrap_err().contains("made"));
+    let error = go.ask("compare", point, 0, &gob::to_vec(&other).unwrap());
+    assert!(error.unwrap_err().contains("made"));
     assert!(go.ask("mirror", r#"{"kind":"string"}"#, 0, &made).is_err());
 }
 
@@ -220,7 +220,8 @@ gob::interface! {
     }
 }
 
-/// Go makes a value, Rust reads it and writes it, Go finds the same and sends it back, and Rust finds the same.
+/// Go makes a value, Rust reads it and writes it, Go finds the same and sends it back, and Rust
+/// finds the same.
 fn typed<T>(go: &mut Mirror, ty: &str, seed: u64)
 where
     T: Serialize + DeserializeOwned + Debug,
@@ -229,7 +230,7 @@ where
     let value: T = gob::from_slice(&made).unwrap();
     let again = gob::to_vec(&value).unwrap();
     go.ask("compare", ty, 0, &again)
-        .unwrap_or_else(|err| panic!("{ty}: {err}\n{value:?}"));
+        .unwrap_or_else(|error| panic!("{ty}: {error}\n{value:?}"));
     let mirrored = go.ask("mirror", ty, 0, &again).unwrap();
     let back: T = gob::from_slice(&mirrored).unwrap();
     // Types inside of interface values come back under other numbers, which the text does not show.

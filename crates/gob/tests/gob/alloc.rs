@@ -1,5 +1,5 @@
-//! Encoding a type that is known allocates nothing, given a buffer that has the room; and reading allocates no more than
-//! the bytes that arrive are worth.
+//! Encoding a known type into a buffer with room allocates no memory; reading allocates in
+//! proportion to the bytes that arrive.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -96,7 +96,7 @@ fn encoding_a_known_type_allocates_nothing() {
     let (first, ()) = allocations(|| encoder.encode(&value, &mut out).unwrap());
     assert!(first > 0, "the allocations are not counted");
     let len = out.len();
-    // Room for what is written, and for a length that turns out longer than the last one was.
+    // Room for what is written, and for a length that takes more bytes than the last one.
     out.clear();
     out.reserve(20 * len);
     for _ in 0..10 {
@@ -121,7 +121,7 @@ fn a_type_is_learned_once_in_a_process() {
     assert!(first > 10, "{first}");
     assert_eq!(again, 0);
     assert_eq!(schema, same);
-    // Another encoder has to define the type on its stream, which is all that it allocates for.
+    // Another encoder has to define the type on its stream, and allocates for that alone.
     let value = Fresh { list: vec![] };
     let mut out = BytesMut::with_capacity(1000);
     let (once, ()) = allocations(|| Encoder::new().encode(&value, &mut out).unwrap());

@@ -1,4 +1,4 @@
-//! What serde's attributes on fields make of gob.
+//! serde's attributes on fields.
 
 use std::collections::BTreeMap;
 use std::fmt::Debug;
@@ -144,7 +144,7 @@ fn fields_may_come_in_any_order() {
     encoder.encode(&make(1), &mut out).unwrap();
     assert!(first.ends_with(&out));
 
-    /// A struct of structs, and an error of one of them that nobody heeds.
+    /// A struct of structs that ignores the error of one of them.
     #[derive(Debug, PartialEq, Deserialize)]
     struct Nested {
         first: Shuffled,
@@ -255,9 +255,9 @@ fn serde_attributes() {
         a: i64,
         b: Never,
     }
-    let err = encode_error(&Hopeless { a: 1, b: Never });
+    let error = encode_error(&Hopeless { a: 1, b: Never });
     assert!(
-        err.contains("Hopeless: b: cannot learn the type") && err.ends_with("never"),
-        "{err}"
+        error.contains("Hopeless: b: cannot learn the type") && error.ends_with("never"),
+        "{error}"
     );
 }

@@ -1,4 +1,5 @@
-//! Values whose types are not known beforehand, types described by hand, and Go's interface types as enums.
+//! Values whose types are not known beforehand, types described by hand, and Go's interface types
+//! as enums.
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
@@ -125,7 +126,7 @@ fn dynamic_values_stand_in_structs_and_decode_later() {
             .to_string()
             .contains("Go type name")
     );
-    // Values of no declared type get the names that From gives them in `Any`.
+    // Values of no declared type have the names that `From` gives them in `Any`.
     let list = Value::List(vec![
         Value::Int(1),
         Value::Map(vec![(Value::String("k".into()), Value::Bool(true))]),
@@ -140,7 +141,7 @@ fn dynamic_values_stand_in_structs_and_decode_later() {
 fn dynamic_values_that_do_not_fit_their_type() {
     let person = Schema::of::<Person>().unwrap();
     let text = |text: &str| Value::String(text.into());
-    let error =
+    let refused =
         |schema: &Schema, value: &Value| gob::to_vec_as(schema, value).unwrap_err().to_string();
     let structure = |fields: Vec<(&str, Value)>| Value::Struct {
         name: "".into(),
@@ -149,25 +150,25 @@ fn dynamic_values_that_do_not_fit_their_type() {
             .map(|(name, value)| (name.into(), value))
             .collect(),
     };
-    let err = error(&person, &structure(vec![("Age", text("old"))]));
+    let error = refused(&person, &structure(vec![("Age", text("old"))]));
     assert!(
-        err.ends_with("Age: Serialize gave string, but Deserialize asks for Go type int"),
-        "{err}"
+        error.ends_with("Age: Serialize gave string, but Deserialize asks for Go type int"),
+        "{error}"
     );
-    let err = error(&person, &structure(vec![("Size", Value::Nil)]));
+    let error = refused(&person, &structure(vec![("Size", Value::Nil)]));
     assert!(
-        err.ends_with("the type Person has no field `Size`"),
-        "{err}"
+        error.ends_with("the type Person has no field `Size`"),
+        "{error}"
     );
     let twice = structure(vec![("Age", Value::Int(1)), ("Age", Value::Int(1))]);
-    assert!(error(&person, &twice).ends_with("field `Age` given twice"));
+    assert!(refused(&person, &twice).ends_with("field `Age` given twice"));
     let array = Schema::array(Schema::int(), 2);
-    assert!(error(&array, &Value::List(vec![])).contains("0 elements where 2 were announced"));
+    assert!(refused(&array, &Value::List(vec![])).contains("0 elements where 2 were announced"));
     let mut deep = Value::Nil;
     for _ in 0..600 {
         deep = Value::List(vec![deep]);
     }
-    assert!(error(&Schema::interface(), &deep).contains("nested too deep"));
+    assert!(refused(&Schema::interface(), &deep).contains("nested too deep"));
     // Fields in any order.
     let shuffled = structure(vec![("Age", Value::Int(40)), ("Name", text("Ann"))]);
     let bytes = gob::to_vec_as(&person, &shuffled).unwrap();
@@ -298,10 +299,10 @@ fn a_type_that_only_serializes_is_encoded_with_its_description() {
     assert_eq!(back, [received(), received()]);
 
     let narrow = Schema::structure("Peer", [("Addr", Schema::string())]);
-    let err = gob::to_vec_as(&narrow, &peer()).unwrap_err().to_string();
+    let error = gob::to_vec_as(&narrow, &peer()).unwrap_err().to_string();
     assert!(
-        err.contains("Peer: the type Peer has no field `Port`"),
-        "{err}"
+        error.contains("Peer: the type Peer has no field `Port`"),
+        "{error}"
     );
 }
 
@@ -340,7 +341,7 @@ gob::interface! {
 fn registered_names_lead_to_the_variants_of_an_enum() {
     #[derive(Debug, PartialEq, Serialize, Deserialize)]
     struct Reply {
-        err: Option<Failure>,
+        error: Option<Failure>,
         all: Vec<Failure>,
         strict: Option<Strict>,
     }
@@ -348,7 +349,7 @@ fn registered_names_lead_to_the_variants_of_an_enum() {
         path: "/etc".into(),
     });
     let reply = Reply {
-        err: Some(not_found.clone()),
+        error: Some(not_found.clone()),
         all: vec![
             Failure::Timeout(5),
             Failure::Other(Any::Nil),
@@ -381,16 +382,18 @@ fn registered_names_lead_to_the_variants_of_an_enum() {
     assert_eq!(any.name(), "*main.NotFound");
     assert_eq!(Schema::of::<Failure>().unwrap(), Schema::interface());
 
-    let err = gob::from_slice::<Strict>(&gob::to_vec(&Any::Nil).unwrap()).unwrap_err();
+    let error = gob::from_slice::<Strict>(&gob::to_vec(&Any::Nil).unwrap()).unwrap_err();
     assert!(
-        err.to_string()
+        error
+            .to_string()
             .contains("nil where a Strict is expected: use an Option")
     );
-    let err = gob::from_slice::<Strict>(&gob::to_vec(&Any::Int(1)).unwrap()).unwrap_err();
+    let error = gob::from_slice::<Strict>(&gob::to_vec(&Any::Int(1)).unwrap()).unwrap_err();
     assert!(
-        err.to_string()
+        error
+            .to_string()
             .contains("Strict has no variant for the type int"),
-        "{err}"
+        "{error}"
     );
     assert_eq!(
         gob::from_slice::<Option<Strict>>(&gob::to_vec(&Any::Nil).unwrap()).unwrap(),
@@ -426,7 +429,7 @@ fn files_of_values() {
     }
     let mut reader = gob::StreamReader::new(Slow(&file, false));
     assert_eq!(reader.read::<Person>().unwrap(), Some(ann()));
-    // A value of another type than asked for is lost, and no more than that.
+    // A value of another type than asked for is lost; the next one is not.
     assert!(reader.read::<i64>().is_err());
     assert_eq!(reader.read::<String>().unwrap().as_deref(), Some("end"));
     assert!(reader.read::<String>().unwrap().is_none());

@@ -1,4 +1,5 @@
-//! Against Go's own `encoding/gob`: the committed vectors are what it writes, and it reads what Rust writes.
+//! Against Go's own `encoding/gob`: the committed vectors are what it writes, and it reads what
+//! Rust writes.
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -32,7 +33,7 @@ fn gobvectors() -> Option<&'static Path> {
         Some(program)
     });
     if built.is_none() {
-        // Not println!, which nobody sees when the test passes.
+        // Not println!, which is not shown when the test passes.
         let _ = writeln!(
             std::io::stderr(),
             "GO IS MISSING: gob is not compared with Go's own"

@@ -1,4 +1,4 @@
-//! What Go's encoder wrote, decoded; and encoded again, byte for byte where the types allow it.
+//! Go's vectors, decoded, and encoded again: byte for byte where the types allow it.
 
 use crate::vectors::{self, AsGo, Pair, Visit, committed, find, to_hex, values};
 use plugwire_gob::{self as gob, RawValue, Value};
@@ -12,7 +12,7 @@ impl Visit for Decodes {
         T: Serialize + for<'de> Deserialize<'de> + Clone + std::fmt::Debug,
     {
         let vector = find(&self.0, name);
-        let value: T = gob::from_slice(&vector.bytes).unwrap_or_else(|err| panic!("{name}: {err}"));
+        let value: T = gob::from_slice(&vector.bytes).unwrap_or_else(|e| panic!("{name}: {e}"));
         assert_eq!(
             serde_json::to_value(&value).unwrap(),
             vector.value,
@@ -35,8 +35,8 @@ impl Visit for Decodes {
         );
 
         if as_go != AsGo::Not {
-            let bytes = gob::to_vec(&value).unwrap_or_else(|err| panic!("{name}: {err}"));
-            let again: T = gob::from_slice(&bytes).unwrap_or_else(|err| panic!("{name}: {err}"));
+            let bytes = gob::to_vec(&value).unwrap_or_else(|error| panic!("{name}: {error}"));
+            let again: T = gob::from_slice(&bytes).unwrap_or_else(|e| panic!("{name}: {e}"));
             assert_eq!(
                 serde_json::to_value(&again).unwrap(),
                 vector.value,
@@ -79,18 +79,18 @@ fn every_vector_decodes_as_a_dynamic_value_and_is_skipped_as_a_unit() {
         for value in values(&vector.bytes).unwrap() {
             value
                 .decode::<Value>()
-                .unwrap_or_else(|err| panic!("{}: {err}", vector.name));
+                .unwrap_or_else(|error| panic!("{}: {error}", vector.name));
             value
                 .decode::<()>()
-                .unwrap_or_else(|err| panic!("{}: {err}", vector.name));
+                .unwrap_or_else(|error| panic!("{}: {error}", vector.name));
             value.decode::<gob::Any>().ok();
         }
     }
 }
 
-/// Whether a stream's messages can differ from Go's although the values are the same: where they define a type in the
-/// middle of a value, which is done before the value here, and where Go has used up two numbers for a type with an
-/// encoding of its own.
+/// Whether a stream's messages can differ from Go's although the values are the same: where Go
+/// defines a type in the middle of a value, which is done before the value here, and where it has
+/// used two numbers for a type with an encoding of its own.
 fn may_differ(name: &str) -> bool {
     let names = [
         "any_strings",
@@ -116,8 +116,9 @@ fn may_differ(name: &str) -> bool {
     names.iter().any(|series| name.starts_with(series))
 }
 
-/// The messages with values in them. Definitions name types that have no name in Go's source as Go prints them, with
-/// widths that are not sent otherwise, so those of what is encoded here can differ in a name that nobody looks at.
+/// The messages with values in them. Definitions name unnamed types as Go prints them, with widths
+/// that are not sent otherwise. So a definition written here can differ in such a name, which no
+/// decoder looks at.
 fn bodies(mut stream: &[u8]) -> Vec<&[u8]> {
     let int = |bytes: &[u8]| match bytes[0] {
         0..=127 => (usize::from(bytes[0]), 1),
@@ -224,7 +225,7 @@ fn a_pointer_to_zero_arrives_as_nil() {
     assert_eq!(value, vectors::Pointers::default());
 }
 
-/// Everything a decoder can be asked to do with bytes, none of which may panic.
+/// All that a decoder can do with bytes, none of which may panic.
 fn prod(bytes: &[u8]) {
     let (mut decoder, mut buf) = (gob::Decoder::new(), bytes::BytesMut::from(bytes));
     while let Ok(Some(value)) = decoder.next_value(&mut buf) {

@@ -1,5 +1,5 @@
-//! Structs whose visitor takes the fields in order, after the first ones showed that it can: they must come out as if each
-//! field was found by its name.
+//! Structs whose visitor takes the fields in order, once the first values showed that it can: the
+//! result must be the same as by name.
 
 use std::collections::BTreeMap;
 use std::fmt::Debug;
@@ -8,7 +8,7 @@ use plugwire_gob::{self as gob, DecodeErrorKind};
 use serde::de::{MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize};
 
-/// The same struct twice. An alias, which nobody sends, keeps the second one from being read in order.
+/// The same struct twice. An alias, which is never sent, keeps the second from being read in order.
 macro_rules! twice {
     ($($field:ident: $ty:ty,)*) => {
         #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -114,10 +114,10 @@ fn both(bytes: &[u8]) -> Result<Vec<Row>, DecodeErrorKind> {
             assert_eq!(format!("{as_named:?}"), format!("{named:?}"));
             Ok(rows)
         }
-        (Err(err), Err(named)) => {
+        (Err(error), Err(named)) => {
             let named = named.to_string().replace("ByName", "Row");
-            assert_eq!(err.to_string(), named);
-            Err(err.kind().clone())
+            assert_eq!(error.to_string(), named);
+            Err(error.kind().clone())
         }
         (in_order, by_name) => panic!("{in_order:?}\n{by_name:?}"),
     }
@@ -190,8 +190,11 @@ fn a_field_may_be_known_only_to_one_side() {
         ages.iter().map(|person| person.age).collect::<Vec<_>>(),
         [1, 0, 3]
     );
-    let err = gob::from_slice::<Vec<Strict>>(&bytes).unwrap_err();
-    assert!(err.to_string().contains("unknown field `Extra`"), "{err}");
+    let error = gob::from_slice::<Vec<Strict>>(&bytes).unwrap_err();
+    assert!(
+        error.to_string().contains("unknown field `Extra`"),
+        "{error}"
+    );
 }
 
 #[test]
@@ -226,8 +229,8 @@ fn aliases_are_found_whichever_is_sent() {
         [found("a"), found("b"), found("c")]
     );
     let bytes = gob::to_vec(&vec![sent("a", ""), sent("b", "b")]).unwrap();
-    let err = gob::from_slice::<Vec<Aliased>>(&bytes).unwrap_err();
-    assert_eq!(err.kind(), &DecodeErrorKind::DuplicateField("Name"));
+    let error = gob::from_slice::<Vec<Aliased>>(&bytes).unwrap_err();
+    assert_eq!(error.kind(), &DecodeErrorKind::DuplicateField("Name"));
 }
 
 #[test]
@@ -270,12 +273,12 @@ fn a_type_without_a_zero_may_be_left_out_later() {
             sizes.into_iter().map(|it| it.size).collect::<Vec<_>>(),
             [Size::Large, Size::Small, Size::Large]
         );
-        let err = gob::from_slice::<Vec<Demanding>>(&bytes).unwrap_err();
+        let error = gob::from_slice::<Vec<Demanding>>(&bytes).unwrap_err();
         assert!(
-            matches!(err.kind(), DecodeErrorKind::NoZeroValue(_)),
-            "{err}"
+            matches!(error.kind(), DecodeErrorKind::NoZeroValue(_)),
+            "{error}"
         );
-        assert!(err.to_string().contains("[1].Size"), "{err}");
+        assert!(error.to_string().contains("[1].Size"), "{error}");
     }
 }
 

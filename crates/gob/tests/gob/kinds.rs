@@ -175,16 +175,16 @@ fn structs_match_by_name() {
     decodes(&ann(), ());
     decodes("x", ());
 
-    let err = decode_error::<(i64, i64)>(&ann());
-    assert!(err.contains("no fields matched"), "{err}");
+    let error = decode_error::<(i64, i64)>(&ann());
+    assert!(error.contains("no fields matched"), "{error}");
     #[derive(Debug, Serialize, Deserialize)]
     struct Stranger {
         nothing: i64,
     }
-    let err = decode_error::<Stranger>(&ann());
+    let error = decode_error::<Stranger>(&ann());
     assert!(
-        err.contains("no fields matched between Stranger and the received type Person"),
-        "{err}"
+        error.contains("no fields matched between Stranger and the received type Person"),
+        "{error}"
     );
 }
 
@@ -202,8 +202,8 @@ fn mismatches_are_errors_that_say_where() {
         decode_error::<char>(&-1i64),
         "gob: decoding char: value -1 out of range for char"
     );
-    let err = decode_error::<f32>(&1e300);
-    assert!(err.contains("out of range for f32"), "{err}");
+    let error = decode_error::<f32>(&1e300);
+    assert!(error.contains("out of range for f32"), "{error}");
     decodes(&f64::INFINITY, f32::INFINITY);
 
     #[derive(Debug, Serialize, Deserialize)]
@@ -222,16 +222,16 @@ fn mismatches_are_errors_that_say_where() {
     struct NarrowTeam {
         members: Vec<Narrow>,
     }
-    let err = decode_error::<NarrowTeam>(&Team {
+    let error = decode_error::<NarrowTeam>(&Team {
         members: vec![Person::default(), ann()],
     });
     assert!(
-        err.ends_with("Members[1].Tags[0]: expected u16, received type string"),
-        "{err}"
+        error.ends_with("Members[1].Tags[0]: expected u16, received type string"),
+        "{error}"
     );
 
-    let err = decode_error::<String>(&serde_bytes::Bytes::new(b"\xff"));
-    assert!(err.ends_with("a string that is not UTF-8"), "{err}");
+    let error = decode_error::<String>(&serde_bytes::Bytes::new(b"\xff"));
+    assert!(error.ends_with("a string that is not UTF-8"), "{error}");
     decodes(&serde_bytes::Bytes::new(b"text"), "text".to_owned());
     decodes("text", b"text".to_vec());
     assert!(decode_error::<Vec<u16>>("text").contains("expected a sequence"));
@@ -278,11 +278,11 @@ fn enums_are_their_names() {
         level: String::new(),
         text: "x".into(),
     };
-    let err = decode_error::<Line>(&silent);
-    assert!(err.contains("Level: left out by the sender"), "{err}");
-    assert!(err.contains("unknown variant ``"), "{err}");
+    let error = decode_error::<Line>(&silent);
+    assert!(error.contains("Level: left out by the sender"), "{error}");
+    assert!(error.contains("unknown variant ``"), "{error}");
     // The same again, now that the refusal is known.
-    assert_eq!(decode_error::<Line>(&silent), err);
+    assert_eq!(decode_error::<Line>(&silent), error);
 
     #[derive(Debug, PartialEq, Deserialize)]
     struct Lenient {
@@ -344,12 +344,12 @@ fn what_gob_cannot_say_is_an_error_at_the_first_use() {
         shapes: Vec<Shape>,
     }
     let expected = "shapes[0]: variant Circle of enum Shape carries data, which gob cannot say";
-    let err = encode_error(&Drawing { shapes: vec![] });
+    let error = encode_error(&Drawing { shapes: vec![] });
     assert!(
-        err.starts_with("gob: encoding gob::kinds::") && err.contains("Drawing"),
-        "{err}"
+        error.starts_with("gob: encoding gob::kinds::") && error.contains("Drawing"),
+        "{error}"
     );
-    assert!(err.ends_with(expected), "{err}");
+    assert!(error.ends_with(expected), "{error}");
     assert!(
         encode_error(&Drawing {
             shapes: vec![Shape::Point, Shape::Circle(1.0)]
@@ -374,18 +374,18 @@ fn what_gob_cannot_say_is_an_error_at_the_first_use() {
     if let Some(value) = never() {
         gob::to_vec(&value).unwrap();
     }
-    let err = gob::to_vec(&[] as &[Endless]).unwrap_err();
-    assert_eq!(err.kind(), &EncodeErrorKind::TooDeep);
+    let error = gob::to_vec(&[] as &[Endless]).unwrap_err();
+    assert_eq!(error.kind(), &EncodeErrorKind::TooDeep);
 
     #[derive(Serialize, Deserialize)]
     struct OneWay {
         #[serde(rename(serialize = "Out", deserialize = "In"))]
         field: i64,
     }
-    let err = encode_error(&OneWay { field: 1 });
+    let error = encode_error(&OneWay { field: 1 });
     assert!(
-        err.contains("`Out` is serialized, but not deserialized"),
-        "{err}"
+        error.contains("`Out` is serialized, but not deserialized"),
+        "{error}"
     );
 
     #[derive(Serialize, Deserialize)]
@@ -394,10 +394,10 @@ fn what_gob_cannot_say_is_an_error_at_the_first_use() {
         #[serde(flatten)]
         rest: Person,
     }
-    let err = encode_error(&Flat { a: 1, rest: ann() });
+    let error = encode_error(&Flat { a: 1, rest: ann() });
     assert!(
-        err.contains("cannot be learned where one is flattened"),
-        "{err}"
+        error.contains("cannot be learned where one is flattened"),
+        "{error}"
     );
 }
 
@@ -557,7 +557,7 @@ fn interface_values() {
     decodes(&Any::Nil, None::<String>);
     decodes(&Any::Uint8(3), Some(3u8));
 
-    // Nested as deep as one likes, and passed on from one stream to another with other types on it.
+    // Nested, and passed on from one stream to another that has other types.
     let nested = Any::named("[]interface {}", &vec![person.clone(), Any::Nil, person]).unwrap();
     let mut encoder = Encoder::new();
     let mut out = BytesMut::new();

@@ -1,5 +1,5 @@
-//! The source in layers: a file imports only from its own layer and from those below it, and no more
-//! than three files import each other.
+//! The source in layers: a file imports only from its own layer and from those below it, and no
+//! more than three files import each other.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;

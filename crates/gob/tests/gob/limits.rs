@@ -65,7 +65,7 @@ fn limits_and_malformed_streams() {
         bytes.resize(1 + width, 0xff);
         let result = Decoder::with_limits(endless).next_value(&mut BytesMut::from(&bytes[..]));
         match result {
-            // Memory might hold it, so that it is waited for.
+            // Memory might hold it, so the decoder waits for it.
             Ok(None) => assert!(width < 8, "{width}"),
             result => {
                 let kind = result.unwrap_err().kind().clone();

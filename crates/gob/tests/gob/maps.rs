@@ -1,4 +1,4 @@
-//! Maps that are empty, wherever they are: a Rust map is never nil, so Go gets one that it can write into.
+//! Empty maps: a Rust map is never nil, so Go gets one that it can write into.
 
 use std::collections::{BTreeMap, HashMap};
 

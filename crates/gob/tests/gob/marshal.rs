@@ -166,23 +166,26 @@ fn opaque_types_say_what_is_wrong() {
         version: vec![1, 2, 3],
     })
     .unwrap();
-    let err = gob::from_slice::<Release>(&long).unwrap_err().to_string();
+    let error = gob::from_slice::<Release>(&long).unwrap_err().to_string();
     assert!(
-        err.ends_with("Release: version: a version is two bytes"),
-        "{err}"
+        error.ends_with("Release: version: a version is two bytes"),
+        "{error}"
     );
-    let err = gob::to_vec(&Release {
+    let error = gob::to_vec(&Release {
         version: version(255, 0),
     })
     .unwrap_err()
     .to_string();
-    assert!(err.ends_with("Release: version: no such version"), "{err}");
-    let err = gob::from_slice::<BinaryMarshaled<[u8; 2]>>(
+    assert!(
+        error.ends_with("Release: version: no such version"),
+        "{error}"
+    );
+    let error = gob::from_slice::<BinaryMarshaled<[u8; 2]>>(
         &gob::to_vec(&BinaryMarshaled(vec![1, 2, 3])).unwrap(),
     )
     .unwrap_err()
     .to_string();
-    assert!(err.ends_with("3 bytes are no [u8; 2]"), "{err}");
+    assert!(error.ends_with("3 bytes are no [u8; 2]"), "{error}");
 }
 
 #[test]
@@ -217,7 +220,7 @@ fn times_in_every_position() {
         "Time(2024-02-29T12:30:15.123456789+02:00)"
     );
 
-    // A sender with a string where the time should be, as JSON people do.
+    // A sender with a string where the time should be, as in JSON.
     let text = gob::to_vec("2024-02-29T10:30:15Z").unwrap();
     assert_eq!(
         gob::from_slice::<Time>(&text).unwrap().unix_seconds(),
@@ -250,8 +253,8 @@ fn times_at_the_edges() {
         ([&[1u8; 9][..], &[255; 6]].concat(), "too many nanoseconds"),
     ] {
         let bytes = gob::to_vec(&GobEncoded(bytes)).unwrap();
-        let err = gob::from_slice::<Time>(&bytes).unwrap_err().to_string();
-        assert!(err.contains(what), "{err}");
+        let error = gob::from_slice::<Time>(&bytes).unwrap_err().to_string();
+        assert!(error.contains(what), "{error}");
     }
 }
 

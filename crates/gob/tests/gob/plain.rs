@@ -1,4 +1,4 @@
-//! Plain numbers and strings, which are encoded by shorter ways than other values: their bytes must be the same.
+//! The fast paths of the serializer write the same bytes as the plain path: see `src/ser/fast.rs`.
 
 use std::cell::Cell;
 use std::collections::BTreeMap;
@@ -9,7 +9,8 @@ use plugwire_gob::{self as gob, Any, Complex, Encoder, Schema, Time};
 use serde::ser::{Error, SerializeSeq};
 use serde::{Deserialize, Serialize, Serializer};
 
-/// Encodes as the value inside, but nobody can tell from its type or from the first call that it is plain.
+/// Encodes as the value inside, which neither its type nor its first call reveals: by the plain
+/// path.
 #[derive(Clone, Copy, Debug, PartialEq, Deserialize)]
 #[serde(transparent)]
 struct Veiled<T>(T);
@@ -45,7 +46,7 @@ where
     );
     let boxes: Vec<_> = values.iter().cloned().map(Box::new).collect();
     assert_eq!(gob::to_vec(&boxes).unwrap(), expected, "{boxes:?}");
-    // Nothing known about how many there are, and element by element.
+    // Of unknown number, and element by element.
     let schema = Schema::of::<Vec<T>>().unwrap();
     let filtered = Filtered(values);
     assert_eq!(gob::to_vec_as(&schema, &filtered).unwrap(), expected);
@@ -55,7 +56,7 @@ where
     assert_eq!(gob::to_vec_as(&schema, &uncounted).unwrap(), expected);
 }
 
-/// All of the items, given out by an iterator that does not know how many there are.
+/// All of the items, from an iterator that does not know their number.
 struct Filtered<'a, T>(&'a [T]);
 
 impl<T: Serialize> Serialize for Filtered<'_, T> {
@@ -140,7 +141,7 @@ macro_rules! numbers {
             $(
                 let values: &[$ty] = &$values;
                 same_field(values);
-                // Some more than are written at once, and each of them at each place in a block.
+                // More than one block, with each value at each place of a block.
                 for len in [0, 1, 2, 127, 128, 129, 300] {
                     let list: Vec<$ty> = values.iter().copied().cycle().take(len).collect();
                     same_list(&list);
@@ -199,7 +200,7 @@ fn texts_of_each_length() {
     assert_eq!(again, keys);
 }
 
-/// What arrives has the sign that was sent, but not as a field, where it is left out for being zero.
+/// A zero keeps its sign, except as a field, where it is left out.
 #[test]
 fn a_zero_keeps_its_sign_in_lists_and_maps() {
     let list: Vec<f64> = gob::from_slice(&gob::to_vec(&[0.0, -0.0][..]).unwrap()).unwrap();
@@ -252,9 +253,9 @@ fn what_is_printed_is_a_text() {
         gob::to_vec(&texts.map(String::from)[..]).unwrap()
     );
     let half = [Printed("whole", true), Printed("half", false)];
-    let err = gob::to_vec_as(&schema, &half[..]).unwrap_err();
-    assert!(err.to_string().contains("cannot be printed"), "{err}");
-    assert!(err.to_string().contains("[1]"), "{err}");
+    let error = gob::to_vec_as(&schema, &half[..]).unwrap_err();
+    assert!(error.to_string().contains("cannot be printed"), "{error}");
+    assert!(error.to_string().contains("[1]"), "{error}");
 }
 
 #[test]
@@ -284,8 +285,8 @@ fn numbers_of_other_types_are_what_was_asked_for() {
     for list in lists {
         assert_eq!(list.unwrap(), expected);
     }
-    let err = gob::to_vec_as(&unsigned, &[1_i32, 2, -3][..]).unwrap_err();
-    assert!(err.to_string().contains("[2]: value -3"), "{err}");
+    let error = gob::to_vec_as(&unsigned, &[1_i32, 2, -3][..]).unwrap_err();
+    assert!(error.to_string().contains("[2]: value -3"), "{error}");
 
     #[derive(Serialize)]
     struct Sent<T> {
@@ -301,7 +302,7 @@ fn numbers_of_other_types_are_what_was_asked_for() {
     let asked = Schema::of::<Asked>().unwrap();
     let expected = gob::to_vec(&Asked { n: 7 }).unwrap();
     assert_eq!(gob::to_vec_as(&asked, &Sent { n: 7_i8 }).unwrap(), expected);
-    for err in [
+    for error in [
         gob::to_vec_as(&asked, &Sent { n: -7 }).unwrap_err(),
         gob::to_vec_as(&asked, &Sent { n: 1.5 }).unwrap_err(),
         gob::to_vec_as(
@@ -312,14 +313,14 @@ fn numbers_of_other_types_are_what_was_asked_for() {
         )
         .unwrap_err(),
     ] {
-        assert!(err.to_string().contains("N: "), "{err}");
+        assert!(error.to_string().contains("N: "), "{error}");
     }
 }
 
-/// The same bytes or the same error as by the long way.
+/// The same bytes or the same error as by the plain path.
 fn same_as_veiled<T: Clone + fmt::Debug + Serialize>(schema: &Schema, values: &[T]) -> bool {
     let encode =
-        |result: Result<Vec<u8>, gob::EncodeError>| result.map_err(|err| err.kind().to_string());
+        |result: Result<Vec<u8>, gob::EncodeError>| result.map_err(|e| e.kind().to_string());
     let short = encode(gob::to_vec_as(schema, values));
     let long = encode(gob::to_vec_as(schema, &veiled(values)[..]));
     assert_eq!(short, long, "{values:?}");
@@ -372,10 +373,10 @@ fn a_value_that_fails_leaves_nothing_behind() {
         .encode_as(&schema, &["sound"][..], &mut out)
         .unwrap();
     let before = out.clone();
-    let err = encoder
+    let error = encoder
         .encode_as(&schema, &[Fails(&calls)][..], &mut out)
         .unwrap_err();
-    assert!(err.to_string().ends_with("[0]: no more paper"), "{err}");
+    assert!(error.to_string().ends_with("[0]: no more paper"), "{error}");
     assert_eq!(out, before);
     assert!(calls.get() > 0);
 }
@@ -403,7 +404,8 @@ fn what_is_asked_twice_is_written_once() {
     );
 }
 
-/// Fields of the same types in another order than they are deserialized in, some of them in their order again, or missing.
+/// Fields of the same types in another order than they are deserialized in, some of them in that
+/// order again, or missing.
 #[test]
 fn plain_fields_in_any_order() {
     #[derive(Clone, Debug, Default, PartialEq, Deserialize)]
@@ -450,7 +452,7 @@ fn plain_fields_in_any_order() {
         "abcdef", "fedcba", "bcaefd", "cabfde", "defabc", "adbecf", "acdf", "bef", "cb", "",
     ];
     for order in orders {
-        // As the first row and as the second one, when the encoder knows whether fields are to be put in order.
+        // As the first row and as the second, when the encoder knows whether fields need sorting.
         for rows in [
             vec![row(order), row("abcdef")],
             vec![row("fedcba"), row(order)],

@@ -1,4 +1,5 @@
-//! Whatever is encoded decodes to itself, however the stream is cut; whatever is decoded does no harm.
+//! What is encoded decodes to itself, however the stream is cut, and decoding any bytes does no
+//! harm.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -188,7 +189,11 @@ fn assert_same(sent: &Node, received: &Node) -> Result<(), TestCaseError> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 96, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig {
+        cases: 96,
+        failure_persistence: None,
+        ..ProptestConfig::default()
+    })]
 
     #[test]
     fn values_come_back_whatever_the_cuts(

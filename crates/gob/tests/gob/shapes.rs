@@ -1,4 +1,5 @@
-//! What serde can make of a type, and what gob makes of that: where it works, and the errors where it cannot.
+//! serde's shapes of types: which of them have a form in gob, and the errors of those that have
+//! none.
 
 use std::collections::BTreeMap;
 use std::fmt::Debug;
@@ -136,7 +137,7 @@ fn ids_and_addresses_as_they_are() {
         socket: ([1, 2, 3, 4], 5).into(),
         by_ip: BTreeMap::from([(Ipv4Addr::LOCALHOST.into(), id)]),
     });
-    // But nobody can read what Go left out.
+    // But there is no text to parse for a field that Go left out.
     #[derive(Serialize, Deserialize)]
     struct Empty {
         id: String,
@@ -152,8 +153,11 @@ fn ids_and_addresses_as_they_are() {
         other: 1,
     })
     .unwrap();
-    let err = gob::from_slice::<Strict>(&empty).unwrap_err().to_string();
-    assert!(err.contains("Strict: id: left out by the sender"), "{err}");
+    let error = gob::from_slice::<Strict>(&empty).unwrap_err().to_string();
+    assert!(
+        error.contains("Strict: id: left out by the sender"),
+        "{error}"
+    );
 }
 
 /// A type whose `Deserialize` accepts nothing that it could be tried with.
@@ -201,10 +205,11 @@ fn types_that_refuse_everything_have_ways_in_without_a_trace() {
         price: 1,
         currency: euro(),
     };
-    let err = encode_error(&traced);
+    let error = encode_error(&traced);
     assert!(
-        err.contains("Traced: currency: cannot learn the type") && err.contains("no such currency"),
-        "{err}"
+        error.contains("Traced: currency: cannot learn the type")
+            && error.contains("no such currency"),
+        "{error}"
     );
 
     // One: the field goes as its text.
@@ -244,8 +249,11 @@ fn types_that_refuse_everything_have_ways_in_without_a_trace() {
         currency: "XXX".into(),
     })
     .unwrap();
-    let err = gob::from_slice::<Price>(&wrong).unwrap_err().to_string();
-    assert!(err.ends_with("Price: currency: no such currency"), "{err}");
+    let error = gob::from_slice::<Price>(&wrong).unwrap_err().to_string();
+    assert!(
+        error.ends_with("Price: currency: no such currency"),
+        "{error}"
+    );
 
     // Two: the type is described by hand.
     let by_hand = Schema::structure(
@@ -279,10 +287,10 @@ fn flattened_fields_decode_and_encode_with_a_description() {
         },
         z: "z".into(),
     };
-    let err = encode_error(&outer());
+    let error = encode_error(&outer());
     assert!(
-        err.contains("Outer: ") && err.contains("cannot be learned where one is flattened"),
-        "{err}"
+        error.contains("Outer: ") && error.contains("cannot be learned where one is flattened"),
+        "{error}"
     );
     let schema = Schema::structure(
         "Outer",
@@ -326,15 +334,15 @@ fn untagged_enums_are_interface_values() {
     let any: Vec<Any> = gob::from_slice(&gob::to_vec(&all()).unwrap()).unwrap();
     assert_eq!((any[0].name(), any[1].name()), ("int64", "[]interface {}"));
     // A struct in an interface value needs a name that no attribute of serde gives.
-    let err = encode_error(&Holder {
+    let error = encode_error(&Holder {
         either: Either::Struct { a: 1 },
         all: vec![],
     });
     assert!(
-        err.contains(
+        error.contains(
             "Holder: either: Either stands for an interface value but has no Go type name"
         ),
-        "{err}"
+        "{error}"
     );
 }
 
@@ -361,8 +369,11 @@ fn tagged_enums_are_errors_that_name_the_type_or_structs() {
             field: vec![External::A(1)],
         }),
     ];
-    for err in errors {
-        assert!(err.contains("Holder<") && err.contains("field"), "{err}");
+    for error in errors {
+        assert!(
+            error.contains("Holder<") && error.contains("field"),
+            "{error}"
+        );
     }
 
     // A tag beside the content is a struct of the two, as long as all variants hold the same.
@@ -380,6 +391,98 @@ fn tagged_enums_are_errors_that_name_the_type_or_structs() {
         B(String),
     }
     gob::to_vec(&Mixed::A(1)).unwrap();
-    let err = encode_error(&Mixed::B("x".into()));
-    assert!(err.contains("Mixed: c: Serialize gave string"), "{err}");
+    let error = encode_error(&Mixed::B("x".into()));
+    assert!(error.contains("Mixed: c: Serialize gave string"), "{error}");
+}
+
+#[test]
+fn what_is_marked_is_an_array() {
+    #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+    struct Point(f64, f64);
+
+    #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+    struct Wrapped(Point);
+
+    #[derive(Debug, PartialEq, Serialize, Deserialize)]
+    #[serde(rename = "Shape")]
+    struct Marked {
+        #[serde(with = "gob::array")]
+        pair: (u8, u8),
+        #[serde(with = "gob::array")]
+        point: Wrapped,
+        #[serde(with = "gob::array")]
+        maybe: Option<Point>,
+        #[serde(with = "gob::array")]
+        none: Option<Box<Point>>,
+        unmarked: Point,
+    }
+
+    #[derive(Debug, PartialEq, Serialize, Deserialize)]
+    #[serde(rename = "Shape")]
+    struct Plain {
+        pair: [u8; 2],
+        point: [f64; 2],
+        maybe: Option<[f64; 2]>,
+        none: Option<[f64; 2]>,
+        unmarked: Point,
+    }
+
+    let marked = Marked {
+        pair: (1, 2),
+        point: Wrapped(Point(0.5, -1.0)),
+        maybe: Some(Point(0.0, 1.0)),
+        none: None,
+        unmarked: Point(1.0, 2.0),
+    };
+    let plain = Plain {
+        pair: [1, 2],
+        point: [0.5, -1.0],
+        maybe: Some([0.0, 1.0]),
+        none: None,
+        unmarked: Point(1.0, 2.0),
+    };
+    let bytes = gob::to_vec(&marked).unwrap();
+    assert_eq!(bytes, gob::to_vec(&plain).unwrap());
+    assert_eq!(gob::from_slice::<Marked>(&bytes).unwrap(), marked);
+    assert_eq!(gob::from_slice::<Plain>(&bytes).unwrap(), plain);
+    // Other formats do not notice.
+    let json = serde_json::to_string(&marked).unwrap();
+    assert_eq!(serde_json::from_str::<Marked>(&json).unwrap(), marked);
+}
+
+#[test]
+fn what_cannot_be_an_array_is_an_error() {
+    #[derive(Serialize, Deserialize)]
+    struct Marked<T> {
+        #[serde(
+            with = "gob::array",
+            bound = "T: Serialize + serde::de::DeserializeOwned"
+        )]
+        it: T,
+    }
+
+    let mixed = gob::to_vec(&Marked {
+        it: (1, "text".to_owned()),
+    })
+    .unwrap_err();
+    assert!(
+        mixed
+            .to_string()
+            .contains("the elements of an array are of several types")
+    );
+    for refused in [
+        gob::to_vec(&Marked { it: vec![1, 2] }).unwrap_err(),
+        gob::to_vec(&Marked { it: 1 }).unwrap_err(),
+        gob::to_vec(&Marked {
+            it: Marked { it: (1, 2) },
+        })
+        .unwrap_err(),
+    ] {
+        assert!(
+            refused
+                .to_string()
+                .contains("`array` is for types that ask for a tuple"),
+            "{refused}"
+        );
+    }
 }

@@ -109,11 +109,13 @@ pub struct Pair(pub i64, pub String);
 #[serde(rename_all = "UPPERCASE")]
 #[rustfmt::skip]
 pub struct Wide {
-    a: i64, b: i64, c: i64, d: i64, e: i64, f: i64, g: i64, h: i64, i: i64, j: i64, k: i64, l: i64, m: i64, n: i64,
-    o: i64, p: i64, q: i64, r: i64, s: i64, t: i64, u: i64, v: i64, w: i64, x: i64, y: i64, z: i64, aa: i64, ab: i64,
+    a: i64, b: i64, c: i64, d: i64, e: i64, f: i64, g: i64, h: i64, i: i64, j: i64,
+    k: i64, l: i64, m: i64, n: i64,
+    o: i64, p: i64, q: i64, r: i64, s: i64, t: i64, u: i64, v: i64, w: i64, x: i64,
+    y: i64, z: i64, aa: i64, ab: i64,
 }
 
-/// What is done with every case: the work differs, the list of types does not.
+/// Work to do with each case, whose types are listed once.
 pub trait Visit {
     fn visit<T>(&mut self, name: &str, as_go: AsGo)
     where
@@ -125,8 +127,9 @@ pub trait Visit {
 pub enum AsGo {
     /// Byte for byte the same.
     Exactly,
-    /// The same to a receiver: names of unnamed types have Go's package or width in them, a map that is nil in Go is an
-    /// empty one here, and definitions that Go puts into the middle of a value come before it.
+    /// The same to a receiver: names of unnamed types have Go's package or width in them, a map
+    /// that is nil in Go is an empty one here, and definitions that Go puts into the middle of a
+    /// value come before it.
     Equivalent,
     /// Not encoded at all: the Rust type is a stand-in for an opaque one.
     Not,

@@ -94,7 +94,8 @@ structs! {
     Reply {
         #[serde(rename = "OK")]
         ok: bool,
-        err: Any,
+        #[serde(rename = "Err")]
+        error: Any,
         all: Vec<Any>,
     }
     Named { value: Any, }
