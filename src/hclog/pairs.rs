@@ -11,7 +11,7 @@ use plugwire_base::chain::Chain;
 
 /// Key-value pairs, sorted by their keys as hclog does.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Pairs(pub(super) BTreeMap<String, LogValue>);
+pub(super) struct Pairs(BTreeMap<String, LogValue>);
 
 /// What `tracing-log`, the bridge from the `log` crate, says of a record.
 #[derive(Debug, Default)]

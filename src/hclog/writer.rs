@@ -133,13 +133,17 @@ impl LogValue {
 
 #[cfg(all(test, feature = "hclog"))]
 mod tests {
+    use std::collections::BTreeMap;
+
     use super::LogValue::{Bool, Float, Signed, Text, Texts, Unsigned};
     use super::*;
-    use crate::hclog::pairs::Pairs;
 
     fn printed<const N: usize>(pairs: [(&str, LogValue); N]) -> String {
-        let pairs = pairs.map(|(key, value)| (key.to_owned(), value));
-        Pairs(pairs.into()).to_line()
+        let mut line = Line::new();
+        for (key, value) in BTreeMap::from(pairs) {
+            line.value(key, &value);
+        }
+        line.finish()
     }
 
     // The expected lines are what hclog v1.6.3 wrote for these pairs.
