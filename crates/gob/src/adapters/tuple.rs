@@ -62,12 +62,12 @@ pub mod array {
     pub fn deserialize<'de, T: Deserialize<'de>, D: Deserializer<'de>>(
         deserializer: D,
     ) -> Result<T, D::Error> {
-        deserializer.deserialize_newtype_struct(ARRAY, Inner(PhantomData))
+        deserializer.deserialize_newtype_struct(ARRAY, ArrayVisitor(PhantomData))
     }
 
-    struct Inner<T>(PhantomData<T>);
+    struct ArrayVisitor<T>(PhantomData<T>);
 
-    impl<'de, T: Deserialize<'de>> Visitor<'de> for Inner<T> {
+    impl<'de, T: Deserialize<'de>> Visitor<'de> for ArrayVisitor<T> {
         type Value = T;
 
         fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -11,6 +11,8 @@ use crate::raw::Interner;
 use crate::types::{Id, StructType, Type, Types};
 use crate::wire::{close_length, put_byte, put_bytes, put_float, put_int, put_uint};
 
+type Result<T> = std::result::Result<T, EncodeError>;
+
 /// The type of lists in interface values, the first of its table: Go's `[]interface {}`.
 pub(crate) static LIST: LazyLock<Arc<Types>> = LazyLock::new(|| {
     of_one(Type::Slice {
@@ -95,7 +97,7 @@ pub(crate) fn value(
     interner: &mut Interner,
     id: Id,
     value: &Value,
-) -> Result<(), EncodeError> {
+) -> Result<()> {
     let mut writer = ValueWriter {
         buf,
         types,
@@ -114,7 +116,7 @@ struct ValueWriter<'a> {
 }
 
 impl ValueWriter<'_> {
-    fn value(&mut self, id: Id, value: &Value) -> Result<(), EncodeError> {
+    fn value(&mut self, id: Id, value: &Value) -> Result<()> {
         match (id, value) {
             (Id::BOOL, Value::Bool(value)) => put_byte(self.buf, u8::from(*value)),
             (Id::INT, Value::Int(value)) => put_int(self.buf, *value),
@@ -142,7 +144,7 @@ impl ValueWriter<'_> {
         Ok(())
     }
 
-    fn defined(&mut self, id: Id, ty: &Type, value: &Value) -> Result<(), EncodeError> {
+    fn defined(&mut self, id: Id, ty: &Type, value: &Value) -> Result<()> {
         match (ty, value) {
             (Type::Opaque { .. }, Value::Opaque { bytes, .. } | Value::Bytes(bytes)) => {
                 put_bytes(self.buf, bytes);
@@ -171,7 +173,7 @@ impl ValueWriter<'_> {
         }
     }
 
-    fn items(&mut self, elem: Id, items: &[Value]) -> Result<(), EncodeError> {
+    fn items(&mut self, elem: Id, items: &[Value]) -> Result<()> {
         put_uint(self.buf, items.len() as u64);
         for (index, item) in items.iter().enumerate() {
             self.value(elem, item)
@@ -181,7 +183,7 @@ impl ValueWriter<'_> {
     }
 
     /// Writes the fields that are there, whatever their values: of a received struct, those sent.
-    fn fields(&mut self, ty: &StructType, fields: &[(Arc<str>, Value)]) -> Result<(), EncodeError> {
+    fn fields(&mut self, ty: &StructType, fields: &[(Arc<str>, Value)]) -> Result<()> {
         let mut places: Vec<(usize, &Value)> = Vec::with_capacity(fields.len());
         for (name, value) in fields {
             let guess = places.last().map_or(0, |(place, _)| place + 1);
@@ -212,7 +214,7 @@ impl ValueWriter<'_> {
     }
 
     /// Writes the value as an interface value, under its name or under that of its basic type.
-    fn interface(&mut self, value: &Value) -> Result<(), EncodeError> {
+    fn interface(&mut self, value: &Value) -> Result<()> {
         let (name, id) = match value {
             Value::Nil => {
                 put_byte(self.buf, 0);
@@ -245,13 +247,7 @@ impl ValueWriter<'_> {
     }
 
     /// Writes a value under a name, with the type `id` of another table.
-    fn concrete(
-        &mut self,
-        name: &str,
-        types: &Arc<Types>,
-        id: Id,
-        value: &Value,
-    ) -> Result<(), EncodeError> {
+    fn concrete(&mut self, name: &str, types: &Arc<Types>, id: Id, value: &Value) -> Result<()> {
         let wire = self.interner.define(types, id)?;
         put_bytes(self.buf, name.as_bytes());
         put_int(self.buf, i64::from(wire.0));

@@ -176,14 +176,14 @@ impl Copy<'_> {
 }
 
 /// The name and the type of an interface value.
-type Named<'de, 'a> = (&'de [u8], &'a Arc<Types>, Id);
+type Concrete<'de, 'a> = (&'de [u8], &'a Arc<Types>, Id);
 
 /// The name and the type of an interface value that has an id of `ids`, or of a basic type.
 fn own_interface<'de, 'a>(
     cursor: &mut Cursor<'de>,
     types: &'a Arc<Types>,
     ids: &'a Interner,
-) -> Result<Option<Named<'de, 'a>>, DecodeError> {
+) -> Result<Option<Concrete<'de, 'a>>, DecodeError> {
     let name = cursor.bytes()?;
     if name.is_empty() {
         return Ok(None);

@@ -6,13 +6,15 @@ use crate::types::definition;
 use crate::types::{Id, Type, Types};
 use crate::wire::Cursor;
 
+type Result<T> = std::result::Result<T, DecodeError>;
+
 /// Where a walk looks types up, and where it leaves definitions that it meets inside interface
 /// values.
 pub(crate) trait Catalog {
     fn types(&self) -> &Types;
-    fn define(&mut self, id: i64, ty: Type) -> Result<(), DecodeError>;
+    fn define(&mut self, id: i64, ty: Type) -> Result<()>;
     /// Checks that the definition of a value's type is complete.
-    fn check(&mut self, id: Id) -> Result<(), DecodeError>;
+    fn check(&mut self, id: Id) -> Result<()>;
 }
 
 /// A finished table: definitions inside the value are in it already.
@@ -20,10 +22,10 @@ impl Catalog for &Types {
     fn types(&self) -> &Types {
         self
     }
-    fn define(&mut self, _: i64, _: Type) -> Result<(), DecodeError> {
+    fn define(&mut self, _: i64, _: Type) -> Result<()> {
         Ok(())
     }
-    fn check(&mut self, _: Id) -> Result<(), DecodeError> {
+    fn check(&mut self, _: Id) -> Result<()> {
         Ok(())
     }
 }
@@ -90,7 +92,7 @@ impl Walker {
         &mut self,
         cursor: &mut Cursor<'_>,
         catalog: &mut impl Catalog,
-    ) -> Result<Walked, DecodeError> {
+    ) -> Result<Walked> {
         loop {
             match self.next {
                 Next::Value(id) => {
@@ -126,7 +128,7 @@ impl Walker {
         }
     }
 
-    fn value(&mut self, id: Id, cursor: &mut Cursor<'_>, types: &Types) -> Result<(), DecodeError> {
+    fn value(&mut self, id: Id, cursor: &mut Cursor<'_>, types: &Types) -> Result<()> {
         match id {
             Id::BOOL | Id::INT | Id::UINT | Id::FLOAT => drop(cursor.uint()?),
             Id::COMPLEX => {
@@ -168,7 +170,7 @@ impl Walker {
         Ok(())
     }
 
-    fn push(&mut self, frame: Frame) -> Result<(), DecodeError> {
+    fn push(&mut self, frame: Frame) -> Result<()> {
         let max = self.max_depth;
         if self.stack.len() >= max {
             return Err(DecodeErrorKind::TooDeep { max }.into());
@@ -178,7 +180,7 @@ impl Walker {
     }
 
     /// One step in the innermost frame; false when none is left.
-    fn frame(&mut self, cursor: &mut Cursor<'_>, types: &Types) -> Result<bool, DecodeError> {
+    fn frame(&mut self, cursor: &mut Cursor<'_>, types: &Types) -> Result<bool> {
         let Some(frame) = self.stack.last_mut() else {
             return Ok(false);
         };
@@ -213,7 +215,7 @@ pub(crate) fn field(
     cursor: &mut Cursor<'_>,
     next: &mut u64,
     fields: usize,
-) -> Result<Option<usize>, DecodeError> {
+) -> Result<Option<usize>> {
     let delta = cursor.uint()?;
     if delta == 0 {
         return Ok(None);
@@ -226,7 +228,7 @@ pub(crate) fn field(
 }
 
 /// Reads an array's count, which must say what its type says.
-pub(crate) fn array_len(cursor: &mut Cursor<'_>, len: u64) -> Result<usize, DecodeError> {
+pub(crate) fn array_len(cursor: &mut Cursor<'_>, len: u64) -> Result<usize> {
     let count = cursor.count()?;
     match count as u64 {
         count if count != len => Err(DecodeErrorKind::ArrayLength { count, len }.into()),
@@ -234,7 +236,7 @@ pub(crate) fn array_len(cursor: &mut Cursor<'_>, len: u64) -> Result<usize, Deco
     }
 }
 
-pub(crate) fn defined(id: Id, types: &Types) -> Result<&Type, DecodeError> {
+pub(crate) fn defined(id: Id, types: &Types) -> Result<&Type> {
     types.get(id).ok_or_else(|| undefined(id))
 }
 
@@ -245,7 +247,7 @@ pub(crate) fn undefined(id: Id) -> DecodeError {
 }
 
 /// A type id that a value may have: basic, or defined by now.
-pub(crate) fn concrete(id: i64, types: &Types) -> Result<Id, DecodeError> {
+pub(crate) fn concrete(id: i64, types: &Types) -> Result<Id> {
     let undefined = || DecodeErrorKind::UndefinedType { id };
     let known = Id(u32::try_from(id).map_err(|_| undefined())?);
     if known.is_basic() || types.get(known).is_some() {
@@ -256,7 +258,7 @@ pub(crate) fn concrete(id: i64, types: &Types) -> Result<Id, DecodeError> {
 }
 
 /// A definition's id is sent negated, and must fit Go's 32 bits.
-pub(crate) fn negate(id: i64) -> Result<i64, DecodeError> {
+pub(crate) fn negate(id: i64) -> Result<i64> {
     match id.checked_neg() {
         Some(id) if id <= i64::from(i32::MAX) => Ok(id),
         _ => Err(DecodeErrorKind::UndefinedType { id }.into()),
@@ -269,7 +271,7 @@ pub(crate) fn negate(id: i64) -> Result<i64, DecodeError> {
 pub(crate) fn interface<'de>(
     cursor: &mut Cursor<'de>,
     types: &Types,
-) -> Result<Option<(&'de [u8], Id)>, DecodeError> {
+) -> Result<Option<(&'de [u8], Id)>> {
     let name = cursor.bytes()?;
     if name.is_empty() {
         return Ok(None);
@@ -289,7 +291,7 @@ pub(crate) fn interface<'de>(
 }
 
 /// The zero before a value that stands alone and is no struct.
-pub(crate) fn singleton(cursor: &mut Cursor<'_>) -> Result<(), DecodeError> {
+pub(crate) fn singleton(cursor: &mut Cursor<'_>) -> Result<()> {
     match cursor.uint()? {
         0 => Ok(()),
         _ => Err(DecodeErrorKind::BadFieldNumber.into()),
@@ -303,7 +305,7 @@ pub(crate) fn skip(
     mut types: &Types,
     id: Id,
     max_depth: usize,
-) -> Result<(), DecodeError> {
+) -> Result<()> {
     match id {
         Id::BOOL | Id::INT | Id::UINT | Id::FLOAT => drop(cursor.uint()?),
         Id::STRING | Id::BYTES => drop(cursor.bytes()?),

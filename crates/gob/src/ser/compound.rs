@@ -6,6 +6,8 @@ use super::fields::{Fields, FieldsByKey};
 use super::items::Items;
 use crate::error::EncodeError;
 
+type Result<T> = std::result::Result<T, EncodeError>;
+
 /// What enum variants with data would be.
 pub(crate) type Refused = Impossible<bool, EncodeError>;
 
@@ -22,14 +24,14 @@ macro_rules! parts {
             type Error = EncodeError;
 
             #[inline]
-            fn $method<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), EncodeError> {
+            fn $method<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<()> {
                 match self {
                     Self::Items(items) => items.element(value),
                     Self::Fields(fields) => fields.element(value),
                 }
             }
 
-            fn end(self) -> Result<bool, EncodeError> {
+            fn end(self) -> Result<bool> {
                 match self {
                     Self::Items(mut items) => items.close(),
                     Self::Fields(fields) => fields.close(),
@@ -56,7 +58,7 @@ impl ser::SerializeMap for MapOrStruct<'_, '_> {
     type Error = EncodeError;
 
     #[inline]
-    fn serialize_key<T: Serialize + ?Sized>(&mut self, key: &T) -> Result<(), EncodeError> {
+    fn serialize_key<T: Serialize + ?Sized>(&mut self, key: &T) -> Result<()> {
         match self {
             Self::Map(map) => map.serialize_key(key),
             Self::Struct(fields) => fields.serialize_key(key),
@@ -64,14 +66,14 @@ impl ser::SerializeMap for MapOrStruct<'_, '_> {
     }
 
     #[inline]
-    fn serialize_value<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), EncodeError> {
+    fn serialize_value<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<()> {
         match self {
             Self::Map(map) => map.serialize_value(value),
             Self::Struct(fields) => fields.serialize_value(value),
         }
     }
 
-    fn end(self) -> Result<bool, EncodeError> {
+    fn end(self) -> Result<bool> {
         match self {
             Self::Map(map) => map.end(),
             Self::Struct(fields) => fields.end(),

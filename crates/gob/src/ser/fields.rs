@@ -9,6 +9,8 @@ use crate::error::{EncodeError, EncodeErrorKind, Signal};
 use crate::types::{Field, Id, StructType};
 use crate::wire::{Cursor, put_any_two, put_byte, put_two, put_uint};
 
+type Result<T> = std::result::Result<T, EncodeError>;
+
 /// A struct whose `Serialize` gives its fields one by one.
 pub(crate) struct Fields<'a, 's> {
     output: &'a mut Output<'s>,
@@ -37,11 +39,7 @@ impl<'a, 's> Fields<'a, 's> {
     }
 
     #[inline]
-    fn field<T: Serialize + ?Sized>(
-        &mut self,
-        key: &'static str,
-        value: &T,
-    ) -> Result<(), EncodeError> {
+    fn field<T: Serialize + ?Sized>(&mut self, key: &'static str, value: &T) -> Result<()> {
         let all = &self.ty.fields;
         let index = match all.get(self.next) {
             Some(field) if field.is_called(key) => self.next,
@@ -55,16 +53,12 @@ impl<'a, 's> Fields<'a, 's> {
 
     /// One function for all fields of a type, for what is not usual.
     #[cold]
-    fn field_apart<T: Serialize + ?Sized>(
-        &mut self,
-        key: &'static str,
-        value: &T,
-    ) -> Result<(), EncodeError> {
+    fn field_apart<T: Serialize + ?Sized>(&mut self, key: &'static str, value: &T) -> Result<()> {
         self.field(key, value)
     }
 
     #[inline]
-    fn push<T: Serialize + ?Sized>(&mut self, index: usize, value: &T) -> Result<(), EncodeError> {
+    fn push<T: Serialize + ?Sized>(&mut self, index: usize, value: &T) -> Result<()> {
         if index < self.last || self.output.reorder {
             return self.push_piece(index, value);
         }
@@ -84,11 +78,7 @@ impl<'a, 's> Fields<'a, 's> {
     }
 
     #[cold]
-    fn push_piece<T: Serialize + ?Sized>(
-        &mut self,
-        index: usize,
-        value: &T,
-    ) -> Result<(), EncodeError> {
+    fn push_piece<T: Serialize + ?Sized>(&mut self, index: usize, value: &T) -> Result<()> {
         if !self.output.reorder {
             return Err(Signal::FieldOrder.into());
         }
@@ -116,7 +106,7 @@ impl<'a, 's> Fields<'a, 's> {
 
     /// The next element of a tuple, whose elements are numbered as they come.
     #[inline]
-    pub(super) fn element<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), EncodeError> {
+    pub(super) fn element<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<()> {
         let expected = self.ty.fields.len();
         if self.next < expected {
             return self.push(self.next, value);
@@ -126,7 +116,7 @@ impl<'a, 's> Fields<'a, 's> {
     }
 
     #[inline]
-    pub(super) fn close(self) -> Result<bool, EncodeError> {
+    pub(super) fn close(self) -> Result<bool> {
         if self.output.reorder {
             sort(self.output, self.ty, self.start, self.first)?;
         }
@@ -178,12 +168,7 @@ impl<'a, 's> Fields<'a, 's> {
 
 /// Not by reference to the fields, which would have to be copied for that.
 #[cold]
-fn sort(
-    output: &mut Output<'_>,
-    ty: &StructType,
-    start: usize,
-    first: usize,
-) -> Result<(), EncodeError> {
+fn sort(output: &mut Output<'_>, ty: &StructType, start: usize, first: usize) -> Result<()> {
     output.pieces[first..].sort_by_key(|piece| piece.index);
     let scattered = output.buf.split_off(start);
     let mut last = 0;
@@ -209,7 +194,7 @@ impl ser::SerializeStruct for Fields<'_, '_> {
         &mut self,
         key: &'static str,
         value: &T,
-    ) -> Result<(), EncodeError> {
+    ) -> Result<()> {
         let written = match (plain::number(value), plain::text(value)) {
             (Some(number), _) => self.plain_number(key, number),
             (_, Some(text)) => self.plain_text(key, text),
@@ -222,7 +207,7 @@ impl ser::SerializeStruct for Fields<'_, '_> {
     }
 
     #[inline]
-    fn end(self) -> Result<bool, EncodeError> {
+    fn end(self) -> Result<bool> {
         self.close()
     }
 }
@@ -245,7 +230,7 @@ impl ser::SerializeMap for FieldsByKey<'_, '_> {
     type Error = EncodeError;
 
     /// Finds the field that the key names.
-    fn serialize_key<T: Serialize + ?Sized>(&mut self, key: &T) -> Result<(), EncodeError> {
+    fn serialize_key<T: Serialize + ?Sized>(&mut self, key: &T) -> Result<()> {
         let Fields {
             output, ty, next, ..
         } = &mut self.fields;
@@ -274,11 +259,11 @@ impl ser::SerializeMap for FieldsByKey<'_, '_> {
     }
 
     #[inline]
-    fn serialize_value<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), EncodeError> {
+    fn serialize_value<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<()> {
         self.fields.push(self.index, value)
     }
 
-    fn end(self) -> Result<bool, EncodeError> {
+    fn end(self) -> Result<bool> {
         self.fields.close()
     }
 }

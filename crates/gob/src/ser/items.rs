@@ -11,6 +11,8 @@ use crate::error::{EncodeError, EncodeErrorKind};
 use crate::types::{Id, Type};
 use crate::wire::{close_length, put_uint, uint_len};
 
+type Result<T> = std::result::Result<T, EncodeError>;
+
 /// Bytes of a list are written in blocks of this size, which fit the nearest cache.
 const BYTES: usize = 8192;
 
@@ -60,12 +62,7 @@ impl<'a, 's> Items<'a, 's> {
         }
     }
 
-    pub(super) fn open_list(
-        &mut self,
-        id: Id,
-        slot: Slot,
-        len: Option<usize>,
-    ) -> Result<(), EncodeError> {
+    pub(super) fn open_list(&mut self, id: Id, slot: Slot, len: Option<usize>) -> Result<()> {
         let (types, start) = (self.output.types, self.output.buf.len());
         let mut ser = self.ser(id, slot);
         if id == Id::INTERFACE {
@@ -92,12 +89,7 @@ impl<'a, 's> Items<'a, 's> {
         Ok(())
     }
 
-    pub(super) fn open_map(
-        &mut self,
-        id: Id,
-        slot: Slot,
-        len: Option<usize>,
-    ) -> Result<(), EncodeError> {
+    pub(super) fn open_map(&mut self, id: Id, slot: Slot, len: Option<usize>) -> Result<()> {
         let types = self.output.types;
         let mut ser = self.ser(id, slot);
         if id == Id::INTERFACE {
@@ -135,7 +127,7 @@ impl<'a, 's> Items<'a, 's> {
     }
 
     #[inline]
-    fn push<T: Serialize + ?Sized>(&mut self, id: Id, value: &T) -> Result<(), EncodeError> {
+    fn push<T: Serialize + ?Sized>(&mut self, id: Id, value: &T) -> Result<()> {
         if scalar::put(self.output.buf, id, value) {
             return Ok(());
         }
@@ -144,7 +136,7 @@ impl<'a, 's> Items<'a, 's> {
 
     /// What [`scalar::put`] has no way to write.
     #[inline]
-    fn push_any<T: Serialize + ?Sized>(&mut self, id: Id, value: &T) -> Result<(), EncodeError> {
+    fn push_any<T: Serialize + ?Sized>(&mut self, id: Id, value: &T) -> Result<()> {
         value
             .serialize(Ser {
                 output: &mut *self.output,
@@ -156,17 +148,14 @@ impl<'a, 's> Items<'a, 's> {
     }
 
     #[inline]
-    pub(super) fn element<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), EncodeError> {
+    pub(super) fn element<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<()> {
         self.push(self.elem, value)?;
         self.count += 1;
         Ok(())
     }
 
     #[inline]
-    pub(super) fn elements<I: Iterator<Item: Serialize>>(
-        &mut self,
-        items: I,
-    ) -> Result<(), EncodeError> {
+    pub(super) fn elements<I: Iterator<Item: Serialize>>(&mut self, items: I) -> Result<()> {
         match self.elem {
             BYTE => self.blocks(items, BYTES, scalar::put_block_of_bytes),
             id @ (Id::BOOL | Id::INT | Id::UINT | Id::FLOAT) => {
@@ -199,7 +188,7 @@ impl<'a, 's> Items<'a, 's> {
         mut items: I,
         mut most: usize,
         put_block: impl Fn(&mut I, &mut BytesMut, usize) -> (usize, Option<I::Item>),
-    ) -> Result<(), EncodeError> {
+    ) -> Result<()> {
         loop {
             let room = self.declared.saturating_sub(self.count).clamp(1, most);
             let (taken, odd) = put_block(&mut items, self.output.buf, room);
@@ -219,7 +208,7 @@ impl<'a, 's> Items<'a, 's> {
     }
 
     /// By reference: passing the items by value would copy them.
-    pub(super) fn close(&mut self) -> Result<bool, EncodeError> {
+    pub(super) fn close(&mut self) -> Result<bool> {
         if self.count != self.declared {
             self.correct_count()?;
         }
@@ -237,7 +226,7 @@ impl<'a, 's> Items<'a, 's> {
     }
 
     #[inline(never)]
-    fn correct_count(&mut self) -> Result<(), EncodeError> {
+    fn correct_count(&mut self) -> Result<()> {
         let (expected, found) = (self.declared, self.count);
         if let Place::Array | Place::LeftOut = self.place {
             return Err(EncodeErrorKind::Length { expected, found }.into());
@@ -261,17 +250,17 @@ impl ser::SerializeMap for Items<'_, '_> {
     type Error = EncodeError;
 
     #[inline]
-    fn serialize_key<T: Serialize + ?Sized>(&mut self, key: &T) -> Result<(), EncodeError> {
+    fn serialize_key<T: Serialize + ?Sized>(&mut self, key: &T) -> Result<()> {
         self.push(self.key, key)
     }
 
     #[inline]
-    fn serialize_value<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), EncodeError> {
+    fn serialize_value<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<()> {
         self.element(value)
     }
 
     #[inline]
-    fn end(mut self) -> Result<bool, EncodeError> {
+    fn end(mut self) -> Result<bool> {
         self.close()
     }
 }

@@ -14,6 +14,8 @@ use crate::passthrough;
 use crate::types::{Id, Type};
 use crate::wire::put_byte;
 
+type Result<T> = std::result::Result<T, EncodeError>;
+
 /// How many items there are, where that is known.
 fn exactly(hint: (usize, Option<usize>)) -> Option<usize> {
     hint.1.filter(|high| *high == hint.0)
@@ -30,28 +32,28 @@ impl<'a, 's> Serializer for Ser<'a, 's> {
     type SerializeStruct = Fields<'a, 's>;
     type SerializeStructVariant = Refused;
 
-    fn serialize_bool(self, value: bool) -> Result<bool, EncodeError> {
+    fn serialize_bool(self, value: bool) -> Result<bool> {
         self.number(u64::from(value), Id::BOOL, "bool")
     }
 
-    fn serialize_i8(self, value: i8) -> Result<bool, EncodeError> {
+    fn serialize_i8(self, value: i8) -> Result<bool> {
         self.int(value.into(), "int8")
     }
 
-    fn serialize_i16(self, value: i16) -> Result<bool, EncodeError> {
+    fn serialize_i16(self, value: i16) -> Result<bool> {
         self.int(value.into(), "int16")
     }
 
-    fn serialize_i32(self, value: i32) -> Result<bool, EncodeError> {
+    fn serialize_i32(self, value: i32) -> Result<bool> {
         self.int(value.into(), "int32")
     }
 
     #[inline]
-    fn serialize_i64(self, value: i64) -> Result<bool, EncodeError> {
+    fn serialize_i64(self, value: i64) -> Result<bool> {
         self.int(value, "int64")
     }
 
-    fn serialize_i128(self, value: i128) -> Result<bool, EncodeError> {
+    fn serialize_i128(self, value: i128) -> Result<bool> {
         match i64::try_from(value) {
             Ok(value) => self.int(value, "int64"),
             Err(_) => Err(out_of_range(value, "int64")),
@@ -59,7 +61,7 @@ impl<'a, 's> Serializer for Ser<'a, 's> {
     }
 
     #[inline]
-    fn serialize_u8(self, value: u8) -> Result<bool, EncodeError> {
+    fn serialize_u8(self, value: u8) -> Result<bool> {
         if self.id == BYTE {
             put_byte(self.output.buf, value);
             return Ok(true);
@@ -67,48 +69,48 @@ impl<'a, 's> Serializer for Ser<'a, 's> {
         self.uint(value.into(), "uint8")
     }
 
-    fn serialize_u16(self, value: u16) -> Result<bool, EncodeError> {
+    fn serialize_u16(self, value: u16) -> Result<bool> {
         self.uint(value.into(), "uint16")
     }
 
-    fn serialize_u32(self, value: u32) -> Result<bool, EncodeError> {
+    fn serialize_u32(self, value: u32) -> Result<bool> {
         self.uint(value.into(), "uint32")
     }
 
     #[inline]
-    fn serialize_u64(self, value: u64) -> Result<bool, EncodeError> {
+    fn serialize_u64(self, value: u64) -> Result<bool> {
         self.uint(value, "uint64")
     }
 
-    fn serialize_u128(self, value: u128) -> Result<bool, EncodeError> {
+    fn serialize_u128(self, value: u128) -> Result<bool> {
         match u64::try_from(value) {
             Ok(value) => self.uint(value, "uint64"),
             Err(_) => Err(out_of_range(value, "uint64")),
         }
     }
 
-    fn serialize_f32(self, value: f32) -> Result<bool, EncodeError> {
+    fn serialize_f32(self, value: f32) -> Result<bool> {
         self.float(value.into(), "float32")
     }
 
-    fn serialize_f64(self, value: f64) -> Result<bool, EncodeError> {
+    fn serialize_f64(self, value: f64) -> Result<bool> {
         self.float(value, "float64")
     }
 
-    fn serialize_char(self, value: char) -> Result<bool, EncodeError> {
+    fn serialize_char(self, value: char) -> Result<bool> {
         self.int(i64::from(u32::from(value)), "int32")
     }
 
     #[inline]
-    fn serialize_str(self, value: &str) -> Result<bool, EncodeError> {
+    fn serialize_str(self, value: &str) -> Result<bool> {
         self.text(value.as_bytes(), Id::STRING, "string")
     }
 
-    fn collect_str<T: Display + ?Sized>(self, value: &T) -> Result<bool, EncodeError> {
+    fn collect_str<T: Display + ?Sized>(self, value: &T) -> Result<bool> {
         self.display(value)
     }
 
-    fn serialize_bytes(self, value: &[u8]) -> Result<bool, EncodeError> {
+    fn serialize_bytes(self, value: &[u8]) -> Result<bool> {
         match self.output.types.get(self.id) {
             Some(Type::Slice { .. } | Type::Array { .. }) => {
                 let mut seq = self.serialize_seq(Some(value.len()))?;
@@ -121,7 +123,7 @@ impl<'a, 's> Serializer for Ser<'a, 's> {
         }
     }
 
-    fn serialize_none(self) -> Result<bool, EncodeError> {
+    fn serialize_none(self) -> Result<bool> {
         match (self.slot, self.id) {
             (Slot::Field(_), _) => Ok(false),
             (_, Id::INTERFACE) => Ok(self.nil()),
@@ -129,18 +131,18 @@ impl<'a, 's> Serializer for Ser<'a, 's> {
         }
     }
 
-    fn serialize_some<T: Serialize + ?Sized>(self, value: &T) -> Result<bool, EncodeError> {
+    fn serialize_some<T: Serialize + ?Sized>(self, value: &T) -> Result<bool> {
         value.serialize(self)
     }
 
-    fn serialize_unit(self) -> Result<bool, EncodeError> {
+    fn serialize_unit(self) -> Result<bool> {
         match self.id {
             Id::INTERFACE => Ok(self.nil()),
             _ => self.serialize_unit_struct("unit"),
         }
     }
 
-    fn serialize_unit_struct(self, name: &'static str) -> Result<bool, EncodeError> {
+    fn serialize_unit_struct(self, name: &'static str) -> Result<bool> {
         if name == passthrough::ANY {
             return self.passed();
         }
@@ -152,7 +154,7 @@ impl<'a, 's> Serializer for Ser<'a, 's> {
         _: &'static str,
         _: u32,
         variant: &'static str,
-    ) -> Result<bool, EncodeError> {
+    ) -> Result<bool> {
         self.serialize_str(variant)
     }
 
@@ -160,7 +162,7 @@ impl<'a, 's> Serializer for Ser<'a, 's> {
         self,
         name: &'static str,
         value: &T,
-    ) -> Result<bool, EncodeError> {
+    ) -> Result<bool> {
         // Other types are left out by their value; what a type's own encoding says is opaque here.
         if name == passthrough::ZERO && matches!(self.slot, Slot::Field(_)) {
             return Ok(false);
@@ -174,11 +176,11 @@ impl<'a, 's> Serializer for Ser<'a, 's> {
         _: u32,
         variant: &'static str,
         _: &T,
-    ) -> Result<bool, EncodeError> {
+    ) -> Result<bool> {
         Err(EncodeErrorKind::VariantWithData { name, variant }.into())
     }
 
-    fn serialize_seq(self, len: Option<usize>) -> Result<SeqOrTuple<'a, 's>, EncodeError> {
+    fn serialize_seq(self, len: Option<usize>) -> Result<SeqOrTuple<'a, 's>> {
         let mut items = Items::new(self.output);
         items.open_list(self.id, self.slot, len)?;
         Ok(SeqOrTuple::Items(items))
@@ -186,7 +188,7 @@ impl<'a, 's> Serializer for Ser<'a, 's> {
 
     /// As serde has it, except that bytes are gathered in blocks.
     #[inline]
-    fn collect_seq<I>(self, items: I) -> Result<bool, EncodeError>
+    fn collect_seq<I>(self, items: I) -> Result<bool>
     where
         I: IntoIterator<Item: Serialize>,
     {
@@ -197,18 +199,14 @@ impl<'a, 's> Serializer for Ser<'a, 's> {
         list.close()
     }
 
-    fn serialize_tuple(self, len: usize) -> Result<SeqOrTuple<'a, 's>, EncodeError> {
+    fn serialize_tuple(self, len: usize) -> Result<SeqOrTuple<'a, 's>> {
         match self.output.types.get(self.id) {
             Some(Type::Struct(_)) => Ok(SeqOrTuple::Fields(self.serialize_struct("a tuple", len)?)),
             _ => self.serialize_seq(Some(len)),
         }
     }
 
-    fn serialize_tuple_struct(
-        self,
-        name: &'static str,
-        len: usize,
-    ) -> Result<SeqOrTuple<'a, 's>, EncodeError> {
+    fn serialize_tuple_struct(self, name: &'static str, len: usize) -> Result<SeqOrTuple<'a, 's>> {
         match self.output.types.get(self.id) {
             Some(Type::Struct(_)) => Ok(SeqOrTuple::Fields(self.serialize_struct(name, len)?)),
             _ => self.serialize_seq(Some(len)),
@@ -221,11 +219,11 @@ impl<'a, 's> Serializer for Ser<'a, 's> {
         _: u32,
         variant: &'static str,
         _: usize,
-    ) -> Result<Refused, EncodeError> {
+    ) -> Result<Refused> {
         Err(EncodeErrorKind::VariantWithData { name, variant }.into())
     }
 
-    fn serialize_map(mut self, len: Option<usize>) -> Result<MapOrStruct<'a, 's>, EncodeError> {
+    fn serialize_map(mut self, len: Option<usize>) -> Result<MapOrStruct<'a, 's>> {
         // A struct with a flattened field, whose type was given and not learned.
         if let Some(Type::Struct(ty)) = self.output.types.get(self.id) {
             self.begin(false);
@@ -239,7 +237,7 @@ impl<'a, 's> Serializer for Ser<'a, 's> {
 
     /// As serde has it, except that entries go where they belong at once.
     #[inline]
-    fn collect_map<K, V, I>(self, entries: I) -> Result<bool, EncodeError>
+    fn collect_map<K, V, I>(self, entries: I) -> Result<bool>
     where
         K: Serialize,
         V: Serialize,
@@ -263,11 +261,7 @@ impl<'a, 's> Serializer for Ser<'a, 's> {
     }
 
     #[inline]
-    fn serialize_struct(
-        mut self,
-        name: &'static str,
-        _: usize,
-    ) -> Result<Fields<'a, 's>, EncodeError> {
+    fn serialize_struct(mut self, name: &'static str, _: usize) -> Result<Fields<'a, 's>> {
         let Some(Type::Struct(ty)) = self.output.types.get(self.id) else {
             return Err(self.no_struct(name));
         };
@@ -281,7 +275,7 @@ impl<'a, 's> Serializer for Ser<'a, 's> {
         _: u32,
         variant: &'static str,
         _: usize,
-    ) -> Result<Refused, EncodeError> {
+    ) -> Result<Refused> {
         Err(EncodeErrorKind::VariantWithData { name, variant }.into())
     }
 }

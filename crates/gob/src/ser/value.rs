@@ -17,6 +17,8 @@ use crate::wire::{
     close_length, float_bits, put_byte, put_bytes, put_float, put_int, put_two, put_uint, zigzag,
 };
 
+type Result<T> = std::result::Result<T, EncodeError>;
+
 /// Serializes one value. `Ok` says whether anything was written.
 pub(super) struct Ser<'a, 's> {
     pub(super) output: &'a mut Output<'s>,
@@ -55,7 +57,7 @@ impl Ser<'_, '_> {
 
     /// Writes a value that is one number on the wire: `bits` is zero exactly when the value is.
     #[inline]
-    pub(super) fn number(self, bits: u64, id: Id, name: &'static str) -> Result<bool, EncodeError> {
+    pub(super) fn number(self, bits: u64, id: Id, name: &'static str) -> Result<bool> {
         if self.id != id {
             return self.displaced(id, name, |buf| put_uint(buf, bits));
         }
@@ -69,7 +71,7 @@ impl Ser<'_, '_> {
     }
 
     #[inline]
-    pub(super) fn int(self, value: i64, name: &'static str) -> Result<bool, EncodeError> {
+    pub(super) fn int(self, value: i64, name: &'static str) -> Result<bool> {
         match self.id {
             // Deserialize asked for the other sign: its type holds, as long as the value fits.
             Id::UINT => match u64::try_from(value) {
@@ -81,7 +83,7 @@ impl Ser<'_, '_> {
     }
 
     #[inline]
-    pub(super) fn uint(self, value: u64, name: &'static str) -> Result<bool, EncodeError> {
+    pub(super) fn uint(self, value: u64, name: &'static str) -> Result<bool> {
         match self.id {
             Id::INT => match i64::try_from(value) {
                 Ok(value) => self.int(value, name),
@@ -92,7 +94,7 @@ impl Ser<'_, '_> {
     }
 
     #[inline]
-    pub(super) fn float(self, value: f64, name: &'static str) -> Result<bool, EncodeError> {
+    pub(super) fn float(self, value: f64, name: &'static str) -> Result<bool> {
         match self.slot {
             // Negative zero is left out, too, as in Go, and arrives as zero.
             Slot::Field(_) if value == 0.0 && self.id == Id::FLOAT => Ok(false),
@@ -101,12 +103,7 @@ impl Ser<'_, '_> {
     }
 
     #[inline]
-    pub(super) fn text(
-        self,
-        value: &[u8],
-        id: Id,
-        name: &'static str,
-    ) -> Result<bool, EncodeError> {
+    pub(super) fn text(self, value: &[u8], id: Id, name: &'static str) -> Result<bool> {
         // Both are counted bytes to gob.
         if !matches!(self.id, Id::STRING | Id::BYTES) {
             return self.other_text(value, id, name);
@@ -123,7 +120,7 @@ impl Ser<'_, '_> {
     }
 
     /// Counted bytes where the type is neither string nor bytes.
-    fn other_text(self, value: &[u8], id: Id, name: &'static str) -> Result<bool, EncodeError> {
+    fn other_text(self, value: &[u8], id: Id, name: &'static str) -> Result<bool> {
         let id = match self.output.types.get(self.id) {
             Some(Type::Opaque { .. }) => self.id,
             _ => id,
@@ -132,7 +129,7 @@ impl Ser<'_, '_> {
     }
 
     /// Writes what a value prints, into the buffer itself.
-    pub(super) fn display<T: Display + ?Sized>(mut self, value: &T) -> Result<bool, EncodeError> {
+    pub(super) fn display<T: Display + ?Sized>(mut self, value: &T) -> Result<bool> {
         if self.id != Id::STRING {
             return self.text(value.to_string().as_bytes(), Id::STRING, "string");
         }
@@ -155,7 +152,7 @@ impl Ser<'_, '_> {
         id: Id,
         name: &'static str,
         put: impl FnOnce(&mut BytesMut),
-    ) -> Result<bool, EncodeError> {
+    ) -> Result<bool> {
         if self.id != id {
             return self.displaced(id, name, put);
         }
@@ -173,7 +170,7 @@ impl Ser<'_, '_> {
         id: Id,
         name: &'static str,
         put: impl FnOnce(&mut BytesMut),
-    ) -> Result<bool, EncodeError> {
+    ) -> Result<bool> {
         if self.id != Id::INTERFACE {
             return Err(self.mismatch(name));
         }
@@ -185,11 +182,7 @@ impl Ser<'_, '_> {
     /// Starts a list or a map in the place of an interface value: its table holds that type alone.
     ///
     /// Returns where the value's length goes.
-    pub(super) fn open_interface(
-        &mut self,
-        name: &str,
-        types: &Arc<Types>,
-    ) -> Result<usize, EncodeError> {
+    pub(super) fn open_interface(&mut self, name: &str, types: &Arc<Types>) -> Result<usize> {
         self.begin(false);
         let id = self.output.interner.define(types, Id::FIRST_USER)?;
         put_bytes(self.output.buf, name.as_bytes());
@@ -208,7 +201,7 @@ impl Ser<'_, '_> {
     }
 
     /// Writes the value that passes through serde.
-    pub(super) fn passed(mut self) -> Result<bool, EncodeError> {
+    pub(super) fn passed(mut self) -> Result<bool> {
         match passthrough::take() {
             Some(Passed::Any(value)) if self.id == Id::INTERFACE => self.any(&value),
             Some(Passed::Complex(re, im, name)) => {
@@ -231,7 +224,7 @@ impl Ser<'_, '_> {
         }
     }
 
-    fn any(mut self, value: &Any) -> Result<bool, EncodeError> {
+    fn any(mut self, value: &Any) -> Result<bool> {
         match value {
             Any::Nil => return Ok(self.nil()),
             Any::Named(named) => {

@@ -137,7 +137,7 @@ impl Serialize for Time {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         if serializer.is_human_readable() && !ser::is_gob::<S>() {
             // The name marks a time for the MessagePack codec, which counts as human-readable.
-            return serializer.serialize_newtype_struct(passthrough::TIME, &Payload(self));
+            return serializer.serialize_newtype_struct(passthrough::TIME, &TimePayload(self));
         }
         let (bytes, len) = self.encode();
         marshaler::put(
@@ -150,9 +150,9 @@ impl Serialize for Time {
 }
 
 /// Text for human-readable formats, gob's bytes for the MessagePack codec.
-struct Payload<'a>(&'a Time);
+struct TimePayload<'a>(&'a Time);
 
-impl Serialize for Payload<'_> {
+impl Serialize for TimePayload<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         if serializer.is_human_readable() {
             return serializer.collect_str(self.0);

@@ -8,6 +8,8 @@ use crate::compat::field_of_key;
 use crate::error::{EncodeError, EncodeErrorKind};
 use crate::types::Field;
 
+type Result<T> = std::result::Result<T, EncodeError>;
+
 /// Notes what one value asks for.
 pub(super) struct Tracer<'a, 'p> {
     pub(super) run: &'a mut Run<'p>,
@@ -43,7 +45,7 @@ impl SeqAccess<'static> for TracedElements<'_, '_> {
     fn next_element_seed<S: DeserializeSeed<'static>>(
         &mut self,
         seed: S,
-    ) -> Result<Option<S::Value>, EncodeError> {
+    ) -> Result<Option<S::Value>> {
         if self.left == 0 {
             return Ok(None);
         }
@@ -85,10 +87,7 @@ impl<'a, 'p> TracedEntries<'a, 'p> {
 impl MapAccess<'static> for TracedEntries<'_, '_> {
     type Error = EncodeError;
 
-    fn next_key_seed<S: DeserializeSeed<'static>>(
-        &mut self,
-        seed: S,
-    ) -> Result<Option<S::Value>, EncodeError> {
+    fn next_key_seed<S: DeserializeSeed<'static>>(&mut self, seed: S) -> Result<Option<S::Value>> {
         if self.left == 0 {
             return Ok(None);
         }
@@ -99,10 +98,7 @@ impl MapAccess<'static> for TracedEntries<'_, '_> {
             .map_err(|error| error.within("[key]"))
     }
 
-    fn next_value_seed<S: DeserializeSeed<'static>>(
-        &mut self,
-        seed: S,
-    ) -> Result<S::Value, EncodeError> {
+    fn next_value_seed<S: DeserializeSeed<'static>>(&mut self, seed: S) -> Result<S::Value> {
         let out = self.elem.insert(Traced::default());
         seed.deserialize(Tracer::new(self.run, out))
             .map_err(|error| error.within("[value]"))
@@ -136,10 +132,7 @@ impl<'a, 'p> TracedFields<'a, 'p> {
 impl MapAccess<'static> for TracedFields<'_, '_> {
     type Error = EncodeError;
 
-    fn next_key_seed<S: DeserializeSeed<'static>>(
-        &mut self,
-        seed: S,
-    ) -> Result<Option<S::Value>, EncodeError> {
+    fn next_key_seed<S: DeserializeSeed<'static>>(&mut self, seed: S) -> Result<Option<S::Value>> {
         let plan = self.run.plan;
         let key = self.key;
         let Some(name) = self
@@ -156,10 +149,7 @@ impl MapAccess<'static> for TracedFields<'_, '_> {
         Ok(Some(value))
     }
 
-    fn next_value_seed<S: DeserializeSeed<'static>>(
-        &mut self,
-        seed: S,
-    ) -> Result<S::Value, EncodeError> {
+    fn next_value_seed<S: DeserializeSeed<'static>>(&mut self, seed: S) -> Result<S::Value> {
         let mut out = Traced::default();
         let value = seed
             .deserialize(Tracer::new(self.run, &mut out))
@@ -176,7 +166,7 @@ pub(super) struct TracedVariant {
 }
 
 impl TracedVariant {
-    fn refuse<T>(self) -> Result<T, EncodeError> {
+    fn refuse<T>(self) -> Result<T> {
         let Self { name, variant } = self;
         Err(EncodeErrorKind::VariantWithData { name, variant }.into())
     }
@@ -186,10 +176,7 @@ impl EnumAccess<'static> for TracedVariant {
     type Error = EncodeError;
     type Variant = Self;
 
-    fn variant_seed<S: DeserializeSeed<'static>>(
-        self,
-        seed: S,
-    ) -> Result<(S::Value, Self), EncodeError> {
+    fn variant_seed<S: DeserializeSeed<'static>>(self, seed: S) -> Result<(S::Value, Self)> {
         let name: BorrowedStrDeserializer<'static, EncodeError> =
             BorrowedStrDeserializer::new(self.variant);
         Ok((seed.deserialize(name)?, self))
@@ -199,18 +186,15 @@ impl EnumAccess<'static> for TracedVariant {
 impl VariantAccess<'static> for TracedVariant {
     type Error = EncodeError;
 
-    fn unit_variant(self) -> Result<(), EncodeError> {
+    fn unit_variant(self) -> Result<()> {
         Ok(())
     }
 
-    fn newtype_variant_seed<S: DeserializeSeed<'static>>(
-        self,
-        _: S,
-    ) -> Result<S::Value, EncodeError> {
+    fn newtype_variant_seed<S: DeserializeSeed<'static>>(self, _: S) -> Result<S::Value> {
         self.refuse()
     }
 
-    fn tuple_variant<V: Visitor<'static>>(self, _: usize, _: V) -> Result<V::Value, EncodeError> {
+    fn tuple_variant<V: Visitor<'static>>(self, _: usize, _: V) -> Result<V::Value> {
         self.refuse()
     }
 
@@ -218,7 +202,7 @@ impl VariantAccess<'static> for TracedVariant {
         self,
         _: &'static [&'static str],
         _: V,
-    ) -> Result<V::Value, EncodeError> {
+    ) -> Result<V::Value> {
         self.refuse()
     }
 }

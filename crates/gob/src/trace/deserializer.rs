@@ -10,13 +10,15 @@ use crate::error::{EncodeError, EncodeErrorKind, Signal};
 use crate::passthrough::{self, Passed};
 use crate::types::{Field, Id, Marshaler, StructType, Type, tuple_field};
 
+type Result<T> = std::result::Result<T, EncodeError>;
+
 impl Tracer<'_, '_> {
-    fn text<V: Visitor<'static>>(self, visitor: V) -> Result<V::Value, EncodeError> {
+    fn text<V: Visitor<'static>>(self, visitor: V) -> Result<V::Value> {
         *self.out = Id::STRING.into();
         visitor.visit_borrowed_str(STRINGS[self.run.sample(STRINGS.len())])
     }
 
-    fn bytes<V: Visitor<'static>>(self, visitor: V) -> Result<V::Value, EncodeError> {
+    fn bytes<V: Visitor<'static>>(self, visitor: V) -> Result<V::Value> {
         *self.out = Id::BYTES.into();
         let len = BYTE_LENGTHS[self.run.sample(BYTE_LENGTHS.len())];
         visitor.visit_borrowed_bytes(&BYTES[..len])
@@ -29,7 +31,7 @@ impl Tracer<'_, '_> {
         name: &'static str,
         ty: Type,
         visitor: V,
-    ) -> Result<V::Value, EncodeError> {
+    ) -> Result<V::Value> {
         let key = Key::new::<V>(kind, name);
         let (id, new) = self.run.meet(key);
         if new {
@@ -40,11 +42,7 @@ impl Tracer<'_, '_> {
     }
 
     /// A type with an encoding of its own, whose Go name passes through.
-    fn opaque<V: Visitor<'static>>(
-        self,
-        kind: Marshaler,
-        visitor: V,
-    ) -> Result<V::Value, EncodeError> {
+    fn opaque<V: Visitor<'static>>(self, kind: Marshaler, visitor: V) -> Result<V::Value> {
         let go_name = match passthrough::take() {
             Some(Passed::Name(name)) => name,
             _ => "",
@@ -54,7 +52,7 @@ impl Tracer<'_, '_> {
     }
 
     /// A type that is marked as an array.
-    fn marked_array<V: Visitor<'static>>(self, visitor: V) -> Result<V::Value, EncodeError> {
+    fn marked_array<V: Visitor<'static>>(self, visitor: V) -> Result<V::Value> {
         let Self { run, out, .. } = self;
         let array = true;
         let value = visitor.visit_newtype_struct(Tracer { run, out, array })?;
@@ -70,7 +68,7 @@ impl Tracer<'_, '_> {
         name: &'static str,
         len: usize,
         visitor: V,
-    ) -> Result<V::Value, EncodeError> {
+    ) -> Result<V::Value> {
         let Self { run, out, array } = self;
         let array = array || is_array::<V::Value>();
         run.enter()?;
@@ -110,9 +108,17 @@ fn untraceable(why: &str) -> EncodeError {
 
 macro_rules! numbers {
     ($($method:ident $visit:ident $ty:ty, $id:ident $samples:ident;)*) => {$(
-        fn $method<V: Visitor<'static>>(self, visitor: V) -> Result<V::Value, EncodeError> {
+        fn $method<V: Visitor<'static>>(self, visitor: V) -> Result<V::Value> {
             *self.out = Id::$id.into();
             visitor.$visit($samples[self.run.sample($samples.len())] as $ty)
+        }
+    )*};
+}
+
+macro_rules! forward {
+    ($($method:ident $to:ident;)*) => {$(
+        fn $method<V: Visitor<'static>>(self, visitor: V) -> Result<V::Value> {
+            self.$to(visitor)
         }
     )*};
 }
@@ -135,44 +141,27 @@ impl Deserializer<'static> for Tracer<'_, '_> {
         deserialize_char visit_char char, INT CHARS;
     }
 
-    fn deserialize_u8<V: Visitor<'static>>(self, visitor: V) -> Result<V::Value, EncodeError> {
+    forward! {
+        deserialize_str text;
+        deserialize_string text;
+        deserialize_identifier text;
+        deserialize_bytes bytes;
+        deserialize_byte_buf bytes;
+        deserialize_ignored_any deserialize_unit;
+    }
+
+    fn deserialize_u8<V: Visitor<'static>>(self, visitor: V) -> Result<V::Value> {
         let id = Id::UINT;
         *self.out = Traced { id, byte: true };
         visitor.visit_u8(UINTS[self.run.sample(UINTS.len())] as u8)
     }
 
-    fn deserialize_bool<V: Visitor<'static>>(self, visitor: V) -> Result<V::Value, EncodeError> {
+    fn deserialize_bool<V: Visitor<'static>>(self, visitor: V) -> Result<V::Value> {
         *self.out = Id::BOOL.into();
         visitor.visit_bool(self.run.sample(2) == 1)
     }
 
-    fn deserialize_str<V: Visitor<'static>>(self, visitor: V) -> Result<V::Value, EncodeError> {
-        self.text(visitor)
-    }
-
-    fn deserialize_string<V: Visitor<'static>>(self, visitor: V) -> Result<V::Value, EncodeError> {
-        self.text(visitor)
-    }
-
-    fn deserialize_identifier<V: Visitor<'static>>(
-        self,
-        visitor: V,
-    ) -> Result<V::Value, EncodeError> {
-        self.text(visitor)
-    }
-
-    fn deserialize_bytes<V: Visitor<'static>>(self, visitor: V) -> Result<V::Value, EncodeError> {
-        self.bytes(visitor)
-    }
-
-    fn deserialize_byte_buf<V: Visitor<'static>>(
-        self,
-        visitor: V,
-    ) -> Result<V::Value, EncodeError> {
-        self.bytes(visitor)
-    }
-
-    fn deserialize_option<V: Visitor<'static>>(self, visitor: V) -> Result<V::Value, EncodeError> {
+    fn deserialize_option<V: Visitor<'static>>(self, visitor: V) -> Result<V::Value> {
         let Self { run, out, array } = self;
         let key = Key::new::<V>(Kind::Option { array }, "");
         let (id, new) = run.meet(key);
@@ -193,23 +182,16 @@ impl Deserializer<'static> for Tracer<'_, '_> {
         Ok(value)
     }
 
-    fn deserialize_unit<V: Visitor<'static>>(self, visitor: V) -> Result<V::Value, EncodeError> {
+    fn deserialize_unit<V: Visitor<'static>>(self, visitor: V) -> Result<V::Value> {
         *self.out = Id::INTERFACE.into();
         visitor.visit_unit()
-    }
-
-    fn deserialize_ignored_any<V: Visitor<'static>>(
-        self,
-        visitor: V,
-    ) -> Result<V::Value, EncodeError> {
-        self.deserialize_unit(visitor)
     }
 
     fn deserialize_unit_struct<V: Visitor<'static>>(
         self,
         name: &'static str,
         visitor: V,
-    ) -> Result<V::Value, EncodeError> {
+    ) -> Result<V::Value> {
         let ty = Type::Struct(StructType::new(name.into(), []).into());
         self.leaf(Kind::Struct, name, ty, visitor)
     }
@@ -218,7 +200,7 @@ impl Deserializer<'static> for Tracer<'_, '_> {
         self,
         name: &'static str,
         visitor: V,
-    ) -> Result<V::Value, EncodeError> {
+    ) -> Result<V::Value> {
         if passthrough::is_dynamic(name) {
             return self.deserialize_unit(visitor);
         }
@@ -239,7 +221,7 @@ impl Deserializer<'static> for Tracer<'_, '_> {
         Ok(value)
     }
 
-    fn deserialize_seq<V: Visitor<'static>>(self, visitor: V) -> Result<V::Value, EncodeError> {
+    fn deserialize_seq<V: Visitor<'static>>(self, visitor: V) -> Result<V::Value> {
         let Self { run, out, .. } = self;
         let key = Key::new::<V>(Kind::Seq, "");
         run.enter()?;
@@ -272,11 +254,7 @@ impl Deserializer<'static> for Tracer<'_, '_> {
         Ok(value)
     }
 
-    fn deserialize_tuple<V: Visitor<'static>>(
-        self,
-        len: usize,
-        visitor: V,
-    ) -> Result<V::Value, EncodeError> {
+    fn deserialize_tuple<V: Visitor<'static>>(self, len: usize, visitor: V) -> Result<V::Value> {
         self.tuple("", len, visitor)
     }
 
@@ -285,11 +263,11 @@ impl Deserializer<'static> for Tracer<'_, '_> {
         name: &'static str,
         len: usize,
         visitor: V,
-    ) -> Result<V::Value, EncodeError> {
+    ) -> Result<V::Value> {
         self.tuple(name, len, visitor)
     }
 
-    fn deserialize_map<V: Visitor<'static>>(self, visitor: V) -> Result<V::Value, EncodeError> {
+    fn deserialize_map<V: Visitor<'static>>(self, visitor: V) -> Result<V::Value> {
         let Self { run, out, .. } = self;
         let key = Key::new::<V>(Kind::Map, "");
         let left = match run.known.get(&key) {
@@ -319,7 +297,7 @@ impl Deserializer<'static> for Tracer<'_, '_> {
         name: &'static str,
         fields: &'static [&'static str],
         visitor: V,
-    ) -> Result<V::Value, EncodeError> {
+    ) -> Result<V::Value> {
         let Self { run, out, .. } = self;
         run.enter()?;
         let key = Key::new::<V>(Kind::Struct, name);
@@ -357,7 +335,7 @@ impl Deserializer<'static> for Tracer<'_, '_> {
         name: &'static str,
         variants: &'static [&'static str],
         visitor: V,
-    ) -> Result<V::Value, EncodeError> {
+    ) -> Result<V::Value> {
         let Self { run, out, .. } = self;
         *out = Id::STRING.into();
         let key = Key::new::<V>(Kind::Enum, name);
@@ -370,7 +348,7 @@ impl Deserializer<'static> for Tracer<'_, '_> {
     }
 
     /// A type that takes whatever it finds can only be an interface value to Go.
-    fn deserialize_any<V: Visitor<'static>>(self, visitor: V) -> Result<V::Value, EncodeError> {
+    fn deserialize_any<V: Visitor<'static>>(self, visitor: V) -> Result<V::Value> {
         *self.out = Id::INTERFACE.into();
         match self.run.sample(5) {
             0 => visitor.visit_unit(),

@@ -9,6 +9,8 @@ use super::structs::{Field, Id, StructType};
 use crate::error::{DecodeError, DecodeErrorKind};
 use crate::wire::{Cursor, put_byte, put_bytes, put_int, put_uint};
 
+type Result<T> = std::result::Result<T, DecodeError>;
+
 // Field numbers of `wireType`.
 const ARRAY: u64 = 0;
 const SLICE: u64 = 1;
@@ -19,7 +21,7 @@ const BINARY_MARSHALER: u64 = 5;
 const TEXT_MARSHALER: u64 = 6;
 
 /// Reads a definition. Elements may name ids that are defined later.
-pub(crate) fn read(cursor: &mut Cursor<'_>) -> Result<Type, DecodeError> {
+pub(crate) fn read(cursor: &mut Cursor<'_>) -> Result<Type> {
     let mut found = None;
     each_field(cursor, |field, cursor| {
         if found.is_some() {
@@ -53,7 +55,7 @@ pub(crate) fn read(cursor: &mut Cursor<'_>) -> Result<Type, DecodeError> {
 }
 
 /// The fields behind the common one, which are integers.
-fn read_ints<const N: usize>(cursor: &mut Cursor<'_>) -> Result<[i64; N], DecodeError> {
+fn read_ints<const N: usize>(cursor: &mut Cursor<'_>) -> Result<[i64; N]> {
     let mut values = [0; N];
     each_field(cursor, |field, cursor| {
         match (field as usize).checked_sub(1) {
@@ -68,7 +70,7 @@ fn read_ints<const N: usize>(cursor: &mut Cursor<'_>) -> Result<[i64; N], Decode
     Ok(values)
 }
 
-fn read_struct(cursor: &mut Cursor<'_>) -> Result<Type, DecodeError> {
+fn read_struct(cursor: &mut Cursor<'_>) -> Result<Type> {
     let (mut name, mut fields) = (Arc::default(), Vec::new());
     each_field(cursor, |field, cursor| {
         match field {
@@ -88,7 +90,7 @@ fn read_struct(cursor: &mut Cursor<'_>) -> Result<Type, DecodeError> {
     Ok(Type::Struct(StructType::new(name, fields).into()))
 }
 
-fn read_field(cursor: &mut Cursor<'_>) -> Result<Field, DecodeError> {
+fn read_field(cursor: &mut Cursor<'_>) -> Result<Field> {
     let (mut name, mut ty) = (None, 0);
     each_field(cursor, |field, cursor| {
         match field {
@@ -104,7 +106,7 @@ fn read_field(cursor: &mut Cursor<'_>) -> Result<Field, DecodeError> {
     Ok(Field::new(name, id(ty)?))
 }
 
-fn read_opaque(cursor: &mut Cursor<'_>, kind: Marshaler) -> Result<Type, DecodeError> {
+fn read_opaque(cursor: &mut Cursor<'_>, kind: Marshaler) -> Result<Type> {
     let mut name = Arc::default();
     each_field(cursor, |field, cursor| {
         match field {
@@ -117,7 +119,7 @@ fn read_opaque(cursor: &mut Cursor<'_>, kind: Marshaler) -> Result<Type, DecodeE
 }
 
 /// The name out of a `CommonType`. Its id repeats the message's, and Go ignores it, too.
-fn read_common(cursor: &mut Cursor<'_>) -> Result<Arc<str>, DecodeError> {
+fn read_common(cursor: &mut Cursor<'_>) -> Result<Arc<str>> {
     let mut name = Arc::default();
     each_field(cursor, |field, cursor| {
         match field {
@@ -130,14 +132,14 @@ fn read_common(cursor: &mut Cursor<'_>) -> Result<Arc<str>, DecodeError> {
     Ok(name)
 }
 
-fn read_name(cursor: &mut Cursor<'_>) -> Result<Arc<str>, DecodeError> {
+fn read_name(cursor: &mut Cursor<'_>) -> Result<Arc<str>> {
     let bytes = cursor.bytes()?;
     std::str::from_utf8(bytes)
         .map(Arc::from)
         .map_err(|_| malformed("a name that is not UTF-8"))
 }
 
-fn id(value: i64) -> Result<Id, DecodeError> {
+fn id(value: i64) -> Result<Id> {
     match i32::try_from(value) {
         Ok(id) if id > 0 => Ok(Id(id as u32)),
         _ => Err(DecodeErrorKind::UndefinedType { id: value }.into()),
@@ -147,8 +149,8 @@ fn id(value: i64) -> Result<Id, DecodeError> {
 /// Calls back for each field of a struct that is present, at its value.
 fn each_field<'de>(
     cursor: &mut Cursor<'de>,
-    mut read: impl FnMut(u64, &mut Cursor<'de>) -> Result<(), DecodeError>,
-) -> Result<(), DecodeError> {
+    mut read: impl FnMut(u64, &mut Cursor<'de>) -> Result<()>,
+) -> Result<()> {
     let mut next = 0u64;
     loop {
         let delta = cursor.uint()?;

@@ -3,6 +3,8 @@
 use super::bits::unzigzag;
 use crate::error::{DecodeError, DecodeErrorKind};
 
+type Result<T> = std::result::Result<T, DecodeError>;
+
 /// A position in bytes that have arrived.
 #[derive(Clone)]
 pub(crate) struct Cursor<'de> {
@@ -31,7 +33,7 @@ impl<'de> Cursor<'de> {
     }
 
     #[inline]
-    pub(crate) fn uint(&mut self) -> Result<u64, DecodeError> {
+    pub(crate) fn uint(&mut self) -> Result<u64> {
         match self.data.get(self.pos) {
             Some(&byte) if byte <= 0x7f => {
                 self.pos += 1;
@@ -59,7 +61,7 @@ impl<'de> Cursor<'de> {
     }
 
     #[inline(never)]
-    fn long_uint(&mut self) -> Result<u64, DecodeError> {
+    fn long_uint(&mut self) -> Result<u64> {
         if let Some(value) = self.near_uint() {
             return Ok(value);
         }
@@ -73,14 +75,14 @@ impl<'de> Cursor<'de> {
     }
 
     #[inline]
-    pub(crate) fn int(&mut self) -> Result<i64, DecodeError> {
+    pub(crate) fn int(&mut self) -> Result<i64> {
         Ok(unzigzag(self.uint()?))
     }
 
     /// A count of things that each take at least one byte, so it cannot exceed the bytes that are
     /// left.
     #[inline]
-    pub(crate) fn count(&mut self) -> Result<usize, DecodeError> {
+    pub(crate) fn count(&mut self) -> Result<usize> {
         let count = self.uint()?;
         if count > self.remaining() as u64 {
             return Err(self.count_too_big(count));
@@ -96,7 +98,7 @@ impl<'de> Cursor<'de> {
 
     /// Counted bytes.
     #[inline]
-    pub(crate) fn bytes(&mut self) -> Result<&'de [u8], DecodeError> {
+    pub(crate) fn bytes(&mut self) -> Result<&'de [u8]> {
         let count = self.uint()?;
         let end = self
             .pos
@@ -113,7 +115,7 @@ impl<'de> Cursor<'de> {
 }
 
 /// Reads an unsigned integer from the front of bytes that may not have arrived whole.
-pub(crate) fn read_uint(data: &[u8]) -> Result<Option<(u64, usize)>, DecodeError> {
+pub(crate) fn read_uint(data: &[u8]) -> Result<Option<(u64, usize)>> {
     let Some(&first) = data.first() else {
         return Ok(None);
     };
