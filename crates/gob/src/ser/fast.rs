@@ -3,11 +3,11 @@
 //! `plain`: numbers and strings as fields of structs. A derived `Serialize` names a field and gives
 //! a reference to it, so the field's Rust type is known without running its `Serialize`. A function
 //! for all fields then writes it, in place of two or three for each field, whose results go through
-//! memory. A user of seven fields takes 160 ns instead of 230.
+//! memory. A user of `benches/gob` takes 160 ns instead of 230.
 //!
 //! `scalar`: numbers and strings as elements of lists and maps. The list's type says what each is,
 //! so a small serializer asks for a number or a string and nothing else, and numbers are written in
-//! blocks. 1 MiB in a `Vec<u8>` takes 38 µs instead of 2.6 ms; 1,000 floats 18 µs instead of 62.
+//! blocks. 1 MiB in a `Vec<u8>` takes 38 µs instead of 2.6 ms; 10,000 floats 18 µs instead of 62.
 //!
 //! Both hold to these invariants:
 //!
