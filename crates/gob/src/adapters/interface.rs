@@ -16,7 +16,7 @@ use crate::trace;
 /// name under which `gob.Register` knows its type. The enum's `Deserialize` goes by that name, and
 /// its `Serialize` writes it. A last variant `_ => Other(Any)` takes nil and the names that are not
 /// listed; without it they are errors. A field that can be nil is an `Option` of the enum, unless
-/// the enum has such a variant.
+/// the enum has that variant.
 ///
 /// Further names for a type, such as that of its pointer, follow behind `|`; the first is written.
 ///

@@ -74,6 +74,6 @@ pub enum Marshaler {
     ///
     /// The format has a place for it that Go leaves unused. Its encoder sends a type that has only
     /// these methods, such as `net.IP`, as what the type is made of, and its decoder takes nothing
-    /// else. Use that for such a Go type: `Vec<u8>` for `net.IP`, a `String` for a string type.
+    /// else. In Rust, use that: `Vec<u8>` for `net.IP`, a `String` for a string type.
     Text,
 }

@@ -51,7 +51,8 @@ use super::type_eq::{Steps, type_eq};
 /// ```
 ///
 /// [`RawValue::schema`](crate::RawValue::schema) is the description that came with a received
-/// value, and [`Schema::of`] that of a Rust type. Two are equal when they are the same type to a receiver.
+/// value, and [`Schema::of`] that of a Rust type. Two are equal when they are the same type to a
+/// receiver.
 ///
 /// [`to_vec_as`]: crate::to_vec_as
 #[derive(Clone)]

@@ -117,7 +117,7 @@ fn may_differ(name: &str) -> bool {
 }
 
 /// The messages with values in them. Definitions name unnamed types as Go prints them, with widths
-/// that are not sent otherwise. So a definition written here can differ in such a name, which no
+/// that are not sent otherwise. So a definition written here can differ in that name, which no
 /// decoder looks at.
 fn bodies(mut stream: &[u8]) -> Vec<&[u8]> {
     let int = |bytes: &[u8]| match bytes[0] {
