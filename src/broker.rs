@@ -253,7 +253,8 @@ impl MuxBroker {
         tokio::select! {
             served = server.serve_halves(stream, self.shared.config.codec) => {
                 if let Err(error) = served {
-                    tracing::debug!(stream = id, error = %logged(&error), "a brokered connection ended");
+                    let error = logged(&error);
+                    tracing::debug!(stream = id, %error, "a brokered connection ended");
                 }
             }
             _ = self.shared.session.closed() => {}

@@ -109,9 +109,9 @@ pub(crate) mod plugin {
     /// and most systems give a process 1,024.
     pub(crate) const MAX_PENDING: usize = 256;
 
-    /// How long a connection is served before a newer one can take its place. An honest host needs a
-    /// few milliseconds to open its streams, and longer on a busy machine. With [`MAX_PENDING`], only
-    /// a flood of 2,560 connections a second delays a host.
+    /// How long a connection is served before a newer one can take its place. An honest host needs
+    /// a few milliseconds to open its streams, and longer on a busy machine. With [`MAX_PENDING`],
+    /// only a flood of 2,560 connections a second delays a host.
     pub(crate) const GRACE: Duration = Duration::from_millis(100);
 
     /// The first pause after a failure to accept that can pass, and the longest; each is twice the
@@ -133,12 +133,12 @@ pub(crate) mod plugin {
     /// A method that blocks its thread for less may only be slow.
     pub(crate) const BLOCKED: Duration = Duration::from_millis(500);
 
-    /// How long the process's exit handlers may take: they may wait for a lock that a blocked thread
-    /// holds.
+    /// How long the process's exit handlers may take: they may wait for a lock that a blocked
+    /// thread holds.
     pub(crate) const EXIT_HANDLERS: Duration = Duration::from_secs(1);
 
-    /// How much output is kept for a host before writers have to wait, in bytes, for each of the two
-    /// streams.
+    /// How much output is kept for a host before writers have to wait, in bytes, for each of the
+    /// two streams.
     pub(crate) const BACKLOG: usize = 1024 * 1024;
 
     /// How long writers wait for a host that reads no output at all. After that, output is dropped:
@@ -149,8 +149,8 @@ pub(crate) mod plugin {
     /// fast, and a stream's window is 256 KiB.
     pub(crate) const CHUNK: usize = 32 * 1024;
 
-    /// How long the host's request to quit may wait for output to be sent. Half of what a host waits
-    /// before it kills the plugin.
+    /// How long the host's request to quit may wait for output to be sent. Half of what a host
+    /// waits before it kills the plugin.
     pub(crate) const DRAIN: Duration = Duration::from_secs(1);
 
     /// How long the end of serving may wait for output to be written to the original descriptors.
@@ -173,15 +173,16 @@ pub(crate) mod sys {
     /// The longest that removing files may take, on a slow file system.
     pub(crate) const REMOVAL: Duration = Duration::from_secs(1);
 
-    /// The most names that a sweep of a temporary directory looks at, and the longest that it takes.
+    /// The most names that a sweep of a temporary directory looks at, and the longest that it
+    /// takes.
     pub(crate) const SWEPT_NAMES: usize = 10_000;
     pub(crate) const SWEEP: Duration = Duration::from_secs(1);
 
     /// The most sockets in a directory that a sweep removes. A directory with more is in other use.
     pub(crate) const MAX_SOCKETS: usize = 16;
 
-    /// How many swept directories are remembered, so that each is swept once. A host that uses a new
-    /// place for each launch leaves few directories behind in each.
+    /// How many swept directories are remembered, so that each is swept once. A host that uses a
+    /// new place for each launch leaves few directories behind in each.
     pub(crate) const REMEMBERED: usize = 16;
 }
 
@@ -220,14 +221,15 @@ pub(crate) mod rpc {
     /// (`hashicorp/yamux`: `const.go`, `initialStreamWindow`).
     pub(crate) const HIGH_WATER: usize = 256 * 1024;
 
-    /// A buffer that grew beyond this, in bytes, is freed once it is empty, so that one large message
-    /// costs an idle connection or thread nothing.
+    /// A buffer that grew beyond this, in bytes, is freed once it is empty, so that one large
+    /// message costs an idle connection or thread nothing.
     pub(crate) const KEEP_BUFFER: usize = 64 * 1024;
 
     /// Room for the first read, in bytes. An idle connection holds no more.
     pub(crate) const SMALL_READ: usize = 1024;
 
-    /// Room for a read from a peer that sends much, in bytes: the longest frame that this crate sends.
+    /// Room for a read from a peer that sends much, in bytes: the longest frame that this crate
+    /// sends.
     pub(crate) const LARGE_READ: usize = 64 * 1024;
 
     /// After this many requests in a row the replies are written and other tasks get their turn.
@@ -244,8 +246,8 @@ pub(crate) mod rpc {
     pub(crate) const SHOWN_LINES: usize = 5;
 
     /// How long a call whose whole session ended waits for the news that the process has ended. A
-    /// process that dies loses its connections first and is reaped a moment later. One that lives on
-    /// without its connection is rare.
+    /// process that dies loses its connections first and is reaped a moment later. One that lives
+    /// on without its connection is rare.
     pub(crate) const SESSION_LOST: Duration = Duration::from_millis(500);
 
     /// The same for a call whose stream alone ended, which is rarely by the death of the process.
@@ -259,8 +261,8 @@ pub(crate) mod broker {
     /// Default of `accept_timeout`. go-plugin: `mux_broker.go`, `Accept` and `timeoutWait`.
     pub(crate) const ACCEPT_TIMEOUT: Duration = Duration::from_secs(5);
 
-    /// Default of `dial_timeout`: twice what a go-plugin peer lets a stream wait before it closes it.
-    /// go-plugin itself waits for ever.
+    /// Default of `dial_timeout`: twice what a go-plugin peer lets a stream wait before it closes
+    /// it. go-plugin itself waits for ever.
     pub(crate) const DIAL_TIMEOUT: Duration = Duration::from_secs(10);
 }
 

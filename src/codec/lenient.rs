@@ -16,7 +16,7 @@
 //! | an `i128` or `u128` | any integer, and the 16 bytes that rmp-serde writes |
 //! | an extension (rmp-serde's `_ExtStruct`) | |
 //! | a type with its own encoding (`gob::Marshal`) | its bytes, in every form of bytes |
-//! | a `gob::Time` | text, the output of `MarshalBinary`, or a timestamp: extension −1, bytes, string |
+//! | a `gob::Time` | text, `MarshalBinary`'s output, a timestamp: extension −1, bytes, string |
 //!
 //! A field that was left out gets what serde gives it: its `#[serde(default)]`, or `None` for an
 //! `Option`. Only where that is an error, the field gets the zero of its type. So a type that works
@@ -376,7 +376,7 @@ impl<'de, V: Visitor<'de>> Visitor<'de> for Nil<V> {
         self.visitor.visit_some(deeper(inner, self.depth)?)
     }
 
-    /// What rmp-serde makes of an extension that nobody asked for.
+    /// What rmp-serde makes of an extension where the type asked for none.
     fn visit_newtype_struct<D: Deserializer<'de>>(self, inner: D) -> Result<V::Value, D::Error> {
         if self.takes_bytes() {
             return inner.deserialize_any(access::Extension(self));

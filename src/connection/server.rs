@@ -25,7 +25,7 @@ pub struct PluginSet {
 }
 
 impl PluginSet {
-    /// A set that offers nothing.
+    /// An empty set.
     #[must_use]
     pub fn new() -> Self {
         Self::default()

@@ -15,7 +15,9 @@ pub(crate) fn boxed(params: &[(Ident, Pat)], output: &Type, block: &Block) -> To
     quote! {
         ::std::boxed::Box::pin(async move {
             // Fixes the return type before the body is inferred.
-            if let ::core::option::Option::Some(#returned) = ::core::option::Option::None::<#output> {
+            if let ::core::option::Option::Some(#returned) =
+                ::core::option::Option::None::<#output>
+            {
                 return #returned;
             }
             #(#held)*

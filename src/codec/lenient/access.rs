@@ -12,7 +12,7 @@ use super::field_quirks::{MissingFields, QUIRKS};
 use super::{Asked, Nil, Zero, deeper};
 use crate::gob::__private::TIMESTAMP;
 
-/// Reads a part leniently, one level further in.
+/// Reads a part leniently, one level deeper.
 pub(super) struct Seed<S> {
     seed: S,
     depth: usize,
@@ -54,14 +54,14 @@ impl<'de, A: de::SeqAccess<'de>> de::SeqAccess<'de> for Items<A> {
     }
 }
 
-/// The entries of a map or struct, and zeros for the fields that a struct misses.
+/// The entries of a map or struct, and zeros for the absent fields of a struct.
 pub(super) struct Fields<A> {
     access: A,
     depth: usize,
     visitor: fn() -> TypeId,
-    /// What a field of unknown type is to be read from: true for a struct, where the field can be
-    /// told nil, false for a map, which may be a struct with others flattened into it. serde keeps
-    /// the values of those, and does not find zeros among them.
+    /// Whether an absent field that takes any type is given nil: for a struct, but not for a map,
+    /// which may be a struct with others flattened into it. serde copies the values of those, and
+    /// does not find zeros among them.
     any: bool,
     quirks: Option<Arc<MissingFields>>,
     /// The fields of the keys so far, for a struct that misses fields.
@@ -96,11 +96,11 @@ impl<A> Fields<A> {
             zero: None,
         };
         visitor.visit_map(fields).map_err(|error| match error {
-            Told::Missing(name) => {
+            StructError::Missing(name) => {
                 QUIRKS.note(id, |quirks| quirks.add(name));
                 de::Error::missing_field(name)
             }
-            Told::Other(error) => error,
+            StructError::Other(error) => error,
         })
     }
 
@@ -118,7 +118,7 @@ impl<A> Fields<A> {
 }
 
 impl<'de, A: de::MapAccess<'de>> de::MapAccess<'de> for Fields<A> {
-    type Error = Told<A::Error>;
+    type Error = StructError<A::Error>;
 
     fn next_key_seed<S: DeserializeSeed<'de>>(
         &mut self,
@@ -131,7 +131,7 @@ impl<'de, A: de::MapAccess<'de>> de::MapAccess<'de> for Fields<A> {
             seed: &mut unused,
             depth,
         });
-        if let Some(key) = key.map_err(Told::Other)? {
+        if let Some(key) = key.map_err(StructError::Other)? {
             if self.quirks.is_some() {
                 let field = field_of_key(&key);
                 // All names that the struct does not have share one key.
@@ -164,14 +164,14 @@ impl<'de, A: de::MapAccess<'de>> de::MapAccess<'de> for Fields<A> {
         let depth = self.depth;
         let Some(name) = self.zero.take() else {
             let value = self.access.next_value_seed(Seed { seed, depth });
-            return value.map_err(Told::Other);
+            return value.map_err(StructError::Other);
         };
         let zero = Zero::<A::Error>::new(self.any);
         deeper(zero, depth)
             .and_then(|zero| seed.deserialize(zero))
             .map_err(|error| {
                 let text = format!("missing field `{name}`, and it has no zero: {error}");
-                Told::Other(de::Error::custom(text))
+                StructError::Other(de::Error::custom(text))
             })
     }
 
@@ -197,43 +197,43 @@ impl<'de, S: DeserializeSeed<'de>> DeserializeSeed<'de> for Later<'_, S> {
     }
 }
 
-/// An error of a struct: a field that it misses is told from everything else.
+/// An error of a struct, which keeps a missing field apart from every other error.
 #[derive(Debug)]
-pub(super) enum Told<E> {
+pub(super) enum StructError<E> {
     Missing(&'static str),
     Other(E),
 }
 
-impl<E: fmt::Display> fmt::Display for Told<E> {
+impl<E: fmt::Display> fmt::Display for StructError<E> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Told::Missing(name) => write!(f, "missing field `{name}`"),
-            Told::Other(error) => error.fmt(f),
+            StructError::Missing(name) => write!(f, "missing field `{name}`"),
+            StructError::Other(error) => error.fmt(f),
         }
     }
 }
 
-impl<E: std::error::Error> std::error::Error for Told<E> {}
+impl<E: std::error::Error> std::error::Error for StructError<E> {}
 
-impl<E: de::Error> de::Error for Told<E> {
+impl<E: de::Error> de::Error for StructError<E> {
     fn custom<T: fmt::Display>(text: T) -> Self {
-        Told::Other(E::custom(text))
+        StructError::Other(E::custom(text))
     }
 
     fn invalid_type(unexpected: Unexpected<'_>, expected: &dyn de::Expected) -> Self {
-        Told::Other(E::invalid_type(unexpected, expected))
+        StructError::Other(E::invalid_type(unexpected, expected))
     }
 
     fn invalid_value(unexpected: Unexpected<'_>, expected: &dyn de::Expected) -> Self {
-        Told::Other(E::invalid_value(unexpected, expected))
+        StructError::Other(E::invalid_value(unexpected, expected))
     }
 
     fn invalid_length(len: usize, expected: &dyn de::Expected) -> Self {
-        Told::Other(E::invalid_length(len, expected))
+        StructError::Other(E::invalid_length(len, expected))
     }
 
     fn missing_field(name: &'static str) -> Self {
-        Told::Missing(name)
+        StructError::Missing(name)
     }
 }
 

@@ -7,7 +7,7 @@ use serde::ser::{Error, Impossible, Serialize, Serializer};
 use crate::codec::TimeFormat;
 use crate::gob::Time;
 
-/// Writes the bytes that gob has for a time in another form. Takes nothing else.
+/// Writes the bytes that gob has for a time in another form, and refuses every other value.
 pub(super) struct Moment<S>(pub(super) S, pub(super) TimeFormat);
 
 impl<S: Serializer> Moment<S> {
@@ -93,10 +93,12 @@ impl<S: Serializer> Serializer for Moment<S> {
         serialize_seq(Option<usize>) -> Self::SerializeSeq;
         serialize_tuple(usize) -> Self::SerializeTuple;
         serialize_tuple_struct(&'static str, usize) -> Self::SerializeTupleStruct;
-        serialize_tuple_variant(&'static str, u32, &'static str, usize) -> Self::SerializeTupleVariant;
+        serialize_tuple_variant(&'static str, u32, &'static str, usize)
+            -> Self::SerializeTupleVariant;
         serialize_map(Option<usize>) -> Self::SerializeMap;
         serialize_struct(&'static str, usize) -> Self::SerializeStruct;
-        serialize_struct_variant(&'static str, u32, &'static str, usize) -> Self::SerializeStructVariant;
+        serialize_struct_variant(&'static str, u32, &'static str, usize)
+            -> Self::SerializeStructVariant;
     }
 
     /// So that a time gives its bytes.
