@@ -171,7 +171,11 @@
 // other's half of a room has no caller. Builds with both are checked.
 #![cfg_attr(
     not(all(feature = "host", feature = "plugin")),
-    allow(dead_code, unused_imports, reason = "the side that is left out uses it")
+    allow(
+        dead_code,
+        unused_imports,
+        reason = "the side that is left out uses it"
+    )
 )]
 
 pub mod broker;

@@ -170,7 +170,11 @@ async fn a_launch_refuses_what_means_nothing() {
         ),
         (
             |config| config.unix_socket(UnixSocketConfig::new().group_owner("no such group")),
-            ("group_owner", "\"no such group\"", "a group that there is"),
+            (
+                "group_owner",
+                "\"no such group\"",
+                "the name of an existing group",
+            ),
         ),
         (
             |config| config.unix_socket(UnixSocketConfig::new().group_owner("")),

@@ -32,6 +32,10 @@ impl InvalidOption {
     }
 
     /// Fails for a time in which nothing can happen.
+    ///
+    /// # Errors
+    ///
+    /// If the duration is zero.
     pub fn check_duration(option: &'static str, given: Duration) -> Result<(), InvalidOption> {
         if given.is_zero() {
             return Err(Self::new(option, given, "more than nothing"));

@@ -6,8 +6,12 @@ use std::os::fd::AsRawFd;
 use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
 
-/// Registers a descriptor with the runtime. Unlike tokio's own types it does not make it
-/// non-blocking, which everyone who shares what is behind it would notice.
+/// Registers a descriptor with the runtime. Unlike tokio's own types, this does not make it
+/// non-blocking, which would affect every process that shares the open file.
+///
+/// # Errors
+///
+/// If the system cannot watch the descriptor.
 #[allow(
     deprecated,
     reason = "what took its place is unsafe, for types whose descriptor may change; those used here keep theirs"

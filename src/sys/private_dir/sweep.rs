@@ -54,7 +54,7 @@ fn sweep(base: &Path) -> io::Result<()> {
         let path = base.join(&name);
         match remove_if_left(&parent, &name, &path) {
             Ok(()) => {
-                tracing::debug!(path = %path.display(), "removed a directory that was left behind")
+                tracing::debug!(path = %path.display(), "removed a directory that was left behind");
             }
             Err(error) => tracing::debug!(path = %path.display(), %error, "a directory stays"),
         }

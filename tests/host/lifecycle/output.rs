@@ -77,7 +77,10 @@ async fn logs_and_panics_go_to_the_original_stderr() {
     let panic = log.lines().find(|line| line.contains("out of cheese"));
     let panic: serde_json::Value = serde_json::from_str(panic.unwrap()).unwrap();
     assert_eq!(panic["@message"], "panic: out of cheese");
-    assert!(panic["at"].as_str().unwrap().contains("lifecycle/mod.rs:"), "{log}");
+    assert!(
+        panic["at"].as_str().unwrap().contains("lifecycle/mod.rs:"),
+        "{log}"
+    );
     let printed = all_of(copied_error).await;
     assert!(!printed.contains("a log line"), "{printed}");
     assert!(

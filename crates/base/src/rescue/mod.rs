@@ -35,6 +35,10 @@ pub struct Elapsed;
 
 /// Waits for a future, and no longer than that. Within what is guarded with [`Watch::Always`] the
 /// time passes also while no thread of the runtime keeps it.
+///
+/// # Errors
+///
+/// If the time has passed first.
 pub async fn timeout<F: Future>(after: Duration, future: F) -> Result<F::Output, Elapsed> {
     let deadline = instant::after(after);
     let mut future = std::pin::pin!(future);
