@@ -89,22 +89,50 @@
 #![cfg_attr(docsrs, feature(doc_cfg))]
 #![cfg_attr(not(test), warn(clippy::arithmetic_side_effects))]
 
-mod adapters;
-mod compat;
-mod de;
-mod decode;
-mod dynamic;
-mod encode;
+// The layers, from the bottom up. Each imports only from those before it: `tests/gob/layers.rs`.
+
+// What can go wrong.
 mod error;
-mod io;
-mod passthrough;
-mod prepared;
-mod raw;
-mod ser;
-mod time;
-mod trace;
-mod types;
+
+// Integers, floats, counted bytes.
 mod wire;
+
+// Types, tables of them, their definitions.
+mod types;
+
+// Messages and values without serde.
+mod raw;
+
+// Values of types that only the sender knows.
+mod dynamic;
+
+// Values that serde cannot carry, and the markers that announce them.
+mod passthrough;
+
+// What serde does not offer and is found out.
+mod compat;
+
+// serde: learning types from `Deserialize`, the serializer, the deserializer.
+mod trace;
+
+mod ser;
+
+mod de;
+
+// Streams, going out and coming in.
+mod encode;
+
+mod prepared;
+
+mod decode;
+
+// Types that serde has no form for.
+mod adapters;
+
+mod time;
+
+// Streams over `std::io`.
+mod io;
 
 pub use self::adapters::complex::{Complex, with as complex};
 pub use self::adapters::marshaler::with as marshal;
