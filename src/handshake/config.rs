@@ -6,8 +6,8 @@ use crate::InvalidOption;
 
 /// What host and plugin must agree on before they talk.
 ///
-/// The magic cookie is no secret and no protection. It lets a plugin that a person started by hand
-/// say so, instead of waiting for a host that will never come.
+/// The magic cookie is not a secret and does not protect anything. It lets a plugin that a person
+/// started by hand say so, instead of waiting for a host that will never come.
 ///
 /// ```
 /// use plugwire::handshake::HandshakeConfig;

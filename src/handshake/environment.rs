@@ -45,13 +45,13 @@ pub(crate) const NOT_INHERITED: [&str; 5] = [
     ENV_UNIX_SOCKET_GROUP,
 ];
 
-/// What a host tells the plugin that it starts, beside the magic cookie.
+/// What a host passes to the plugin that it starts, beside the magic cookie.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Environment {
     /// The app versions that the host knows.
     pub(crate) versions: Vec<u32>,
     /// The TCP ports that the plugin may listen on; `0..=0` is any free port. Only plugins without
-    /// unix sockets look at it, so a value that is no range is an error only there.
+    /// unix sockets look at it, so an invalid range is an error only there.
     pub(crate) ports: Result<RangeInclusive<u16>, PortsError>,
     /// The certificate of a host with AutoMTLS, as PEM.
     pub(crate) client_cert: Option<OsString>,
@@ -77,7 +77,7 @@ impl Default for Environment {
     }
 }
 
-/// Why two variables are no range of ports. The texts are go-plugin's.
+/// Why two variables do not make a range of ports. The texts are go-plugin's.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum PortsError {
     #[error("couldn't get value from {variable}: {value:?}: {reason}")]

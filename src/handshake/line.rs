@@ -17,8 +17,8 @@ pub const NETRPC: &str = "netrpc";
 /// length.
 pub const MAX_LINE: usize = tuning::MAX_LINE;
 
-/// A sixth field of at most this length is no certificate: some old plugins put other things there,
-/// and go-plugin ignores them (`client.go`, `Start`).
+/// A sixth field of at most this length is not a certificate: some old plugins put other things
+/// there, and go-plugin ignores them (`client.go`, `Start`).
 const LONGEST_NON_CERT: usize = 50;
 
 /// The line that a plugin prints when it is ready to be dialled.

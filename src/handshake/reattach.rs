@@ -48,7 +48,7 @@ pub struct ReattachConfig {
 }
 
 impl ReattachConfig {
-    /// A plugin that is no test, without a process.
+    /// A plugin that is not in test mode, without a process.
     #[must_use]
     pub fn new(address: Address) -> Self {
         Self {

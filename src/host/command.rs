@@ -1,4 +1,4 @@
-//! The runner behind a plain command: a child of this process.
+//! The runner for a plain command: it starts a child of this process.
 
 use std::ffi::OsStr;
 use std::fmt;

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 use plugwire_base::escape::Escaped;
 
-/// Facts about the file behind `program`, one on a line, or nothing when there is no such file.
+/// Facts about the file that `program` names, one a line; an empty text if there is no file.
 pub(super) fn notes(program: &OsStr) -> String {
     let Some((path, metadata)) = find(program) else {
         return String::new();

@@ -249,7 +249,7 @@ async fn connect(config: &mut AttachConfig) -> Result<Attached, ReattachError> {
         Some(plugin) => Process::adopt(plugin),
         None => Process::adopt_connection(Box::new(NoProcess::new(reattach.pid, gone))),
     };
-    // A connection that ends is no proof that the plugin has, so the socket is looked at again
+    // A connection may end before the plugin does, so the socket is checked again
     // before it is removed.
     process.listens_at(&reattach.address);
     rpc.set_plugin(&format!("at {}", reattach.address));

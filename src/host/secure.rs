@@ -161,7 +161,7 @@ pub enum SecureError {
     Length {
         /// The length of the checksum that was provided, in bytes.
         given: usize,
-        /// The length that it has to have.
+        /// The length that it must have.
         expected: usize,
     },
     /// The file cannot be read.

@@ -20,7 +20,7 @@ use crate::sys::socket_path;
 ///
 /// The directory is locked (`flock`) while it is used, so that programs that clean temporary
 /// directories, such as systemd-tmpfiles, leave it alone. When the host is killed, a plugin that is
-/// made with this crate removes the directory. One that is left behind is removed by the next host
+/// made with this crate removes the directory. One that stays is removed by the next host
 /// that makes one in the same place.
 ///
 /// ```

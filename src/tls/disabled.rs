@@ -1,4 +1,4 @@
-//! Stands in for `stream.rs` where the crate's feature `tls` is off: there is no TLS to speak.
+//! Stands in for `stream.rs` where the crate's feature `tls` is off.
 
 use std::io;
 use std::time::Duration;

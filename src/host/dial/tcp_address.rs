@@ -101,7 +101,7 @@ impl<'a> HostPort<'a> {
 }
 
 impl<'a> Port<'a> {
-    /// `None` for a number that is no port.
+    /// `None` for a number that is not a port.
     fn parse(text: &'a str) -> Option<Self> {
         if text.is_empty() {
             return Some(Port::Number(0));

@@ -113,7 +113,7 @@ impl LastPanic {
     }
 }
 
-/// Whether a line behind the head of a panic is still part of what it says.
+/// Whether a line after the head of a panic is part of its text.
 fn belongs_to_text(line: &str, runtime: Runtime) -> bool {
     let ends = match runtime {
         Runtime::Go => {

@@ -146,7 +146,7 @@ mod system {
 mod system {
     use super::*;
 
-    /// Sockets are no files here.
+    /// Sockets are not files here.
     #[derive(Debug, Default)]
     pub(in crate::host) struct Leftovers {
         kept: bool,

@@ -1,4 +1,4 @@
-//! The addresses that Go's dialer takes, as `src/host/tcp_address.rs` is tested with them.
+//! The addresses that Go's dialer takes, as `src/host/dial/tcp_address.rs` is tested with them.
 
 use std::process::Command;
 
