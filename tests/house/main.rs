@@ -2,6 +2,7 @@
 //! committed inputs of the fuzz targets are harmless, and words, lines, files and crates are as
 //! CONTRIBUTING.md asks.
 
+mod architecture;
 mod errors;
 #[cfg(feature = "msgpack")]
 mod fuzz_corpus;
