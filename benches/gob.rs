@@ -1,11 +1,12 @@
-//! The time to encode and decode gob, next to MessagePack by `rmp-serde`.
+//! The time to encode and decode gob, beside MessagePack by `rmp-serde`.
 //!
-//! `cargo bench --bench gob`, with criterion's options behind `--`; a part of a row's name selects rows. For the
-//! comparison with Go, `benches/gob/run`. Warm rows are what a connection does: the types were sent before. Cold rows
-//! are whole streams.
+//! `cargo bench --bench gob` runs all rows, with criterion's options behind `--`; a part of a row's
+//! name selects rows. `benches/gob/run` compares with Go. Warm rows are what a connection does after
+//! its first call: the types were sent before. Cold rows are whole streams.
 //!
-//! `GOB_COUNT=1000 cargo bench --bench gob -- user/encode` runs the rows that begin so that many times and measures
-//! nothing: for tools such as callgrind, which slow everything down. `GOB_SIZES=1` prints the length of each message.
+//! `GOB_COUNT=1000 cargo bench --bench gob -- user/encode` repeats each row whose name begins like
+//! that 1,000 times and measures nothing: for tools such as callgrind. `GOB_SIZES=1` prints the
+//! length of each message.
 
 #[path = "gob/values.rs"]
 mod values;
@@ -20,7 +21,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_bytes::ByteBuf;
 
-/// Something to measure, by name.
+/// What is measured, by name.
 type Row = (String, Box<dyn FnMut()>);
 
 fn main() {
@@ -33,7 +34,7 @@ fn main() {
     }
 }
 
-/// The rows of the values whose name is wanted.
+/// The rows of the values whose names are wanted.
 fn rows(wanted: impl Fn(&str) -> bool) -> Vec<Row> {
     let mut rows = Vec::new();
     if wanted("user") {
@@ -44,6 +45,9 @@ fn rows(wanted: impl Fn(&str) -> bool) -> Vec<Row> {
     }
     if wanted("samples") {
         add(&mut rows, "samples", values::samples());
+    }
+    if wanted("wide") {
+        add(&mut rows, "wide", values::wides());
     }
     if wanted("numbers") {
         add(&mut rows, "numbers", values::numbers());
@@ -59,8 +63,8 @@ fn rows(wanted: impl Fn(&str) -> bool) -> Vec<Row> {
     }
     if wanted("clone") {
         let users = values::users();
-        // What lies above the place of the clones: else the heap would end there, and glibc would give it back to the
-        // system each time, page for page. The other rows have something there, too.
+        // Without a value above the place of the clones, the heap would end there, and glibc would
+        // return its pages to the system each time. The other rows have such a value, too.
         let place = users.clone();
         let above = users.clone();
         drop(place);
@@ -97,7 +101,7 @@ fn measure() {
 fn repeat(count: usize) {
     let wanted = std::env::args().skip(1).find(|arg| !arg.starts_with('-'));
     let wanted = wanted.unwrap_or_default();
-    // Nothing is set up that is not run: it would count, too.
+    // Only rows that run are set up, because setting up counts, too.
     let rows = rows(|value| wanted.split('/').next() == Some(value) || wanted.is_empty());
     for (name, mut run) in rows {
         if name.starts_with(&wanted) {
@@ -106,7 +110,7 @@ fn repeat(count: usize) {
     }
 }
 
-/// What Go must agree with, for the comparison to mean something.
+/// The lengths of the messages, which must be the same in Go.
 fn sizes() {
     fn size<T: Encode>(name: &str, value: &T) {
         println!("{name} {}", messages(value).1.len());
@@ -114,12 +118,13 @@ fn sizes() {
     size("user", &values::user(42));
     size("users", &values::users());
     size("samples", &values::samples());
+    size("wide", &values::wides());
     size("numbers", &values::numbers());
     size("texts", &values::texts());
     size("bytes", &values::bytes());
 }
 
-/// What a new stream has for a value: with its definitions the first time, without them the next time.
+/// The messages of a new stream for a value: with definitions, then without.
 fn messages<T: Encode>(value: &T) -> (BytesMut, BytesMut) {
     let (mut encoder, mut out) = (Encoder::new(), BytesMut::new());
     encoder.encode(value, &mut out).expect("it encodes");
@@ -163,7 +168,7 @@ where
         }),
     );
 
-    // The copy into the buffer stands for the read from the connection; Go's rows have it too.
+    // The copy into the buffer stands for the read from the connection. Go's rows have it, too.
     let (mut decoder, mut input) = (Decoder::new(), first.clone());
     let found = read::<T>(&mut decoder, &mut input);
     assert_eq!(found, value);

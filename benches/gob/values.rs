@@ -1,4 +1,4 @@
-//! The values that are measured. `go/values.go` has the same ones.
+//! The values that are measured. `go/values.go` has the same values.
 
 use std::collections::HashMap;
 
@@ -51,7 +51,7 @@ pub fn users() -> Vec<User> {
     (0..1000).map(user).collect()
 }
 
-/// Nothing but numbers, of which some are mostly zero.
+/// Twelve numbers, some of them mostly zero.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct Sample {
@@ -87,6 +87,46 @@ pub fn samples() -> Vec<Sample> {
     (0..1000).map(sample).collect()
 }
 
+macro_rules! wide {
+    ($($text:ident $number:ident $float:ident $flag:ident;)*) => {
+        /// A struct of 40 fields, of which a quarter are zero.
+        #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+        #[serde(rename_all = "PascalCase")]
+        pub struct Wide {
+            $(pub $text: String, pub $number: i64, pub $float: f64, pub $flag: bool,)*
+        }
+
+        fn wide(n: i64) -> Wide {
+            let mut nth = n;
+            $(
+                nth += 1;
+                let $text = if nth % 4 == 0 { String::new() } else { format!("value {n} of {nth}") };
+                let $number = if nth % 3 == 0 { 0 } else { nth * 37 };
+                let $float = nth as f64 / 16.0;
+                let $flag = nth % 2 == 0;
+            )*
+            Wide { $($text, $number, $float, $flag,)* }
+        }
+    };
+}
+
+wide! {
+    text_a number_a float_a flag_a;
+    text_b number_b float_b flag_b;
+    text_c number_c float_c flag_c;
+    text_d number_d float_d flag_d;
+    text_e number_e float_e flag_e;
+    text_f number_f float_f flag_f;
+    text_g number_g float_g flag_g;
+    text_h number_h float_h flag_h;
+    text_i number_i float_i flag_i;
+    text_j number_j float_j flag_j;
+}
+
+pub fn wides() -> Vec<Wide> {
+    (0..100).map(wide).collect()
+}
+
 pub fn numbers() -> Vec<f64> {
     (0..10_000).map(|n| f64::from(n) / 8.0).collect()
 }
@@ -98,7 +138,7 @@ pub fn texts() -> Vec<String> {
     (0..10_000).map(text).collect()
 }
 
-/// 1 MiB in which no byte is like the one before it.
+/// 1 MiB in which no byte equals the one before it.
 pub fn bytes() -> Vec<u8> {
     (0..1u32 << 20)
         .map(|i| (i.wrapping_mul(167) >> 3) as u8)

@@ -11,6 +11,7 @@ import (
 func BenchmarkUser(b *testing.B)    { rows(b, user(42)) }
 func BenchmarkUsers(b *testing.B)   { rows(b, users()) }
 func BenchmarkSamples(b *testing.B) { rows(b, samples()) }
+func BenchmarkWide(b *testing.B)    { rows(b, wides()) }
 func BenchmarkNumbers(b *testing.B) { rows(b, numbers()) }
 func BenchmarkTexts(b *testing.B)   { rows(b, texts()) }
 func BenchmarkBytes(b *testing.B)   { rows(b, allBytes()) }
@@ -20,14 +21,14 @@ func TestSizes(t *testing.T) {
 	for _, row := range []struct {
 		name  string
 		value any
-	}{{"user", user(42)}, {"users", users()}, {"samples", samples()}, {"numbers", numbers()},
+	}{{"user", user(42)}, {"users", users()}, {"samples", samples()}, {"wide", wides()}, {"numbers", numbers()},
 		{"texts", texts()}, {"bytes", allBytes()}} {
 		_, next := messages(t, row.value)
 		fmt.Println("size", row.name, len(next))
 	}
 }
 
-// messages is what a new stream has for a value: with its definitions the first time, without them the next time.
+// messages are those of a new stream for a value: with definitions, then without.
 func messages(tb testing.TB, value any) (first, next []byte) {
 	var buf bytes.Buffer
 	enc := gob.NewEncoder(&buf)
@@ -38,7 +39,7 @@ func messages(tb testing.TB, value any) (first, next []byte) {
 	return first, buf.Bytes()
 }
 
-// rows are those of Rust: warm is a connection, on which the types were sent before, and cold a whole stream.
+// rows are those of Rust: warm is a connection on which the types were sent before, cold a whole stream.
 func rows[T any](b *testing.B, value T) {
 	first, next := messages(b, value)
 

@@ -1,7 +1,10 @@
 // Package gobspeed measures encoding/gob on the values of ../values.rs.
 package gobspeed
 
-import "fmt"
+import (
+	"fmt"
+	"reflect"
+)
 
 type User struct {
 	Id     uint64
@@ -47,7 +50,7 @@ func users() []User {
 	return list
 }
 
-// Sample is nothing but numbers, of which some are mostly zero.
+// Sample has twelve numbers, some of them mostly zero.
 type Sample struct {
 	Time        int64
 	Station     uint64
@@ -85,6 +88,75 @@ func samples() []Sample {
 			s.Errors = 1
 		}
 		list = append(list, s)
+	}
+	return list
+}
+
+// Wide has 40 fields, of which a quarter are zero.
+type Wide struct {
+	TextA   string
+	NumberA int64
+	FloatA  float64
+	FlagA   bool
+	TextB   string
+	NumberB int64
+	FloatB  float64
+	FlagB   bool
+	TextC   string
+	NumberC int64
+	FloatC  float64
+	FlagC   bool
+	TextD   string
+	NumberD int64
+	FloatD  float64
+	FlagD   bool
+	TextE   string
+	NumberE int64
+	FloatE  float64
+	FlagE   bool
+	TextF   string
+	NumberF int64
+	FloatF  float64
+	FlagF   bool
+	TextG   string
+	NumberG int64
+	FloatG  float64
+	FlagG   bool
+	TextH   string
+	NumberH int64
+	FloatH  float64
+	FlagH   bool
+	TextI   string
+	NumberI int64
+	FloatI  float64
+	FlagI   bool
+	TextJ   string
+	NumberJ int64
+	FloatJ  float64
+	FlagJ   bool
+}
+
+func wide(n int64) Wide {
+	var w Wide
+	fields := reflect.ValueOf(&w).Elem()
+	for group := range fields.NumField() / 4 {
+		nth := n + 1 + int64(group)
+		if nth%4 != 0 {
+			fields.Field(4 * group).SetString(fmt.Sprintf("value %d of %d", n, nth))
+		}
+		if nth%3 != 0 {
+			fields.Field(4*group + 1).SetInt(nth * 37)
+		}
+		fields.Field(4*group + 2).SetFloat(float64(nth) / 16)
+		fields.Field(4*group + 3).SetBool(nth%2 == 0)
+	}
+	return w
+}
+
+func wides() []Wide {
+	var list []Wide
+	for n := range int64(100) {
+		list = append(list, wide(n))
 	}
 	return list
 }

@@ -6,9 +6,10 @@ use std::slice::Iter;
 use serde::de::value::F64Deserializer;
 use serde::de::{self, DeserializeSeed, IntoDeserializer};
 
+use super::context::{Cx, De, Parts};
+use super::fast::text;
 use super::parts::Byte;
 use super::zero::Zero;
-use super::{Cx, De, Parts, string};
 use crate::error::{DecodeError, DecodeErrorKind};
 use crate::raw::walk;
 use crate::types::{Id, StructType, letters, tuple_field};
@@ -19,11 +20,11 @@ pub(super) struct SeqAccess<'a, 't, 'de> {
     pub(super) cx: &'a mut Cx<'t, 'de>,
     pub(super) elem: Id,
     pub(super) count: usize,
-    /// How many of them are still to be asked for.
+    /// How many of them the visitor has not asked for.
     pub(super) left: usize,
     /// Whether the visitor must take all of them.
     pub(super) exact: bool,
-    /// For how many elements room may be made ahead of reading them.
+    /// For how many elements memory may be reserved before they are read.
     pub(super) room: usize,
 }
 
@@ -68,15 +69,15 @@ impl<'de> de::SeqAccess<'de> for SeqAccess<'_, '_, 'de> {
         }
         self.left -= 1;
         let index = self.count - self.left - 1;
-        if string::is_plain::<T>(self.elem) {
-            return string::next::<T, false>(&mut self.cx.cursor, |err| at(err, index));
+        if text::applies::<T>(self.elem) {
+            return text::read::<T>(&mut self.cx.cursor, |error| at(error, index));
         }
         seed.deserialize(De {
             cx: &mut *self.cx,
             id: self.elem,
         })
         .map(Some)
-        .map_err(|err| at(err, index))
+        .map_err(|error| at(error, index))
     }
 
     #[inline]
@@ -86,13 +87,14 @@ impl<'de> de::SeqAccess<'de> for SeqAccess<'_, '_, 'de> {
 }
 
 #[cold]
-fn at(err: DecodeError, index: usize) -> DecodeError {
-    err.within(format!("[{index}]"))
+fn at(error: DecodeError, index: usize) -> DecodeError {
+    error.within(format!("[{index}]"))
 }
 
 /// Bytes, one by one.
 ///
-/// The visitor gets this by value, which keeps the position in registers. So it is left behind what remains.
+/// The visitor gets this by value, which keeps the position in registers. When it is dropped, it
+/// notes how many bytes remain.
 pub(super) struct Bytewise<'de, 'c> {
     pub(super) bytes: Iter<'de, u8>,
     pub(super) left: &'c Cell<usize>,
@@ -152,7 +154,7 @@ impl<'de> de::SeqAccess<'de> for Floats {
     }
 }
 
-/// How much of a key is in messages.
+/// How many bytes of a key an error shows.
 const MAX_LABEL: usize = 100;
 
 /// Entries of a map.
@@ -161,9 +163,9 @@ pub(super) struct MapAccess<'a, 't, 'de> {
     pub(super) key: Id,
     pub(super) elem: Id,
     pub(super) left: usize,
-    /// For how many entries room may be made ahead of reading them.
+    /// For how many entries memory may be reserved before they are read.
     pub(super) room: usize,
-    /// Where the entry's key is, for messages.
+    /// Where the entry's key is, for errors.
     pub(super) label: usize,
 }
 
@@ -181,10 +183,10 @@ impl Parts for MapAccess<'_, '_, '_> {
 
 impl MapAccess<'_, '_, '_> {
     #[cold]
-    fn at_value(&self, err: DecodeError) -> DecodeError {
+    fn at_value(&self, error: DecodeError) -> DecodeError {
         let mut cursor = self.cx.cursor.clone();
         cursor.pos = self.label;
-        err.within(match cursor.bytes() {
+        error.within(match cursor.bytes() {
             Ok(label) if self.key == Id::STRING => {
                 let start = &label[..label.len().min(MAX_LABEL)];
                 let more = if start.len() < label.len() { "…" } else { "" };
@@ -208,15 +210,15 @@ impl<'de> de::MapAccess<'de> for MapAccess<'_, '_, 'de> {
         }
         self.left -= 1;
         self.label = self.cx.cursor.pos;
-        if string::is_plain::<K>(self.key) {
-            return string::next::<K, false>(&mut self.cx.cursor, |err| err.within("[key]"));
+        if text::applies::<K>(self.key) {
+            return text::read::<K>(&mut self.cx.cursor, |error| error.within("[key]"));
         }
         seed.deserialize(De {
             cx: &mut *self.cx,
             id: self.key,
         })
         .map(Some)
-        .map_err(|err| err.within("[key]"))
+        .map_err(|error| error.within("[key]"))
     }
 
     #[inline]
@@ -228,7 +230,7 @@ impl<'de> de::MapAccess<'de> for MapAccess<'_, '_, 'de> {
             cx: &mut *self.cx,
             id: self.elem,
         })
-        .map_err(|err| self.at_value(err))
+        .map_err(|error| self.at_value(error))
     }
 
     #[inline]
@@ -245,7 +247,7 @@ pub(super) struct TupleAccess<'a, 't, 'de> {
     index: usize,
     delta: u64,
     present: Option<usize>,
-    /// Where the elements are, when the sender has them in another order: looked up first, then read.
+    /// Where the elements are, if the sender has them in another order.
     places: Option<Vec<Option<(Id, usize)>>>,
 }
 
@@ -344,7 +346,7 @@ impl<'de> de::SeqAccess<'de> for TupleAccess<'_, '_, 'de> {
         };
         value
             .map(Some)
-            .map_err(|err| err.within(tuple_field(index)))
+            .map_err(|error| error.within(tuple_field(index)))
     }
 
     fn size_hint(&self) -> Option<usize> {

@@ -2,12 +2,12 @@
 
 use serde::de::{Deserializer, IntoDeserializer, Visitor};
 
-use super::number::single;
-use super::{De, alone, dynamic, out_of_range, utf8};
+use super::context::{De, alone, out_of_range, utf8};
+use super::dynamic;
 use crate::error::{DecodeError, DecodeErrorKind};
 use crate::passthrough;
 use crate::types::{Id, Marshaler, Type};
-use crate::wire::{float, unzigzag};
+use crate::wire::{float, single, unzigzag};
 
 /// Signed integers accept only Go's signed integers, unsigned only unsigned, as in Go.
 macro_rules! integers {
@@ -173,8 +173,8 @@ impl<'de> Deserializer<'de> for De<'_, '_, 'de> {
     fn deserialize_map<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, DecodeError> {
         match self.defined() {
             Some(Type::Map { key, elem, .. }) => self.visit_map(*key, *elem, visitor),
-            // A struct with a flattened field, or a map of whatever the sender's struct has.
-            Some(Type::Struct(ty)) => self.visit_entries(ty, visitor),
+            // For a struct with a flattened field, or a map.
+            Some(Type::Struct(ty)) => self.visit_struct_as_map(ty, visitor),
             _ => self.elsewhere("a map", |de| de.deserialize_map(visitor)),
         }
     }

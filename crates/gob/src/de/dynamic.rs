@@ -5,7 +5,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use serde::de::{IntoDeserializer, Visitor};
 
-use super::{Cx, De, alone};
+use super::context::{Cx, De, alone, out_of_range};
 use crate::dynamic::{Any, Named, Value};
 use crate::error::{DecodeError, DecodeErrorKind};
 use crate::passthrough::{self, Passed};
@@ -14,7 +14,7 @@ use crate::types::Schema;
 use crate::types::{Id, Type, Types};
 use crate::wire::float;
 
-/// Reads the value as the type whose marker was given, and hands it to that type's visitor.
+/// Reads the value as the type of the marker, and passes it to that type's visitor.
 pub(super) fn deserialize<'de, V: Visitor<'de>>(
     de: De<'_, '_, 'de>,
     marker: &'static str,
@@ -31,7 +31,7 @@ pub(super) fn deserialize<'de, V: Visitor<'de>>(
 fn any(de: De<'_, '_, '_>) -> Result<Any, DecodeError> {
     let De { cx, id, .. } = de;
     if id != Id::INTERFACE {
-        // A concrete value where an interface value is wanted.
+        // A concrete value where an interface value is asked for.
         return match basic(cx, id, None)? {
             Some(value) => Ok(value),
             None => {
@@ -69,7 +69,7 @@ fn any(de: De<'_, '_, '_>) -> Result<Any, DecodeError> {
     Ok(value)
 }
 
-/// What a type is called whose value has no name: the same text for all values of the type.
+/// A description of the type, for values without a name. All values of a type share it.
 fn name(cx: &mut Cx<'_, '_>, id: Id) -> Arc<str> {
     let types = cx.types;
     let name = cx.names.entry(id.0);
@@ -77,8 +77,8 @@ fn name(cx: &mut Cx<'_, '_>, id: Id) -> Arc<str> {
 }
 
 fn named(cx: &mut Cx<'_, '_>, name: Arc<str>, id: Id, bytes: Bytes) -> Any {
-    // The receiver may decode it on the spot.
-    cx.spare.share(cx.cursor.data.len());
+    // The receiver may decode it at once.
+    cx.budget.share(cx.cursor.data.len());
     let value = RawValue {
         types: cx.types.clone(),
         id,
@@ -88,7 +88,8 @@ fn named(cx: &mut Cx<'_, '_>, name: Arc<str>, id: Id, bytes: Bytes) -> Any {
     Any::Named(Named { name, value })
 }
 
-/// The bytes from `start` to the cursor. Small values are copied, so that they do not keep a large message alive.
+/// The bytes from `start` to the cursor. Small values are copied, so that they do not keep a large
+/// message alive.
 fn share(cx: &Cx<'_, '_>, start: usize) -> Bytes {
     let range = start..cx.cursor.pos;
     match cx.source {
@@ -97,13 +98,14 @@ fn share(cx: &Cx<'_, '_>, start: usize) -> Bytes {
     }
 }
 
-/// Reads a value of one of Go's basic types, which its name tells apart; without a name, the widest one is taken.
+/// Reads a value of one of Go's basic types, which its name tells apart; without a name, the
+/// widest one is taken.
 fn basic(cx: &mut Cx<'_, '_>, id: Id, name: Option<&str>) -> Result<Option<Any>, DecodeError> {
     macro_rules! narrow {
         ($value:expr, $variant:ident, $name:literal) => {
             match $value.try_into() {
                 Ok(value) => Any::$variant(value),
-                Err(_) => return Err(super::out_of_range($value, $name)),
+                Err(_) => return Err(out_of_range($value, $name)),
             }
         };
     }
@@ -237,7 +239,8 @@ fn items(cx: &mut Cx<'_, '_>, elem: Id, count: usize) -> Result<Value, DecodeErr
     Ok(Value::List(items))
 }
 
-/// For how many of so many values room is made ahead: all that are usual, and no more than there are bytes.
+/// For how many of `count` values memory is reserved: at most 1,024, and no more than there are
+/// bytes.
 fn room(cx: &mut Cx<'_, '_>, count: usize) -> usize {
     cx.claim(count.min(1024))
 }

@@ -1,20 +1,24 @@
 //! Which structs do not take a zero for every absent field.
 //!
-//! gob leaves zero values out, so a decoder hands a struct a zero for each field that is absent. Two
-//! kinds of structs do not take them all. Where a field's type has no zero value (an enum without an
-//! empty name, a `NonZeroU8`), the field has to stay absent, so that its `#[serde(default)]` applies.
-//! And where a field has aliases, serde lists them like fields, so a zero for each is a duplicate.
-//! Either is found out from the error, noted here, and the value is read again.
+//! gob leaves zero values out, so a decoder hands a struct a zero for each field that is absent.
+//! Two kinds of structs do not take them all. Where a field's type has no zero value (an enum
+//! without an empty name, a `NonZeroU8`), the field has to stay absent, so that its
+//! `#[serde(default)]` applies. And where a field has aliases, serde lists them like fields, so a
+//! zero for each is a duplicate. Either is found out from the error, noted here, and the value is
+//! read again.
 
+use std::any::TypeId;
 use std::collections::HashMap;
 
 use plugwire_base::field_quirks::FieldQuirks;
 
+use crate::error::{DecodeError, DecodeErrorKind};
+
 /// What is known of all structs that were decoded.
 pub(super) static QUIRKS: FieldQuirks<StructQuirks> = FieldQuirks::new();
 
-/// How many fields of one struct are noted at most, and how long their names may be: a struct with a
-/// flattened field can refuse zeros for fields of the sender's choice.
+/// How many fields of one struct are noted at most, and how long their names may be: a struct with
+/// a flattened field can refuse zeros for fields of the sender's choice.
 const MAX_REFUSED: usize = 1000;
 const MAX_NAME: usize = 256;
 
@@ -45,7 +49,7 @@ impl StructQuirks {
     }
 
     /// Notes that there are aliases; false when that was known.
-    pub(super) fn has_aliases(&mut self) -> bool {
+    pub(super) fn set_aliased(&mut self) -> bool {
         let new = self.aliases.is_none();
         self.aliases.get_or_insert_default();
         new
@@ -56,4 +60,25 @@ impl StructQuirks {
         let aliases = self.aliases.get_or_insert_default();
         aliases.insert(name, field).is_none()
     }
+}
+
+/// Notes that a field refuses a zero, with the error that it gave.
+#[cold]
+pub(super) fn note_refusal(
+    visitor: fn() -> TypeId,
+    mut error: DecodeError,
+    name: &str,
+) -> DecodeError {
+    if !*error.noted() {
+        if !matches!(
+            error.kind(),
+            DecodeErrorKind::NoZeroValue(_) | DecodeErrorKind::TooDeep { .. }
+        ) {
+            error.set_kind(DecodeErrorKind::NoZeroValue(error.kind().to_string()));
+        }
+        if let DecodeErrorKind::NoZeroValue(cause) = error.kind().clone() {
+            *error.noted() = QUIRKS.note(visitor, |quirks| quirks.add_refusal(name, cause));
+        }
+    }
+    error.within(name)
 }

@@ -1,35 +1,35 @@
-//! How visitors reach the fields of structs, and the zeros of those that were left out.
+//! How visitors reach the fields of structs, and zeros for the fields that were not sent.
 
 use std::any::TypeId;
 use std::sync::Arc;
 
 use serde::de::{self, DeserializeSeed, Visitor};
 
-use super::field_quirks::{QUIRKS, StructQuirks};
-use super::in_order::is_derived;
+use super::context::{Cx, De, Parts};
+use super::fast::positional;
+use super::field_quirks::{QUIRKS, StructQuirks, note_refusal};
 use super::parts::Key;
 use super::zero::Zero;
-use super::{Cx, De, Parts};
 use crate::compat::field_of_key;
 use crate::error::{DecodeError, DecodeErrorKind};
 use crate::raw::walk;
 use crate::types::{Field, Id, StructType, Types};
 
-/// The zeros that a struct still gets when its sender has no more fields for it.
-pub(super) struct Rest {
+/// Names and zeros for the fields of a struct that were not sent.
+pub(super) struct AbsentFields {
     /// The number of the first field that was not looked at yet.
     next: usize,
     /// All names that the struct has, aliases included.
     own: &'static [&'static str],
     visitor: fn() -> TypeId,
     quirks: Option<Arc<StructQuirks>>,
-    /// The fields whose names were handed out, for structs with aliases.
+    /// The fields whose names were handed out, where [`note_key`](Self::note_key) needs them.
     seen: Vec<u64>,
-    /// Whether this value shows if the struct has aliases.
+    /// Whether this value shows if the visitor may be read by position.
     probing: bool,
 }
 
-impl Rest {
+impl AbsentFields {
     #[inline]
     pub(super) fn new<'de, V: Visitor<'de>>(fields: &'static [&'static str]) -> Self {
         let visitor = typeid::of::<V>;
@@ -43,7 +43,7 @@ impl Rest {
         }
     }
 
-    /// Whether a zero for the field may be handed out.
+    /// Whether the struct takes a zero for the field.
     #[inline]
     pub(super) fn takes_zero(&self, name: &str) -> bool {
         let Some(quirks) = &self.quirks else {
@@ -56,24 +56,19 @@ impl Rest {
         field.is_none_or(|field| !self.seen.contains(field))
     }
 
-    /// The next of the receiver's own fields, and its number.
-    #[inline]
-    fn next_own(&mut self) -> Option<(usize, &'static str)> {
-        let index = self.next;
-        let name = self.own.get(index)?;
-        self.next += 1;
-        Some((index, name))
-    }
-
-    fn next(&mut self, sent: impl Fn(usize) -> bool) -> Option<&'static str> {
+    /// The next of the struct's own fields that was not sent and takes a zero, with its number.
+    fn next(&mut self, sent: impl Fn(usize, &str) -> bool) -> Option<(usize, &'static str)> {
         loop {
-            let (index, name) = self.next_own()?;
-            if !sent(index) && self.takes_zero(name) {
-                return Some(name);
+            let index = self.next;
+            let name = self.own.get(index)?;
+            self.next += 1;
+            if !sent(index, name) && self.takes_zero(name) {
+                return Some((index, name));
             }
         }
     }
 
+    /// Gives a field's name to the visitor.
     #[inline]
     pub(super) fn key<'de, K: DeserializeSeed<'de>>(
         &mut self,
@@ -81,43 +76,43 @@ impl Rest {
         seed: K,
     ) -> Result<K::Value, DecodeError> {
         let key = seed.deserialize(Key(name))?;
-        self.handed(name, &key);
+        self.note_key(name, &key);
         Ok(key)
     }
 
-    /// Notes that a field's name was handed out.
+    /// Notes what the visitor made of a field's name.
     #[inline]
-    pub(super) fn handed<K>(&mut self, name: &str, key: &K) {
+    pub(super) fn note_key<K>(&mut self, name: &str, key: &K) {
         if self.quirks.is_some() || self.probing {
-            self.note(name, key);
+            self.note_field(name, field_of_key(key));
         }
     }
 
-    /// Where a name leads to matters to structs with aliases.
     #[cold]
-    fn note<K>(&mut self, name: &str, key: &K) {
+    fn note_field(&mut self, name: &str, field: u64) {
         if self.probing {
-            self.seen.push(field_of_key(key));
+            self.seen.push(field);
         }
-        if let Some(known) = self
+        let Some(known) = self
             .quirks
             .as_ref()
             .and_then(|quirks| quirks.aliases.as_ref())
+        else {
+            return;
+        };
+        // All names that the struct does not have share one key.
+        if !self.seen.contains(&field) {
+            self.seen.push(field);
+        }
+        // Only the struct's own names are kept: a sender could send any number of others.
+        if let Some(own) = self.own.iter().find(|own| **own == name)
+            && !known.contains_key(name)
         {
-            let field = field_of_key(key);
-            // All names that the struct does not have share one key.
-            if !self.seen.contains(&field) {
-                self.seen.push(field);
-            }
-            // Only the struct's own names are kept: a sender could send any number of others.
-            if let Some(own) = self.own.iter().find(|own| **own == name)
-                && !known.contains_key(name)
-            {
-                QUIRKS.note(self.visitor, |quirks| quirks.add_alias(own, field));
-            }
+            QUIRKS.note(self.visitor, |quirks| quirks.add_alias(own, field));
         }
     }
 
+    /// Gives a zero to the visitor.
     pub(super) fn zero<'de, V: DeserializeSeed<'de>>(
         &self,
         seed: V,
@@ -125,65 +120,43 @@ impl Rest {
         zero: Zero<'_>,
     ) -> Result<V::Value, DecodeError> {
         seed.deserialize(zero)
-            .map_err(|err| refuses_zero(self.visitor, err, name))
+            .map_err(|error| note_refusal(self.visitor, error, name))
     }
 
-    /// Learns from an error of the struct itself, or says what lies behind it.
+    /// Notes what an error of the struct itself shows, or replaces the error by its cause.
     #[cold]
-    pub(super) fn explain(&self, mut err: DecodeError) -> DecodeError {
-        if !err.is_bare() || *err.noted() {
-            return err;
+    pub(super) fn explain(&self, mut error: DecodeError) -> DecodeError {
+        if !error.is_bare() || *error.noted() {
+            return error;
         }
-        match *err.kind() {
+        let quirks = self.quirks.as_deref();
+        match *error.kind() {
             DecodeErrorKind::DuplicateField(_) => {
-                let known = self
-                    .quirks
-                    .as_ref()
-                    .is_some_and(|quirks| quirks.aliases.is_some());
-                *err.noted() = known || QUIRKS.note(self.visitor, StructQuirks::has_aliases);
-                err
+                let known = quirks.is_some_and(|quirks| quirks.aliases.is_some());
+                *error.noted() = known || QUIRKS.note(self.visitor, StructQuirks::set_aliased);
+                error
             }
             DecodeErrorKind::MissingField(name) => {
-                let said = self.quirks.as_ref().and_then(|quirks| quirks.refusal(name));
-                let Some(said) = said else { return err };
-                err.set_kind(DecodeErrorKind::NoZeroValue(said.clone()));
-                err.within(name)
+                let Some(cause) = quirks.and_then(|quirks| quirks.refusal(name)) else {
+                    return error;
+                };
+                error.set_kind(DecodeErrorKind::NoZeroValue(cause.clone()));
+                error.within(name)
             }
-            _ => err,
+            _ => error,
         }
     }
 }
 
-/// Learns from a field that does not take a zero.
-#[cold]
-pub(super) fn refuses_zero(
-    visitor: fn() -> TypeId,
-    mut err: DecodeError,
-    name: &str,
-) -> DecodeError {
-    if !*err.noted() {
-        if !matches!(
-            err.kind(),
-            DecodeErrorKind::NoZeroValue(_) | DecodeErrorKind::TooDeep { .. }
-        ) {
-            err.set_kind(DecodeErrorKind::NoZeroValue(err.kind().to_string()));
-        }
-        if let DecodeErrorKind::NoZeroValue(said) = err.kind().clone() {
-            *err.noted() = QUIRKS.note(visitor, |quirks| quirks.add_refusal(name, said));
-        }
-    }
-    err.within(name)
-}
-
-/// Which of the sender's fields were sent, by their places: as much as their bytes, however many there are.
+/// A set of fields, by their places. It takes no more memory than the fields took bytes.
 #[derive(Default)]
-pub(super) struct Sent {
+pub(super) struct FieldSet {
     low: u64,
     /// The places from 64 on, in order.
     high: Vec<u32>,
 }
 
-impl Sent {
+impl FieldSet {
     #[inline]
     pub(super) fn add(&mut self, place: usize) {
         match 1u64.checked_shl(place as u32) {
@@ -199,13 +172,6 @@ impl Sent {
         }
     }
 
-    /// Whether all of the first `count` places were, of those that are usual.
-    #[inline]
-    fn has_all(&self, count: usize) -> bool {
-        1u64.checked_shl(count as u32)
-            .is_some_and(|end| self.low & (end - 1) == end - 1)
-    }
-
     #[inline]
     pub(super) fn has(&self, place: usize) -> bool {
         match 1u64.checked_shl(place as u32) {
@@ -215,15 +181,15 @@ impl Sent {
     }
 }
 
-/// Whose turn it is.
+/// What the visitor has to ask for next.
 #[derive(Clone, Copy)]
 enum Turn<'t> {
     /// The key of a field that was sent, or what ends the struct.
     Key,
     /// The value of a field that was sent.
     Sent(&'t Field),
-    /// The key of a field that was left out.
-    LeftOut,
+    /// The key of a field that was not sent.
+    AbsentKey,
     /// The zero for the receiver's field of this number.
     Zero(usize),
 }
@@ -234,54 +200,29 @@ pub(super) struct StructAccess<'a, 't, 'de> {
     ty: &'t StructType,
     /// For [`walk::field`]: one more than the number of the last field that was read.
     delta: u64,
-    sent: Sent,
+    sent: FieldSet,
     turn: Turn<'t>,
-    rest: Rest,
+    absent: AbsentFields,
 }
 
 impl<'a, 't, 'de> StructAccess<'a, 't, 'de> {
-    /// Reads nothing yet: a result of this size would be copied.
+    /// Reads nothing yet: a `Result` of this size would be copied.
     #[inline]
     pub(super) fn new<V: Visitor<'de>>(
         cx: &'a mut Cx<'t, 'de>,
         ty: &'t StructType,
         fields: &'static [&'static str],
     ) -> Self {
-        let mut rest = Rest::new::<V>(fields);
-        if ty.asks_for_order() {
-            rest.probing = Self::may_be_in_order::<V>(ty, &rest);
-        }
+        let mut absent = AbsentFields::new::<V>(fields);
+        absent.probing = positional::starts_probe::<V>(ty, fields, absent.quirks.is_some());
         Self {
             cx,
             ty,
             delta: 0,
-            sent: Sent::default(),
+            sent: FieldSet::default(),
             turn: Turn::Key,
-            rest,
+            absent,
         }
-    }
-
-    /// Whether the visitor may turn out to be one for [`InOrder`](super::in_order::InOrder).
-    #[cold]
-    fn may_be_in_order<V>(ty: &StructType, rest: &Rest) -> bool {
-        let may = rest.quirks.is_none()
-            && ty.fields.len() == rest.own.len()
-            && ty.begins_with(rest.own)
-            && is_derived(std::any::type_name::<V>());
-        if !may {
-            ty.set_in_order(None);
-        }
-        may
-    }
-
-    /// Settles what the visitor turned out to be.
-    #[cold]
-    fn probed(&mut self) {
-        let groups = &mut self.rest.seen;
-        groups.sort_unstable();
-        groups.dedup();
-        let all = groups.len() == self.rest.own.len();
-        self.ty.set_in_order(all.then(self.rest.visitor));
     }
 
     /// The next field that was sent.
@@ -307,38 +248,26 @@ impl<'a, 't, 'de> StructAccess<'a, 't, 'de> {
         Ok(())
     }
 
-    /// Whether nothing is left out, where that is easily told.
-    #[inline]
-    fn is_whole(&self) -> bool {
-        self.ty.begins_with(self.rest.own) && self.sent.has_all(self.rest.own.len())
-    }
-
-    /// The key of a field that was left out, or that the sender does not have. What was sent is usual, and inlined.
+    /// The key of a field that was not sent, or that the sender does not have. Kept out of line so
+    /// that fields that were sent are read inline.
     #[inline(never)]
-    fn next_left_out<K: DeserializeSeed<'de>>(
+    fn next_absent<K: DeserializeSeed<'de>>(
         &mut self,
         seed: K,
     ) -> Result<Option<K::Value>, DecodeError> {
         if let Turn::Sent(_) = self.turn {
             return Err(value_first());
         }
-        let alike = self.ty.begins_with(self.rest.own);
-        loop {
-            let Some((index, name)) = self.rest.next_own() else {
-                return Ok(None);
-            };
-            let sent = match alike {
-                true => self.sent.has(index),
-                false => {
-                    let place = self.ty.place(index, name);
-                    place.is_some_and(|place| self.sent.has(place))
-                }
-            };
-            if !sent && self.rest.takes_zero(name) {
-                self.turn = Turn::Zero(index);
-                return self.rest.key(name, seed).map(Some);
-            }
-        }
+        let (ty, sent) = (self.ty, &self.sent);
+        let was_sent = |index, name: &str| {
+            let place = ty.place(index, name);
+            place.is_some_and(|place| sent.has(place))
+        };
+        let Some((index, name)) = self.absent.next(was_sent) else {
+            return Ok(None);
+        };
+        self.turn = Turn::Zero(index);
+        self.absent.key(name, seed).map(Some)
     }
 
     #[inline(never)]
@@ -347,31 +276,31 @@ impl<'a, 't, 'de> StructAccess<'a, 't, 'de> {
         seed: V,
         index: usize,
     ) -> Result<V::Value, DecodeError> {
-        let name = self.rest.own[index];
+        let name = self.absent.own[index];
         let id = self
             .ty
             .place(index, name)
             .map(|place| self.ty.fields[place].id);
         let zero = Zero::new(self.cx.types, id, self.cx.max_depth - self.cx.depth);
-        self.rest.zero(seed, name, zero)
+        self.absent.zero(seed, name, zero)
     }
 }
 
-/// What a visitor is told that asks for a key before it took the value of the last one.
+/// The error for a visitor that asks for a key before it took the value of the last one.
 #[cold]
 pub(super) fn value_first() -> DecodeError {
     de::Error::custom("a key was asked for before the value of the last one")
 }
 
-/// What a visitor is told that asks for two values.
+/// The error for a visitor that asks for two values.
 #[cold]
 pub(super) fn key_first() -> DecodeError {
     de::Error::custom("a value was asked for without its key")
 }
 
 impl Parts for StructAccess<'_, '_, '_> {
-    fn explain(&self, err: DecodeError) -> DecodeError {
-        self.rest.explain(err)
+    fn explain(&self, error: DecodeError) -> DecodeError {
+        self.absent.explain(error)
     }
 
     #[inline]
@@ -379,8 +308,11 @@ impl Parts for StructAccess<'_, '_, '_> {
         if let Turn::Key | Turn::Sent(_) = self.turn {
             self.skip_sent()?;
         }
-        if self.rest.probing {
-            self.probed();
+        if self.absent.probing {
+            let AbsentFields {
+                own, visitor, seen, ..
+            } = &mut self.absent;
+            positional::finish_probe(self.ty, own.len(), *visitor, seen);
         }
         self.cx.depth -= 1;
         Ok(())
@@ -398,17 +330,15 @@ impl<'de> de::MapAccess<'de> for StructAccess<'_, '_, 'de> {
         if let Turn::Key = self.turn {
             if let Some(field) = self.advance()? {
                 self.turn = Turn::Sent(field);
-                return self.rest.key(&field.name, seed).map(Some);
+                return self.absent.key(&field.name, seed).map(Some);
             }
-            self.turn = Turn::LeftOut;
-            if self.is_whole() {
-                return Ok(None);
-            }
+            self.turn = Turn::AbsentKey;
         }
-        self.next_left_out(seed)
+        self.next_absent(seed)
     }
 
-    /// The field after this one is read with its key: so the value goes from here to where the visitor wants it.
+    /// The number of the next field is read with its key, not here: so the value goes straight from
+    /// its deserializer to the visitor.
     #[inline]
     fn next_value_seed<V: DeserializeSeed<'de>>(
         &mut self,
@@ -421,13 +351,13 @@ impl<'de> de::MapAccess<'de> for StructAccess<'_, '_, 'de> {
                     cx: &mut *self.cx,
                     id: field.id,
                 })
-                .map_err(|err| err.within(&field.name))
+                .map_err(|error| error.within(&field.name))
             }
             Turn::Zero(index) => {
-                self.turn = Turn::LeftOut;
+                self.turn = Turn::AbsentKey;
                 self.zero(seed, index)
             }
-            Turn::Key | Turn::LeftOut => Err(key_first()),
+            Turn::Key | Turn::AbsentKey => Err(key_first()),
         }
     }
 }
@@ -438,8 +368,8 @@ pub(super) struct MapAsStruct<'a, 't, 'de> {
     elem: Id,
     left: usize,
     /// By the places of the struct's own fields.
-    sent: Sent,
-    rest: Rest,
+    sent: FieldSet,
+    absent: AbsentFields,
     turn: EntryTurn<'de>,
 }
 
@@ -460,16 +390,16 @@ impl<'a, 't, 'de> MapAsStruct<'a, 't, 'de> {
             cx,
             elem,
             left,
-            sent: Sent::default(),
-            rest: Rest::new::<V>(fields),
+            sent: FieldSet::default(),
+            absent: AbsentFields::new::<V>(fields),
             turn: EntryTurn::None,
         }
     }
 }
 
 impl Parts for MapAsStruct<'_, '_, '_> {
-    fn explain(&self, err: DecodeError) -> DecodeError {
-        self.rest.explain(err)
+    fn explain(&self, error: DecodeError) -> DecodeError {
+        self.absent.explain(error)
     }
 
     fn finish(&mut self) -> Result<(), DecodeError> {
@@ -493,20 +423,20 @@ impl<'de> de::MapAccess<'de> for MapAsStruct<'_, '_, 'de> {
             self.left -= 1;
             let bytes = self.cx.cursor.bytes()?;
             let name = std::str::from_utf8(bytes).map_err(|_| DecodeErrorKind::NotUtf8)?;
-            if let Some(place) = self.rest.own.iter().position(|own| *own == name) {
+            if let Some(place) = self.absent.own.iter().position(|own| *own == name) {
                 self.sent.add(place);
             }
             self.turn = EntryTurn::Sent(name);
             name
         } else {
             let sent = &self.sent;
-            let Some(name) = self.rest.next(|index| sent.has(index)) else {
+            let Some((_, name)) = self.absent.next(|index, _| sent.has(index)) else {
                 return Ok(None);
             };
             self.turn = EntryTurn::Zero(name);
             name
         };
-        self.rest.key(name, seed).map(Some)
+        self.absent.key(name, seed).map(Some)
     }
 
     fn next_value_seed<V: DeserializeSeed<'de>>(
@@ -519,19 +449,19 @@ impl<'de> de::MapAccess<'de> for MapAsStruct<'_, '_, 'de> {
                     cx: &mut *self.cx,
                     id: self.elem,
                 })
-                .map_err(|err| err.within(name)),
+                .map_err(|error| error.within(name)),
             EntryTurn::Zero(name) => {
                 let zero = Zero::new(self.cx.types, None, self.cx.max_depth - self.cx.depth);
-                self.rest.zero(seed, name, zero)
+                self.absent.zero(seed, name, zero)
             }
             EntryTurn::None => Err(key_first()),
         }
     }
 }
 
-/// All fields are zeros: for a struct that was left out as a whole.
+/// A zero for each field, for a struct that was not sent.
 pub(super) struct ZeroStruct<'t> {
-    rest: Rest,
+    absent: AbsentFields,
     types: &'t Types,
     depth: usize,
     name: Option<&'static str>,
@@ -544,15 +474,15 @@ impl<'t> ZeroStruct<'t> {
         fields: &'static [&'static str],
     ) -> Self {
         Self {
-            rest: Rest::new::<V>(fields),
+            absent: AbsentFields::new::<V>(fields),
             types,
             depth,
             name: None,
         }
     }
 
-    pub(super) fn explain(&self, err: DecodeError) -> DecodeError {
-        self.rest.explain(err)
+    pub(super) fn explain(&self, error: DecodeError) -> DecodeError {
+        self.absent.explain(error)
     }
 }
 
@@ -563,8 +493,10 @@ impl<'de> de::MapAccess<'de> for ZeroStruct<'_> {
         &mut self,
         seed: K,
     ) -> Result<Option<K::Value>, DecodeError> {
-        self.name = self.rest.next(|_| false);
-        self.name.map(|name| self.rest.key(name, seed)).transpose()
+        self.name = self.absent.next(|_, _| false).map(|(_, name)| name);
+        self.name
+            .map(|name| self.absent.key(name, seed))
+            .transpose()
     }
 
     fn next_value_seed<V: DeserializeSeed<'de>>(
@@ -572,6 +504,6 @@ impl<'de> de::MapAccess<'de> for ZeroStruct<'_> {
         seed: V,
     ) -> Result<V::Value, DecodeError> {
         let zero = Zero::new(self.types, None, self.depth);
-        self.rest.zero(seed, self.name.unwrap_or_default(), zero)
+        self.absent.zero(seed, self.name.unwrap_or_default(), zero)
     }
 }

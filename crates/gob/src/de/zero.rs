@@ -1,4 +1,4 @@
-//! Zero values, for what the sender left out.
+//! Zero values, for what was not sent.
 
 use serde::de::value::{MapDeserializer, SeqDeserializer};
 use serde::de::{self, DeserializeSeed, Deserializer, IntoDeserializer, Visitor};

@@ -31,12 +31,34 @@ pub(crate) struct StructType {
     pub(crate) fields: Box<[Field]>,
     /// The fields' places by their names, once one of many fields was looked for.
     by_name: OnceLock<Box<[u32]>>,
-    /// The first receiver's list of fields that this one was found to begin with.
-    begins_with: OnceLock<&'static [&'static str]>,
-    /// A visitor that takes just these fields in order, or that the first one met is none.
-    in_order: OnceLock<Option<TypeId>>,
-    /// Set once a value was met.
-    met: OnceLock<()>,
+    pub(crate) positional: PositionalVisitor,
+}
+
+/// The visitor that takes the fields of a type by position: a note of `de::fast::positional`.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct PositionalVisitor {
+    /// Set when the first value is read.
+    first: OnceLock<()>,
+    /// The visitor, or `None` if the one that was probed takes names only.
+    settled: OnceLock<Option<TypeId>>,
+}
+
+impl PositionalVisitor {
+    #[inline]
+    pub(crate) fn visitor(&self) -> Option<TypeId> {
+        self.settled.get().copied().flatten()
+    }
+
+    /// Whether a visitor is to be probed: with the second value, as the first may be the only one.
+    #[inline]
+    pub(crate) fn is_due(&self) -> bool {
+        self.settled.get().is_none() && self.first.set(()).is_err()
+    }
+
+    /// The first visitor that was probed stays.
+    pub(crate) fn settle(&self, visitor: Option<TypeId>) {
+        let _ = self.settled.set(visitor);
+    }
 }
 
 #[derive(Debug)]
@@ -90,49 +112,8 @@ impl StructType {
             name,
             fields: fields.into(),
             by_name: OnceLock::new(),
-            begins_with: OnceLock::new(),
-            in_order: OnceLock::new(),
-            met: OnceLock::new(),
+            positional: PositionalVisitor::default(),
         }
-    }
-
-    /// Whether a receiver's fields are the first ones here, in the same order, as is usual. False
-    /// means unknown.
-    #[inline]
-    pub(crate) fn begins_with(&self, names: &'static [&'static str]) -> bool {
-        match self.begins_with.get() {
-            Some(known) => std::ptr::eq(*known, names),
-            None => self.meet(names),
-        }
-    }
-
-    #[cold]
-    fn meet(&self, names: &'static [&'static str]) -> bool {
-        let begins = self.fields.len() >= names.len()
-            && self
-                .fields
-                .iter()
-                .zip(names)
-                .all(|(field, name)| *field.name == **name);
-        begins && self.begins_with.set(names).is_ok()
-    }
-
-    /// Whether a visitor that takes these fields in order is worth looking for. Not for a value
-    /// that may be the only one.
-    #[inline]
-    pub(crate) fn asks_for_order(&self) -> bool {
-        self.in_order.get().is_none() && self.met.set(()).is_err()
-    }
-
-    /// The visitor that takes just these fields in order, if one is known.
-    #[inline]
-    pub(crate) fn in_order(&self) -> Option<TypeId> {
-        self.in_order.get().copied().flatten()
-    }
-
-    pub(crate) fn set_in_order(&self, visitor: Option<TypeId>) {
-        // Whoever was first stays.
-        let _ = self.in_order.set(visitor);
     }
 
     /// The place of a field, which is looked for at `guess` first: both sides mostly list their

@@ -1,5 +1,5 @@
-//! Structs whose visitor takes the fields in order, once the first values showed that it can: the
-//! result must be the same as by name.
+//! Structs that are read by position once the first values have shown that this is right: the values
+//! must be the same as if each field was found by its name.
 
 use std::collections::BTreeMap;
 use std::fmt::Debug;
@@ -8,7 +8,8 @@ use plugwire_gob::{self as gob, DecodeErrorKind};
 use serde::de::{MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize};
 
-/// The same struct twice. An alias, which is never sent, keeps the second from being read in order.
+/// The same struct twice. An alias, which is never sent, keeps the second one from being read by
+/// position.
 macro_rules! twice {
     ($($field:ident: $ty:ty,)*) => {
         #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -110,7 +111,7 @@ fn both(bytes: &[u8]) -> Result<Vec<Row>, DecodeErrorKind> {
     match (in_order, by_name) {
         (Ok(rows), Ok(named)) => {
             let as_named: Vec<ByName> = rows.iter().cloned().map(ByName::from).collect();
-            // NaN is none like itself.
+            // NaN does not equal itself.
             assert_eq!(format!("{as_named:?}"), format!("{named:?}"));
             Ok(rows)
         }

@@ -1,22 +1,19 @@
-//! Numbers for those who want one of the plain types.
+//! Numbers where a plain type is asked for, without a visitor.
 //!
-//! Like strings, they are made where they are wanted: what reads a number has no function's result to wait for, and whoever
-//! asks for many can keep the place of the next one in a register.
-
-use std::any::TypeId;
-use std::marker::PhantomData;
+//! The caller keeps the cursor in a register, because a number has no function between the two.
 
 use serde::de::DeserializeSeed;
 
+use super::is_for;
 use crate::types::Id;
-use crate::wire::{Cursor, float, unzigzag};
+use crate::wire::{Cursor, float, single, unzigzag};
 
 macro_rules! plain {
     ($($ty:ident $id:ident $of_bits:expr;)*) => {
-        /// What the seed makes of the number at the cursor, when the seed is for a plain type, the number is one, and it is not
-        /// among the last bytes that arrived. Otherwise the cursor stays.
+        /// The number at the cursor, if the seed is for a plain type, the number fits it, and eight
+        /// bytes are behind it. Otherwise `None`, and the cursor stays.
         #[inline(always)]
-        pub(super) fn near<'de, T: DeserializeSeed<'de>>(
+        pub(super) fn read<'de, T: DeserializeSeed<'de>>(
             cursor: &mut Cursor<'de>,
             id: Id,
         ) -> Option<T::Value> {
@@ -37,7 +34,7 @@ macro_rules! plain {
             number
         }
 
-        /// What the seed makes of a number that was left out, when the seed is for a plain type.
+        /// Zero, if the seed is for a plain type.
         #[inline(always)]
         pub(super) fn zero<'de, T: DeserializeSeed<'de>>() -> Option<T::Value> {
             let mut number: Option<T::Value> = None;
@@ -53,7 +50,7 @@ macro_rules! plain {
 
         /// Whether the seed is for a plain type.
         #[inline(always)]
-        pub(super) fn is_plain<'de, T: DeserializeSeed<'de>>() -> bool {
+        pub(super) fn applies<'de, T: DeserializeSeed<'de>>() -> bool {
             $(is_for::<T, $ty>())||*
         }
     };
@@ -75,20 +72,10 @@ plain! {
     f64 FLOAT |bits| Some(float(bits));
 }
 
-/// Whether the seed is that of a type that asks for itself.
-#[inline(always)]
-pub(super) fn is_for<'de, T: DeserializeSeed<'de>, V: 'static>() -> bool {
-    typeid::of::<T>() == TypeId::of::<PhantomData<V>>()
-}
-
-/// None for what is too large. Infinities and NaN have their like in 32 bits, and underflow is no error.
-pub(super) fn single(value: f64) -> Option<f32> {
-    let fits = !value.is_finite() || value.abs() <= f64::from(f32::MAX);
-    fits.then_some(value as f32)
-}
-
 #[cfg(test)]
 mod tests {
+    use std::marker::PhantomData;
+
     use serde::de::DeserializeOwned;
 
     use super::*;
@@ -97,7 +84,7 @@ mod tests {
     fn taken<T: DeserializeOwned>() -> Vec<Id> {
         let takes = |id: &Id| {
             let mut cursor = Cursor::new(&[1; 9]);
-            let number = near::<PhantomData<T>>(&mut cursor, *id);
+            let number = read::<PhantomData<T>>(&mut cursor, *id);
             assert_eq!(cursor.pos, usize::from(number.is_some()));
             number.is_some()
         };
@@ -135,9 +122,9 @@ mod tests {
         // 300, for a byte. And with nothing behind it.
         for (data, fits) in [(&[0xfe, 1, 44, 0, 0, 0, 0, 0, 0][..], true), (&[5], false)] {
             let mut cursor = Cursor::new(data);
-            assert_eq!(near::<PhantomData<u8>>(&mut cursor, Id::UINT), None);
+            assert_eq!(read::<PhantomData<u8>>(&mut cursor, Id::UINT), None);
             assert_eq!(cursor.pos, 0);
-            let wide = near::<PhantomData<u16>>(&mut cursor, Id::UINT);
+            let wide = read::<PhantomData<u16>>(&mut cursor, Id::UINT);
             assert_eq!(wide, fits.then_some(300));
         }
     }

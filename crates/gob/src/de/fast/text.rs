@@ -1,34 +1,32 @@
-//! Strings for those who want a `String`.
+//! Strings where a `String` is asked for, without a visitor.
 //!
-//! That is what most of what is decoded consists of, so it is made where it is wanted. serde would have it made by a function
-//! of its own, whose result is copied on before it has reached the memory: the copy waits for it.
-//!
-//! Most texts are ASCII. They are checked and copied in one pass, eight bytes at a time, together with what lies behind
-//! them, which is then cut off. So a string has room for a multiple of eight bytes, as it has from most allocators anyway.
-//! What is copied are characters of the crate `ascii`, of seven bits each, which no one has to check again; where a byte
-//! had eight, the copy is thrown away.
+//! Most texts are ASCII. They are checked and copied in one pass, eight bytes at a time, together
+//! with the bytes behind them, which are then cut off. So a string has capacity for a multiple of
+//! eight bytes, as most allocators give it anyway. What is copied are characters of the crate
+//! `ascii`, of seven bits each, which make a `String` without another check. If a byte had eight
+//! bits, the copy is thrown away and the plain path reads the text.
 
 use ascii::{AsciiChar, AsciiString};
 use serde::de::DeserializeSeed;
 
-use super::number::is_for;
-use super::utf8;
+use super::is_for;
+use crate::de::context::utf8;
 use crate::error::DecodeError;
 use crate::types::Id;
 use crate::wire::Cursor;
 
-/// Whether a value of this type, for this seed, is one for [`next`].
+/// Whether [`read`] takes a value of this type for this seed.
 #[inline]
-pub(super) fn is_plain<'de, T: DeserializeSeed<'de>>(id: Id) -> bool {
+pub(in crate::de) fn applies<'de, T: DeserializeSeed<'de>>(id: Id) -> bool {
     is_for::<T, String>() && id == Id::STRING
 }
 
-/// What the seed `PhantomData<String>` makes of the text at the cursor. Never None for it.
+/// The text at the cursor. `None` only where [`applies`] is false.
 ///
-/// Inlined together with all that short texts need, and long ones where so wished: as a result of any function that is
-/// called, the string would be copied on at once.
+/// Inlined together with all that short texts need: the result of a function call would be copied
+/// at once, before it has reached the memory.
 #[inline(always)]
-pub(super) fn next<'de, T: DeserializeSeed<'de>, const LONG: bool>(
+pub(in crate::de) fn read<'de, T: DeserializeSeed<'de>>(
     cursor: &mut Cursor<'de>,
     explain: impl FnOnce(DecodeError) -> DecodeError,
 ) -> Result<Option<T::Value>, DecodeError> {
@@ -36,14 +34,13 @@ pub(super) fn next<'de, T: DeserializeSeed<'de>, const LONG: bool>(
     if let Ok(value) = castaway::cast!(&mut value, &mut Option<String>) {
         *value = short(cursor);
         if value.is_none() {
-            let text = match LONG {
-                true => long(cursor),
-                false => long_apart(cursor),
-            };
-            match text {
+            // A copy of the cursor, so that the caller's can stay in a register.
+            let mut copy = cursor.clone();
+            match any(&mut copy) {
                 Ok(text) => *value = Some(text),
-                Err(err) => return Err(explain(err)),
+                Err(error) => return Err(explain(error)),
             }
+            cursor.pos = copy.pos;
         }
     }
     Ok(value)
@@ -55,7 +52,7 @@ type Word = [u8; 8];
 /// The bits that no ASCII character has.
 const BEYOND_ASCII: u64 = 0x8080_8080_8080_8080;
 
-/// The text at the cursor, when it is short, ASCII, and not the last of what arrived.
+/// The text at the cursor, if it is short and ASCII and enough bytes are behind it.
 #[inline(always)]
 fn short(cursor: &mut Cursor<'_>) -> Option<String> {
     let (&len, behind) = cursor.data.get(cursor.pos..)?.split_first()?;
@@ -75,7 +72,7 @@ fn short(cursor: &mut Cursor<'_>) -> Option<String> {
     }
 }
 
-/// As [`ascii`], for so many words: without a loop, and without asking again whether there is room.
+/// The same as [`ascii`] for a fixed number of words: without a loop or checks of the capacity.
 #[inline(always)]
 fn of_words<const WORDS: usize>(words: &[Word], len: usize, pos: &mut usize) -> Option<String> {
     let words = words.first_chunk::<WORDS>()?;
@@ -95,25 +92,12 @@ fn of_words<const WORDS: usize>(words: &[Word], len: usize, pos: &mut usize) -> 
     Some(AsciiString::from(text).into())
 }
 
-/// For who has not the room. What it changes is a copy, so that the compiler knows that nothing changes the caller's.
-#[inline(always)]
-fn long_apart(cursor: &mut Cursor<'_>) -> Result<String, DecodeError> {
-    #[inline(never)]
-    fn apart(cursor: &mut Cursor<'_>) -> Result<String, DecodeError> {
-        long(cursor)
-    }
-    let mut copy = cursor.clone();
-    let text = apart(&mut copy);
-    cursor.pos = copy.pos;
-    text
-}
-
 /// Any text at the cursor.
-#[inline(always)]
-fn long(cursor: &mut Cursor<'_>) -> Result<String, DecodeError> {
+#[inline(never)]
+fn any(cursor: &mut Cursor<'_>) -> Result<String, DecodeError> {
     let bytes = cursor.bytes()?;
     let behind = &cursor.data[cursor.pos - bytes.len()..];
-    // As in `utf8`, which tells why not of longer ones.
+    // Where a long text is ASCII up to its last letter only, all of it would be read three times.
     if bytes.len() <= 256
         && let Some(words) = behind.as_chunks().0.get(..bytes.len().div_ceil(8))
         && let Some(text) = ascii(words, bytes.len())
@@ -143,13 +127,13 @@ fn ascii(words: &[Word], len: usize) -> Option<String> {
     Some(AsciiString::from(text).into())
 }
 
-/// The bits of a text's last word, for a text of so many bytes: without those of what lies behind it.
+/// The bits of the last word of a text of `len` bytes, without those behind the text.
 #[inline]
 fn last_bits(word: Word, len: usize) -> u64 {
     u64::from_le_bytes(word) << (len.wrapping_neg() % 8 * 8)
 }
 
-/// A loop over the array, as `map` is not always inlined.
+/// A loop over the array, because `map` is not always inlined.
 #[inline(always)]
 fn seven_bits(word: Word) -> [AsciiChar; 8] {
     let mut chars = [AsciiChar::Null; 8];
@@ -169,12 +153,12 @@ mod tests {
 
     fn read(data: &[u8]) -> (Result<String, String>, usize) {
         let mut cursor = Cursor::new(data);
-        let text = next::<PhantomData<String>, true>(&mut cursor, |err| err.within("it"));
+        let text = super::read::<PhantomData<String>>(&mut cursor, |error| error.within("it"));
         let text = text.map(|text| text.expect("a string"));
-        (text.map_err(|err| err.to_string()), cursor.pos)
+        (text.map_err(|error| error.to_string()), cursor.pos)
     }
 
-    /// A text with its length before it, and so many bytes behind it that are no text.
+    /// A text with its length before it and other bytes behind it.
     fn sent(text: &[u8], behind: usize) -> Vec<u8> {
         let mut data = BytesMut::new();
         put_bytes(&mut data, text);
@@ -197,7 +181,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_ascii_is_told_wherever_it_is() {
+    fn other_characters_are_found_at_every_position() {
         for len in 1..80 {
             for at in 0..len {
                 for behind in [0, 8] {
@@ -215,7 +199,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_cut_off_is_an_error() {
+    fn a_text_that_is_cut_off_is_an_error() {
         for len in 1..80 {
             let data = sent(&vec![b'a'; len], 0);
             for end in 0..data.len() {

@@ -1,19 +1,20 @@
-//! Structs of the sender for receivers that do not say which fields they have: maps, and structs with a flattened
+//! A sender's struct for a receiver that does not list fields: a map, or a struct with a flattened
 //! field.
 //!
-//! A map is given the fields that were sent. A struct with a flattened field may need the others as well, and the types
-//! of those are in the definition alone: it is given a zero for each. Neither the zeros nor the names are among the bytes
-//! of the value, so a few bytes could stand for any number of them. What is handed out is counted: see [`Spare`].
+//! A map gets the fields that were sent. A struct with a flattened field may need the others, too.
+//! Their types are known from the definition only, so it gets a zero for each. Neither the zeros
+//! nor the names are among the bytes of the value, so a few bytes could expand to any number of
+//! them. [`ExpansionBudget`](super::expansion::ExpansionBudget) bounds them.
 
 use std::cell::Cell;
 
 use serde::de::{self, DeserializeSeed, Deserializer, Visitor};
 use serde::forward_to_deserialize_any;
 
-use super::fields::{Rest, Sent, key_first, value_first};
+use super::context::{Cx, De, Parts};
+use super::fields::{AbsentFields, FieldSet, key_first, value_first};
 use super::zero::Zero;
-use super::{Cx, De, Parts};
-use crate::error::{DecodeError, DecodeErrorKind};
+use crate::error::DecodeError;
 use crate::raw::walk;
 use crate::types::{Field, StructType};
 
@@ -24,24 +25,24 @@ enum Turn<'t> {
     Zero(&'t Field),
 }
 
-/// Fields of a struct, as the entries of a map.
-pub(super) struct Entries<'a, 't, 'de> {
+/// The fields of a struct, as the entries of a map.
+pub(super) struct StructAsMap<'a, 't, 'de> {
     cx: &'a mut Cx<'t, 'de>,
     ty: &'t StructType,
     /// For [`walk::field`].
     delta: u64,
     present: Option<usize>,
-    sent: Sent,
-    /// The first field that may still be handed out as a zero.
+    sent: FieldSet,
+    /// The first field for which a zero may still be due.
     next: usize,
     turn: Turn<'t>,
-    rest: Rest,
+    absent: AbsentFields,
 }
 
-/// What serde takes for an entry that it has to keep: a key and a value in its buffer.
+/// The size of an entry that serde buffers: a key and a value.
 const ENTRY: usize = 64;
 
-impl<'a, 't, 'de> Entries<'a, 't, 'de> {
+impl<'a, 't, 'de> StructAsMap<'a, 't, 'de> {
     pub(super) fn new<V: Visitor<'de>>(
         cx: &'a mut Cx<'t, 'de>,
         ty: &'t StructType,
@@ -53,10 +54,10 @@ impl<'a, 't, 'de> Entries<'a, 't, 'de> {
             ty,
             delta,
             present,
-            sent: Sent::default(),
+            sent: FieldSet::default(),
             next: 0,
             turn: Turn::None,
-            rest: Rest::new::<V>(&[]),
+            absent: AbsentFields::new::<V>(&[]),
         })
     }
 
@@ -74,12 +75,12 @@ impl<'a, 't, 'de> Entries<'a, 't, 'de> {
                 return Ok(None);
             };
             self.next += 1;
-            if !self.sent.has(self.next - 1) && self.rest.takes_zero(&field.name) {
+            if !self.sent.has(self.next - 1) && self.absent.takes_zero(&field.name) {
                 break field;
             }
         };
         let refused = Cell::new(false);
-        let key = seed.deserialize(LeftOut {
+        let key = seed.deserialize(AbsentName {
             name: &field.name,
             refused: &refused,
         });
@@ -89,15 +90,15 @@ impl<'a, 't, 'de> Entries<'a, 't, 'de> {
         }
         let key = key?;
         self.cx.charge(ENTRY + field.name.len())?;
-        self.rest.handed(&field.name, &key);
+        self.absent.note_key(&field.name, &key);
         self.turn = Turn::Zero(field);
         Ok(Some(key))
     }
 }
 
-impl Parts for Entries<'_, '_, '_> {
-    fn explain(&self, err: DecodeError) -> DecodeError {
-        self.rest.explain(err)
+impl Parts for StructAsMap<'_, '_, '_> {
+    fn explain(&self, error: DecodeError) -> DecodeError {
+        self.absent.explain(error)
     }
 
     fn finish(&mut self) -> Result<(), DecodeError> {
@@ -110,7 +111,7 @@ impl Parts for Entries<'_, '_, '_> {
     }
 }
 
-impl<'de> de::MapAccess<'de> for Entries<'_, '_, 'de> {
+impl<'de> de::MapAccess<'de> for StructAsMap<'_, '_, 'de> {
     type Error = DecodeError;
 
     fn next_key_seed<K: DeserializeSeed<'de>>(
@@ -126,7 +127,7 @@ impl<'de> de::MapAccess<'de> for Entries<'_, '_, 'de> {
         let field = &self.ty.fields[index];
         self.cx.charge(field.name.len())?;
         self.turn = Turn::Sent(field);
-        self.rest.key(&field.name, seed).map(Some)
+        self.absent.key(&field.name, seed).map(Some)
     }
 
     fn next_value_seed<V: DeserializeSeed<'de>>(
@@ -140,7 +141,7 @@ impl<'de> de::MapAccess<'de> for Entries<'_, '_, 'de> {
                         cx: &mut *self.cx,
                         id: field.id,
                     })
-                    .map_err(|err| err.within(&field.name))?;
+                    .map_err(|error| error.within(&field.name))?;
                 if let Some(place) = self.present {
                     self.sent.add(place);
                 }
@@ -150,21 +151,21 @@ impl<'de> de::MapAccess<'de> for Entries<'_, '_, 'de> {
             Turn::Zero(field) => {
                 let depth = self.cx.max_depth - self.cx.depth;
                 let zero = Zero::new(self.cx.types, Some(field.id), depth);
-                self.rest.zero(seed, &field.name, zero)
+                self.absent.zero(seed, &field.name, zero)
             }
             Turn::None => Err(key_first()),
         }
     }
 }
 
-/// The name of a field that was left out: for those who ask for a field's name, or for anything, as what is read ahead
-/// of its type does. The keys of a map are neither.
-struct LeftOut<'k> {
+/// The name of an absent field. A struct asks for an identifier, and serde's buffer for anything.
+/// The keys of a map ask for neither, and a map gets only what was sent.
+struct AbsentName<'k> {
     name: &'k str,
     refused: &'k Cell<bool>,
 }
 
-impl<'de> Deserializer<'de> for LeftOut<'_> {
+impl<'de> Deserializer<'de> for AbsentName<'_> {
     type Error = DecodeError;
 
     fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, DecodeError> {
@@ -175,10 +176,9 @@ impl<'de> Deserializer<'de> for LeftOut<'_> {
         visitor.visit_str(self.name)
     }
 
-    /// A map is given nothing that was not sent.
     fn deserialize_str<V: Visitor<'de>>(self, _: V) -> Result<V::Value, DecodeError> {
         self.refused.set(true);
-        Err(de::Error::custom("the name of a field that was left out"))
+        Err(de::Error::custom("the name of an absent field"))
     }
 
     fn deserialize_string<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, DecodeError> {
@@ -193,55 +193,5 @@ impl<'de> Deserializer<'de> for LeftOut<'_> {
         bool i8 i16 i32 i64 i128 u8 u16 u32 u64 u128 f32 f64 char
         bytes byte_buf option unit unit_struct newtype_struct seq tuple
         tuple_struct map struct enum
-    }
-}
-
-thread_local! {
-    /// What the outermost decoding that is under way on this thread may still hand out.
-    static LEFT: Cell<Option<usize>> = const { Cell::new(None) };
-}
-
-/// How many bytes of names and zeros may be handed out that the sender did not send.
-///
-/// Any number of decodings can be within one another, of values in interface values: they share what the outermost has.
-#[derive(Default)]
-pub(super) struct Spare {
-    /// Whether this is the outermost.
-    outermost: bool,
-}
-
-impl Spare {
-    /// For structs of usual sizes that are few.
-    const FREE: usize = 256 * 1024;
-    /// For each byte received: three or four zeros, or a very long name.
-    const PER_BYTE: usize = 256;
-
-    fn max(received: usize) -> usize {
-        Self::FREE.saturating_add(received.saturating_mul(Self::PER_BYTE))
-    }
-
-    /// Has what is decoded within a decoding of so many bytes share what that may hand out.
-    pub(super) fn share(&mut self, received: usize) -> usize {
-        LEFT.get().unwrap_or_else(|| {
-            let max = Self::max(received);
-            LEFT.set(Some(max));
-            self.outermost = true;
-            max
-        })
-    }
-
-    pub(super) fn charge(&mut self, bytes: usize, received: usize) -> Result<(), DecodeError> {
-        let left = self.share(received).checked_sub(bytes);
-        let max = Self::max(received);
-        LEFT.set(Some(left.ok_or(DecodeErrorKind::TooMuchLeftOut { max })?));
-        Ok(())
-    }
-}
-
-impl Drop for Spare {
-    fn drop(&mut self) {
-        if self.outermost {
-            LEFT.set(None);
-        }
     }
 }
