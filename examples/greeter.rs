@@ -1,6 +1,6 @@
 //! A host and its plugin.
 //!
-//! `cargo run --example greeter` hosts a plugin that is this very program, started again.
+//! `cargo run --example greeter` hosts a plugin that is this same program, started again.
 //! `cargo run --example greeter -- PATH` hosts any greeter of `go-plugin`'s basic example, in Go or
 //! in Rust. What they share is the trait in `greeter/plugin_half.rs`.
 
@@ -47,7 +47,7 @@ async fn main() -> Result<(), BoxError> {
     outcome
 }
 
-/// Calls a method, and one that is not there.
+/// Calls a method, and one that does not exist.
 async fn greet(greeter: &Remote<dyn Greeter>) -> Result<(), BoxError> {
     println!("Plugin.Greet: {}", greeter.greet().await?);
 
@@ -59,7 +59,7 @@ async fn greet(greeter: &Remote<dyn Greeter>) -> Result<(), BoxError> {
     }
     println!("Plugin.Greet, still: {}", greeter.greet().await?);
 
-    // go-plugin's greeter does not have this one either, and the trait knows what to do then.
+    // go-plugin's greeter does not have this method either; the trait's default body replaces it.
     println!("Plugin.GreetLoudly: {}", greeter.greet_loudly().await?);
     Ok(())
 }
@@ -73,14 +73,14 @@ impl Guest for Ferris {
     }
 }
 
-/// Hands the plugin an interface that it calls back.
+/// Hands the plugin an interface to call back.
 async fn greet_guest(greeter: &dyn Greeter) -> Result<()> {
     let greeting = greeter.greet_guest(Arc::new(Ferris)).await?;
     println!("Plugin.GreetGuest: {greeting}");
     Ok(())
 }
 
-/// Hands the plugin a reader, and compares what the two make of it.
+/// Hands the plugin a reader, and compares the checksums of both sides.
 async fn stream(greeter: &dyn Greeter) -> Result<()> {
     let data: Vec<u8> = (0..8_u32 << 20).map(|at| (at ^ (at >> 11)) as u8).collect();
     let expected = plugin_half::checksum(&data[..]).await?;

@@ -1,6 +1,6 @@
 //! The greeter written by hand, without a trait: what `#[plugwire::interface]` does, step by step.
 //!
-//! `cargo run --example greeter_by_hand` hosts a plugin that is this very program, started again,
+//! `cargo run --example greeter_by_hand` hosts a plugin that is this same program, started again,
 //! and with a path after `--` any greeter, as the `greeter` example does.
 
 use std::convert::Infallible;
@@ -45,7 +45,7 @@ async fn main() -> Result<(), BoxError> {
     outcome
 }
 
-/// Calls a method, and one that is not there.
+/// Calls a method, and one that does not exist.
 async fn greet(client: &Client) -> Result<(), BoxError> {
     let greeter = client.dispense_client("greeter").await?;
     let greeter = greeter.with_timeout(Duration::from_secs(10));
@@ -61,7 +61,7 @@ async fn greet(client: &Client) -> Result<(), BoxError> {
     Ok(())
 }
 
-/// Hands the plugin an interface that it calls back.
+/// Hands the plugin an interface to call back.
 async fn greet_guest(client: &Client) -> Result<(), BoxError> {
     let guest = Service::new().method("Name", |_: ()| async {
         Ok::<_, Infallible>("Ferris".to_owned())
@@ -77,7 +77,7 @@ async fn greet_guest(client: &Client) -> Result<(), BoxError> {
     Ok(())
 }
 
-/// Hands the plugin a reader, and compares what the two make of it.
+/// Hands the plugin a reader, and compares the checksums of both sides.
 async fn stream(client: &Client) -> Result<(), BoxError> {
     let data: Vec<u8> = (0..8_u32 << 20).map(|at| (at ^ (at >> 11)) as u8).collect();
     let expected = checksum_of(&data[..]).await?;
@@ -102,7 +102,7 @@ async fn stream(client: &Client) -> Result<(), BoxError> {
     Ok(())
 }
 
-/// All that a plugin's `main` has to do.
+/// The whole `main` of a plugin.
 async fn serve() {
     let plugins = PluginSet::new().register_service("greeter", |broker| Ok(greeter(broker)));
     plugin::serve(ServeConfig::new(HANDSHAKE, plugins)).await;
@@ -112,11 +112,11 @@ fn greeter(broker: MuxBroker) -> Service {
     let callbacks = broker.clone();
     let readers = broker;
     Service::new()
-        // An argument of no use is a nil `interface{}` in Go and `()` here.
+        // An unused argument is a nil `interface{}` in Go and `()` here.
         .method("Greet", |_: ()| async {
             Ok::<_, Infallible>("Hello!".to_owned())
         })
-        // An interface crosses the wire as a number, under which the broker connects to it.
+        // An interface crosses the wire as a number, by which the broker connects to it.
         .method("GreetGuest", move |guest: u32| {
             let broker = callbacks.clone();
             async move {
@@ -135,7 +135,7 @@ fn greeter(broker: MuxBroker) -> Service {
         })
 }
 
-/// FNV-1a of everything there is to read.
+/// FNV-1a of all bytes of the reader.
 async fn checksum_of(mut reader: impl AsyncRead + Unpin) -> std::io::Result<u64> {
     let mut hash = 0xcbf2_9ce4_8422_2325_u64;
     let mut buffer = vec![0; 64 * 1024];

@@ -126,7 +126,7 @@
 //!     })
 //! }
 //!
-//! /// Hands the plugin a logger that it calls back. `worker` is what `dispense_client` gave.
+//! /// Hands the plugin a logger to call back. `worker` is the client from `dispense_client`.
 //! async fn work(broker: &MuxBroker, worker: &Client) -> Result<u64, CallError> {
 //!     let logger = Service::new().method("Log", |line: String| async move {
 //!         println!("the plugin says {line}");
@@ -152,29 +152,29 @@
 //!
 //! # Waiting
 //!
-//! Nothing waits for ever unless it is a call without a deadline: start, dial, accept, quit and the
-//! peer's sign of life have one each, with go-plugin's defaults; [all of them] are in one table. A
-//! call gets one from [`Remote::with_timeout`] or [`rpc::Client::with_timeout`]. Dropping any
-//! future gives up what it waits for and nothing else. When the other process dies, everything that
-//! waits for it fails at once.
+//! Only a call without a deadline can wait for ever. Start, dial, accept, quit and the answer to a
+//! ping have a deadline each, with go-plugin's defaults; [all of them] are in one table. A call gets
+//! one from [`Remote::with_timeout`] or [`rpc::Client::with_timeout`]. Dropping a future gives up
+//! only what that future waits for. When the other process dies, all that waits for it fails at
+//! once.
 //!
 //! [all of them]: connection::ConnectionConfig#all-that-waits
 //! [go-plugin]: https://github.com/hashicorp/go-plugin
 
 #![warn(unreachable_pub)]
 #![forbid(unsafe_code)]
-// Of times and durations: see clippy.toml. A test that panics fails, which is all right.
+// For times and durations, see clippy.toml. A panic in a test only fails the test.
 #![cfg_attr(not(test), warn(clippy::arithmetic_side_effects))]
-// Marks on docs.rs what needs a feature.
+// On docs.rs, items that need a feature have a badge.
 #![cfg_attr(docsrs, feature(doc_cfg))]
-// Host and plugin share rooms, such as `handshake`, `tls` and `sys`. In a build with one of them, the
-// other's half of a room has no caller. Builds with both are checked.
+// Host and plugin share rooms, such as `handshake`, `tls` and `sys`. In a build with one of them,
+// the other's half of a room has no caller. Builds with both are checked.
 #![cfg_attr(
     not(all(feature = "host", feature = "plugin")),
     allow(
         dead_code,
         unused_imports,
-        reason = "the side that is left out uses it"
+        reason = "used by the side that is left out"
     )
 )]
 
@@ -220,7 +220,7 @@ pub use plugwire_macros::interface;
 #[cfg(feature = "tls")]
 pub use rustls;
 
-/// The README's examples, compiled with the workspace's tests, which have every feature on.
+/// The README's examples, compiled with the workspace's tests, which turn every feature on.
 #[cfg(all(doctest, feature = "tls"))]
 #[doc = include_str!("../README.md")]
 struct Readme;

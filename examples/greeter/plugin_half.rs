@@ -11,18 +11,18 @@ use tokio::io::{AsyncRead, AsyncReadExt};
 /// The handshake of go-plugin's own example, so that its host can use this plugin too.
 pub const HANDSHAKE: HandshakeConfig = HandshakeConfig::new(1, "BASIC_PLUGIN", "hello");
 
-/// What a greeter does. The one of go-plugin's example has the first method alone.
+/// What a greeter does. The greeter of go-plugin's example has only the first method.
 #[plugwire::interface]
 pub trait Greeter {
     async fn greet(&self) -> Result<String>;
 
-    /// An interface of the caller's, which the plugin calls back.
+    /// The plugin calls back an interface of the caller.
     async fn greet_guest(&self, guest: Arc<dyn Guest>) -> Result<String>;
 
-    /// A reader of the caller's: the bytes come on a stream of their own.
+    /// The plugin reads from a reader of the caller, over a stream of its own.
     async fn checksum(&self, data: Reader) -> Result<u64>;
 
-    /// Added later. A plugin that does not have it yet is helped out with this.
+    /// Added later: this body replaces the method of a plugin that does not have it yet.
     async fn greet_loudly(&self) -> Result<String> {
         Ok(self.greet().await?.to_uppercase())
     }
@@ -51,13 +51,13 @@ impl Greeter for English {
     }
 }
 
-/// All that a plugin's `main` has to do.
+/// The whole `main` of a plugin.
 pub async fn serve() {
     let plugins = PluginSet::new().register::<dyn Greeter>("greeter", || Ok(Arc::new(English)));
     plugin::serve(ServeConfig::new(HANDSHAKE, plugins)).await;
 }
 
-/// FNV-1a of everything there is to read.
+/// FNV-1a of all bytes of the reader.
 pub async fn checksum(mut reader: impl AsyncRead + Unpin) -> std::io::Result<u64> {
     let mut hash = 0xcbf2_9ce4_8422_2325_u64;
     let mut buffer = vec![0; 64 * 1024];

@@ -15,7 +15,7 @@ use super::record::{LogLevel, LogRecord};
 /// | any other JSON object | debug | the line |
 /// | that begins with `[TRACE]`, `[DEBUG]`, `[INFO]`, `[WARN]` or `[ERROR]` | that one | the line |
 /// | that begins with `panic: ` or `fatal error: `, and plain lines after it | error | the line |
-/// | that Rust prints for a panic or a stack overflow, and plain lines after it | error | the line |
+/// | that Rust prints for a panic or stack overflow, and plain lines after it | error | the line |
 /// | anything else | debug | the line |
 ///
 /// A line that is longer than the host's buffer arrives in pieces. They are not parsed; their level

@@ -53,15 +53,15 @@ pub enum ServeError {
 
     /// The host asks for AutoMTLS, and the plugin was built without the crate's feature `tls`.
     #[error(
-        "plugin tls init: the host asks for AutoMTLS (PLUGIN_CLIENT_CERT is set), and this plugin was \
-         built without plugwire's feature `tls`. Turn one of the two on or off"
+        "plugin tls init: the host asks for AutoMTLS (PLUGIN_CLIENT_CERT is set), and this plugin \
+         was built without plugwire's feature `tls`. Turn one of the two on or off"
     )]
     NoTls,
 
     /// The host asks for AutoMTLS, and its value is not a certificate.
     #[error(
-        "plugin tls init: client cert provided but failed to parse: {reason}, in PLUGIN_CLIENT_CERT, \
-         {given}. A host puts its certificate there, as PEM"
+        "plugin tls init: client cert provided but failed to parse: {reason}, in \
+         PLUGIN_CLIENT_CERT, {given}. A host puts its certificate there, as PEM"
     )]
     ClientCert {
         /// What is wrong with the value.

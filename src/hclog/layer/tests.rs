@@ -248,7 +248,10 @@ fn records_of_the_log_crate_name_their_own_place() {
     );
     assert_eq!(
         Value::Object(lines[0].clone()),
-        json!({"@level": "info", "@message": "m", "@module": "yamux", "@caller": "src/connection.rs:7"})
+        json!({
+            "@level": "info", "@message": "m", "@module": "yamux",
+            "@caller": "src/connection.rs:7",
+        })
     );
 }
 
