@@ -78,7 +78,7 @@ pub(crate) mod host {
 
     /// How long a thread waits in the system's queue of a listener that has no room. A runtime that
     /// shuts down waits as long for the thread.
-    #[cfg(unix)]
+    #[cfg(any(target_os = "linux", target_os = "android"))]
     pub(crate) const QUEUE_TURN: Duration = Duration::from_secs(1);
 
     /// How often a process that is not a child is looked for, where the system has no descriptors

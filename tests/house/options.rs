@@ -100,15 +100,15 @@ async fn a_launch_refuses_what_means_nothing() {
         ),
         (
             |config| config.start_timeout(NOTHING),
-            ("start_timeout", "0ns", "more than nothing"),
+            ("start_timeout", "0ns", "longer than zero"),
         ),
         (
             |config| config.dial_timeout(NOTHING),
-            ("dial_timeout", "0ns", "more than nothing"),
+            ("dial_timeout", "0ns", "longer than zero"),
         ),
         (
             |config| config.connection(impatient()),
-            ("control_timeout", "0ns", "more than nothing"),
+            ("control_timeout", "0ns", "longer than zero"),
         ),
         (
             |config| config.connection(with_mux(mux::Config::default().accept_backlog(0))),
@@ -132,18 +132,18 @@ async fn a_launch_refuses_what_means_nothing() {
         ),
         (
             |config| config.connection(with_mux(mux::Config::default().keep_alive(Some(NOTHING)))),
-            ("keep_alive", "0ns", "more than nothing"),
+            ("keep_alive", "0ns", "longer than zero"),
         ),
         (
             |config| config.connection(with_mux(mux::Config::default().busy_poll(Some(NOTHING)))),
-            ("busy_poll", "0ns", "more than nothing"),
+            ("busy_poll", "0ns", "longer than zero"),
         ),
         (
             |config| {
                 let mux = mux::Config::default().keep_alive_timeout(NOTHING);
                 config.connection(with_mux(mux))
             },
-            ("keep_alive_timeout", "0ns", "more than nothing"),
+            ("keep_alive_timeout", "0ns", "longer than zero"),
         ),
         (
             |config| {
@@ -151,7 +151,7 @@ async fn a_launch_refuses_what_means_nothing() {
                     broker::BrokerConfig::default().accept_timeout(NOTHING),
                 ))
             },
-            ("accept_timeout", "0ns", "more than nothing"),
+            ("accept_timeout", "0ns", "longer than zero"),
         ),
         (
             |config| {
@@ -159,7 +159,7 @@ async fn a_launch_refuses_what_means_nothing() {
                     broker::BrokerConfig::default().dial_timeout(NOTHING),
                 ))
             },
-            ("dial_timeout", "0ns", "more than nothing"),
+            ("dial_timeout", "0ns", "longer than zero"),
         ),
         (
             |config| {
@@ -316,15 +316,15 @@ async fn a_reattach_refuses_what_means_nothing() {
         ),
         (
             there().start_timeout(NOTHING),
-            ("start_timeout", "0ns", "more than nothing"),
+            ("start_timeout", "0ns", "longer than zero"),
         ),
         (
             there().dial_timeout(NOTHING),
-            ("dial_timeout", "0ns", "more than nothing"),
+            ("dial_timeout", "0ns", "longer than zero"),
         ),
         (
             there().connection(impatient()),
-            ("control_timeout", "0ns", "more than nothing"),
+            ("control_timeout", "0ns", "longer than zero"),
         ),
     ];
     for (config, refusal) in refusals {
@@ -368,7 +368,7 @@ async fn serving_refuses_what_means_nothing() {
         ),
         (
             config().connection(impatient()),
-            ("control_timeout", "0ns", "more than nothing"),
+            ("control_timeout", "0ns", "longer than zero"),
         ),
         (
             config().max_pending(0),
@@ -378,7 +378,7 @@ async fn serving_refuses_what_means_nothing() {
     #[cfg(feature = "tls")]
     refusals.push((
         config().tls_handshake_timeout(NOTHING),
-        ("tls_handshake_timeout", "0ns", "more than nothing"),
+        ("tls_handshake_timeout", "0ns", "longer than zero"),
     ));
     for (config, refusal) in refusals {
         match serve_test(config, ServeTestConfig::new())

@@ -1,27 +1,28 @@
-//! Options that mean nothing.
+//! Validation errors of options.
 
 use std::fmt;
 use std::time::Duration;
 
-/// A value that an option cannot have. Nothing was started and nobody was connected to.
+/// A value that an option cannot have. No process was started and no connection was made.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct InvalidOption {
     /// The method that sets it, such as `ports`, or the type and the field.
     pub option: &'static str,
-    /// What was given, as text. Of what may be a secret, only its length.
+    /// What was given, as text. Of a value that may be a secret, only its length.
     pub given: String,
-    /// What would do.
+    /// What the option accepts.
     pub expected: &'static str,
 }
 
 impl InvalidOption {
-    /// An option, what was given as `Debug` shows it, and what would do.
+    /// An option, what was given as `Debug` shows it, and what the option accepts.
+    #[must_use]
     pub fn new(option: &'static str, given: impl fmt::Debug, expected: &'static str) -> Self {
         Self::with_text(option, format!("{given:?}"), expected)
     }
 
-    /// An option, with words for what was given.
+    /// An option, and what was given in words.
     #[must_use]
     pub fn with_text(option: &'static str, given: String, expected: &'static str) -> Self {
         Self {
@@ -31,14 +32,14 @@ impl InvalidOption {
         }
     }
 
-    /// Fails for a time in which nothing can happen.
+    /// Checks a time in which something must be able to happen.
     ///
     /// # Errors
     ///
-    /// If the duration is zero.
+    /// Fails for a time of zero.
     pub fn check_duration(option: &'static str, given: Duration) -> Result<(), InvalidOption> {
         if given.is_zero() {
-            return Err(Self::new(option, given, "more than nothing"));
+            return Err(Self::new(option, given, "a time longer than zero"));
         }
         Ok(())
     }

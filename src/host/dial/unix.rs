@@ -5,7 +5,6 @@ use std::io;
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
-use crate::tuning::host as tuning;
 use tokio::net::UnixStream;
 
 /// Connects, and waits while the listener's queue is full: a plugin that is busy, or flooded, still
@@ -36,6 +35,7 @@ fn name(path: &Path, is_abstract: bool) -> OsString {
 #[cfg(any(target_os = "linux", target_os = "android"))]
 mod queue {
 
+    use crate::tuning::host as tuning;
     use rustix::net::sockopt::{Timeout, set_socket_timeout};
     use rustix::net::{self, AddressFamily, SocketAddrUnix, SocketFlags, SocketType};
 
