@@ -66,8 +66,14 @@ pub(crate) const INPUT: usize = 32 * 1024;
 /// comes along, which would have to be copied.
 pub(crate) const HEADER_INPUT: usize = 512;
 
-/// How many reads the driver does in one turn, before other tasks run.
-pub(crate) const READS: usize = 128;
+/// How many reads the driver does in one turn, before the session is unlocked and other tasks run:
+/// 256 KiB of small frames at most.
+///
+/// A peer that floods 8 streams with frames of 1,000 bytes, and exchanges of 64 bytes beside it, on
+/// two threads: with 128 reads an exchange took 420 to 453 µs (median) and the flood had 335 to 716
+/// MiB/s, with 8 it took 300 to 372 µs and had 494 to 707 MiB/s. Large frames on 64 streams take
+/// the same time with both.
+pub(crate) const READS: usize = 8;
 
 /// How long the reader of a large stream may keep the connection without reading from it.
 pub(crate) const DIRECT_READ: Duration = Duration::from_millis(2);
