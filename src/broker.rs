@@ -220,8 +220,8 @@ impl MuxBroker {
     }
 
     /// Waits for the peer to dial `id` and serves it an interface, until it hangs up or the session
-    /// ends. A [`Service`](rpc::Service) goes by the name `Plugin`. Usually spawned, before the id
-    /// is sent to the peer:
+    /// ends. A [`Service`](crate::rpc::Service) goes by the name `Plugin`. Usually spawned, before
+    /// the id is sent to the peer:
     ///
     /// ```
     /// # use plugwire::{broker::{AcceptError, MuxBroker}, rpc::Service};
