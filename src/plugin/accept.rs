@@ -15,8 +15,8 @@ use crate::connection::ConnectionError;
 use crate::mux::SessionError;
 use crate::tuning::plugin as tuning;
 use plugwire_base::chain::logged;
+use plugwire_base::rate_limited_log::RateLimitedLog;
 use plugwire_base::rescue::{self, Watch};
-use plugwire_base::seldom::Seldom;
 
 /// Why serving ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -40,7 +40,7 @@ pub(super) async fn accept(
     let mut host_gone = pin!(host_gone);
     let mut abandoned = false;
     let mut asker_ended = false;
-    let mut failures = Seldom::default();
+    let mut failures = RateLimitedLog::default();
     let end = loop {
         if abandoned && connections.is_empty() {
             tracing::info!("the host is gone, so the plugin stops");
@@ -79,7 +79,7 @@ pub(super) async fn accept(
 
 /// Logs the end of a connection; warns of frequent failures only now and then. Returns whether the
 /// connection had asked the plugin to quit.
-fn log_end(ended: Result<Ended, JoinError>, failures: &mut Seldom) -> bool {
+fn log_end(ended: Result<Ended, JoinError>, failures: &mut RateLimitedLog) -> bool {
     let asked = ended.as_ref().is_ok_and(|ended| ended.asked);
     match ended.map(|ended| ended.result) {
         Ok(Ok(())) => tracing::debug!("connection ended"),
@@ -90,7 +90,7 @@ fn log_end(ended: Result<Ended, JoinError>, failures: &mut Seldom) -> bool {
         Ok(Err(Failed::Tls(error))) if error.kind() == io::ErrorKind::UnexpectedEof => {
             tracing::debug!("connection ended before its TLS handshake");
         }
-        Ok(Err(error)) => match failures.say() {
+        Ok(Err(error)) => match failures.note_now() {
             Some(times) => tracing::warn!(error = %logged(&error), times, "connection failed"),
             None => tracing::debug!(error = %logged(&error), "connection failed"),
         },

@@ -14,7 +14,7 @@ use self::pending::Pending;
 pub(super) use self::pending::Place;
 use crate::tuning::plugin as tuning;
 use plugwire_base::instant;
-use plugwire_base::seldom::Seldom;
+use plugwire_base::rate_limited_log::RateLimitedLog;
 
 /// A source of connections.
 pub(super) trait Listen {
@@ -33,7 +33,7 @@ pub(super) struct Door<L> {
     pause: Duration,
     /// No connection is accepted before.
     closed_until: Option<Instant>,
-    failures: Seldom,
+    failures: RateLimitedLog,
 }
 
 impl<L: Listen> Door<L> {
@@ -44,7 +44,7 @@ impl<L: Listen> Door<L> {
             pending: Pending::new(max_pending),
             pause: tuning::FIRST_PAUSE,
             closed_until: None,
-            failures: Seldom::default(),
+            failures: RateLimitedLog::default(),
         }
     }
 
@@ -79,7 +79,7 @@ impl<L: Listen> Door<L> {
                 Cure::Resources => self.pending.drop_half(),
             };
             self.closed_until = Some(instant::after(self.pause));
-            if let Some(times) = self.failures.say() {
+            if let Some(times) = self.failures.note_now() {
                 let pause = self.pause;
                 tracing::warn!(%error, times, dropped, ?pause, "cannot accept connections for now");
             }

@@ -1,7 +1,7 @@
 //! Work that is given up, as its destructors see it.
 //!
-//! A destructor cannot tell the end of a function from its cancellation. For one that says to a
-//! peer that all was sent, that is the difference between a whole file and a truncated one.
+//! A destructor cannot distinguish the end of a function from its cancellation. For one that says
+//! to a peer that all was sent, that is the difference between a whole file and a truncated one.
 
 use std::cell::Cell;
 

@@ -4,8 +4,8 @@
 //! format that adds zeros for absent fields finds out from the error, notes the fact here under the
 //! type of the struct's visitor, and reads the value again. Facts hold for the life of the process.
 //!
-//! Memory: one entry for each visitor type that a note was made about, and visitor types are part of
-//! the program. What an entry holds is up to the format, which bounds all that a peer can name.
+//! Memory: one entry for each visitor type that a note was made about, and visitor types are part
+//! of the program. What an entry holds is up to the format, which bounds all that a peer can name.
 
 use std::any::TypeId;
 use std::collections::BTreeMap;

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-/// When this much time has passed. What no clock can count to is so far off that it never comes.
+/// The time after `wait` from now. A wait that no clock can count ends so late that it never does.
 #[must_use]
 pub fn after(wait: Duration) -> Instant {
     later(Instant::now(), wait)
@@ -13,7 +13,7 @@ pub fn after(wait: Duration) -> Instant {
 /// The same, counted from another time.
 #[must_use]
 pub fn later(time: Instant, wait: Duration) -> Instant {
-    /// What tokio itself takes for never.
+    /// What tokio itself uses for never.
     const THIRTY_YEARS: Duration = Duration::from_secs(30 * 365 * 24 * 60 * 60);
     // A time so late that thirty years have no room behind it is itself never.
     let never = || time.checked_add(THIRTY_YEARS).unwrap_or(time);

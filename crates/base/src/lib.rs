@@ -1,7 +1,7 @@
 //! What plugwire's crates share: not an API for others.
 //!
-//! Any release may change anything here. What is of use to others is re-exported by the crate that
-//! documents it, such as [`InvalidOption`].
+//! Any release may change anything here. The crates that document a type re-export it, as they do
+//! [`InvalidOption`].
 
 #![warn(unreachable_pub)]
 #![forbid(unsafe_code)]
@@ -18,11 +18,11 @@ pub mod abandoned;
 pub mod instant;
 #[cfg(feature = "tokio")]
 pub mod notify;
+#[cfg(feature = "tokio")]
+pub mod rate_limited_log;
 #[cfg(all(unix, feature = "net"))]
 pub mod readiness;
 #[cfg(feature = "tokio")]
 pub mod rescue;
-#[cfg(feature = "tokio")]
-pub mod seldom;
 
 pub use option::InvalidOption;

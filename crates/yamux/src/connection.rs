@@ -30,7 +30,7 @@ mod read;
 mod write;
 
 use std::io;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, PoisonError};
 use std::task::{Context, Poll, Waker};
 use std::time::Instant;
 
@@ -41,6 +41,7 @@ use self::write::Output;
 use super::error::{OpenError, SessionError, UnreadError};
 use super::proto::{self, Event, StreamClosed, StreamKey};
 use super::readiness::Readiness;
+use super::sync::Mutex;
 use super::transport::Io;
 use super::wakers::{Due, Ticket, Wakers};
 

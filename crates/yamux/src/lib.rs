@@ -4,6 +4,41 @@
 //! For other runtimes, simulations and fuzzers, [`proto`] is the same protocol without a
 //! connection: bytes go in, bytes come out.
 //!
+//! ```
+//! use plugwire_yamux::{Config, Session};
+//! use tokio::io::{AsyncReadExt, AsyncWriteExt};
+//!
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! // Any connection will do: a TCP or unix socket, TLS, or one in memory.
+//! let (here, there) = tokio::io::duplex(64 * 1024);
+//!
+//! // One side is the client, the other the server. Both may open streams.
+//! let server = tokio::spawn(async move {
+//!     let session = Session::server(there, Config::default());
+//!     while let Ok(stream) = session.accept().await {
+//!         tokio::spawn(async move {
+//!             let (mut read, mut write) = stream.into_split();
+//!             tokio::io::copy(&mut read, &mut write).await?;
+//!             write.shutdown().await
+//!         });
+//!     }
+//! });
+//!
+//! let session = Session::client(here, Config::default());
+//! let mut stream = session.open().await?;
+//! stream.write_all(b"hello").await?;
+//! stream.shutdown().await?;
+//! let mut echo = String::new();
+//! stream.read_to_string(&mut echo).await?;
+//! assert_eq!(echo, "hello");
+//!
+//! session.close().await;
+//! server.await?;
+//! # Ok(())
+//! # }
+//! ```
+//!
 //! The frames are those of the [yamux specification], and the habits those of Go's implementation,
 //! which a Go peer relies on:
 //!
@@ -47,10 +82,13 @@ mod config;
 mod connection;
 mod driver;
 mod error;
+#[cfg(all(test, plugwire_loom))]
+mod loom;
 pub mod proto;
 mod readiness;
 mod session;
 mod stream;
+mod sync;
 pub mod transport;
 mod tuning;
 mod wakers;

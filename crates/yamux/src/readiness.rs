@@ -1,8 +1,10 @@
 //! Distinguishes wake-ups by the connection from all others.
 
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, PoisonError};
 use std::task::{Wake, Waker};
+
+use super::sync::{AtomicBool, Mutex};
 
 /// The waker that is left with a connection that is not ready: it notes when the connection is, and
 /// wakes the driver.

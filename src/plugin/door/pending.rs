@@ -9,7 +9,7 @@ use tokio::time::{Instant, timeout_at};
 
 use crate::tuning::plugin as tuning;
 use plugwire_base::instant;
-use plugwire_base::seldom::Seldom;
+use plugwire_base::rate_limited_log::RateLimitedLog;
 
 /// The pending connections, the oldest first. Clones share them.
 #[derive(Clone)]
@@ -30,7 +30,7 @@ struct Queue {
     places: VecDeque<Entry>,
     /// The number of the newest connection.
     last: u64,
-    drops: Seldom,
+    drops: RateLimitedLog,
 }
 
 struct Entry {
@@ -162,7 +162,7 @@ impl Queue {
             return;
         };
         oldest.task.abort();
-        if let Some(dropped) = self.drops.say() {
+        if let Some(dropped) = self.drops.note_now() {
             tracing::warn!(
                 dropped,
                 "dropped connections that had not opened their streams, for newer ones"

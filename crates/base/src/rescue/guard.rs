@@ -1,4 +1,7 @@
-//! Work that a task polls, or the rescuing thread, or another task.
+//! Work that is polled by its task, by the rescuing thread, or by a deputy: another task.
+//!
+//! One of them has the *turn*. A turn ends when the work is taken over: by the rescuing thread when
+//! it finds the work stuck, by its deputy, and by the owner's task when that runs again.
 
 use std::convert::Infallible;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
@@ -12,35 +15,35 @@ use tokio::task::AbortHandle;
 
 use super::thread::{self, Stuck};
 
-/// What is guarded.
+/// Work that can be guarded.
 pub trait Work: Send + 'static {
-    /// What it ends with.
+    /// The result.
     type Output: Send + 'static;
 
-    /// What runs beside the work, on the same task.
+    /// Something that runs beside the work, on the same task.
     type Aside: Send;
 
-    /// Goes on.
+    /// Makes progress, as `Future::poll` does.
     fn poll(&mut self, cx: &mut Context<'_>) -> Step<Self::Output, Self::Aside>;
 
-    /// Runs something for the work, that may block: others can poll the work meanwhile. Returns
-    /// what did not end.
+    /// Runs something that may block, while the rescuing thread or a deputy can poll the work.
+    /// Returns it where it did not end.
     fn run_aside(aside: Self::Aside, cx: &mut Context<'_>) -> Option<Self::Aside>;
 
-    /// What was run and did not end.
+    /// Gets back what was run aside and did not end.
     fn take_back(&mut self, aside: Self::Aside);
 
-    /// What runs aside blocks its thread, and others poll the work from now on.
+    /// What runs aside blocks its thread. Another task polls the work from now on.
     fn abandon_aside(&mut self) {}
 }
 
-/// How far work came.
+/// How far the work got.
 pub enum Step<T, A> {
     /// It waits.
     Pending,
     /// It ended.
     Ready(T),
-    /// This is to be run aside, and then the work is to be polled again.
+    /// Run this aside, and then poll the work again.
     Aside(A),
 }
 
@@ -71,13 +74,13 @@ where
     }
 }
 
-/// When guarded work is polled where no task does it.
+/// When guarded work is polled that its task does not poll.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Watch {
     /// When it was woken.
     Woken,
-    /// At each look: it waits for sockets or for the time, of which it hears nothing while all
-    /// threads of the runtime are blocked.
+    /// At each look: it waits for sockets or for the time, which no thread of a blocked runtime
+    /// reports.
     Always,
 }
 
@@ -118,7 +121,7 @@ pub fn guard_work<W: Work>(work: W, watch: Watch) -> Guarded<W> {
 pub struct Guarded<W: Work> {
     place: Arc<Place<W>>,
     runner: Runner,
-    /// By which the rescuing thread knows it.
+    /// The rescuing thread's number for it.
     number: Option<u64>,
 }
 
@@ -130,7 +133,7 @@ struct Place<W: Work> {
 struct State<W: Work> {
     /// `None` once it has ended.
     work: Option<W>,
-    /// What it ended with, until its owner comes for it.
+    /// The result, until the owner's task takes it.
     output: Option<std::thread::Result<W::Output>>,
     /// Whose turn it is: a number that changes when the work is taken over.
     turn: u64,
@@ -142,7 +145,7 @@ struct State<W: Work> {
     alarm: Arc<Alarm>,
     /// The task that took over.
     deputy: Option<Deputy>,
-    /// The task of the [`Guarded`], to be told of the end while a deputy has its turn.
+    /// The task of the [`Guarded`], woken at the end while a deputy has the turn.
     owner: Waker,
     looked: Looked,
     runtime: Option<Handle>,
@@ -150,8 +153,8 @@ struct State<W: Work> {
 
 struct Deputy {
     task: AbortHandle,
-    /// Whether it ever ran. Until then it waits for a thread, with all other tasks, and one more
-    /// deputy would wait no less.
+    /// Whether it ever ran. Until then it waits for a thread, as all other tasks do, and another
+    /// deputy would wait as long.
     ran: bool,
 }
 
@@ -161,11 +164,11 @@ struct Looked {
     polls: u64,
     /// Whether the work should have been polled soon.
     due: bool,
-    /// Whether no task has polled it since this thread did.
+    /// Whether no task has polled it since the rescuing thread did.
     stuck: bool,
 }
 
-/// Wakes a task, and notes that.
+/// Wakes a task, and notes that it did.
 struct Alarm {
     woken: AtomicBool,
     task: Waker,
@@ -185,7 +188,7 @@ impl Wake for Alarm {
 /// A task that polls the work.
 struct Runner {
     alarm: Arc<Alarm>,
-    /// The alarm, as what is left with whatever the work waits for.
+    /// The alarm, as the waker that the work leaves with what it waits for.
     waker: Waker,
 }
 
@@ -202,11 +205,11 @@ impl Runner {
     }
 }
 
-/// How a runner's poll went.
+/// The result of a runner's poll.
 enum Ran<T> {
     Pending,
     Ready(T),
-    /// Another one took over meanwhile.
+    /// Another runner took over meanwhile.
     Replaced,
 }
 
@@ -345,7 +348,7 @@ impl<W: Work> Place<W> {
             Ok(Step::Ready(output)) => Ok(output),
             Err(panic) => Err(panic),
             Ok(Step::Aside(aside)) => {
-                // It is for a thread that may block.
+                // The rescuing thread must not block. A task runs it.
                 if let Some(work) = &mut state.work {
                     work.take_back(aside);
                 }
@@ -368,8 +371,7 @@ impl<W: Work> Place<W> {
         owner.wake();
     }
 
-    /// Has a new task take over, which any thread can run, unless there is one that no thread has
-    /// come to run yet.
+    /// Has a new task take over, which any thread can run, unless one waits for a thread already.
     fn appoint_deputy(self: &Arc<Self>, mut state: MutexGuard<'_, State<W>>, runtime: &Handle) {
         match state.deputy.take() {
             Some(waiting) if !waiting.ran => {
@@ -422,7 +424,7 @@ impl<W: Work> Place<W> {
         .await;
     }
 
-    /// The state, unless somebody polls the work right now.
+    /// The state, unless a runner polls the work right now.
     fn at_rest(&self) -> Option<MutexGuard<'_, State<W>>> {
         match self.state.try_lock() {
             Ok(state) => Some(state),

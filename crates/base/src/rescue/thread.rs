@@ -1,4 +1,4 @@
-//! The thread that polls what no task comes to poll.
+//! The thread that polls work whose task gets no thread of the runtime.
 
 use std::cell::Cell;
 use std::collections::HashMap;
@@ -12,13 +12,13 @@ use super::threads::{Found, Looks};
 /// How often the thread looks. A connection that is stuck is taken over within three looks.
 const TICK: Duration = Duration::from_millis(10);
 
-/// After so many looks without any method the thread sleeps until there is one.
+/// After this many looks without any method, the thread sleeps until there is one.
 const IDLE: u32 = 3;
 
 /// How often the thread looks while methods run on the blocking pool alone.
 const POOLED_TICK: Duration = Duration::from_millis(250);
 
-/// How often in a row guarded work is polled that goes on waking one another.
+/// How often in a row guarded work is polled that wakes other guarded work.
 const PASSES: usize = 32;
 
 /// Something that can be stuck.
@@ -43,7 +43,7 @@ fn guards() -> MutexGuard<'static, Option<Guards>> {
     GUARDS.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Has it looked at, until [`forget`].
+/// Adds work that the thread looks at, until [`forget`].
 pub(super) fn register(guarded: Weak<dyn Stuck>) -> u64 {
     let mut guards = guards();
     let guards = guards.get_or_insert_default();
@@ -52,7 +52,7 @@ pub(super) fn register(guarded: Weak<dyn Stuck>) -> u64 {
     guards.next
 }
 
-/// Has it looked at no more.
+/// Removes work.
 pub(super) fn forget(number: u64) {
     if let Some(guards) = &mut *guards() {
         guards.all.remove(&number);
@@ -108,7 +108,7 @@ fn wake() {
     }
 }
 
-/// What else is to be done while a method holds a thread; it is given for how long that was.
+/// What else to do while a method holds a thread, given how long it has held it.
 type Hook = Box<dyn Fn(Duration) + Send>;
 
 static BLOCKED: Mutex<Option<Hook>> = Mutex::new(None);
@@ -117,7 +117,7 @@ fn blocked_hook() -> MutexGuard<'static, Option<Hook>> {
     BLOCKED.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Has this called at each look while a method blocks a thread of a runtime, or runs on the
+/// Sets what is called at each look while a method blocks a thread of a runtime, or runs on the
 /// blocking pool.
 pub fn while_blocked(hook: Option<Hook>) {
     *blocked_hook() = hook;
@@ -142,7 +142,7 @@ fn run() {
     }
 }
 
-/// Looks at the threads, and does what that calls for.
+/// Looks at the threads. Where one is blocked, polls the guarded work and calls the hook.
 fn look(looks: &mut Looks) -> Found {
     let found = looks.look(Instant::now());
     if found.blocked {
@@ -173,7 +173,7 @@ fn sleep_until_methods_run(looks: &mut Looks) {
     ASLEEP.store(false, Ordering::SeqCst);
 }
 
-/// Looks at all that is guarded, and polls what is stuck for as long as it makes progress.
+/// Looks at all guarded work, and polls what is stuck as long as that makes progress.
 fn rescue() {
     let all: Vec<_> = match &*guards() {
         Some(guards) => guards.all.values().filter_map(Weak::upgrade).collect(),
@@ -183,7 +183,7 @@ fn rescue() {
         Arc::clone(guarded).look();
     }
     for _ in 0..PASSES {
-        // Each is to be polled, so no short circuit.
+        // Not `any`, which would stop at the first.
         let polled = all
             .iter()
             .filter(|guarded| Arc::clone(guarded).go_on())

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use super::thread;
 
-/// What a thread says of itself.
+/// A thread's own record.
 ///
 /// Only its own thread writes it, so that a call costs two plain stores to a place that no other
 /// thread writes to.
@@ -14,7 +14,7 @@ use super::thread;
 struct Mark {
     /// Odd while the thread is inside a method, and another number each time.
     turn: AtomicU64,
-    /// Whether the thread is one of the blocking pool, where nothing waits for it.
+    /// Whether the thread is one of the blocking pool, for which no other work waits.
     pooled: AtomicBool,
 }
 
@@ -73,8 +73,7 @@ impl Inside {
         entered.unwrap_or(false).then(|| Inside(()))
     }
 
-    /// Enters a method on a thread of the blocking pool: it holds up nothing but the end of the
-    /// process.
+    /// Enters a method on a thread of the blocking pool: only the end of the process waits for it.
     #[must_use]
     pub fn enter_pooled() -> Option<Inside> {
         let _ = OWN.try_with(|own| own.0.pooled.store(true, Ordering::Relaxed));

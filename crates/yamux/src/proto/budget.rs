@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use plugwire_base::seldom::Seldom;
+use plugwire_base::rate_limited_log::RateLimitedLog;
 
 use crate::Config;
 use crate::tuning::FREED_PART;
@@ -14,7 +14,7 @@ pub(super) struct Budget {
     held: Held,
     /// Of those that were not accepted yet.
     unaccepted: Held,
-    resets: Seldom,
+    resets: RateLimitedLog,
 }
 
 /// A limit that the streams hold too much for.
@@ -54,7 +54,7 @@ impl Budget {
         Budget {
             held: Held::new(config.max_buffered),
             unaccepted: Held::new(config.max_unaccepted),
-            resets: Seldom::default(),
+            resets: RateLimitedLog::default(),
         }
     }
 

@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use plugwire_base::seldom::Seldom;
+use plugwire_base::rate_limited_log::RateLimitedLog;
 
 use super::time::Now;
 use crate::error::Noise;
@@ -16,7 +16,7 @@ pub(super) struct NoiseMeter {
     /// How much may still arrive for streams that are gone: data in bytes, other frames as one
     /// each.
     in_flight: u64,
-    refusals: Seldom,
+    refusals: RateLimitedLog,
 }
 
 impl NoiseMeter {
@@ -26,7 +26,7 @@ impl NoiseMeter {
         NoiseMeter {
             buckets: rates.map(Bucket::new),
             in_flight: 0,
-            refusals: Seldom::default(),
+            refusals: RateLimitedLog::default(),
         }
     }
 

@@ -122,7 +122,7 @@ async fn without_busy_polling_nothing_is_asked_twice() {
     assert_eq!(pair.asked_in(1000).await, 0);
 }
 
-/// Where it may, it asks in each turn, and everybody else has theirs: tasks, timers, the session's
+/// Where it may, it asks in each turn, and all others have theirs: tasks, timers, the session's
 /// end.
 #[tokio::test]
 async fn busy_polling_leaves_others_their_turns() {

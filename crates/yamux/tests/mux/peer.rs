@@ -283,7 +283,7 @@ async fn a_stream_that_is_dropped_here_ends_there() {
             let mut text = String::new();
             theirs.read_to_string(&mut text).await.unwrap();
             assert_eq!(text, "all of it");
-            // Whoever goes on writing is told that nobody reads.
+            // A writer that goes on gets an error: no task reads.
             while theirs.write_all(&[0; 1000]).await.is_ok() {
                 theirs.flush().await.unwrap();
             }

@@ -74,7 +74,7 @@ async fn shutting_down_leaves_the_other_direction_open() {
 }
 
 #[tokio::test]
-async fn a_writer_whose_reader_is_dropped_is_told() {
+async fn a_writer_whose_reader_is_dropped_gets_an_error() {
     let (client, server) = pair();
     let (mut opened, accepted) = connected(&client, &server).await;
     drop(accepted);
@@ -127,7 +127,7 @@ async fn closing_writes_what_is_queued() {
 }
 
 #[tokio::test]
-async fn closing_wakes_whoever_reads() {
+async fn closing_wakes_all_readers() {
     let (client, server) = pair();
     let (mut opened, mut accepted) = connected(&client, &server).await;
     let here = tokio::spawn(async move { opened.read_u8().await });

@@ -42,23 +42,23 @@ fn sessions() -> (Session, Session) {
     )
 }
 
-/// What somebody who reads large blocks may do in the middle of one.
+/// What a reader of large blocks may do in the middle of one.
 #[derive(Clone, Copy, Debug)]
 enum Stop {
-    /// He asked once, then drops what he asked with.
+    /// It asked once, then drops what he asked with.
     DropsTheRead,
-    /// He asked once and is busy when he is woken.
+    /// It asked once and is busy when it is woken.
     IsBusy,
-    /// He reads a part of a frame, and then no more.
+    /// It reads a part of a frame, and then no more.
     ReadsAPart,
-    /// He reads a few bytes of a frame with a buffer that is too small to be worth it.
+    /// It reads a few bytes of a frame with a buffer that is too small to be worth it.
     ReadsALittle,
-    /// He reads whole frames for a while.
+    /// It reads whole frames for a while.
     ReadsAFew,
 }
 
 impl Stop {
-    /// Reads as far as he does, and says how much that was.
+    /// Reads that far, and says how much that was.
     async fn read(self, stream: &mut Stream, asked: oneshot::Sender<()>) -> usize {
         let mut buffer = vec![0; 4 * LARGE];
         // Asks before anything has arrived.
@@ -113,7 +113,7 @@ async fn calls_go_on_beside(stop: Stop) {
     let reader = tokio::spawn(async move {
         let read = match stop {
             Stop::IsBusy => {
-                // The read is there, and its waker with it, but nobody polls.
+                // The read is there, and its waker with it, but no task polls.
                 let mut buffer = vec![0; LARGE];
                 let mut read = pin!(bulk_in.read(&mut buffer));
                 assert!(
@@ -159,22 +159,22 @@ const STOPS: [Stop; 5] = [
 ];
 
 #[tokio::test]
-async fn calls_go_on_beside_a_reader_who_stops() {
+async fn calls_go_on_beside_a_reader_that_stops() {
     for stop in STOPS {
         calls_go_on_beside(stop).await;
     }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn calls_go_on_beside_a_reader_who_stops_on_several_threads() {
+async fn calls_go_on_beside_a_reader_that_stops_on_several_threads() {
     for stop in STOPS {
         calls_go_on_beside(stop).await;
     }
 }
 
-/// The other side of the same: the reader's own session is over while he could read.
+/// The other side of the same: the reader's own session is over while it could read.
 #[tokio::test]
-async fn a_reader_who_stops_does_not_keep_the_session_from_ending() {
+async fn a_reader_that_stops_does_not_keep_the_session_from_ending() {
     let (client, server) = sessions();
     let (mut bulk_in, mut bulk_out) = connected(&client, &server).await;
     within(bulk_out.write_all(&[0; LARGE])).await.unwrap();
@@ -303,7 +303,7 @@ async fn calls_go_on_beside_writers_of_large_blocks() {
     within(tasks.shutdown()).await;
 }
 
-/// Reads once, into a buffer of its own that nobody keeps.
+/// Reads once, into a buffer that is thrown away.
 fn poll_read(stream: &mut Stream, cx: &mut Context<'_>, room: usize) -> Poll<usize> {
     let mut space = vec![0; room];
     let mut buffer = ReadBuf::new(&mut space);
@@ -312,15 +312,15 @@ fn poll_read(stream: &mut Stream, cx: &mut Context<'_>, room: usize) -> Poll<usi
         .map(|read| read.map(|()| buffer.filled().len()).unwrap())
 }
 
-/// A reader may be moved from task to task, and from large buffers to small ones: whoever asked
-/// last is woken.
+/// A reader may be moved from task to task, and from large buffers to small ones: the task that
+/// asked last is woken.
 #[tokio::test]
-async fn whoever_asked_last_is_woken() {
+async fn the_task_that_asked_last_is_woken() {
     let (client, server) = sessions();
     let (mut into, mut out) = connected(&client, &server).await;
     for (first, second) in [(LARGE, 10), (10, LARGE), (LARGE, LARGE)] {
-        let mut nobody = Context::from_waker(std::task::Waker::noop());
-        assert!(poll_read(&mut into, &mut nobody, first).is_pending());
+        let mut no_task = Context::from_waker(std::task::Waker::noop());
+        assert!(poll_read(&mut into, &mut no_task, first).is_pending());
         let reader = tokio::spawn(async move {
             let mut left = 3 * LARGE;
             while left > 0 {

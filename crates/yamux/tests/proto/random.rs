@@ -6,7 +6,7 @@
 use std::time::Duration;
 
 use proptest::prelude::*;
-use proptest::test_runner::{Config, RngSeed, TestRunner};
+use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
 
 use super::model::World;
 
@@ -143,19 +143,19 @@ fn run(steps: &[Step], tight: bool) {
     world.wind_up();
 }
 
-fn check(seed: u64, tight: bool) {
+fn check(seed: u8, tight: bool) {
     let cases = match std::env::var_os("PROPTEST_CASES") {
         Some(_) => Config::default().cases,
         None => 150,
     };
     let config = Config {
         cases,
-        rng_seed: RngSeed::Fixed(seed),
         failure_persistence: None,
         ..Config::default()
     };
     let steps = proptest::collection::vec(rare_step(), 1..250);
-    TestRunner::new(config)
+    let rng = TestRng::from_seed(RngAlgorithm::ChaCha, &[seed; 32]);
+    TestRunner::new_with_rng(config, rng)
         .run(&steps, |steps| {
             run(&steps, tight);
             Ok(())

@@ -9,7 +9,7 @@ use super::*;
 /// More than the slowest machine needs.
 const DEADLINE: Duration = Duration::from_secs(60);
 
-/// A runtime of one thread, which is blocked until this is dropped or told.
+/// A runtime of one thread, which is blocked until this is dropped or unblocked.
 struct Blocked {
     runtime: Option<Runtime>,
     leave: Option<mpsc::Sender<()>>,
@@ -96,7 +96,7 @@ fn work_that_no_task_comes_to_poll_is_polled_for_it() {
     let mut guarded = guard(received, Watch::Woken);
     assert!(poll(&blocked, &mut guarded, &owner).is_pending());
     for _ in 0..5 {
-        // It was not woken, so that nobody polls it is as it should be.
+        // It was not woken, so no runner has to poll it.
         Arc::clone(&guarded.place).look();
     }
     assert!(guarded.place.lock().work.is_some());
@@ -306,7 +306,7 @@ fn what_blocks_aside_is_left_behind_and_taken_back() {
 }
 
 #[test]
-fn dropping_it_drops_the_work_whoever_polls_it() {
+fn dropping_it_drops_the_work_of_a_deputy() {
     let blocked = Blocked::new();
     let owner = Arc::new(Owner::default());
     let (sender, mut receiver) = tokio::sync::mpsc::unbounded_channel();

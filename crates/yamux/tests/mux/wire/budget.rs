@@ -138,7 +138,7 @@ async fn streams_that_are_not_accepted_have_a_limit_of_their_own() {
         .unwrap();
 }
 
-/// What the window of a stream grows by, once it was read, while so much is held beside it.
+/// What the window of a stream grows by, once it was read, while a given amount is held beside it.
 async fn grant_beside(held: usize) -> u32 {
     let (mut raw, session) = Raw::client(config().max_buffered(512 * KIB), ROOM);
     let _other = opened(&mut raw, &session, 1).await;

@@ -82,10 +82,10 @@ async fn reason(session: &Session) -> String {
 }
 
 #[tokio::test]
-async fn whoever_waits_is_told_of_the_end() {
+async fn tasks_that_wait_get_the_end() {
     let (mut raw, session) = Raw::server(Config::default(), 64 * 1024);
     let mut tasks = JoinSet::new();
-    // Nobody reads: some wait for windows, and more than a few for room.
+    // No task reads: some wait for windows, and more than a few for room.
     for _ in 0..12 {
         let mut stream = within(session.open()).await.unwrap();
         tasks.spawn(async move { stream.write_all(&vec![1; 1 << 20]).await });
@@ -124,7 +124,7 @@ async fn whoever_waits_is_told_of_the_end() {
 }
 
 #[tokio::test]
-async fn whoever_opens_and_waits_is_told_of_the_end() {
+async fn tasks_that_wait_to_open_get_the_end() {
     let (raw, session) = Raw::server(Config::default(), 64 * 1024);
     let mut held = Vec::new();
     for _ in 0..256 {
@@ -170,7 +170,7 @@ fn runtime() -> Runtime {
         .unwrap()
 }
 
-/// Opens a stream, and ends the runtime of its session after so many turns.
+/// Opens a stream, and ends the runtime of its session after some turns.
 fn outlive_the_runtime(turns: usize) {
     let (here, there) = tokio::io::duplex(1000);
     let first = runtime();

@@ -36,8 +36,8 @@ async fn protocol_error(session: &Session) -> String {
     }
 }
 
-/// The peer that broke the rules is told, as Go tells it.
-async fn told_of_breach(raw: &mut Raw) {
+/// The peer that broke the rules gets a GoAway, as from Go.
+async fn gets_go_away(raw: &mut Raw) {
     let frame = raw.receive().await;
     assert_eq!(
         (frame.kind, frame.flags, frame.stream, frame.length),
@@ -66,7 +66,7 @@ async fn still_in_step(raw: &mut Raw) {
 async fn frames_for_unknown_streams_are_skipped_and_not_answered() {
     let (mut raw, session) = Raw::client(config(), ROOM);
     for flags in [0, ACK, FIN, RST] {
-        raw.data(flags, 9, b"nobody reads this").await;
+        raw.data(flags, 9, b"for no reader").await;
         raw.data(flags, 2, &vec![0xff; 100_000]).await;
         raw.data(flags, 0, b"").await;
         raw.send(WINDOW_UPDATE, flags, 9, u32::MAX).await;
@@ -80,7 +80,7 @@ async fn a_stream_opened_twice_ends_the_session() {
     let (mut raw, session, _stream) = with_stream().await;
     raw.send(WINDOW_UPDATE, SYN, 1, 0).await;
     assert_eq!(protocol_error(&session).await, "it opened stream 1 twice");
-    told_of_breach(&mut raw).await;
+    gets_go_away(&mut raw).await;
 }
 
 #[tokio::test]
@@ -90,14 +90,14 @@ async fn a_stream_with_a_number_of_the_other_side_ends_the_session() {
         raw.send(WINDOW_UPDATE, SYN, id, 0).await;
         let text = format!("it opened stream {id}, which is not its to open");
         assert_eq!(protocol_error(&session).await, text);
-        told_of_breach(&mut raw).await;
+        gets_go_away(&mut raw).await;
     }
     for id in [0, 1, u32::MAX] {
         let (mut raw, session) = Raw::server(config(), ROOM);
         raw.data(SYN, id, b"x").await;
         let text = format!("it opened stream {id}, which is not its to open");
         assert_eq!(protocol_error(&session).await, text);
-        told_of_breach(&mut raw).await;
+        gets_go_away(&mut raw).await;
     }
 }
 
@@ -119,7 +119,7 @@ async fn one_byte_more_than_the_window_ends_the_session() {
         protocol_error(&session).await,
         "it sent 262145 bytes on stream 1, of which it may send 262144"
     );
-    told_of_breach(&mut raw).await;
+    gets_go_away(&mut raw).await;
     let error = within(stream.read(&mut [0])).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::ConnectionAborted);
 }
@@ -193,7 +193,7 @@ async fn a_window_may_be_4_gib_and_no_more() {
         protocol_error(&session).await,
         "its window for stream 1 exceeds 4 GiB"
     );
-    told_of_breach(&mut raw).await;
+    gets_go_away(&mut raw).await;
 }
 
 #[tokio::test]

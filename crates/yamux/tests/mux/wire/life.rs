@@ -109,7 +109,7 @@ async fn a_write_that_stands_still_is_noticed_whatever_its_size() {
     }
 }
 
-/// Reads and answers as an honest peer does, at no more than so many bytes in 100 ms.
+/// Reads and answers as an honest peer does, at a limited number of bytes in 100 ms.
 async fn read_slowly(mut raw: Raw, rate: usize) {
     let mut buffered: Vec<u8> = Vec::new();
     loop {
@@ -146,7 +146,7 @@ async fn read_slowly(mut raw: Raw, rate: usize) {
     }
 }
 
-/// A ping waits behind 128 KiB and more, which takes such a peer longer than the timeout.
+/// A ping waits behind 128 KiB and more, which takes this peer longer than the timeout.
 #[tokio::test(start_paused = true)]
 async fn a_slow_peer_under_load_is_not_cut_off() {
     for size in [1_000, 64 * 1024] {
@@ -182,10 +182,10 @@ async fn an_answer_that_waited_behind_much_data_counts() {
     }
     bytes.extend_from_slice(&header(PING, ACK, 0, 0));
     let mut writing = pin!(raw.0.write_all(&bytes));
-    let mut nobody = Context::from_waker(Waker::noop());
+    let mut no_task = Context::from_waker(Waker::noop());
     tokio::time::advance(Duration::from_millis(9_999)).await;
     let Poll::Ready(written) = tokio::task::unconstrained(async {
-        std::future::poll_fn(|_| Poll::Ready(writing.as_mut().poll(&mut nobody))).await
+        std::future::poll_fn(|_| Poll::Ready(writing.as_mut().poll(&mut no_task))).await
     })
     .await
     else {

@@ -16,7 +16,7 @@ fn config() -> Config {
 
 /// Time stands still, so that nothing is allowed again.
 ///
-/// So many of the frames are borne at a time, and not one more, the session being told to go then.
+/// `most` of the frames are borne at a time. One more ends the session with a GoAway.
 async fn borne(noise: Noise, most: usize, frames: impl Fn(u32) -> Vec<u8>) {
     let config = config().accept_backlog(1).max_noise(100);
     for (times, ends) in [(most, false), (most + 1, true)] {

@@ -18,8 +18,8 @@ fn config() -> Config {
     Config::default().keep_alive(None)
 }
 
-/// A session with streams to a peer that reads only when it is told to, and what it gave each as
-/// window.
+/// A session with streams to a peer that reads only when the test says so, and that has granted
+/// each a large window.
 async fn with_streams(streams: u32, room: usize) -> (Raw, Session, Vec<Stream>) {
     let (mut raw, session) = Raw::server(config(), room);
     let mut opened = Vec::new();
@@ -35,7 +35,7 @@ async fn with_streams(streams: u32, room: usize) -> (Raw, Session, Vec<Stream>) 
 }
 
 #[tokio::test]
-async fn writes_that_are_given_up_write_nothing_and_hold_nobody_up() {
+async fn writes_that_are_given_up_write_no_byte_and_delay_no_other() {
     let (mut raw, session, mut streams) = with_streams(12, 1000).await;
     let last = streams.split_off(8);
     let mut written = [0; 8];
@@ -47,7 +47,7 @@ async fn writes_that_are_given_up_write_nothing_and_hold_nobody_up() {
             assert!(written[n] < 1 << 20, "there is no end of room");
         }
     }
-    // They wait as well, behind those who gave up.
+    // They wait as well, behind those that gave up.
     let mut tasks = JoinSet::new();
     for (n, mut stream) in last.into_iter().enumerate() {
         tasks.spawn(async move {
@@ -69,7 +69,7 @@ async fn writes_that_are_given_up_write_nothing_and_hold_nobody_up() {
     }
     within(tasks.join_all()).await;
     assert_eq!(received[..8], written);
-    // Those who gave up may try again.
+    // Those that gave up may try again.
     for stream in &mut streams {
         let writing = stream.write_all(b"again");
         within(async { tokio::join!(writing, raw.receive()).0 })
@@ -111,7 +111,7 @@ async fn a_stream_without_window_does_not_stop_others() {
     assert_eq!(raw.receive().await.body, b"t");
 }
 
-/// What has arrived without anybody else getting a turn.
+/// What has arrived, before another task gets a turn.
 fn at_once(raw: &mut Raw) -> Vec<u8> {
     let mut bytes = Vec::new();
     while let Some(n) = raw.0.read_buf(&mut bytes).now_or_never() {
@@ -217,9 +217,9 @@ async fn closing_does_not_wait_for_a_peer_that_does_not_read() {
     drop(raw);
 }
 
-/// A peer that is behind with reading is told, too, once it reads.
+/// A peer that is behind with reading gets the GoAway, too, once it reads.
 #[tokio::test(start_paused = true)]
-async fn a_peer_that_is_behind_is_told_to_go() {
+async fn a_peer_that_is_behind_gets_a_go_away() {
     let (mut raw, session) = Raw::client(config().max_noise(1), 64);
     // Nothing is read meanwhile, so that the answers fill the connection.
     for n in 0..11 {
