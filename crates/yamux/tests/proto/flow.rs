@@ -1,11 +1,11 @@
 //! Windows to the byte, half-closed streams, closing under load.
 
 use std::task::Poll;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use plugwire_yamux::proto::{Event, StreamClosed, StreamKey};
+use plugwire_yamux::proto::{Event, Session, StreamClosed, StreamKey};
 use plugwire_yamux::{Config, OpenError, SessionError};
-use support::yamux::{DATA, FIN, WINDOW, WINDOW_UPDATE};
+use support::yamux::{DATA, FIN, PING, SYN, WINDOW, WINDOW_UPDATE, header};
 
 use super::pair::{CLIENT, Pair, Read, SERVER, pattern};
 
@@ -214,4 +214,96 @@ fn a_dropped_stream_is_reset_when_its_window_is_used_up() {
         pair.sides[SERVER].write(keys[SERVER], b"x"),
         Poll::Ready(Err(StreamClosed::Reset))
     );
+}
+
+#[test]
+fn a_write_of_no_bytes_waits_for_no_window() {
+    let mut pair = Pair::new(&config());
+    let [key, _] = pair.stream(CLIENT);
+    let window = vec![0; WINDOW as usize];
+    pair.write(CLIENT, key, &window);
+    let client = &mut pair.sides[CLIENT];
+    assert_eq!(client.write(key, b""), Poll::Ready(Ok(0)));
+    assert_eq!(client.poll_capacity(key, 0), Poll::Ready(Ok(0)));
+    assert!(client.poll_capacity(key, 1).is_pending());
+}
+
+#[test]
+fn a_connection_is_blocked_from_when_it_says_so_until_it_says_otherwise() {
+    let mut pair = Pair::new(&config());
+    let (client, now) = (&mut pair.sides[CLIENT], pair.now);
+    assert!(!client.is_transmit_blocked());
+    client.transmit_blocked(now);
+    assert!(client.is_transmit_blocked());
+    client.transmit_unblocked();
+    assert!(!client.is_transmit_blocked());
+}
+
+/// No stream is opened or accepted above 256 KiB of frames that wait. Room is worth an event.
+#[test]
+fn streams_wait_for_room_in_the_queue() {
+    let mut pair = Pair::new(&config().max_noise(u32::MAX));
+    pair.links[CLIENT].stopped = true;
+    pair.links[CLIENT].capacity = 0;
+    let now = pair.now;
+    let client = &mut pair.sides[CLIENT];
+    const PINGS: usize = 256 * 1024 / 12;
+    let pings = header(PING, SYN, 0, 1).repeat(PINGS);
+    client.handle_input(now, &pings).unwrap();
+    // Just below the limit.
+    assert!(client.has_room_for_streams() && client.open().is_ready());
+    assert!(client.open().is_pending());
+    client
+        .handle_input(now, &header(WINDOW_UPDATE, SYN, 2, 0))
+        .unwrap();
+    assert!(client.accept().is_pending());
+    assert_eq!(client.poll_event(), None);
+    // The peer takes one frame, and then another one.
+    client.transmitted(now, 11);
+    assert_eq!(client.poll_event(), Some(Event::Openable));
+    assert_eq!(client.poll_event(), Some(Event::Acceptable));
+    assert_eq!(client.poll_event(), None);
+    assert!(client.accept().is_ready());
+}
+
+/// A peer that has finished a stream needs no window, and may know the stream no more.
+#[test]
+fn no_window_is_granted_on_a_stream_that_the_peer_has_finished() {
+    // The end comes behind the data, or with the frame of which the rest is on its way.
+    for with_data in [false, true] {
+        let now = Instant::now();
+        let mut session = Session::server(config(), now);
+        let frame = header(WINDOW_UPDATE, SYN, 1, 0);
+        session.handle_input(now, &frame).unwrap();
+        let Poll::Ready(Ok(key)) = session.accept() else {
+            panic!("no stream");
+        };
+        let half = vec![0; HALF];
+        let take_output = |session: &mut Session| {
+            let mut sent = Vec::new();
+            while let Some(bytes) = session.poll_transmit() {
+                sent.extend_from_slice(bytes);
+                let n = bytes.len();
+                session.transmitted(now, n);
+            }
+            sent
+        };
+        take_output(&mut session);
+        match with_data {
+            true => {
+                let length = HALF as u32 + 1;
+                let frame = [&header(DATA, FIN, 1, length)[..], &half].concat();
+                session.handle_input(now, &frame).unwrap();
+            }
+            false => {
+                let frame = [&header(DATA, 0, 1, HALF as u32)[..], &half].concat();
+                session.handle_input(now, &frame).unwrap();
+                let frame = header(WINDOW_UPDATE, FIN, 1, 0);
+                session.handle_input(now, &frame).unwrap();
+            }
+        }
+        let mut buffer = vec![0; HALF];
+        assert_eq!(session.read(key, &mut buffer), Poll::Ready(Ok(HALF)));
+        assert_eq!(take_output(&mut session), b"", "with data: {with_data}");
+    }
 }

@@ -70,6 +70,7 @@ struct Wire {
     bytes: VecDeque<u8>,
     sent: Vec<u8>,
     delivered: Vec<u8>,
+    delivered_bytes: u64,
     streams: BTreeMap<u32, Direction>,
     opened: u32,
 }
@@ -508,7 +509,12 @@ impl World {
                 assert!(stream.window <= WIDE.into(), "{frame:?}");
             }
         }
-        self.wires[from].delivered = delivered;
+        let wire = &mut self.wires[from];
+        wire.delivered = delivered;
+        if !self.ended {
+            let received = self.sides[1 - from].session.total_received();
+            assert_eq!(received, wire.delivered_bytes);
+        }
     }
 
     /// Each event belongs to a call that was pending.
@@ -704,6 +710,7 @@ impl Wire {
         let n = max.min(self.bytes.len());
         let bytes: Vec<u8> = self.bytes.drain(..n).collect();
         self.delivered.extend_from_slice(&bytes);
+        self.delivered_bytes += n as u64;
         bytes
     }
 }
