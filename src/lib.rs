@@ -153,9 +153,9 @@
 //! # Waiting
 //!
 //! Only a call without a deadline can wait for ever. Start, dial, accept, quit and the answer to a
-//! ping have a deadline each, with go-plugin's defaults; [all of them] are in one table. A call gets
-//! one from [`Remote::with_timeout`] or [`rpc::Client::with_timeout`]. Dropping a future gives up
-//! only what that future waits for. When the other process dies, all that waits for it fails at
+//! ping have a deadline each, with go-plugin's defaults; [all of them] are in one table. A call
+//! gets one from [`Remote::with_timeout`] or [`rpc::Client::with_timeout`]. Dropping a future gives
+//! up only what that future waits for. When the other process dies, all that waits for it fails at
 //! once.
 //!
 //! [all of them]: connection::ConnectionConfig#all-that-waits
