@@ -1,8 +1,8 @@
 //! The time to encode and decode gob, beside MessagePack by `rmp-serde`.
 //!
 //! `cargo bench --bench gob` runs all rows, with criterion's options behind `--`; a part of a row's
-//! name selects rows. `benches/gob/run` compares with Go. Warm rows are what a connection does after
-//! its first call: the types were sent before. Cold rows are whole streams.
+//! name selects rows. `benches/gob/run` compares with Go. Warm rows are what a connection does
+//! after its first call: the types were sent before. Cold rows are whole streams.
 //!
 //! `GOB_COUNT=1000 cargo bench --bench gob -- user/encode` repeats each row whose name begins like
 //! that 1,000 times and measures nothing: for tools such as callgrind. `GOB_SIZES=1` prints the
@@ -64,7 +64,7 @@ fn rows(wanted: impl Fn(&str) -> bool) -> Vec<Row> {
     if wanted("clone") {
         let users = values::users();
         // Without a value above the place of the clones, the heap would end there, and glibc would
-        // return its pages to the system each time. The other rows have such a value, too.
+        // return its pages to the system each time. The other rows have one, too.
         let place = users.clone();
         let above = users.clone();
         drop(place);

@@ -100,7 +100,10 @@ macro_rules! wide {
             let mut nth = n;
             $(
                 nth += 1;
-                let $text = if nth % 4 == 0 { String::new() } else { format!("value {n} of {nth}") };
+                let mut $text = String::new();
+                if nth % 4 != 0 {
+                    $text = format!("value {n} of {nth}");
+                }
                 let $number = if nth % 3 == 0 { 0 } else { nth * 37 };
                 let $float = nth as f64 / 16.0;
                 let $flag = nth % 2 == 0;

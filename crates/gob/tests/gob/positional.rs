@@ -1,5 +1,5 @@
-//! Structs that are read by position once the first values have shown that this is right: the values
-//! must be the same as if each field was found by its name.
+//! Structs that are read by position once the first values have shown that this is right: the
+//! values must be the same as if each field was found by its name.
 
 use std::collections::BTreeMap;
 use std::fmt::Debug;
