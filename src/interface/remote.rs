@@ -243,6 +243,10 @@ impl<'a> Call<'a> {
     }
 
     /// Sends the argument and waits for the reply.
+    ///
+    /// # Errors
+    ///
+    /// When the call fails, or what was lent for it does.
     pub async fn send<A, R>(&mut self, argument: &A) -> Result<R, Error>
     where
         A: Encode,

@@ -226,7 +226,7 @@ impl Outbox {
         if let Poll::Ready(Ok(())) = finished {
             finished = Pin::new(&mut stream).poll_shutdown(cx);
         }
-        let unflushed = finished.is_pending() && chunk.is_empty();
+        let unflushed = !is_done(&finished) && chunk.is_empty();
         self.give_back(stream, chunk, unflushed);
         finished
     }
@@ -255,7 +255,8 @@ impl Outbox {
     ) -> Poll<io::Result<()>> {
         let large = chunk.capacity() > KEEP_BUFFER;
         let written = write_all(&mut stream, &mut chunk, cx);
-        let unflushed = written.is_pending() && chunk.is_empty();
+        // The task flushes again, and meets an error of this flush too.
+        let unflushed = !is_done(&written) && chunk.is_empty();
         if chunk.is_empty() {
             match scratch {
                 _ if large => chunk = BytesMut::new(),
@@ -340,6 +341,10 @@ fn write_all(
     }
     // Streams that buffer, such as TLS, hold bytes back until a flush.
     Pin::new(stream).poll_flush(cx)
+}
+
+fn is_done(written: &Poll<io::Result<()>>) -> bool {
+    matches!(written, Poll::Ready(Ok(())))
 }
 
 /// Finishes a stream of a session, so that what is sent next on it takes the news along. Others are
