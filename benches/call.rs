@@ -2,9 +2,9 @@
 //!
 //! `cargo bench --bench call`; on one core `taskset -c 0 cargo bench --bench call`. The executable
 //! is host and plugin in one, told by the cookie which. Prints the median of several rounds, with
-//! the fastest and the slowest, for a current-thread and a multi-thread runtime: once by hand on both
-//! sides, and once through a trait on both. The rounds are short and take turns, and each is compared
-//! with its neighbour, so that what else the machine does falls on both alike.
+//! the fastest and the slowest, for a current-thread and a multi-thread runtime: once by hand on
+//! both sides, and once through a trait on both. The rounds are short and take turns, and each is
+//! compared with its neighbour, so that what else the machine does falls on both alike.
 
 use std::process::Command;
 use std::sync::Arc;

@@ -1,22 +1,15 @@
 //! What the MuxBroker promises, between two brokers over an in-memory connection.
 
-use std::error::Error as _;
 use std::time::Duration;
 
 use plugwire::broker::{AcceptError, BrokerConfig, DialError, MuxBroker};
 use plugwire::mux::{self, Session, SessionError};
 use plugwire::rpc::{Client, Service};
+use support::causes::with_causes;
+use support::within;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::task::JoinSet;
 use tokio::time::timeout;
-
-const DEADLINE: Duration = Duration::from_secs(20);
-
-async fn within<F: Future>(future: F) -> F::Output {
-    timeout(DEADLINE, future)
-        .await
-        .expect("within the deadline")
-}
 
 fn sessions() -> (Session, Session) {
     let (here, there) = tokio::io::duplex(64 * 1024);
@@ -226,14 +219,10 @@ async fn refused(client: Client) -> String {
         .await
         .unwrap_err();
     assert!(error.is_disconnected(), "{error:?}");
-    assert!(
-        within(client.call::<_, String>("Plugin.Name", &()))
-            .await
-            .is_err()
-    );
-    let causes = std::iter::successors(error.source(), |&error| error.source());
-    let causes: Vec<String> = causes.map(ToString::to_string).collect();
-    format!("{error}: {}", causes.join(": "))
+    let again = within(client.call::<_, String>("Plugin.Name", &())).await;
+    let again = again.unwrap_err();
+    assert!(again.is_disconnected(), "{again:?}");
+    with_causes(&error)
 }
 
 #[tokio::test(start_paused = true)]

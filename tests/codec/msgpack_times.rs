@@ -9,6 +9,7 @@ use plugwire::codec::{CallConfig, Codec, MessageDecoder, MessageEncoder, TimeFor
 use plugwire::gob::{BinaryMarshaled, Encode, GobEncoded, TextMarshaled, Time};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
+use support::hex;
 use tokio_util::codec::{Decoder, Encoder};
 
 fn read<T: DeserializeOwned>(value: &[u8]) -> Result<T, String> {
@@ -26,14 +27,6 @@ fn write<T: Encode + ?Sized>(format: TimeFormat, value: &T) -> Vec<u8> {
     let mut encoder = MessageEncoder::new(CallConfig::new(Codec::MsgPack).times(format));
     encoder.encode((&(), value), &mut bytes).unwrap();
     bytes[1..].to_vec()
-}
-
-#[track_caller]
-fn unhex(text: &str) -> Vec<u8> {
-    let digits = text.replace(' ', "");
-    (0..digits.len() / 2)
-        .map(|n| u8::from_str_radix(&digits[2 * n..2 * n + 2], 16).unwrap())
-        .collect()
 }
 
 fn at(seconds: i64, nanos: u32) -> Time {
@@ -57,7 +50,7 @@ fn what_each_go_codec_writes_is_read() {
         serde_json::from_str(vectors).unwrap();
     for (flavor, values) in vectors {
         for (name, expected) in ["time", "time nanos", "time 1900"].iter().zip(moments()) {
-            let got = read::<Time>(&unhex(&values[*name]));
+            let got = read::<Time>(&hex::decode(&values[*name]));
             assert_eq!(got.as_ref(), Ok(&expected), "{name} of {flavor}");
         }
     }
@@ -72,7 +65,7 @@ fn every_form_is_read() {
         ("075bcd15 000000005e5a5957", nanos),
     ];
     for (bytes, time) in timestamps {
-        let bytes = unhex(bytes);
+        let bytes = hex::decode(bytes);
         let len = bytes.len() as u8;
         let heads = [
             vec![0xc4, len],
@@ -90,8 +83,11 @@ fn every_form_is_read() {
             assert_eq!(read::<Time>(&value), Ok(time), "{value:02x?}");
         }
     }
-    assert_eq!(read::<Time>(&unhex("d6ff 5e5a5957")), Ok(whole));
-    assert_eq!(read::<Time>(&unhex("d7ff 1d6f34545e5a5957")), Ok(nanos));
+    assert_eq!(read::<Time>(&hex::decode("d6ff 5e5a5957")), Ok(whole));
+    assert_eq!(
+        read::<Time>(&hex::decode("d7ff 1d6f34545e5a5957")),
+        Ok(nanos)
+    );
 
     let east = nanos.with_offset(2 * 3600).unwrap();
     let odd = nanos.with_offset(3600 + 7).unwrap();
@@ -100,7 +96,7 @@ fn every_form_is_read() {
         ("01 0000000ed5ec5057 075bcd15 0078", east),
         ("02 0000000ed5ec5057 075bcd15 003c 07", odd),
     ] {
-        let bytes = unhex(bytes);
+        let bytes = hex::decode(bytes);
         for head in [
             vec![0xc4, bytes.len() as u8],
             vec![0xa0 | bytes.len() as u8],
@@ -136,7 +132,7 @@ fn what_is_no_time_is_refused() {
         ("93 010203", "a time"),
         ("80", "a time"),
     ] {
-        let error = read::<Time>(&unhex(value)).unwrap_err();
+        let error = read::<Time>(&hex::decode(value)).unwrap_err();
         assert!(error.contains(why), "{value}: {error}");
     }
 }
@@ -145,14 +141,17 @@ fn what_is_no_time_is_refused() {
 fn the_form_written_is_the_one_chosen() {
     let nanos = moments()[1].with_offset(2 * 3600).unwrap();
     let written = write(TimeFormat::Timestamp, &nanos);
-    assert_eq!(written, unhex("c40c 075bcd15 000000005e5a5957"));
+    assert_eq!(written, hex::decode("c40c 075bcd15 000000005e5a5957"));
     assert_eq!(read::<Time>(&written), Ok(nanos.utc()));
     let written = write(TimeFormat::MarshalBinary, &nanos);
-    assert_eq!(written, unhex("c40f 01 0000000ed5ec5057 075bcd15 0078"));
+    assert_eq!(
+        written,
+        hex::decode("c40f 01 0000000ed5ec5057 075bcd15 0078")
+    );
     assert_eq!(read::<Time>(&written), Ok(nanos));
     assert_eq!(TimeFormat::default(), TimeFormat::Timestamp);
     let zero = write(TimeFormat::Timestamp, &Time::ZERO);
-    assert_eq!(zero, unhex("c40c 00000000 fffffff1886e0900"));
+    assert_eq!(zero, hex::decode("c40c 00000000 fffffff1886e0900"));
 }
 
 /// Embedded in the struct that Go has.
@@ -233,7 +232,7 @@ fn extensions_are_read_in_what_serde_flattens() {
         let base = Base {
             since: moments()[0],
         };
-        assert_eq!(read(&unhex(value)), Ok(Flat { base }));
+        assert_eq!(read(&hex::decode(value)), Ok(Flat { base }));
     }
 }
 
@@ -249,8 +248,14 @@ fn a_time_that_was_left_out_is_zero() {
         label: "x".into(),
     };
     // {"label": "x"}, and with {"at": nil}
-    assert_eq!(read(&unhex("81 a56c6162656c a178")).as_ref(), Ok(&stamped));
-    assert_eq!(read(&unhex("82 a56c6162656c a178 a26174 c0")), Ok(stamped));
+    assert_eq!(
+        read(&hex::decode("81 a56c6162656c a178")).as_ref(),
+        Ok(&stamped)
+    );
+    assert_eq!(
+        read(&hex::decode("82 a56c6162656c a178 a26174 c0")),
+        Ok(stamped)
+    );
 }
 
 /// Not times, but read in the same way.
@@ -266,7 +271,10 @@ fn nil_is_zero_for_all_types_with_an_encoding_of_their_own() {
     zero::<TextMarshaled<String>>();
     let two = BinaryMarshaled([1, 2]);
     for value in ["c402 0102", "a2 0102", "d505 0102", "92 01 02"] {
-        assert_eq!(read(&unhex(value)), Ok(two), "{value}");
+        assert_eq!(read(&hex::decode(value)), Ok(two), "{value}");
     }
-    assert_eq!(read(&unhex("a2 6162")), Ok(TextMarshaled("ab".to_owned())));
+    assert_eq!(
+        read(&hex::decode("a2 6162")),
+        Ok(TextMarshaled("ab".to_owned()))
+    );
 }

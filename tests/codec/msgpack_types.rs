@@ -7,6 +7,8 @@ use plugwire::codec::{Codec, DecodeError, MessageDecoder, MessageEncoder};
 use plugwire::gob::{Any, Encode, Value};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
+use support::causes::assert_fails;
+use support::hex;
 use tokio_util::codec::{Decoder, Encoder};
 
 /// How Go writes things, as `go/cmd/msgpackpeer -role bytes` shows it and the interop tests check.
@@ -16,12 +18,6 @@ type Vectors = BTreeMap<String, BTreeMap<String, String>>;
 
 fn vectors() -> Vectors {
     serde_json::from_str(VECTORS).unwrap()
-}
-
-fn unhex(text: &str) -> Vec<u8> {
-    (0..text.len() / 2)
-        .map(|n| u8::from_str_radix(&text[2 * n..2 * n + 2], 16).unwrap())
-        .collect()
 }
 
 fn read<T: DeserializeOwned>(value: &[u8]) -> Result<T, DecodeError> {
@@ -56,7 +52,7 @@ fn map(entries: &[(&str, &[u8])]) -> Vec<u8> {
 /// Reads what every flavour of Go's writes for a thing.
 fn go<T: DeserializeOwned + PartialEq + std::fmt::Debug>(name: &str, expected: T) {
     for (flavor, values) in vectors() {
-        let got: T = match read(&unhex(&values[name])) {
+        let got: T = match read(&hex::decode(&values[name])) {
             Ok(got) => got,
             Err(error) => panic!("{name} of {flavor}: {error}"),
         };
@@ -140,7 +136,7 @@ fn a_time_is_its_bytes_and_an_extension_can_be_told_by_its_type() {
     let vectors = vectors();
     for (name, len) in [("time", 4), ("time nanos", 8), ("time 1900", 12)] {
         for (flavor, values) in &vectors {
-            let time = unhex(&values[name]);
+            let time = hex::decode(&values[name]);
             let len = match &flavor[..] {
                 // Its `MarshalBinary`, which is what gob sends too.
                 "consul" | "legacy" => 15,
@@ -151,13 +147,16 @@ fn a_time_is_its_bytes_and_an_extension_can_be_told_by_its_type() {
             assert_eq!(bytes.len(), len, "{flavor}");
             assert_eq!(bytes, time[time.len() - len..], "{flavor}");
         }
-        let ugorji = unhex(&vectors["ugorji"][name]);
+        let ugorji = hex::decode(&vectors["ugorji"][name]);
         let extension: Extension = read(&ugorji).unwrap();
         assert_eq!(extension.0.0, -1);
         assert_eq!(write(&extension), ugorji);
     }
     // Where it is not wanted, it is skipped.
-    let stamped = map(&[("when", &unhex(&vectors["ugorji"]["time"])), ("n", &[5])]);
+    let stamped = map(&[
+        ("when", &hex::decode(&vectors["ugorji"]["time"])),
+        ("n", &[5]),
+    ]);
     assert_eq!(read::<Count>(&stamped).unwrap(), Count { n: 5 });
 }
 
@@ -445,8 +444,11 @@ fn types_without_an_end_and_deep_values_are_errors() {
     let error = read::<Nest>(&[&deep[..], &[0xa1, b'C']].concat()).unwrap_err();
     assert!(error.to_string().contains("too deep"), "{error}");
     let deep = [0x91].repeat(100_000);
-    assert!(read::<Value>(&[&deep[..], &[0xc0]].concat()).is_err());
-    assert!(read::<Count>(&[&[0x81, 0xa1, b'x'][..], &deep, &[0xc0]].concat()).is_err());
+    assert_fails(read::<Value>(&[&deep[..], &[0xc0]].concat()), "msgpack: ");
+    assert_fails(
+        read::<Count>(&[&[0x81, 0xa1, b'x'][..], &deep, &[0xc0]].concat()),
+        "msgpack: ",
+    );
     // What is nested as deep as it may be fits onto a thread's stack.
     #[derive(Debug, PartialEq, Serialize, Deserialize)]
     struct Link {
@@ -510,11 +512,14 @@ fn what_go_reads_is_written() {
 
 #[test]
 fn numbers_that_do_not_fit_are_errors() {
-    assert!(read::<u8>(&[0xcd, 1, 0]).is_err());
-    assert!(read::<u64>(&[0xff]).is_err());
-    assert!(read::<i64>(&[0xcf, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff]).is_err());
-    assert!(read::<i64>(&[0xcb, 0, 0, 0, 0, 0, 0, 0, 0]).is_err());
-    assert!(read::<char>(&[0xd1, 0xd8, 0]).is_err());
-    assert!(read::<String>(&[0xa1, 0xff]).is_err());
-    assert!(read::<[u8; 3]>(&[0xa2, 1, 2]).is_err());
+    assert_fails(read::<u8>(&[0xcd, 1, 0]), "msgpack: ");
+    assert_fails(read::<u64>(&[0xff]), "msgpack: ");
+    assert_fails(
+        read::<i64>(&[0xcf, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff]),
+        "msgpack: ",
+    );
+    assert_fails(read::<i64>(&[0xcb, 0, 0, 0, 0, 0, 0, 0, 0]), "msgpack: ");
+    assert_fails(read::<char>(&[0xd1, 0xd8, 0]), "msgpack: ");
+    assert_fails(read::<String>(&[0xa1, 0xff]), "msgpack: ");
+    assert_fails(read::<[u8; 3]>(&[0xa2, 1, 2]), "msgpack: ");
 }

@@ -5,7 +5,6 @@ use std::error::Error;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::time::Duration;
 
 use plugwire::broker;
 use plugwire::connection::{
@@ -14,15 +13,10 @@ use plugwire::connection::{
 use plugwire::gob::Limits;
 use plugwire::mux::Stream;
 use plugwire::rpc::{CallConfig, CallError, Codec, Service};
+use support::within;
 use tokio::task::JoinHandle;
-use tokio::time::timeout;
 
 const LIMIT: usize = 1 << 20;
-
-async fn within<F: Future>(future: F) -> F::Output {
-    let patience = Duration::from_secs(60);
-    timeout(patience, future).await.expect("in time")
-}
 
 /// Keeps a connection's output streams, and has nothing to write to them.
 struct Quiet;

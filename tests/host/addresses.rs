@@ -5,27 +5,15 @@ use std::process::Command;
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures::future::BoxFuture;
-use plugwire::connection::{ConnectionConfig, PluginSet, RpcServer, ServeHooks};
+use plugwire::connection::{ConnectionConfig, PluginSet, RpcServer};
 use plugwire::handshake::{Address, HandshakeConfig, HandshakeError, ReattachConfig};
 use plugwire::host::{Client, ClientConfig, LaunchError};
-use plugwire::mux::Stream;
 use plugwire::rpc::Service;
+use support::within;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpListener;
-use tokio::time::timeout;
 
-const PATIENCE: Duration = Duration::from_secs(60);
-
-struct Silent;
-
-impl ServeHooks for Silent {
-    fn stdio(&self, _: Stream, _: Stream) {}
-
-    fn quit(&self) -> BoxFuture<'static, ()> {
-        Box::pin(std::future::ready(()))
-    }
-}
+use crate::silent::Silent;
 
 fn serve(connection: impl AsyncRead + AsyncWrite + Send + Unpin + 'static) {
     let greet = |_: ()| async { Ok::<_, Infallible>("Hello!".to_owned()) };
@@ -55,7 +43,7 @@ async fn launch(network: &str, address: &str) -> Result<Client, LaunchError> {
         .args([network, address]);
     let handshake = HandshakeConfig::new(3, "BASIC_PLUGIN", "hello");
     let config = ClientConfig::new(handshake, command).kill_grace(Duration::from_millis(100));
-    timeout(PATIENCE, Client::launch(config)).await.unwrap()
+    within(Client::launch(config)).await
 }
 
 async fn greeting(client: &Client) -> String {
@@ -83,7 +71,7 @@ async fn a_reattach_takes_the_same_addresses() {
             r#"{{"Protocol":"netrpc","Addr":{{"Network":"tcp","String":"{host}:{port}"}}}}"#
         );
         let reattach: ReattachConfig = serde_json::from_str(&json).unwrap();
-        let reattached = timeout(PATIENCE, Client::reattach(reattach)).await.unwrap();
+        let reattached = within(Client::reattach(reattach)).await;
         let client = reattached.expect(&json);
         assert_eq!(greeting(&client).await, "Hello!");
         client.kill().await;

@@ -1,33 +1,20 @@
-//! What is told of a plugin's death where the plugin is a script, and where it does not die.
+//! What errors say of a plugin's death where the plugin is a script, and where it does not die.
 
 use std::process::Command;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
-use futures::future::BoxFuture;
-use plugwire::connection::{ConnectionConfig, PluginSet, RpcServer, ServeHooks};
+use plugwire::connection::{ConnectionConfig, PluginSet, RpcServer};
 use plugwire::handshake::HandshakeConfig;
 use plugwire::host::{Client, ClientConfig};
-use plugwire::mux::{SessionError, Stream};
+use plugwire::mux::SessionError;
 use plugwire::rpc::{self, CallError, Service};
+use support::within;
 use tempfile::TempDir;
 use tokio::net::UnixListener;
 use tokio::task::JoinHandle;
-use tokio::time::timeout;
 
-/// Far more than anything here needs.
-const PATIENCE: Duration = Duration::from_secs(30);
-
-/// Prints nothing.
-struct Silent;
-
-impl ServeHooks for Silent {
-    fn stdio(&self, _: Stream, _: Stream) {}
-
-    fn quit(&self) -> BoxFuture<'static, ()> {
-        Box::pin(std::future::ready(()))
-    }
-}
+use crate::silent::Silent;
 
 /// A process that announces a socket, and the server behind it: the two can end apart.
 struct Plugin {
@@ -57,7 +44,7 @@ impl Plugin {
         command.args(["-c", &line]);
         let handshake = HandshakeConfig::new(1, "PLUGWIRE_CRASHES", "cookie");
         let client = Client::launch(ClientConfig::new(handshake, command));
-        let client = timeout(PATIENCE, client).await.unwrap().unwrap();
+        let client = within(client).await.unwrap();
         let kit = client.dispense_client("kit").await.unwrap();
         Plugin {
             client,
@@ -76,9 +63,7 @@ impl Plugin {
             }
             end.await;
         };
-        let (called, ()) = timeout(PATIENCE, async { tokio::join!(call, end) })
-            .await
-            .unwrap();
+        let (called, ()) = within(async { tokio::join!(call, end) }).await;
         called.unwrap_err()
     }
 }
@@ -92,7 +77,7 @@ async fn a_plugin_that_closes_its_connection_and_lives_has_not_crashed() {
     assert!(!error.is_crashed() && error.is_disconnected());
     println!("told after {:?}", start.elapsed());
     assert!(!plugin.client.exited());
-    let reason = timeout(PATIENCE, plugin.client.closed()).await.unwrap();
+    let reason = within(plugin.client.closed()).await;
     assert!(matches!(reason, SessionError::PeerClosed), "{reason:?}");
     let error = plugin.client.ping().await.unwrap_err();
     assert!(!error.is_crashed() && error.is_disconnected(), "{error:?}");
@@ -106,8 +91,8 @@ async fn a_plugin_whose_connection_outlives_it_has_crashed() {
     let place = TempDir::new().unwrap();
     let end = place.path().join("end");
     let script = format!(
-        "echo 'thread '\"'\"'main'\"'\"' panicked at src/main.rs:1:2:' >&2; echo 'out of cheese' >&2; \
-         while [ ! -e '{}' ]; do sleep 0.01; done; exit 101",
+        "echo 'thread '\"'\"'main'\"'\"' panicked at src/main.rs:1:2:' >&2; \
+         echo 'out of cheese' >&2; while [ ! -e '{}' ]; do sleep 0.01; done; exit 101",
         end.display()
     );
     let plugin = Plugin::start(&script).await;

@@ -386,7 +386,7 @@ async fn a_socket_nobody_listens_on_is_refused_and_removed() {
 async fn a_port_nobody_listens_on_is_refused() {
     use rustix::net::{AddressFamily, SocketAddrAny, SocketType, bind, getsockname, socket};
 
-    // Bound, so that it is nobody else's, but not listening.
+    // Bound, so that no other process has it, but not listening.
     let bound = socket(AddressFamily::INET, SocketType::STREAM, None).unwrap();
     bind(
         &bound,
@@ -435,7 +435,7 @@ where
     let serving = tokio::spawn(serve(connection));
     let error = launch.await.unwrap();
     serving.abort();
-    assert!(path.exists(), "somebody still listens there");
+    assert!(path.exists(), "a process still listens there");
     error
 }
 

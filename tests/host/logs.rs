@@ -1,15 +1,11 @@
-//! What a plugin writes to its original stderr, as its host tells of it; both in Rust and in two
+//! What a plugin writes to its original stderr, as its host reports it; both in Rust and in two
 //! processes.
 //!
-//! The plugin is this test program again. What libtest prints must not come before the handshake,
-//! so its stdout leads nowhere and the real one waits as descriptor 3 until [`plugin_half`] takes
-//! its place.
+//! The plugin is this test program again, as [`half`] says.
 
 use std::collections::BTreeMap;
 use std::convert::Infallible;
-use std::fs::OpenOptions;
 use std::io::Write as _;
-use std::process::Command;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -18,19 +14,18 @@ use plugwire::handshake::HandshakeConfig;
 use plugwire::host::{Client, ClientConfig, LOG_TARGET, LaunchError, LogLevel, LogRecord};
 use plugwire::plugin::{self, ServeConfig};
 use plugwire::rpc::Service;
-use support::events;
+use support::causes::assert_fails;
+use support::{events, within};
 use tempfile::TempDir;
 use tokio::io::AsyncReadExt;
-use tokio::time::timeout;
 use tracing::Level;
+
+use crate::half;
 
 const HANDSHAKE: HandshakeConfig = HandshakeConfig::new(1, "PLUGWIRE_LOGS_TEST", "cookie");
 
 /// The variable that tells the plugin's half what to do.
 const ROLE: &str = "PLUGWIRE_LOGS_ROLE";
-
-/// Far more than anything here needs.
-const PATIENCE: Duration = Duration::from_secs(20);
 
 // ---- the plugin's half ----
 
@@ -49,9 +44,7 @@ fn plugin_half() {
     let Ok(role) = std::env::var(ROLE) else {
         return;
     };
-    let stdout = OpenOptions::new().write(true).open("/dev/fd/3").unwrap();
-    rustix::stdio::dup2_stdout(&stdout).unwrap();
-    drop(stdout);
+    half::take_stdout();
     let _ = writeln!(std::io::stderr(), "[INFO] start");
     if role == "exit" {
         let _ = writeln!(std::io::stderr(), "[ERROR] no configuration");
@@ -95,13 +88,8 @@ fn logger() -> Service {
 // ---- the host's half ----
 
 fn config(place: &TempDir, role: &str) -> ClientConfig {
-    let mut command = Command::new("sh");
-    command
-        .arg("-c")
-        .arg(r#"exec "$0" --exact logs::plugin_half --nocapture 3>&1 >/dev/null"#)
-        .arg(std::env::current_exe().unwrap())
-        .env(ROLE, role)
-        .env("PLUGIN_UNIX_SOCKET_DIR", place.path());
+    let mut command = half::command("logs::plugin_half", place.path());
+    command.env(ROLE, role);
     ClientConfig::new(HANDSHAKE, command)
 }
 
@@ -144,8 +132,7 @@ async fn logged(
 }
 
 async fn launch(config: ClientConfig) -> Client {
-    let launched = timeout(PATIENCE, Client::launch(config)).await;
-    launched.expect("in good time").unwrap()
+    within(Client::launch(config)).await.unwrap()
 }
 
 fn levels_and_messages(records: &[LogRecord]) -> Vec<(LogLevel, &str)> {
@@ -158,7 +145,7 @@ fn levels_and_messages(records: &[LogRecord]) -> Vec<(LogLevel, &str)> {
 #[tokio::test]
 async fn each_kind_of_line_becomes_an_event_at_its_level() {
     events::record();
-    let hclog = br#"{"@level":"warn","@message":"slow","@module":"kit.db","@timestamp":"2006-01-02T15:04:05.123456Z","answer":42,"who":{"name":"ada"}}"#;
+    let hclog = br#"{"@level":"warn","@message":"slow","@module":"kit.db","@timestamp":"2006-01-02T15:04:05.123456Z","answer":42,"user":{"name":"ada"}}"#;
     let lines: [&[u8]; 9] = [
         &[hclog, &b"\n"[..]].concat(),
         b"[TRACE] one\n[DEBUG] two\n[INFO] three\n[WARN] four\n[ERROR] five\n",
@@ -179,7 +166,7 @@ async fn each_kind_of_line_becomes_an_event_at_its_level() {
         ("plugin", "sh"),
         ("module", "kit.db"),
         ("timestamp", "2006-01-02T15:04:05.123456Z"),
-        ("fields", r#"{"answer":42,"who":{"name":"ada"}}"#),
+        ("fields", r#"{"answer":42,"user":{"name":"ada"}}"#),
     ];
     let expected = expected.map(|(name, value)| (name, value.to_owned()));
     assert_eq!(events[1].fields, BTreeMap::from(expected));
@@ -286,7 +273,7 @@ async fn a_panic_that_the_plugin_survives_is_one_error_in_the_log() {
     let client = launch(config(&place, "serve").on_log(record)).await;
     let logger = client.dispense_client("logger").await.unwrap();
     let panicked = logger.call::<_, bool>("Plugin.Panic", "out of\ncheese");
-    assert!(panicked.await.is_err());
+    assert_fails(panicked.await, "Plugin.Panic ended without a reply");
     let bytes = b"plain\n".to_vec();
     let written = logger.call::<_, bool>("Plugin.Write", &bytes);
     assert!(written.await.unwrap());
@@ -339,7 +326,7 @@ async fn the_log_of_a_plugin_that_does_not_start_is_told() {
     let place = TempDir::new().unwrap();
     let (records, record) = recorder();
     let launched = Client::launch(config(&place, "exit").on_log(record));
-    let error = timeout(PATIENCE, launched).await.unwrap().unwrap_err();
+    let error = within(launched).await.unwrap_err();
     assert!(matches!(error, LaunchError::Exited { .. }), "{error:?}");
     assert_eq!(
         levels_and_messages(&records.lock().unwrap()),

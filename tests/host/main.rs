@@ -3,7 +3,9 @@
 
 mod addresses;
 mod crashes;
+mod half;
 mod launch_errors;
 mod lifecycle;
 mod logs;
 mod old_plugin;
+mod silent;

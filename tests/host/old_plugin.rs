@@ -5,26 +5,16 @@ use std::process::Command;
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures::future::BoxFuture;
-use plugwire::connection::{ConnectionConfig, PluginSet, RpcServer, ServeHooks};
+use plugwire::connection::{ConnectionConfig, PluginSet, RpcServer};
 use plugwire::handshake::HandshakeConfig;
 use plugwire::host::{Client, ClientConfig};
-use plugwire::mux::Stream;
 use plugwire::rpc::Service;
 use tokio::net::UnixListener;
 use tokio::time::timeout;
 
+use crate::silent::Silent;
+
 const HANDSHAKE: HandshakeConfig = HandshakeConfig::new(3, "BASIC_PLUGIN", "hello");
-
-struct Silent;
-
-impl ServeHooks for Silent {
-    fn stdio(&self, _: Stream, _: Stream) {}
-
-    fn quit(&self) -> BoxFuture<'static, ()> {
-        Box::pin(std::future::ready(()))
-    }
-}
 
 #[tokio::test]
 async fn four_fields_are_enough() {

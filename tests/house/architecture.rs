@@ -2,7 +2,6 @@
 
 use std::path::Path;
 
-
 /// What is in backquotes and looks like a path into the tree.
 fn paths(text: &str) -> Vec<&str> {
     let quoted = text.split('`').skip(1).step_by(2);

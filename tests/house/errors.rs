@@ -1,5 +1,5 @@
-//! One convention for every public error: its text leaves out what `source()` gives, so that whatever
-//! prints an error with its causes prints each of them once.
+//! One convention for every public error: its text leaves out what `source()` gives, so that
+//! whatever prints an error with its causes prints each of them once.
 
 use std::collections::BTreeSet;
 use std::error::Error;

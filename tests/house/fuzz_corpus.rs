@@ -1,4 +1,5 @@
-//! Every committed input of the fuzz targets, and every input that a fuzzer once broke something with.
+//! Every committed input of the fuzz targets, and every input that a fuzzer once broke something
+//! with.
 
 #[path = "../../fuzz/src/targets/mod.rs"]
 mod targets;
@@ -36,8 +37,8 @@ static PANICS: AtomicUsize = AtomicUsize::new(0);
 /// Far longer than any input takes, be the machine busy and nothing optimized.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// False when the target is still at it after a long time: its deadlines are in virtual time, which does not pass in a
-/// loop without end.
+/// False when the target is still at it after a long time: its deadlines are in virtual time, which
+/// does not pass in a loop without end.
 fn ends(target: fn(&[u8]), input: Vec<u8>) -> bool {
     let (end, ended) = mpsc::channel();
     thread::spawn(move || {
@@ -51,8 +52,8 @@ fn ends(target: fn(&[u8]), input: Vec<u8>) -> bool {
     )
 }
 
-/// One test for all, since the hook that counts panics is the process's: a panic in a task is no failure of the test
-/// that spawned it.
+/// One test for all, since the hook that counts panics is the process's: a panic in a task is no
+/// failure of the test that spawned it.
 #[test]
 fn every_input_of_the_fuzz_targets_is_harmless() {
     let hook = std::panic::take_hook();

@@ -400,7 +400,7 @@ async fn serving_refuses_what_means_nothing() {
         );
         assert!(text.contains(given), "{text}");
     }
-    // Anybody could connect.
+    // Any process could connect.
     let config = config().listen_tcp(([0, 0, 0, 0], 0));
     let error = serve_test(config, ServeTestConfig::new())
         .await

@@ -5,8 +5,9 @@ use std::sync::Arc;
 use plugwire::{Error, Reader, Writer};
 use tokio::io::AsyncReadExt;
 
+use crate::Pair;
 use crate::counter::{Adder, Counter, Memory};
-use crate::{Pair, within};
+use support::within;
 
 /// What is done with a counter, wherever it is.
 async fn use_counter(counter: &dyn Counter) {

@@ -12,13 +12,16 @@ use plugwire::{Error, Reader, Remote, Result, Writer};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadBuf};
 use tokio::sync::{mpsc, oneshot};
 
-use crate::{Pair, within};
+use crate::Pair;
+use support::broken::{Broken, Stuck};
+use support::causes::assert_fails;
+use support::within;
 
 #[plugwire::interface]
 pub trait Store {
     /// Commits what it read to the end.
     async fn import(&self, data: Reader) -> Result<u64>;
-    /// Writes a part, and ends in the way that the call asks for.
+    /// Writes a part, and ends as `how` says.
     async fn export(&self, to: Writer, how: String) -> Result<()>;
     /// A part, and then a failure.
     async fn broken(&self) -> Result<Reader>;
@@ -30,7 +33,7 @@ pub trait Store {
     async fn hand_on(&self, from: Reader) -> Result<Reader>;
 }
 
-/// What became of data that a receiver was sent.
+/// What became of data at its receiver.
 #[derive(Debug, PartialEq, Eq)]
 enum Outcome {
     Committed(usize),
@@ -95,33 +98,6 @@ impl Store for Plugin {
     }
 }
 
-/// Fails, read or written.
-struct Broken;
-
-impl AsyncRead for Broken {
-    fn poll_read(
-        self: Pin<&mut Self>,
-        _: &mut Context<'_>,
-        _: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<()>> {
-        Poll::Ready(Err(io::Error::other("the disk is gone")))
-    }
-}
-
-impl AsyncWrite for Broken {
-    fn poll_write(self: Pin<&mut Self>, _: &mut Context<'_>, _: &[u8]) -> Poll<io::Result<usize>> {
-        Poll::Ready(Err(io::Error::other("the disk is full")))
-    }
-
-    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Poll::Ready(Ok(()))
-    }
-
-    fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Poll::Ready(Ok(()))
-    }
-}
-
 /// Panics when it is read.
 struct Panics;
 
@@ -135,20 +111,7 @@ impl AsyncRead for Panics {
     }
 }
 
-/// Has no more to give, and no end. Tells when it is dropped.
-struct Stuck(#[allow(dead_code, reason = "for its drop")] oneshot::Sender<()>);
-
-impl AsyncRead for Stuck {
-    fn poll_read(
-        self: Pin<&mut Self>,
-        _: &mut Context<'_>,
-        _: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<()>> {
-        Poll::Pending
-    }
-}
-
-/// Fails when the test says so.
+/// Fails once the sender has sent or is dropped.
 struct Later(oneshot::Receiver<()>);
 
 impl AsyncRead for Later {
@@ -259,9 +222,8 @@ async fn a_reader_that_fails_is_no_end_of_file() {
 #[tokio::test]
 async fn a_reader_that_panics_is_no_end_of_file() {
     let (_pair, store, mut outcomes) = store().await;
-    within(store.import(Reader::new(PART.chain(Panics))))
-        .await
-        .unwrap_err();
+    let imported = within(store.import(Reader::new(PART.chain(Panics)))).await;
+    assert_fails(imported, "");
     let outcome = next(&mut outcomes).await;
     assert_eq!(outcome, Outcome::Failed(5_000, ErrorKind::ConnectionReset));
 }
@@ -271,8 +233,8 @@ async fn a_reader_that_panics_is_no_end_of_file() {
 async fn the_reader_of_an_abandoned_call_is_no_end_of_file() {
     for deadline in [false, true] {
         let (_pair, store, mut outcomes) = store().await;
-        let (dropped, is_dropped) = oneshot::channel();
-        let reader = Reader::new(PART.chain(Stuck(dropped)));
+        let (stuck, watch) = Stuck::new();
+        let reader = Reader::new(PART.chain(stuck));
         let second = Duration::from_secs(1);
         if deadline {
             let error = store.with_timeout(second).import(reader).await;
@@ -284,7 +246,7 @@ async fn the_reader_of_an_abandoned_call_is_no_end_of_file() {
         let outcome = next(&mut outcomes).await;
         assert_eq!(outcome, Outcome::Failed(5_000, ErrorKind::ConnectionReset));
         // And the source is not held on to.
-        within(is_dropped).await.unwrap_err();
+        within(watch.dropped).await.unwrap_err();
     }
 }
 
@@ -335,7 +297,13 @@ async fn a_writer_is_shut_down_only_when_all_was_written() {
         let (_pair, store, _) = store().await;
         let (outcomes, mut received) = mpsc::unbounded_channel();
         let exported = store.export(Writer::new(Sink::new(outcomes)), how.into());
-        assert_eq!(within(exported).await.is_err(), how == "panic", "{how}");
+        match how {
+            "panic" => assert_fails(
+                within(exported).await,
+                "Plugin.Export ended without a reply",
+            ),
+            _ => within(exported).await.unwrap(),
+        }
         assert_eq!(next(&mut received).await, outcome, "{how}");
     }
 }
@@ -382,7 +350,8 @@ async fn the_writer_of_a_cancelled_method_is_not_shut_down() {
     let call = tokio::spawn(async move { rpc.call::<_, ()>("Plugin.Export", &args).await });
     within(has_begun).await.unwrap();
     serving.abort();
-    within(call).await.unwrap().unwrap_err();
+    let error = within(call).await.unwrap().unwrap_err();
+    assert!(error.is_disconnected(), "{error:?}");
     assert_eq!(next(&mut received).await, Outcome::Dropped(5_000));
 }
 

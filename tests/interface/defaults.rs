@@ -7,8 +7,9 @@ use plugwire::rpc::Service;
 use plugwire::{Reader, Remote, Result};
 use tokio::io::AsyncReadExt;
 
+use crate::Pair;
 use crate::counter::{AddHelper, Adder};
-use crate::{Pair, within};
+use support::within;
 
 /// The trait as the older plugin had it.
 #[plugwire::interface]

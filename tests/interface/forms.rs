@@ -9,7 +9,8 @@ use plugwire::rpc::{CallError, Codec, Empty, Service};
 use plugwire::{Remote, Result};
 use serde::{Deserialize, Serialize};
 
-use crate::{Pair, within};
+use crate::Pair;
+use support::within;
 
 #[plugwire::interface]
 pub trait Forms {

@@ -6,6 +6,8 @@ use std::time::Duration;
 
 use plugwire::rpc::Service;
 use plugwire::{Remote, Result};
+use support::causes::assert_fails;
+use tokio::sync::mpsc::error::TryRecvError;
 use tokio::sync::{Mutex, mpsc};
 use tokio::time::Instant;
 
@@ -104,7 +106,7 @@ async fn a_kept_helper_is_let_go_when_the_plugin_lets_go() {
     keeper.keep(adder).await.unwrap();
     tokio::time::sleep(Duration::from_secs(60)).await;
     assert_eq!(keeper.kept().await.unwrap(), 7);
-    assert!(drops.try_recv().is_err());
+    assert_eq!(drops.try_recv(), Err(TryRecvError::Empty));
     keeper.forget().await.unwrap();
     assert!(dropped(drops).await < AT_ONCE);
 }
@@ -118,7 +120,7 @@ async fn a_returned_interface_is_let_go_when_the_caller_lets_go() {
     let made = keeper.make().await.unwrap();
     tokio::time::sleep(Duration::from_secs(60)).await;
     assert_eq!(made.add(1, 1).await.unwrap(), 2);
-    assert!(drops.try_recv().is_err());
+    assert_eq!(drops.try_recv(), Err(TryRecvError::Empty));
     drop(made);
     assert!(dropped(drops).await < AT_ONCE);
 }
@@ -138,7 +140,7 @@ async fn a_returned_interface_that_nobody_dials_is_let_go_in_time() {
 async fn a_call_that_failed_before_the_peer_dialed_takes_back_what_it_lent() {
     let (_pair, keeper) = careless(Err("no")).await;
     let (adder, drops) = Adder::watched();
-    keeper.keep(adder).await.unwrap_err();
+    assert_fails(keeper.keep(adder).await, "no");
     assert!(dropped(drops).await < AT_ONCE);
 }
 

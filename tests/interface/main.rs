@@ -16,22 +16,13 @@ mod streams;
 mod syntax;
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use plugwire::Remote;
 use plugwire::broker::{BrokerConfig, MuxBroker};
 use plugwire::interface::Interface;
 use plugwire::mux::{self, Session};
 use plugwire::rpc::{Client, Codec, Server, Service};
-use tokio::time::timeout;
-
-const DEADLINE: Duration = Duration::from_secs(20);
-
-async fn within<F: Future>(future: F) -> F::Output {
-    timeout(DEADLINE, future)
-        .await
-        .expect("within the deadline")
-}
+use support::within;
 
 /// The two ends of a connection.
 struct Pair {

@@ -3,7 +3,8 @@
 use std::fmt;
 use std::sync::Arc;
 
-use crate::{Pair, within};
+use crate::Pair;
+use support::within;
 
 #[derive(Debug, PartialEq)]
 pub enum LookupError {

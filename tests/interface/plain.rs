@@ -12,8 +12,9 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::runtime::{Builder, Handle};
 use tokio::sync::mpsc;
 
+use crate::Pair;
 use crate::counter::{AddHelper, Adder};
-use crate::{Pair, within};
+use support::within;
 
 #[plugwire::interface]
 pub trait Blocking {
@@ -294,8 +295,10 @@ fn a_plain_method_that_has_not_begun_is_taken_back() {
         // Behind it in the connection, so that it has come by then.
         within(blocking.at_once()).await.unwrap();
         serving.abort();
-        within(second).await.unwrap().unwrap_err();
-        within(first).await.unwrap().unwrap_err();
+        let error = within(second).await.unwrap().unwrap_err();
+        assert!(error.is_disconnected(), "{error:?}");
+        let error = within(first).await.unwrap().unwrap_err();
+        assert!(error.is_disconnected(), "{error:?}");
         within(drops.recv()).await.unwrap();
         assert_eq!(within(held.recv()).await, Some("dropped"));
         assert_eq!(plugin.begun.load(Ordering::SeqCst), 1);

@@ -7,7 +7,8 @@ use plugwire::mux::Stream;
 use plugwire::{Reader, Writer};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
-use crate::{Pair, within};
+use crate::Pair;
+use support::within;
 
 /// More than the peer reads at once, and less than a window.
 const BYTES: usize = 200_000;

@@ -8,16 +8,18 @@ use std::time::Duration;
 
 use plugwire::rpc::Codec;
 use plugwire::{Error, Reader, Remote, Result, Writer};
-use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, DuplexStream, ReadBuf};
+use tokio::io::{AsyncReadExt, AsyncWrite, AsyncWriteExt, DuplexStream};
 use tokio::time::Sleep;
 
-use crate::{Pair, within};
+use crate::Pair;
+use support::broken::Broken;
+use support::within;
 
 #[plugwire::interface]
 pub trait Streams {
     /// Reads no more than so much.
     async fn read_some(&self, count: u64, from: Reader) -> Result<Vec<u8>>;
-    /// Writes, and keeps the writer where the call asks for it.
+    /// Writes, and keeps the writer if `keep` is set.
     async fn write_some(&self, count: u64, to: Writer, keep: bool) -> Result<()>;
     /// Writes lines one by one, as few as do not have to wait.
     async fn write_lines(&self, to: Writer) -> Result<()>;
@@ -96,33 +98,6 @@ impl AsyncWrite for Kept {
     ) -> Poll<io::Result<usize>> {
         self.0.lock().unwrap().extend_from_slice(data);
         Poll::Ready(Ok(data.len()))
-    }
-
-    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Poll::Ready(Ok(()))
-    }
-
-    fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Poll::Ready(Ok(()))
-    }
-}
-
-/// Fails, read or written.
-struct Broken;
-
-impl AsyncRead for Broken {
-    fn poll_read(
-        self: Pin<&mut Self>,
-        _: &mut Context<'_>,
-        _: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<()>> {
-        Poll::Ready(Err(io::Error::other("the disk is gone")))
-    }
-}
-
-impl AsyncWrite for Broken {
-    fn poll_write(self: Pin<&mut Self>, _: &mut Context<'_>, _: &[u8]) -> Poll<io::Result<usize>> {
-        Poll::Ready(Err(io::Error::other("the disk is full")))
     }
 
     fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
@@ -229,7 +204,7 @@ async fn a_source_is_let_go_when_the_method_has_read_enough() {
         within(tokio::io::copy(&mut endless, &mut end)).await
     });
     assert_eq!(read.unwrap(), b"xxxx");
-    assert!(written.is_err());
+    assert_eq!(written.unwrap_err().kind(), io::ErrorKind::BrokenPipe);
 }
 
 #[tokio::test]

@@ -14,12 +14,11 @@ use plugwire::handshake::{Address, HandshakeConfig};
 use plugwire::host::{AttachConfig, AttachedRunner, Client, ReattachError};
 use plugwire::plugin::{ServeConfig, ServeTestConfig, TestServer, serve_test};
 use plugwire::rpc::Service;
+use support::causes::with_causes;
+use support::{DEADLINE, within};
 use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::sync::Notify;
-use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
-
-const PATIENCE: Duration = Duration::from_secs(20);
 
 fn greeter(greeting: &'static str) -> PluginSet {
     PluginSet::new().register_service("greeter", move |_| {
@@ -99,10 +98,10 @@ async fn cancellation_ends_it_with_its_connections() {
     let client = reattach(&server).await;
     assert_eq!(greeting(&client).await, "one");
     token.cancel();
-    timeout(PATIENCE, server.wait()).await.unwrap().unwrap();
+    within(server.wait()).await.unwrap();
     assert!(!exists(&server));
-    timeout(PATIENCE, client.closed()).await.unwrap();
-    timeout(PATIENCE, client.wait()).await.unwrap();
+    within(client.closed()).await;
+    within(client.wait()).await;
     assert!(client.exited());
     server.wait().await.unwrap();
 }
@@ -113,7 +112,7 @@ async fn several_are_served_at_once_and_one_that_is_dropped_ends() {
     let other = serve_test(config(), ServeTestConfig::new()).await.unwrap();
     let (first, second) = (reattach(&one).await, reattach(&other).await);
     drop(other);
-    timeout(PATIENCE, second.closed()).await.unwrap();
+    within(second.closed()).await;
     assert_eq!(greeting(&first).await, "one");
 }
 
@@ -122,7 +121,11 @@ async fn output_reaches_the_host_if_it_is_asked_for() {
     let test = ServeTestConfig::new().sync_stdio(true);
     let server = serve_test(config(), test).await.unwrap();
     let again = serve_test(config(), ServeTestConfig::new().sync_stdio(true)).await;
-    assert!(again.is_err(), "the output is one plugin's");
+    let error = again.err().expect("the output is one plugin's");
+    assert!(
+        with_causes(&error).ends_with("this process is serving already"),
+        "{error:?}"
+    );
 
     let (stdout, copied) = tokio::io::duplex(1024);
     let attach = AttachConfig::new(server.reattach_config().clone()).sync_stdout(stdout);
@@ -132,7 +135,7 @@ async fn output_reaches_the_host_if_it_is_asked_for() {
     std::io::stdout().flush().unwrap();
     // Other tests' results may come before.
     let mut lines = BufReader::new(copied).lines();
-    let found = timeout(PATIENCE, async {
+    let found = within(async {
         loop {
             let line = lines.next_line().await.unwrap().expect("more output");
             if line.ends_with("for the host") {
@@ -140,7 +143,7 @@ async fn output_reaches_the_host_if_it_is_asked_for() {
             }
         }
     });
-    found.await.unwrap();
+    found.await;
     client.kill().await;
     server.stop().await.unwrap();
 }
@@ -183,7 +186,7 @@ async fn an_attached_runner_ends_its_plugin() {
         reattach.pid = None;
         let attach = AttachConfig::new(reattach).runner(runner);
         let grace = if exits {
-            PATIENCE
+            DEADLINE
         } else {
             Duration::from_millis(100)
         };
@@ -194,7 +197,7 @@ async fn an_attached_runner_ends_its_plugin() {
             // As a process would that has been asked to quit.
             gone.notify_one();
         }
-        timeout(PATIENCE, client.kill()).await.unwrap();
+        within(client.kill()).await;
         assert!(client.exited());
         assert_eq!(killed.load(Ordering::SeqCst), !exits);
     }
@@ -206,6 +209,6 @@ async fn a_plugin_in_this_very_process_is_asked_to_quit_and_not_killed() {
     let not_a_test = server.reattach_config().clone().test(false);
     let attach = AttachConfig::new(not_a_test).kill_grace(Duration::from_millis(100));
     let client = Client::reattach(attach).await.unwrap();
-    timeout(PATIENCE, client.kill()).await.unwrap();
-    timeout(PATIENCE, server.wait()).await.unwrap().unwrap();
+    within(client.kill()).await;
+    within(server.wait()).await.unwrap();
 }

@@ -1,4 +1,4 @@
-//! Calls that come many at a time: what is written together, and which task runs what.
+//! Calls that come many at a time: what goes out together, and which method runs where.
 
 use std::pin::Pin;
 use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
@@ -7,20 +7,13 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use plugwire::rpc::{Client, Codec, Server, Service};
+use support::{DEADLINE, within};
 use tokio::io::{AsyncRead, AsyncWrite, DuplexStream, ReadBuf};
 use tokio::sync::oneshot;
 use tokio::task::JoinSet;
 
-const DEADLINE: Duration = Duration::from_secs(30);
-
 /// More calls than a method has to answer quickly to run on the connection's own task.
 const MANY: u32 = 200;
-
-async fn within<F: Future>(future: F) -> F::Output {
-    tokio::time::timeout(DEADLINE, future)
-        .await
-        .expect("in time")
-}
 
 /// A byte stream that counts the writes to it.
 struct Counted(DuplexStream, Arc<AtomicUsize>);
@@ -119,7 +112,10 @@ async fn a_method_that_was_quick_may_wait() {
         })
         .method("Release", move |n: u32| {
             let sent = release.lock().unwrap().take().unwrap().send(());
-            async move { sent.map(|()| n).map_err(|()| "no receiver".to_owned()) }
+            async move {
+                sent.map(|()| n)
+                    .map_err(|()| "the caller is gone".to_owned())
+            }
         });
     let (client, _) = counted(service);
     for n in 0..MANY {

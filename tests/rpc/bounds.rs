@@ -8,19 +8,11 @@ use std::time::Duration;
 use plugwire::broker;
 use plugwire::connection::ConnectionConfig;
 use plugwire::rpc::{CallConfig, CallError, Client, Codec, Server, Service};
+use support::within;
 use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream};
 use tokio::runtime::Handle;
 use tokio::sync::{Barrier, Semaphore};
 use tokio::task::JoinSet;
-
-/// More than the slowest machine needs.
-const DEADLINE: Duration = Duration::from_secs(120);
-
-async fn within<F: Future>(future: F) -> F::Output {
-    tokio::time::timeout(DEADLINE, future)
-        .await
-        .expect("in time")
-}
 
 fn serve(service: Service, config: CallConfig, buffer: usize) -> DuplexStream {
     let (here, there) = tokio::io::duplex(buffer);

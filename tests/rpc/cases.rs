@@ -6,49 +6,10 @@ use std::time::Duration;
 
 use plugwire::rpc::{CallError, Client, Codec, Server, Service};
 use serde::{Deserialize, Serialize};
+use support::within;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::sync::Notify;
 use tokio::task::JoinSet;
-use tokio::time::timeout;
-
-/// Makes tests of the cases, in one codec.
-macro_rules! in_codec {
-    ($codec:expr) => {
-        in_codec! {
-            $codec;
-            a_call_gets_its_reply
-            errors_are_in_go_s_words_and_the_connection_goes_on
-            an_argument_or_reply_of_another_type_fails_the_call_alone
-            methods_run_concurrently_and_replies_overtake
-            a_deadline_names_method_and_duration
-            a_dropped_call_s_late_reply_is_thrown_away
-            closing_fails_pending_and_later_calls
-            a_lost_connection_fails_pending_calls_at_once_and_later_ones_differently
-            random_bytes_for_replies_fail_the_calls_with_a_reason
-            random_bytes_for_requests_end_the_serving_with_a_reason
-            a_method_that_panics_is_answered
-            large_arguments_and_replies_pass_while_small_ones_do
-            calls_that_run_when_the_peer_finishes_are_still_answered
-            ten_thousand_calls_64_at_a_time_get_their_own_replies
-        }
-    };
-    ($codec:expr; $($name:ident)*) => {$(
-        #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-        async fn $name() {
-            crate::cases::$name($codec).await;
-        }
-    )*};
-}
-
-pub(crate) use in_codec;
-
-const DEADLINE: Duration = Duration::from_secs(20);
-
-pub async fn within<F: Future>(future: F) -> F::Output {
-    timeout(DEADLINE, future)
-        .await
-        .expect("within the deadline")
-}
 
 pub fn plugin(codec: Codec, service: Service) -> Client {
     let server = Server::new().register("Plugin", service);

@@ -2,14 +2,13 @@
 
 use std::time::Duration;
 
-use crate::cases::{Pair, echo, in_codec, plugin, within};
-use crate::wrong::both_ways;
+use crate::cases::{Pair, echo, plugin};
 use plugwire::rpc::{CallError, Client, Codec, Server, Service};
 use serde::{Deserialize, Serialize};
+use support::within;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 in_codec!(Codec::Gob);
-both_ways!(Codec::Gob);
 
 #[tokio::test]
 async fn an_argument_or_reply_that_gob_cannot_say_fails_the_call_alone() {
@@ -69,7 +68,7 @@ async fn a_reply_for_a_call_that_nobody_made_is_ignored() {
         reply.truncate(n);
         reply
     };
-    // The last two messages are the header and the body: numbered 0 again, and no call's now. The
+    // The last two messages are the header and the body: numbered 0 again, and of no call now. The
     // definitions before them must not be sent twice, so they are cut off.
     let tail = {
         let mut starts = Vec::new();

@@ -3,17 +3,16 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use crate::cases::{Pair, echo, in_codec, plugin, within};
-use crate::wrong::both_ways;
+use crate::cases::{Pair, echo, plugin};
 use bytes::BytesMut;
 use plugwire::codec::{MessageDecoder, MessageEncoder};
 use plugwire::rpc::{CallError, Client, Codec, Server, Service};
 use serde::{Deserialize, Serialize, Serializer};
+use support::within;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio_util::codec::{Decoder, Encoder};
 
 in_codec!(Codec::MsgPack);
-both_ways!(Codec::MsgPack);
 
 #[derive(Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase")]

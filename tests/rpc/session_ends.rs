@@ -1,7 +1,6 @@
 //! Why a session ended reaches everything that fails for it: calls, reads and writes, `closed`, the
 //! log.
 
-use std::error::Error;
 use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -10,20 +9,10 @@ use std::time::Duration;
 
 use plugwire::mux::{Config, Session, SessionError, Stream};
 use plugwire::rpc::{Client, Codec, EndReason};
+use support::causes::{cause, with_causes};
 use support::events;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, DuplexStream, ReadBuf};
 use tracing::Level;
-
-/// The causes of an error that are of a type.
-fn cause<'a, E: Error + 'static>(error: &'a (dyn Error + 'static)) -> Option<&'a E> {
-    std::iter::successors(Some(error), |&error| error.source()).find_map(|e| e.downcast_ref())
-}
-
-fn chain(error: &(dyn Error + 'static)) -> String {
-    let errors = std::iter::successors(Some(error), |&error| error.source());
-    let texts: Vec<String> = errors.map(ToString::to_string).collect();
-    texts.join(": ")
-}
 
 /// A session with a call and a read that wait, and what ends it.
 struct Ending {
@@ -62,7 +51,7 @@ impl Ending {
         assert!(error.is_disconnected() && !error.is_crashed());
         let reason = cause::<SessionError>(&error).expect("a reason");
         assert!(expected(reason), "{reason:?}");
-        let told = chain(&error);
+        let told = with_causes(&error);
 
         // A later call knows it as well.
         let error = self
@@ -167,7 +156,7 @@ async fn a_session_closed_here_is_told_and_no_warning() {
     assert_eq!(level, Level::DEBUG);
 }
 
-/// A connection whose descriptor goes bad when the test says so.
+/// A connection whose descriptor goes bad on a signal.
 struct Lost {
     inner: DuplexStream,
     lost: Arc<tokio::sync::Notify>,
@@ -241,7 +230,7 @@ async fn the_end_of_a_stream_alone_is_told() {
         drop(there);
     });
     assert_eq!(
-        chain(&call.unwrap_err()),
+        with_causes(&call.unwrap_err()),
         "unexpected EOF: the peer closed its stream"
     );
 
@@ -252,14 +241,18 @@ async fn the_end_of_a_stream_alone_is_told() {
     });
     let error = call.unwrap_err();
     let text = "the connection failed: the peer's messages cannot be read: gob: ";
-    assert!(chain(&error).starts_with(text), "{}", chain(&error));
+    assert!(
+        with_causes(&error).starts_with(text),
+        "{}",
+        with_causes(&error)
+    );
 
     let (here, _there) = tokio::io::duplex(1 << 16);
     let client = Client::new(here, Codec::Gob);
     client.close();
     let error = client.call::<_, ()>("Plugin.Late", &()).await.unwrap_err();
     assert_eq!(
-        chain(&error),
+        with_causes(&error),
         "connection is shut down: it was closed on this side"
     );
 }

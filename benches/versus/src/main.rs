@@ -8,8 +8,11 @@
 //!
 //! RUNTIME is `current` or `multi`, CALLER `spawned` or `main`. A host starts the plugin, says on
 //! its standard output which processes there are, and then answers each line of its standard input,
-//! a row to measure, by one line of JSON. It ends with its standard input. `spin` is the load of a busy
-//! machine: it uses a core until its parent, of which it is given the id, is gone. `run` drives it.
+//! a row to measure, by one line of JSON. It ends with its standard input. `spin` is the load of a
+//! busy machine: it uses a core until its parent, of which it is given the id, is gone. `run`
+//! drives it.
+
+#![forbid(unsafe_code)]
 
 mod host;
 mod pattern;

@@ -8,7 +8,7 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 
 use crate::types::Digest;
 
-/// What is written and read at a time, by everybody.
+/// What every contender writes and reads at a time.
 pub const BLOCK: usize = 64 * 1024;
 const PAGE: usize = 4096;
 

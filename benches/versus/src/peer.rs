@@ -55,7 +55,7 @@ pub trait Peer: Clone + Send + Sync + 'static {
     fn echo_user(&self, _user: &User) -> impl Future<Output = Result<User>> + Send {
         lacks()
     }
-    /// Asks for the interface once more, and lets go of it.
+    /// Asks for the interface once more, and drops it.
     fn dispense(&self) -> impl Future<Output = Result<()>> + Send {
         lacks()
     }

@@ -56,7 +56,8 @@ pub fn gob_typed(data: &[u8]) {
             char, Color, Mood, Vec<Mood>, u8, i16, u32, i128, u128, f32, ByteBuf, Vec<u8>, String,
             &str, &[u8], Borrowed<'_>, Flat, Either, Tagged, Knot, Chain, Vec<Option<Any>>,
             std::time::Duration, Time, Option<Time>,
-            Vec<Complex>, Failure, Vec<Failure>, BTreeMap<String, Failure>, Cause, Meeting, std::net::IpAddr, std::ops::Range<i64>, Result<i64, String>,
+            Vec<Complex>, Failure, Vec<Failure>, BTreeMap<String, Failure>, Cause, Meeting,
+            std::net::IpAddr, std::ops::Range<i64>, Result<i64, String>,
         }
     }
     for time in values.iter().filter_map(try_as::<Time>) {

@@ -98,6 +98,7 @@ fn body(message: &Message) {
     decode! {
         (), bool, i8, u32, i64, f32, char, String, &str, ByteBuf, Vec<u8>, [u8; 4], Option<String>,
         (i64, String), Vec<(Option<bool>, f64)>, BTreeMap<String, Vec<String>>, BTreeMap<i64, ()>,
-        Node, Vec<Node>, Empty, Flat, Either, Any, Value, BTreeMap<String, Any>, std::time::Duration,
+        Node, Vec<Node>, Empty, Flat, Either, Any, Value, BTreeMap<String, Any>,
+        std::time::Duration,
     }
 }

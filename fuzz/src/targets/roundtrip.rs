@@ -51,7 +51,8 @@ fn made_up(source: &mut Source<'_>) {
     list.decode::<Value>().expect("and be any value");
 }
 
-/// Interface values are equal only where their types have the same numbers, so they are compared apart from the rest.
+/// Interface values are equal only where their types have the same numbers, so they are compared
+/// apart from the rest.
 fn same(is: &Node, was: &Node) {
     let (is_bare, was_bare) = (bare(is), bare(was));
     assert_eq!(is_bare, was_bare);
@@ -80,8 +81,8 @@ fn bare(node: &Node) -> Node {
     }
 }
 
-/// The values of a stream are the same after being encoded and decoded, from the second time on: a zero that the sender
-/// need not have sent, and a pointer to one, are gone after the first.
+/// The values of a stream are the same after being encoded and decoded, from the second time on: a
+/// zero that the sender need not have sent, and a pointer to one, are gone after the first.
 fn received(data: &[u8]) {
     let (mut decoder, mut buffer) = (Decoder::new(), BytesMut::from(data));
     while let Ok(Some(value)) = decoder.next_value(&mut buffer) {
@@ -111,8 +112,8 @@ fn any_text(any: &Any) -> Option<String> {
     any.decode().ok().map(|value| text(&value))
 }
 
-/// What a value is, without what may differ: the numbers of its types, and the names of opaque ones, which are for
-/// messages.
+/// What a value is, without what may differ: the numbers of its types, and the names of opaque
+/// ones, which are for messages.
 fn text(value: &Value) -> String {
     let list = |items: &[Value]| items.iter().map(text).collect::<Vec<_>>().join(", ");
     match value {

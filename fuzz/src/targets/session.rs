@@ -78,7 +78,7 @@ pub fn broker_preface(data: &[u8]) {
             let _ = within(accepting).await.expect("no panic");
         }
         // Whatever came before, a stream that is accepted and dialed properly goes through, under
-        // an id that nobody has named.
+        // an id that no side has named.
         let other = MuxBroker::new(peer, broker::BrokerConfig::default());
         let named = |id: &u32| data.windows(4).any(|bytes| bytes == id.to_le_bytes());
         let id = (0xffff_0000..)
@@ -241,8 +241,8 @@ async fn call_everything(io: DuplexStream) {
     within(stdio).await.expect("no panic");
 }
 
-/// A proper session with anything on the streams that the host opens: the control stream, the two of
-/// stdio, and the first of the broker's.
+/// A proper session with anything on the streams that the host opens: the control stream, the two
+/// of stdio, and the first of the broker's.
 async fn answers(peer: DuplexStream, source: &mut Source<'_>) {
     let session = Session::server(peer, no_keep_alive());
     let mut streams = Vec::new();

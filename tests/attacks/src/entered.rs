@@ -1,4 +1,5 @@
-//! How a test knows that methods of a plugin in another process have begun: each notes it in a file.
+//! How a test knows that methods of a plugin in another process have begun: each notes it in a
+//! file.
 
 use std::io::Write;
 use std::path::Path;
@@ -10,7 +11,7 @@ pub const VARIABLE: &str = "PLUGWIRE_ATTACKS_ENTERED";
 /// More than the slowest machine needs.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// Notes that a method has begun, where somebody wants to know.
+/// Notes that a method has begun, where a test waits for it.
 ///
 /// # Panics
 ///

@@ -1,5 +1,7 @@
 //! What the attacks share: a victim in a process of its own, and frames written by hand.
 
+#![forbid(unsafe_code)]
+
 pub mod entered;
 pub mod victim;
 pub mod wire;

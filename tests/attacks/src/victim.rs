@@ -15,8 +15,8 @@ pub struct Victim {
 }
 
 impl Victim {
-    /// Starts `executable` (`env!("CARGO_BIN_EXE_victim")`) in a mode, with further arguments, and waits
-    /// until it says that it listens.
+    /// Starts `executable` (`env!("CARGO_BIN_EXE_victim")`) in a mode, with further arguments, and
+    /// waits until it says that it listens.
     ///
     /// # Panics
     ///

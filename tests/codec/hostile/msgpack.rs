@@ -1,8 +1,9 @@
 //! MessagePack that is not what it says.
 
 use plugwire::codec::Codec;
+use support::hostile::contained;
 
-use super::take::{contained, messages};
+use super::messages;
 
 /// A header of nothing, so that what follows is the body.
 fn body(bytes: &[u8]) -> Vec<u8> {

@@ -10,7 +10,6 @@ use rustix::process::{Signal, kill_process};
 use tokio::io::AsyncReadExt;
 use tokio::net::UnixStream;
 use tokio::task::JoinHandle;
-use tokio::time::timeout;
 
 use super::*;
 
@@ -55,18 +54,11 @@ async fn a_plugin_quits_while_other_hosts_are_connected() {
     let calling = tokio::spawn(async move { tester.call::<_, bool>("Plugin.Hang", &()).await });
     other.ping().await.unwrap();
     let start = Instant::now();
-    timeout(PATIENCE, client.kill()).await.unwrap();
+    within(client.kill()).await;
     let took = start.elapsed();
     assert!(took < Duration::from_millis(800), "{took:?}");
-    assert_eq!(
-        timeout(PATIENCE, client.wait())
-            .await
-            .unwrap()
-            .unwrap()
-            .code(),
-        Some(7)
-    );
-    let error = timeout(PATIENCE, calling).await.unwrap().unwrap();
+    assert_eq!(within(client.wait()).await.unwrap().code(), Some(7));
+    let error = within(calling).await.unwrap();
     assert!(error.unwrap_err().is_disconnected());
 }
 
@@ -87,17 +79,14 @@ async fn a_plugin_whose_plain_methods_block_answers_and_quits() {
             tokio::time::sleep(Duration::from_millis(1)).await;
         }
     };
-    timeout(PATIENCE, all_block).await.unwrap();
+    within(all_block).await;
     for _ in 0..CALLS {
-        timeout(PATIENCE, client.ping()).await.unwrap().unwrap();
+        within(client.ping()).await.unwrap();
         let greeting = tester.call::<_, String>("Plugin.Greet", &());
-        assert_eq!(
-            timeout(PATIENCE, greeting).await.unwrap().unwrap(),
-            "Hello!"
-        );
+        assert_eq!(within(greeting).await.unwrap(), "Hello!");
     }
-    timeout(PATIENCE, client.kill()).await.unwrap();
-    let status = timeout(PATIENCE, client.wait()).await.unwrap();
+    within(client.kill()).await;
+    let status = within(client.wait()).await;
     assert_eq!(status.unwrap().code(), Some(7), "it quit when it was asked");
 }
 
@@ -110,8 +99,8 @@ async fn a_kill_given_up_can_be_repeated() {
         () = client.kill() => panic!("at the first poll?"),
         () = tokio::task::yield_now() => {}
     }
-    timeout(PATIENCE, client.kill()).await.unwrap();
-    assert!(is_gone(client.pid().unwrap()));
+    within(client.kill()).await;
+    assert!(!exists(client.pid().unwrap()));
 }
 
 #[tokio::test]
@@ -120,15 +109,15 @@ async fn a_dropped_client_leaves_nothing() {
     let client = place.launch().await;
     let pid = client.pid().unwrap();
     drop(client);
-    until("it is reaped", || is_gone(pid)).await;
+    until("it is reaped", || !exists(pid)).await;
     until("its socket is removed", || place.sockets().is_empty()).await;
 }
 
 /// Waits for a process to die while no task of this runtime can run.
 fn dies_without_the_runtime(pid: u32) {
     let start = Instant::now();
-    while !is_gone(pid) && !is_zombie(pid) {
-        assert!(start.elapsed() < PATIENCE);
+    while exists(pid) && !is_zombie(pid) {
+        assert!(start.elapsed() < DEADLINE);
         std::thread::sleep(Duration::from_millis(1));
     }
 }
@@ -143,7 +132,7 @@ async fn a_dropped_client_kills_before_any_task_runs() {
     let sockets = UnixSocketConfig::new().temp_dir(base.path());
     let client = launch(ClientConfig::new(HANDSHAKE, command).unix_socket(sockets)).await;
     let pid = client.pid().unwrap();
-    assert!(!is_gone(pid) && !is_zombie(pid));
+    assert!(exists(pid) && !is_zombie(pid));
     assert_eq!(base.path().read_dir().unwrap().count(), 1);
     drop(client);
     assert_eq!(
@@ -165,7 +154,7 @@ async fn so_does_its_process_group() {
     assert!(ask(&tester, "Shell", &script).await);
     let child = std::fs::read_to_string(&note).unwrap();
     let (plugin, child) = (client.pid().unwrap(), child.trim().parse().unwrap());
-    assert!(!is_gone(child));
+    assert!(exists(child));
     drop(client);
     dies_without_the_runtime(plugin);
     dies_without_the_runtime(child);
@@ -180,10 +169,10 @@ async fn a_client_that_leaves_its_plugin_running_does_not_kill_it() {
     drop(reattached);
     let kept = first.detach().await;
     let second = Client::reattach(kept).await.unwrap();
-    timeout(PATIENCE, second.ping()).await.unwrap().unwrap();
-    assert!(!is_gone(pid) && !is_zombie(pid));
-    timeout(PATIENCE, second.kill()).await.unwrap();
-    until("it has ended", || is_gone(pid)).await;
+    within(second.ping()).await.unwrap();
+    assert!(exists(pid) && !is_zombie(pid));
+    within(second.kill()).await;
+    until("it has ended", || !exists(pid)).await;
 }
 
 #[test]
@@ -193,7 +182,7 @@ fn a_runtime_that_ends_takes_its_plugins_along() {
     let client = runtime.block_on(place.launch());
     let pid = client.pid().unwrap();
     drop(runtime);
-    // Whether somebody reaps it is up to the system then, so dead is enough.
+    // Whether it is reaped is up to the system then, so dead is enough.
     dies_without_the_runtime(pid);
     drop(client);
 }
@@ -206,17 +195,13 @@ async fn a_plugin_that_dies_fails_its_calls_and_is_cleaned_up() {
     let pending = hanging(&tester).await;
     let exiting = tester.call::<_, bool>("Plugin.Exit", &5).await;
     assert!(exiting.unwrap_err().is_disconnected());
-    let error: CallError = timeout(PATIENCE, pending)
-        .await
-        .unwrap()
-        .unwrap()
-        .unwrap_err();
+    let error: CallError = within(pending).await.unwrap().unwrap_err();
     assert!(error.is_disconnected(), "{error:?}");
 
-    timeout(PATIENCE, client.closed()).await.unwrap();
-    let status = timeout(PATIENCE, client.wait()).await.unwrap();
+    within(client.closed()).await;
+    let status = within(client.wait()).await;
     assert_eq!(status.unwrap().code(), Some(5));
-    assert!(client.exited() && is_gone(client.pid().unwrap()));
+    assert!(client.exited() && !exists(client.pid().unwrap()));
     assert!(place.sockets().is_empty(), "the socket it left is removed");
     client.kill().await;
 }
@@ -228,9 +213,9 @@ async fn a_plugin_that_is_killed_is_told_by_its_signal() {
     let place = Place::new();
     let client = place.launch().await;
     kill_process(raw(client.pid().unwrap()), Signal::KILL).unwrap();
-    let status = timeout(PATIENCE, client.wait()).await.unwrap().unwrap();
+    let status = within(client.wait()).await.unwrap();
     assert_eq!(status.signal(), Some(9));
-    timeout(PATIENCE, client.closed()).await.unwrap();
+    within(client.closed()).await;
     assert!(place.sockets().is_empty());
 }
 
@@ -241,9 +226,9 @@ async fn a_plugin_that_hangs_is_killed() {
     let client = launch(place.config("").kill_grace(grace)).await;
     kill_process(raw(client.pid().unwrap()), Signal::STOP).unwrap();
     let start = Instant::now();
-    timeout(PATIENCE, client.kill()).await.unwrap();
+    within(client.kill()).await;
     assert!(start.elapsed() >= grace);
-    assert!(is_gone(client.pid().unwrap()));
+    assert!(!exists(client.pid().unwrap()));
     assert!(place.sockets().is_empty());
 }
 
@@ -255,7 +240,7 @@ async fn a_plugin_that_does_not_exit_is_killed_after_its_grace() {
     let grace = Duration::from_millis(300);
     let client = launch(place.config("linger").kill_grace(grace)).await;
     let start = Instant::now();
-    timeout(PATIENCE, client.kill()).await.unwrap();
+    within(client.kill()).await;
     assert!(start.elapsed() >= grace);
     assert_eq!(client.wait().await.unwrap().signal(), Some(9));
 }
@@ -264,7 +249,7 @@ async fn a_plugin_that_does_not_exit_is_killed_after_its_grace() {
 async fn a_long_grace_is_not_waited_out() {
     let place = Place::new();
     let client = launch(place.config("").kill_grace(Duration::from_secs(1000))).await;
-    timeout(PATIENCE, client.kill()).await.unwrap();
+    within(client.kill()).await;
     assert_eq!(client.wait().await.unwrap().code(), Some(7));
 }
 
@@ -308,7 +293,7 @@ async fn what_outlives_its_client_says_that_it_was_dropped() {
     let pending = hanging(&tester).await;
     drop(client);
     // The process is ended as ever.
-    until("it is reaped", || is_gone(pid)).await;
+    until("it is reaped", || !exists(pid)).await;
 
     let told = "the client of plugin sh was dropped";
     let says_so = |error: &(dyn std::error::Error + 'static)| {
@@ -316,11 +301,7 @@ async fn what_outlives_its_client_says_that_it_was_dropped() {
         let texts: Vec<String> = chain.map(ToString::to_string).collect();
         assert!(texts.iter().any(|text| text.starts_with(told)), "{texts:?}");
     };
-    let error = timeout(PATIENCE, pending)
-        .await
-        .unwrap()
-        .unwrap()
-        .unwrap_err();
+    let error = within(pending).await.unwrap().unwrap_err();
     assert!(error.is_disconnected(), "{error:?}");
     says_so(&error);
     let error = tester

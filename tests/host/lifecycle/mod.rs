@@ -1,8 +1,6 @@
 //! A plugin from its start to its end, host and plugin both in Rust and in two processes.
 //!
-//! The plugin is this test program again. What libtest prints must not come before the handshake,
-//! so its stdout leads nowhere and the real one waits as descriptor 3 until [`plugin_half`] takes
-//! its place.
+//! The plugin is this test program again, as [`half`] says.
 
 mod ending;
 mod output;
@@ -10,31 +8,29 @@ mod survival;
 mod told;
 
 use std::convert::Infallible;
-use std::fs::OpenOptions;
 use std::io::Write as _;
 use std::path::PathBuf;
 use std::process::{Command, Output};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use plugwire::connection::PluginSet;
 use plugwire::handshake::{Address, HandshakeConfig};
 use plugwire::host::{Client, ClientConfig};
 use plugwire::plugin::{self, ServeConfig};
 use plugwire::rpc::{self, Service};
-use rustix::io::Errno;
-use rustix::process::{Pid, test_kill_process};
+use support::causes::assert_fails;
+use support::process::{exists, is_zombie, raw};
+use support::{DEADLINE, until, within};
 use tempfile::TempDir;
-use tokio::time::timeout;
+
+use crate::half;
 
 const HANDSHAKE: HandshakeConfig = HandshakeConfig::new(1, "PLUGWIRE_LIFECYCLE_TEST", "cookie");
 
 /// The variable that tells the plugin's half what to do after serving.
 const AFTERWARDS: &str = "PLUGWIRE_LIFECYCLE_AFTERWARDS";
-
-/// Far more than anything here needs.
-const PATIENCE: Duration = Duration::from_secs(20);
 
 // ---- the plugin's half ----
 
@@ -43,9 +39,7 @@ fn plugin_half() {
     let Some(afterwards) = std::env::var_os(AFTERWARDS) else {
         return;
     };
-    let stdout = OpenOptions::new().write(true).open("/dev/fd/3").unwrap();
-    rustix::stdio::dup2_stdout(&stdout).unwrap();
-    drop(stdout);
+    half::take_stdout();
     // One thread for everything: the most awkward place for output to come from.
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
@@ -161,13 +155,8 @@ impl Place {
     }
 
     fn command(&self, afterwards: &str) -> Command {
-        let mut command = Command::new("sh");
-        command
-            .arg("-c")
-            .arg(r#"exec "$0" --exact lifecycle::plugin_half --nocapture 3>&1 >/dev/null"#)
-            .arg(std::env::current_exe().unwrap())
-            .env(AFTERWARDS, afterwards)
-            .env("PLUGIN_UNIX_SOCKET_DIR", self.0.path());
+        let mut command = half::command("lifecycle::plugin_half", self.0.path());
+        command.env(AFTERWARDS, afterwards);
         command
     }
 
@@ -186,8 +175,7 @@ impl Place {
 }
 
 async fn launch(config: ClientConfig) -> Client {
-    let launched = timeout(PATIENCE, Client::launch(config)).await;
-    launched.expect("in good time").unwrap()
+    within(Client::launch(config)).await.unwrap()
 }
 
 async fn tester_of(client: &Client) -> rpc::Client {
@@ -195,7 +183,7 @@ async fn tester_of(client: &Client) -> rpc::Client {
         .dispense_client("tester")
         .await
         .unwrap()
-        .with_timeout(PATIENCE)
+        .with_timeout(DEADLINE)
 }
 
 async fn ask(tester: &rpc::Client, method: &str, argument: &str) -> bool {
@@ -203,30 +191,6 @@ async fn ask(tester: &rpc::Client, method: &str, argument: &str) -> bool {
         .call(&format!("Plugin.{method}"), argument)
         .await
         .unwrap()
-}
-
-fn is_gone(pid: u32) -> bool {
-    test_kill_process(raw(pid)) == Err(Errno::SRCH)
-}
-
-fn raw(pid: u32) -> Pid {
-    Pid::from_raw(i32::try_from(pid).unwrap()).unwrap()
-}
-
-fn is_zombie(pid: u32) -> bool {
-    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
-    stat.rsplit(')')
-        .next()
-        .is_some_and(|rest| rest.trim_start().starts_with('Z'))
-}
-
-/// Waits for something outside this process that nothing tells of.
-async fn until(what: &str, condition: impl Fn() -> bool) {
-    let start = Instant::now();
-    while !condition() {
-        assert!(start.elapsed() < PATIENCE, "{what}");
-        tokio::time::sleep(Duration::from_millis(1)).await;
-    }
 }
 
 #[tokio::test]
@@ -246,7 +210,7 @@ async fn a_plugin_serves_and_exits_when_asked() {
 
     client.kill().await;
     assert!(client.exited());
-    assert!(is_gone(client.pid().unwrap()));
+    assert!(!exists(client.pid().unwrap()));
     assert_eq!(
         client.wait().await.unwrap().code(),
         Some(7),
@@ -259,15 +223,18 @@ async fn a_plugin_serves_and_exits_when_asked() {
         .await
         .unwrap_err();
     assert!(error.is_disconnected(), "{error:?}");
-    assert!(client.dispense_client("tester").await.is_err());
+    assert_fails(
+        client.dispense_client("tester").await,
+        "connection is shut down",
+    );
 }
 
 #[tokio::test]
 async fn an_unknown_plugin_is_named() {
     let place = Place::new();
     let client = place.launch().await;
-    let error = client.dispense_client("nobody").await.unwrap_err();
-    assert_eq!(error.to_string(), "unknown plugin type: nobody");
+    let error = client.dispense_client("absent").await.unwrap_err();
+    assert_eq!(error.to_string(), "unknown plugin type: absent");
     client.kill().await;
 }
 
@@ -278,10 +245,7 @@ async fn the_versions_of_the_host_are_negotiated() {
     assert_eq!(client.negotiated_version(), 1);
     client.kill().await;
     let config = place.config("").versions([2, 3]);
-    let error = timeout(PATIENCE, Client::launch(config))
-        .await
-        .unwrap()
-        .unwrap_err();
+    let error = within(Client::launch(config)).await.unwrap_err();
     assert_eq!(
         error.to_string().lines().next().unwrap(),
         "incompatible API version with plugin. Plugin version: 1, Client versions: [2 3]"

@@ -1,9 +1,9 @@
 //! What a plugin prints and logs.
 
 use plugwire::connection::{ConnectionConfig, RpcClient};
+use support::causes::assert_fails;
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, BufReader, DuplexStream};
 use tokio::net::UnixStream;
-use tokio::time::timeout;
 
 use super::*;
 
@@ -49,11 +49,11 @@ async fn a_plugin_can_print_more_than_anybody_reads() {
     let client = launch(place.config("").sync_stdout(stdout)).await;
     let tester = tester_of(&client).await;
     let printed = tester.call::<_, bool>("Plugin.PrintLines", &80_000_u32);
-    assert!(timeout(PATIENCE, printed).await.unwrap().unwrap());
+    assert!(within(printed).await.unwrap());
     let greeting: String = tester.call("Plugin.Greet", &()).await.unwrap();
     assert_eq!(greeting, "Hello!");
-    timeout(PATIENCE, client.kill()).await.unwrap();
-    assert!(is_gone(client.pid().unwrap()));
+    within(client.kill()).await;
+    assert!(!exists(client.pid().unwrap()));
 }
 
 #[tokio::test]
@@ -67,7 +67,7 @@ async fn logs_and_panics_go_to_the_original_stderr() {
     let panicked = tester
         .call::<_, bool>("Plugin.Panic", "out of cheese")
         .await;
-    assert!(panicked.is_err());
+    assert_fails(panicked, "Plugin.Panic ended without a reply");
     let greeting: String = tester.call("Plugin.Greet", &()).await.unwrap();
     assert_eq!(greeting, "Hello!", "a panic ends the call and no more");
     client.kill().await;
@@ -123,11 +123,7 @@ async fn output_follows_the_newest_connection_and_returns() {
     second.close().await;
     drop(second_stdout);
     assert!(ask(&tester, "Print", "three\n").await);
-    let line = timeout(PATIENCE, copied.next_line())
-        .await
-        .unwrap()
-        .unwrap()
-        .unwrap();
+    let line = within(copied.next_line()).await.unwrap().unwrap();
     assert_eq!(line, "three");
     client.kill().await;
 }

@@ -6,7 +6,6 @@ use std::time::Duration;
 use plugwire::host::{Client, ClientConfig, PluginCommand};
 use rustix::process::{Signal, kill_process};
 use tokio::io::{AsyncBufReadExt, BufReader};
-use tokio::time::timeout;
 
 use super::*;
 
@@ -24,14 +23,14 @@ async fn leave_a_child(place: &Place, tester: &rpc::Client) -> u32 {
 async fn the_children_of_a_process_group_end_with_the_plugin() {
     let place = Place::new();
     let command = || PluginCommand::new(place.command("")).process_group(true);
-    let gone = |child| move || is_gone(child) || is_zombie(child);
+    let gone = |child| move || !exists(child) || is_zombie(child);
     for crash in [false, true] {
         let client = launch(ClientConfig::new(HANDSHAKE, command())).await;
         let tester = tester_of(&client).await;
         let child = leave_a_child(&place, &tester).await;
         if crash {
             let _ = tester.call::<_, bool>("Plugin.Exit", &5).await;
-            let status = timeout(PATIENCE, client.wait()).await.unwrap();
+            let status = within(client.wait()).await;
             assert_eq!(status.unwrap().code(), Some(5));
         } else {
             client.kill().await;
@@ -56,7 +55,7 @@ async fn the_log_of_a_detached_plugin_outlives_its_host() {
     let client = Client::reattach(config).await.unwrap();
     assert!(ask(&tester_of(&client).await, "Log", "another host").await);
     client.kill().await;
-    assert!(is_gone(client.pid().unwrap()) || is_zombie(client.pid().unwrap()));
+    assert!(!exists(client.pid().unwrap()) || is_zombie(client.pid().unwrap()));
     let lines = std::fs::read_to_string(log.path()).unwrap();
     assert_eq!(lines, "one host\nanother host\n");
 }
@@ -72,7 +71,7 @@ async fn a_detached_plugin_that_does_not_start_is_gone() {
     let config = ClientConfig::new(HANDSHAKE, command).start_timeout(Duration::from_millis(500));
     let error = Client::launch(config).await.unwrap_err();
     let pid = error.report().unwrap().pid.unwrap();
-    assert!(is_gone(pid), "{error}");
+    assert!(!exists(pid), "{error}");
 }
 
 #[tokio::test]
@@ -81,7 +80,7 @@ async fn without_a_process_group_children_survive_as_in_go() {
     let client = place.launch().await;
     let child = leave_a_child(&place, &tester_of(&client).await).await;
     client.kill().await;
-    assert!(!is_gone(child) && !is_zombie(child));
+    assert!(exists(child) && !is_zombie(child));
     kill_process(raw(child), Signal::KILL).unwrap();
 }
 
@@ -101,7 +100,7 @@ async fn abandoned(command: Command) -> std::process::ExitStatus {
     stdout.read_line(&mut line).await.unwrap();
     assert!(line.starts_with("1|1|unix|"), "{line}");
     drop(stdout);
-    timeout(PATIENCE, plugin.wait()).await.unwrap().unwrap()
+    within(plugin.wait()).await.unwrap()
 }
 
 #[tokio::test]

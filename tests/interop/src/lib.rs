@@ -1,5 +1,7 @@
-//! The "kit": one plugin that shows everything a go-plugin plugin can do, written once here and once
-//! in Go (`go/cmd/kitplugin`), so that the same tests drive either.
+//! The "kit": one plugin that shows everything a go-plugin plugin can do, written once here and
+//! once in Go (`go/cmd/kitplugin`), so that the same tests drive either.
+
+#![forbid(unsafe_code)]
 
 pub mod bytes;
 pub mod objects;

@@ -138,8 +138,8 @@ async fn log_plain(line: String) -> Result<i64, BoxError> {
     Ok(0)
 }
 
-/// Asks `main` to panic, which ends the process as any unhandled panic of Go's does. A method's panic
-/// ends the method.
+/// Asks `main` to panic, which ends the process as any unhandled panic of Go's does. A method's
+/// panic ends the method.
 pub static CRASH: Notify = Notify::const_new();
 
 async fn crash(_: ()) -> Result<(), BoxError> {

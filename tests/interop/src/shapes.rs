@@ -2,16 +2,15 @@
 //! `go/internal/shapes` has written out by hand.
 
 use std::collections::BTreeMap;
-use std::io::{self, Cursor};
-use std::pin::Pin;
+use std::io::Cursor;
 use std::sync::Arc;
-use std::task::{Context, Poll};
 
 use plugwire::connection::PluginSet;
 use plugwire::gob::Any;
 use plugwire::handshake::HandshakeConfig;
 use plugwire::{Reader, Result, Writer};
-use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt, ReadBuf};
+use support::broken::Broken;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::sync::Mutex;
 
 pub const HANDSHAKE: HandshakeConfig = HandshakeConfig::new(1, "PLUGWIRE_SHAPES", "interop");
@@ -58,7 +57,7 @@ pub trait Counter {
     async fn export(&self, out: Writer) -> Result<()>;
     async fn watch(&self, key: String) -> Result<Arc<dyn Subscription>>;
     async fn open(&self, key: String) -> Result<Reader>;
-    /// Asks a subscription, whoever has it, for its next count.
+    /// Asks a subscription, in whichever process it is, for its next count.
     async fn follow(&self, sub: Arc<dyn Subscription>) -> Result<i64>;
 
     /// Holds on to the helper until `forget`, for `total`.
@@ -228,19 +227,6 @@ impl Counter for Counts {
     async fn clear(&self) -> Result<()> {
         self.counts.lock().await.clear();
         Ok(())
-    }
-}
-
-/// A source that fails.
-struct Broken;
-
-impl AsyncRead for Broken {
-    fn poll_read(
-        self: Pin<&mut Self>,
-        _: &mut Context<'_>,
-        _: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<()>> {
-        Poll::Ready(Err(io::Error::other("the disk is gone")))
     }
 }
 

@@ -1,5 +1,6 @@
-//! TLS configured with certificates in a directory: `ca.pem` is whom to trust, `server.pem` and
-//! `server-key.pem` are the plugin's, `client.pem` and `client-key.pem` the host's.
+//! TLS configured with certificates in a directory: `ca.pem` is the authority to trust,
+//! `server.pem` and `server-key.pem` are the plugin's, `client.pem` and `client-key.pem` the
+//! host's.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -14,7 +15,7 @@ use plugwire::rustls::{ClientConfig, RootCertStore, ServerConfig};
 /// What the plugin's certificate is for, wherever the plugin really is.
 pub const SERVER_NAME: &str = "plugin.test";
 
-/// The library's own choice of provider is nobody else's.
+/// The library's own choice of provider is not a process-wide default.
 pub fn provider() -> Arc<CryptoProvider> {
     Arc::new(aws_lc_rs::default_provider())
 }

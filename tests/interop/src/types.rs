@@ -100,3 +100,37 @@ pub fn printed(prefix: &str, lines: i64, width: i64) -> String {
         })
         .collect()
 }
+
+/// A user with something in every field, whose manager has a manager.
+pub fn ada() -> User {
+    let boss = User {
+        name: "Grace".into(),
+        age: -1,
+        ..User::default()
+    };
+    let manager = User {
+        name: "Alan".into(),
+        tags: vec![String::new(), "x".into()],
+        manager: Some(Box::new(boss)),
+        ..User::default()
+    };
+    User {
+        name: "Ada".into(),
+        age: 36,
+        email: "ada@example.org".into(),
+        tags: vec!["math".into(), "poetry".into(), "ünïcode".into()],
+        scores: Some(BTreeMap::from([
+            ("a".into(), 0.5),
+            ("b".into(), -1e300),
+            ("z".into(), 0.0),
+        ])),
+        address: Address {
+            street: "St James's Square".into(),
+            city: "London".into(),
+        },
+        manager: Some(Box::new(manager)),
+        avatar: (0..=255).collect(),
+        active: true,
+        id: u64::MAX,
+    }
+}

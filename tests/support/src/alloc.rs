@@ -61,7 +61,8 @@ unsafe impl GlobalAlloc for Counting {
     }
 }
 
-/// The most that this thread had allocated at once while `work` ran, above what was before, in bytes.
+/// The most that this thread had allocated at once while `work` ran, above what was before, in
+/// bytes.
 pub fn peak(work: impl FnOnce()) -> usize {
     let before = LIVE.get();
     PEAK.set(before);

@@ -31,7 +31,8 @@ fn connection() -> Result<ConnectionConfig> {
     let connection = ConnectionConfig::default();
     match std::env::var(BUSY_POLL) {
         Ok(micros) => {
-            let limit = Some(Duration::from_micros(micros.parse()?)).filter(|limit| !limit.is_zero());
+            let limit =
+                Some(Duration::from_micros(micros.parse()?)).filter(|limit| !limit.is_zero());
             Ok(connection.mux(mux::Config::default().busy_poll(limit)))
         }
         Err(_) => Ok(connection),

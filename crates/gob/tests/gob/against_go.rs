@@ -14,6 +14,7 @@ use plugwire_gob::{
 };
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
+use support::causes::assert_fails;
 use support::gob::{Mirror, Random, Shape, canonical};
 
 fn start() -> Option<Mirror> {
@@ -119,7 +120,10 @@ fn the_mirror_tells_values_apart() {
     };
     let error = go.ask("compare", point, 0, &gob::to_vec(&other).unwrap());
     assert!(error.unwrap_err().contains("made"));
-    assert!(go.ask("mirror", r#"{"kind":"string"}"#, 0, &made).is_err());
+    assert_fails(
+        go.ask("mirror", r#"{"kind":"string"}"#, 0, &made),
+        "into local type *string, received remote type Point",
+    );
 }
 
 #[test]
@@ -137,7 +141,10 @@ fn go_has_no_use_for_text_marshalers() {
     }
     let label = TextMarshaled("text".to_owned());
     let bytes = gob::to_vec(&label).unwrap();
-    assert!(go.ask("mirror", r#"{"kind":"string"}"#, 0, &bytes).is_err());
+    assert_fails(
+        go.ask("mirror", r#"{"kind":"string"}"#, 0, &bytes),
+        "into local type *string, received remote type ",
+    );
     // But it can skip one.
     let bytes = gob::to_vec(&Labelled { label, x: 5 }).unwrap();
     let reply = go.ask("mirror", r#"{"kind":"point"}"#, 0, &bytes).unwrap();

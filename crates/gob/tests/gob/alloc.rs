@@ -8,6 +8,7 @@ use bytes::BytesMut;
 use plugwire_gob::{self as gob, Any, BinaryMarshaled, Complex, Encoder, Schema, Time};
 use serde::{Deserialize, Serialize};
 use support::alloc::{allocated_bytes, allocations};
+use support::causes::assert_fails;
 
 #[derive(Clone, Copy, Serialize, Deserialize)]
 enum Level {
@@ -134,25 +135,30 @@ fn what_a_sender_claims_costs_nothing_until_it_arrives() {
     let bytes = |run: &mut dyn FnMut()| allocated_bytes(run).0;
     let mut definition = gob::to_vec(&vec!["x"]).unwrap();
     definition.truncate(definition[0] as usize + 1);
-    let claims: [&[u8]; 4] = [
+    let claims: [(&[u8], &str); 4] = [
         // A message of nearly a gigabyte.
-        &[0xfc, 0x3f, 0, 0, 0, 4],
+        (&[0xfc, 0x3f, 0, 0, 0, 4], "unexpected end of data"),
         // A string of as much, in a small message.
-        &[8, 12, 0, 0xfc, 0x3f, 0, 0, 0, 1],
+        (&[8, 12, 0, 0xfc, 0x3f, 0, 0, 0, 1], "a count of 1056964608"),
         // A million strings, in an interface value and not.
-        &[8, 0xff, 0x82, 0, 0xfd, 0x10, 0, 0, 0],
-        &[
-            14, 16, 8, b'[', b']', b's', b't', b'r', b'i', b'n', b'g', 0xff, 0x82, 5, 0,
-        ],
+        (
+            &[8, 0xff, 0x82, 0, 0xfd, 0x10, 0, 0, 0],
+            "a count of 1048576",
+        ),
+        (
+            &[
+                14, 16, 8, b'[', b']', b's', b't', b'r', b'i', b'n', b'g', 0xff, 0x82, 5, 0,
+            ],
+            "field numbers out of bounds",
+        ),
     ];
-    for claim in claims {
+    for (claim, text) in claims {
         let stream = [&definition[..], claim].concat();
         let spent = bytes(&mut || {
             let mut reader = gob::StreamReader::new(&stream[..]);
-            let result = reader.read::<Vec<String>>();
-            assert!(result.is_err(), "{claim:?}");
+            assert_fails(reader.read::<Vec<String>>(), text);
             let mut reader = gob::StreamReader::new(&stream[..]);
-            assert!(reader.read::<gob::Value>().is_err(), "{claim:?}");
+            assert_fails(reader.read::<gob::Value>(), text);
         });
         assert!(spent < 200_000, "{spent} for {claim:?}");
     }

@@ -6,6 +6,9 @@ use std::fmt::Debug;
 use bytes::BytesMut;
 use plugwire_gob::{self as gob, Encoder, Value};
 use serde::{Deserialize, Serialize};
+use support::causes::assert_fails;
+
+use crate::person::ann;
 
 #[track_caller]
 fn same<T: Serialize + for<'de> Deserialize<'de> + PartialEq + Debug>(value: T) {
@@ -26,22 +29,6 @@ where
 #[track_caller]
 fn encode_error(value: &(impl gob::Encode + ?Sized)) -> String {
     gob::to_vec(value).unwrap_err().to_string()
-}
-
-#[derive(Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "PascalCase")]
-struct Person {
-    name: String,
-    age: i64,
-    tags: Vec<String>,
-}
-
-fn ann() -> Person {
-    Person {
-        name: "Ann".into(),
-        age: 40,
-        tags: vec!["x".into()],
-    }
 }
 
 #[test]
@@ -158,7 +145,7 @@ fn fields_may_come_in_any_order() {
             fields.serialize_field("last", &self.last)?;
             fields.serialize_field("list", &self.list)?;
             match self.first.a {
-                -1 => assert!(fields.serialize_field("first", &Halfway).is_err()),
+                -1 => assert_fails(fields.serialize_field("first", &Halfway), "halfway"),
                 _ => fields.serialize_field("first", &self.first)?,
             }
             fields.end()

@@ -2,44 +2,23 @@
 //! Rust writes.
 
 use std::io::Write;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::{Command, Stdio};
 use std::sync::OnceLock;
 
-use crate::vectors::{self, AsGo, Pair, Visit, committed, find, parse, to_hex};
+use crate::vectors::{self, AsGo, Pair, Visit, committed, find, parse};
 use plugwire_gob as gob;
 use serde::{Deserialize, Serialize};
+use support::{go, hex};
 
-/// The Go program, built; None where there is no Go.
-fn gobvectors() -> Option<&'static Path> {
-    static BUILT: OnceLock<Option<PathBuf>> = OnceLock::new();
-    let built = BUILT.get_or_init(|| {
-        if Command::new("go").arg("version").output().is_err() {
-            assert!(
-                std::env::var("CI").as_deref() != Ok("true"),
-                "GO IS MISSING, and this is CI"
-            );
-            return None;
-        }
-        let program = Path::new(env!("CARGO_TARGET_TMPDIR")).join("gobvectors");
-        let status = Command::new("go")
-            .args(["build", "-o"])
-            .arg(&program)
-            .arg("./cmd/gobvectors")
-            .current_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/interop/go"))
-            .status()
-            .unwrap();
-        assert!(status.success(), "go build failed");
-        Some(program)
-    });
-    if built.is_none() {
-        // Not println!, which is not shown when the test passes.
-        let _ = writeln!(
-            std::io::stderr(),
-            "GO IS MISSING: gob is not compared with Go's own"
-        );
-    }
-    built.as_deref()
+/// The Go program, built; `None` where there is no Go.
+fn gobvectors() -> Option<PathBuf> {
+    static BUILT: OnceLock<PathBuf> = OnceLock::new();
+    go::present().then(|| {
+        BUILT
+            .get_or_init(|| go::build(env!("CARGO_TARGET_TMPDIR"), "./cmd/gobvectors"))
+            .join("gobvectors")
+    })
 }
 
 #[test]
@@ -71,7 +50,7 @@ impl Visit for Encodes {
     {
         if as_go != AsGo::Not {
             let value: T = gob::from_slice(&find(&self.0, name).bytes).unwrap();
-            self.1 += &format!("{name} {}\n", to_hex(&gob::to_vec(&value).unwrap()));
+            self.1 += &format!("{name} {}\n", hex::encode(&gob::to_vec(&value).unwrap()));
         }
     }
 }
@@ -84,10 +63,10 @@ fn go_reads_what_rust_writes() {
     let Encodes(vectors, mut lines) = encodes;
     lines += &format!(
         "pair {}\n",
-        to_hex(&gob::to_vec(&Pair(5, "five".into())).unwrap())
+        hex::encode(&gob::to_vec(&Pair(5, "five".into())).unwrap())
     );
     for (name, _, bytes) in vectors::streams() {
-        lines += &format!("{name} {}\n", to_hex(&bytes));
+        lines += &format!("{name} {}\n", hex::encode(&bytes));
     }
 
     let mut child = Command::new(program)

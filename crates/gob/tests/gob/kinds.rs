@@ -11,6 +11,9 @@ use std::time::Duration;
 use bytes::BytesMut;
 use plugwire_gob::{self as gob, Any, Decoder, EncodeErrorKind, Encoder, Value};
 use serde::{Deserialize, Serialize};
+use support::causes::assert_fails;
+
+use crate::person::{Person, ann};
 
 #[track_caller]
 fn same<T: Serialize + for<'de> Deserialize<'de> + PartialEq + Debug>(value: T) {
@@ -39,22 +42,6 @@ fn decode_error<T: for<'de> Deserialize<'de> + Debug>(
 #[track_caller]
 fn encode_error(value: &(impl gob::Encode + ?Sized)) -> String {
     gob::to_vec(value).unwrap_err().to_string()
-}
-
-#[derive(Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "PascalCase")]
-struct Person {
-    name: String,
-    age: i64,
-    tags: Vec<String>,
-}
-
-fn ann() -> Person {
-    Person {
-        name: "Ann".into(),
-        age: 40,
-        tags: vec!["x".into()],
-    }
 }
 
 #[test]
@@ -409,10 +396,9 @@ fn a_failed_encode_leaves_nothing_behind() {
     }
     let mut encoder = Encoder::new();
     let mut out = BytesMut::from(&b"before"[..]);
-    assert!(
-        encoder
-            .encode(&Picky { list: vec![None] }, &mut out)
-            .is_err()
+    assert_fails(
+        encoder.encode(&Picky { list: vec![None] }, &mut out),
+        "list[0]: a nil element",
     );
     assert_eq!(&out[..], b"before");
     let good = Picky {
@@ -423,15 +409,14 @@ fn a_failed_encode_leaves_nothing_behind() {
 
     // Once known, the type stays known after a failure.
     let len = out.len();
-    assert!(
-        encoder
-            .encode(
-                &Picky {
-                    list: vec![Some(ann()), None]
-                },
-                &mut out
-            )
-            .is_err()
+    assert_fails(
+        encoder.encode(
+            &Picky {
+                list: vec![Some(ann()), None],
+            },
+            &mut out,
+        ),
+        "list[1]: a nil element",
     );
     assert_eq!(out.len(), len);
     encoder.encode(&good, &mut out).unwrap();
@@ -552,7 +537,10 @@ fn interface_values() {
     ]);
     assert_ne!(Any::Int(5), Any::Int64(5));
     assert_eq!(Any::Int(5).decode::<i8>().unwrap(), 5);
-    assert!(Any::Int(5).decode::<String>().is_err());
+    assert_fails(
+        Any::Int(5).decode::<String>(),
+        "expected a string, received type int",
+    );
     assert_eq!(Any::Nil.decode::<Option<i64>>().unwrap(), None);
     decodes(&Any::Nil, None::<String>);
     decodes(&Any::Uint8(3), Some(3u8));

@@ -5,27 +5,14 @@ use std::fmt::Debug;
 use bytes::BytesMut;
 use plugwire_gob::{self as gob, DecodeErrorKind, Decoder, Encoder, Limits, Value};
 use serde::{Deserialize, Serialize};
+use support::causes::assert_fails;
+
+use crate::person::{Person, ann};
 
 #[track_caller]
 fn same<T: Serialize + for<'de> Deserialize<'de> + PartialEq + Debug>(value: T) {
     let bytes = gob::to_vec(&value).unwrap();
     assert_eq!(gob::from_slice::<T>(&bytes).unwrap(), value);
-}
-
-#[derive(Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "PascalCase")]
-struct Person {
-    name: String,
-    age: i64,
-    tags: Vec<String>,
-}
-
-fn ann() -> Person {
-    Person {
-        name: "Ann".into(),
-        age: 40,
-        tags: vec!["x".into()],
-    }
 }
 
 #[test]
@@ -149,7 +136,10 @@ fn limits_and_malformed_streams() {
         refused(&bytes, default),
         Kind::TooDeep { max: 128 }
     ));
-    assert!(gob::from_slice::<()>(&bytes).is_err());
+    assert_fails(
+        gob::from_slice::<()>(&bytes),
+        "nested deeper than 128 levels",
+    );
     let mut buf = BytesMut::from(&bytes[..]);
     let value = Decoder::with_limits(default.max_depth(200))
         .next_value(&mut buf)

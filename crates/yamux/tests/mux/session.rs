@@ -4,10 +4,9 @@ use std::io::ErrorKind;
 use std::time::Duration;
 
 use plugwire_yamux::{Config, OpenError, Session, SessionError, Stream};
+use support::within;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::time::timeout;
-
-const DEADLINE: Duration = Duration::from_secs(20);
 
 fn pair_with(client: Config, server: Config) -> (Session, Session) {
     let (here, there) = tokio::io::duplex(64 * 1024);
@@ -19,12 +18,6 @@ fn pair_with(client: Config, server: Config) -> (Session, Session) {
 
 fn pair() -> (Session, Session) {
     pair_with(Config::default(), Config::default())
-}
-
-async fn within<F: Future>(future: F) -> F::Output {
-    timeout(DEADLINE, future)
-        .await
-        .expect("within the deadline")
 }
 
 async fn connected(client: &Session, server: &Session) -> (Stream, Stream) {

@@ -47,10 +47,10 @@ impl Wake for Woken {
     }
 }
 
-/// One half's user of a stream: what he last waited with.
+/// The task that uses one half of a stream: what it last waited with.
 #[derive(Default)]
 struct Waiting {
-    /// How many bytes he wanted to read or write.
+    /// How many bytes it wanted to read or write.
     size: Option<usize>,
     woken: Arc<Woken>,
 }
@@ -66,7 +66,7 @@ impl Waiting {
         polled
     }
 
-    /// What he waits for, unless he knows that it came.
+    /// What it waits for, unless it was woken since.
     fn unaware(&self) -> Option<usize> {
         self.size.filter(|_| !self.woken.0.load(Ordering::SeqCst))
     }
@@ -175,7 +175,7 @@ impl Play {
             }
             2 => self.with(which, |play, held| _ = play.read(held, size)),
             3 => {
-                // A reader who is there when he is woken.
+                // A reader that reads again when it is woken.
                 for _ in 0..usize::from(which >> 4) {
                     self.with(which & 15, |play, held| _ = play.read(held, size));
                     turns(1).await;
@@ -387,10 +387,10 @@ impl Play {
                 stream.poll_shutdown(&mut cx)
             }
         };
-        assert!(polled.is_ready(), "flush and shutdown wait for nobody");
+        assert!(polled.is_ready(), "flush and shutdown do not wait");
     }
 
-    /// Waits until the session has nothing to do, and looks whether it told everybody.
+    /// Waits until the session has nothing to do, and checks that it woke every waiting task.
     async fn settle(&mut self) {
         sleep(SETTLED).await;
         turns(TURNS).await;
@@ -401,7 +401,7 @@ impl Play {
                     let read = play.read(held, size);
                     assert_eq!(read, Read::Pending, "a reader was not woken");
                 }
-                // Who waits for the connection hears of everything once that takes more.
+                // A writer that waits for the connection is woken once that takes more.
                 if play.wire.takes_all()
                     && let Some(size) = held.writing.unaware()
                     && size <= play.sendable[1]
@@ -445,13 +445,13 @@ impl Play {
         self.over();
     }
 
-    /// Nobody waits for anything of a session that is over.
+    /// No task waits for anything of a session that is over.
     fn over(&mut self) {
         self.hear();
         for which in 0..self.held.len() as u8 {
             self.with(which, |play, held| {
                 let unaware = held.reading.unaware().or(held.writing.unaware());
-                assert_eq!(unaware, None, "somebody was not told of the end");
+                assert_eq!(unaware, None, "a task was not woken by the end");
                 while let read @ (Read::Some | Read::Pending) = play.read(held, SIZES[9]) {
                     assert_ne!(read, Read::Pending, "a read outlived its session");
                 }
@@ -469,7 +469,7 @@ impl Play {
         self.wire.cut(UNBOUNDED);
         self.settle().await;
         assert!(!session.is_closed(), "it ended for no reason");
-        assert!(self.wire.all_read(), "nobody reads what the peer sends");
+        assert!(self.wire.all_read(), "what the peer sends is not read");
         assert!(self.peer.has_answers(), "a ping without an answer");
         while let Poll::Ready(accepted) = once(session.accept()).await {
             self.hold(accepted.expect("a stream"));
@@ -517,7 +517,7 @@ impl Play {
             let told = &self.peer.streams[id];
             assert_eq!(told.got, *written, "stream {id}: all that was written");
             let over = told.session_finished || told.session_reset || told.reset;
-            assert!(over, "stream {id} was dropped and nobody told");
+            assert!(over, "stream {id} was dropped and the peer not told");
         }
     }
 }

@@ -1,8 +1,9 @@
 //! A plugin whose methods block threads, and a host that is killed while they do.
 //!
 //! Started by a host it is the plugin, on a runtime of `BLOCKER_WORKERS` threads, or on that of the
-//! current thread for 0. With `BLOCKER_TCP` it listens on TCP. `blocker host` starts itself as a plugin, blocks as many of its threads as
-//! `BLOCKER_WORKERS` says, prints the plugin's process id, and waits.
+//! current thread for 0. With `BLOCKER_TCP` it listens on TCP. `blocker host` starts itself as a
+//! plugin, blocks as many of its threads as `BLOCKER_WORKERS` says, prints the plugin's process id,
+//! and waits.
 
 use std::process::Command;
 use std::sync::Arc;

@@ -1,8 +1,8 @@
 //! A host that ends without a word to its plugin: `leaving-host MODE PLUGIN`.
 //!
-//! It prints the plugin's process id, waits for a line on its standard input, and then, by its mode,
-//! waits to be killed (`wait`, and with all of the plugin's threads blocked by methods `block`), exits (`exit`), aborts (`abort`), or drops its client and exits at
-//! once (`drop`).
+//! It prints the plugin's process id, waits for a line on its standard input, and then, by its
+//! mode, waits to be killed (`wait`, and with all of the plugin's threads blocked by methods
+//! `block`), exits (`exit`), aborts (`abort`), or drops its client and exits at once (`drop`).
 
 use std::io::Write;
 use std::process::Command;

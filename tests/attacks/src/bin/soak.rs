@@ -1,9 +1,9 @@
 //! A host and its plugin, busy for a long time, watched for what grows.
 //!
-//! `cargo run --release -p plugwire-attacks --bin soak -- SECONDS`: calls, callbacks, readers and writers
-//! (read whole, dropped in the middle, of a call that is cancelled), panics, dispenses, plugins that are
-//! killed, dropped and crash. Prints a line now and then, and fails where memory, descriptors, tasks,
-//! threads or files are more in the end than they were after the beginning.
+//! `cargo run --release -p plugwire-attacks --bin soak -- SECONDS`: calls, callbacks, readers and
+//! writers (read whole, dropped in the middle, of a call that is cancelled), panics, dispenses,
+//! plugins that are killed, dropped and crash. Prints a line now and then, and fails where memory,
+//! descriptors, tasks, threads or files are more in the end than they were after the beginning.
 
 use std::process::{Command, ExitCode};
 use std::sync::Arc;
@@ -14,6 +14,7 @@ use plugwire::handshake::HandshakeConfig;
 use plugwire::host::{Client, ClientConfig};
 use plugwire::plugin::{ServeConfig, serve};
 use plugwire::{Reader, Remote, Result, Writer};
+use support::causes::assert_fails;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::task::JoinSet;
 use tokio::time::timeout;
@@ -126,8 +127,9 @@ async fn work(client: &Client) -> std::result::Result<(), BoxError> {
         .await?;
     // Lent, and taken back before the plugin is done with it.
     let hasty: Remote<dyn Worker> = worker.with_timeout(Duration::from_millis(1));
-    assert!(hasty.stall(source()).await.is_err());
-    assert!(worker.fall().await.is_err());
+    let error = hasty.stall(source()).await.unwrap_err();
+    assert!(error.is_timeout(), "{error:?}");
+    assert_fails(worker.fall().await, "ended without a reply");
     client.ping().await?;
     Ok(())
 }
@@ -141,7 +143,8 @@ async fn live(way: usize) -> std::result::Result<(), BoxError> {
         0 => client.kill().await,
         1 => drop(client),
         _ => {
-            assert!(worker.crash().await.is_err());
+            let error = worker.crash().await.unwrap_err();
+            assert!(error.is_disconnected(), "{error:?}");
             client.closed().await;
             client.kill().await;
         }

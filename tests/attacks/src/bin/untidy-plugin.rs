@@ -1,8 +1,8 @@
 //! A plugin that makes a mess of its sockets' directory when it is asked to, or leads its host to
 //! the socket of another plugin.
 //!
-//! Environment: `UNTIDY=own` serves as plugins do, `UNTIDY=outlive` too but goes on when its host is
-//! dead, `UNTIDY=NAME` serves on a socket of this name by a handshake line of its own, and
+//! Environment: `UNTIDY=own` serves as plugins do, `UNTIDY=outlive` too but goes on when its host
+//! is dead, `UNTIDY=NAME` serves on a socket of this name by a handshake line of its own, and
 //! `UNTIDY=/PATH` prints another plugin's address as its own.
 
 use std::convert::Infallible;

@@ -1,12 +1,12 @@
 //! A process that serves every connection to its socket, for attacks on it.
 //!
-//! `victim plugin SOCKET`: the plugin's end of each connection, as `plugin::serve` has it behind its
-//! handshake. `victim host SOCKET`: the host's end, which serves `calm` under the broker's id 1 to a
-//! peer that dials it at once, dispenses `calm` and then waits.
-//! `victim idle SOCKET`: a session that accepts no stream. `victim opener SOCKET`: one that opens streams
-//! and finishes them. `victim writer SOCKET`: one that writes to each stream of the peer.
-//! `victim serve SOCKET`: a whole plugin, its accept loop included, as `plugin::serve_test` serves it.
-//! Further arguments are options: `sleepy` turns busy polling off, `max_message=BYTES` limits messages.
+//! `victim plugin SOCKET`: the plugin's end of each connection, as `plugin::serve` has it behind
+//! its handshake. `victim host SOCKET`: the host's end, which serves `calm` under the broker's id 1
+//! to a peer that dials it at once, dispenses `calm` and then waits. `victim idle SOCKET`: a
+//! session that accepts no stream. `victim opener SOCKET`: one that opens streams and finishes
+//! them. `victim writer SOCKET`: one that writes to each stream of the peer. `victim serve SOCKET`:
+//! a whole plugin, its accept loop included, as `plugin::serve_test` serves it. Further arguments
+//! are options: `sleepy` turns busy polling off, `max_message=BYTES` limits messages.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -135,7 +135,8 @@ async fn write_to_all(stream: UnixStream) {
     }
 }
 
-/// A plugin chooses its own path, in the directory that the environment names. `socket` leads there.
+/// A plugin chooses its own path, in the directory that the environment names. `socket` leads
+/// there.
 async fn serve(socket: &str, connection: ConnectionConfig) {
     let handshake = HandshakeConfig::new(1, "VICTIM", "victim");
     let config = ServeConfig::new(handshake, plugins()).connection(connection);

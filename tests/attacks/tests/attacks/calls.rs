@@ -1,4 +1,4 @@
-//! Calls whose replies nobody reads, and calls that never end, in numbers.
+//! Calls whose replies are not read, and calls that never end, in numbers.
 
 use std::time::Duration;
 
@@ -8,6 +8,7 @@ use plugwire::rpc::{Client, Codec, Encode};
 use plugwire_attacks::rounds;
 use plugwire_attacks::victim::Victim;
 use serde::{Deserialize, Serialize};
+use support::within;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::time::timeout;
 use tokio_util::codec::Encoder;
@@ -16,9 +17,6 @@ const VICTIM: &str = env!("CARGO_BIN_EXE_victim");
 
 /// The most that the victim may hold, all it has beside the calls included.
 const MEMORY: usize = 64 << 20;
-
-/// Enough for anything that an honest peer asks for.
-const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A peer that writes nothing for so long is held up.
 const STUCK: Duration = Duration::from_secs(1);
@@ -88,8 +86,8 @@ impl Attack {
         }
     }
 
-    /// Writes `calls` requests, in batches, and reads nothing. Returns how many the victim took before
-    /// it held the peer up.
+    /// Writes `calls` requests, in batches, and reads nothing. Returns how many the victim took
+    /// before it held the peer up.
     async fn flood<A: Encode + ?Sized>(&mut self, method: &str, argument: &A, calls: u64) -> u64 {
         let mut encoder = plugwire::codec::MessageEncoder::new(Codec::Gob);
         let mut bytes = BytesMut::new();
@@ -115,7 +113,7 @@ impl Attack {
     async fn survived(&self, what: &str, taken: u64) {
         if let Some(control) = &self.control {
             let ping = control.call::<_, plugwire::rpc::Empty>("Control.Ping", &true);
-            timeout(PATIENCE, ping).await.unwrap().unwrap();
+            within(ping).await.unwrap();
         }
         assert!(!self.session.is_closed());
         let peak = self.victim.peak_memory();

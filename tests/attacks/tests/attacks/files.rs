@@ -8,10 +8,7 @@ use plugwire::codec::Encode;
 use plugwire::handshake::Address;
 use plugwire::host::{Client, ClientConfig, UnixSocketConfig};
 use plugwire_attacks::{HANDSHAKE, rounds};
-use tokio::time::timeout;
-
-/// Fail only what hangs: the machine may have other work.
-const PATIENCE: Duration = Duration::from_secs(60);
+use support::{DEADLINE, within};
 
 /// A temporary directory that `rm` removes, which does not mind how deep it is.
 struct Place(PathBuf);
@@ -47,12 +44,12 @@ fn config(manners: &str) -> ClientConfig {
 async fn launch(place: &Place, manners: &str) -> Client {
     let sockets = UnixSocketConfig::new().temp_dir(&place.0);
     let launched = Client::launch(config(manners).unix_socket(sockets));
-    timeout(PATIENCE, launched).await.unwrap().unwrap()
+    within(launched).await.unwrap()
 }
 
 async fn ask<T: Encode>(client: &Client, method: &str, argument: &T) {
     let untidy = client.dispense_client("untidy").await.unwrap();
-    let untidy = untidy.with_timeout(PATIENCE);
+    let untidy = untidy.with_timeout(DEADLINE);
     let done: bool = untidy
         .call(&format!("Plugin.{method}"), argument)
         .await
@@ -97,7 +94,7 @@ async fn kill(client: &Client) -> (Duration, Duration) {
     });
     let (stop, ticks) = ticking.await.unwrap();
     let start = Instant::now();
-    timeout(PATIENCE, client.kill()).await.unwrap();
+    within(client.kill()).await;
     let took = start.elapsed();
     stop.send(()).unwrap();
     (took, ticks.await.unwrap())
@@ -210,7 +207,7 @@ async fn a_plugin_that_announces_anothers_socket_does_not_take_it_along() {
             .unwrap()
             .success()
     );
-    timeout(PATIENCE, attacker.wait()).await.unwrap();
+    within(attacker.wait()).await;
     still_serves(&other).await;
 }
 
@@ -218,13 +215,14 @@ async fn a_plugin_that_announces_anothers_socket_does_not_take_it_along() {
 async fn still_serves(client: &Client) {
     assert!(socket(client).exists());
     let second = Client::reattach(client.reattach_config()).await.unwrap();
-    timeout(PATIENCE, second.ping()).await.unwrap().unwrap();
+    within(second.ping()).await.unwrap();
     drop(second);
     kill(client).await;
     assert!(!directory(client).exists());
 }
 
-/// systemd-tmpfiles removes what is old in temporary directories, but nothing in a locked directory.
+/// systemd-tmpfiles removes what is old in temporary directories, but nothing in a locked
+/// directory.
 #[tokio::test]
 async fn a_cleaner_of_temporary_directories_leaves_those_in_use() {
     if Command::new("systemd-tmpfiles")

@@ -1,38 +1,19 @@
-//! Hosts that end without a word: their plugins end, and nothing is left in the temporary directory.
+//! Hosts that end without a word: their plugins end, and nothing is left in the temporary
+//! directory.
 
 use std::io::{BufRead, BufReader, Write};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use plugwire_attacks::{entered, rounds};
-
-/// Fail only what hangs: the machine may have other work.
-const PATIENCE: Duration = Duration::from_secs(60);
+use support::block_until;
+use support::process::is_running;
 
 fn signal(host: &Child, signal: &str) {
     let pid = host.id().to_string();
     let status = Command::new("kill").args([signal, &pid]).status().unwrap();
     assert!(status.success());
-}
-
-/// Whether a process runs, and does not merely wait to be reaped.
-fn is_running(pid: u32) -> bool {
-    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
-    let state = stat
-        .rsplit(") ")
-        .next()
-        .and_then(|rest| rest.chars().next());
-    state.is_some_and(|state| state != 'Z' && state != 'X')
-}
-
-fn until(what: &str, condition: impl Fn() -> bool) -> Duration {
-    let start = Instant::now();
-    while !condition() {
-        assert!(start.elapsed() < PATIENCE, "{what}");
-        std::thread::sleep(Duration::from_millis(1));
-    }
-    start.elapsed()
 }
 
 fn entries(directory: &Path) -> Vec<std::path::PathBuf> {
@@ -68,9 +49,9 @@ fn leave_often(rounds: usize, mode: &str, manners: &str, end: impl Fn(&Child)) {
         host.stdin.take().unwrap().write_all(b"\n").unwrap();
         end(&host);
         host.wait().unwrap();
-        let took = until("the plugin ends", || !is_running(plugin));
+        let took = block_until("the plugin ends", || !is_running(plugin));
         longest = longest.max(took);
-        until("nothing is left", || entries(temporary.path()).is_empty());
+        block_until("nothing is left", || entries(temporary.path()).is_empty());
         assert!(!is_running(plugin), "round {round}");
     }
     println!("{mode}: the longest time until the plugin had ended was {longest:?}");

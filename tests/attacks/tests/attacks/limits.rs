@@ -14,8 +14,8 @@ const CLAIM: [u8; 5] = [0xfc, 0x38, 0x40, 0x00, 0x00];
 /// So much is sent of it at most.
 const MOST: usize = 256 << 20;
 
-/// Sends the message on the control stream until the victim has none of it any more. Returns how many
-/// bytes it took.
+/// Sends the message on the control stream until the victim has none of it any more. Returns how
+/// many bytes it took.
 fn flood(peer: &mut UnixStream) -> usize {
     let mut window = wire::WINDOW as usize;
     let mut taken = 0;
@@ -30,7 +30,7 @@ fn flood(peer: &mut UnixStream) -> usize {
         window -= n;
         body[..CLAIM.len()].fill(b'x');
         while window == 0 {
-            match wire::read_frame(peer) {
+            match wire::Frame::read_from(peer) {
                 Ok(frame) if frame.stream == 1 && frame.flags & (FIN | RST) != 0 => return taken,
                 Ok(frame) if frame.stream == 1 && frame.kind == WINDOW_UPDATE => {
                     window += frame.length as usize;
@@ -71,7 +71,7 @@ fn a_host_takes_no_reply_on_the_control_stream_that_is_too_long() {
         let mut peer = victim.connect();
         // The host opens its streams, and asks for an instance.
         loop {
-            let frame = wire::read_frame(&mut peer).unwrap();
+            let frame = wire::Frame::read_from(&mut peer).unwrap();
             if frame.flags & SYN != 0 {
                 let ack = wire::header(WINDOW_UPDATE, ACK, frame.stream, 0);
                 peer.write_all(&ack).unwrap();

@@ -25,10 +25,10 @@ fn assert_answers(victim: &Victim) {
     let mut peer = victim.connect();
     wire::open_three(&mut peer).unwrap();
     peer.write_all(&header(PING, SYN, 0, 7)).unwrap();
-    while wire::read_frame(&mut peer).unwrap().kind != PING {}
+    while wire::Frame::read_from(&mut peer).unwrap().kind != PING {}
 }
 
-/// Streams that nobody asked for, each with all that may be sent on one, in pieces of a size.
+/// Unsolicited streams, each with all that may be sent on one, in pieces of a size.
 fn fill(mode: &str, streams: usize, piece: usize, limit: usize) {
     let victim = Victim::start(VICTIM, mode, &[]);
     let before = victim.memory();

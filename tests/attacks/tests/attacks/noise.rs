@@ -14,7 +14,8 @@ const VICTIM: &str = env!("CARGO_BIN_EXE_victim");
 
 const MIB: usize = 1 << 20;
 
-/// A peer that is honest is answered, so that an attack which fails is not taken for one that was held.
+/// A peer that is honest is answered, so that an attack which fails is not taken for one that was
+/// held.
 #[test]
 fn a_victim_answers_a_ping() {
     let victim = Victim::start(VICTIM, "plugin", &[]);
@@ -28,7 +29,7 @@ fn a_victim_answers_a_ping() {
 fn assert_answers(peer: &mut UnixStream) {
     peer.write_all(&wire::header(PING, SYN, 0, 7)).unwrap();
     loop {
-        let frame = wire::read_frame(peer).unwrap();
+        let frame = wire::Frame::read_from(peer).unwrap();
         if frame.kind == PING {
             assert_eq!(frame.length, 7);
             return;
@@ -36,15 +37,15 @@ fn assert_answers(peer: &mut UnixStream) {
     }
 }
 
-/// Sends frames until the victim closes the connection, or until a million were taken. Gives how many
-/// were taken, and the last frame that came back.
+/// Sends frames until the victim closes the connection, or until a million were taken. Gives how
+/// many were taken, and the last frame that came back.
 fn flood(victim: &Victim, frames: impl Fn(u32) -> Vec<u8>) -> (u32, Option<Frame>) {
     let mut peer = victim.connect();
     wire::open_three(&mut peer).unwrap();
     let mut back = peer.try_clone().unwrap();
     let reading = std::thread::spawn(move || {
         let mut last = None;
-        while let Ok(frame) = wire::read_frame(&mut back) {
+        while let Ok(frame) = wire::Frame::read_from(&mut back) {
             last = Some(frame);
         }
         last

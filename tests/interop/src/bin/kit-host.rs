@@ -3,8 +3,8 @@
 //! ```text
 //! kit-host upgrade PLUGIN    start it detached, print how to reattach, exit
 //! kit-host hold PLUGIN       start it, print how to reattach, wait to be killed
-//! kit-host drop PLUGIN       start it, print how to reattach, wait for the end of stdin, drop the client
-//!                            and exit at once
+//! kit-host drop PLUGIN       start it, print how to reattach, wait for the end of stdin, drop the
+//!                            client and exit at once
 //! kit-host terminal PLUGIN   print whether the plugin's stdin is a terminal
 //! ```
 

@@ -2,8 +2,8 @@
 //! `KIT_VERSION` (the app version), `KIT_VERSIONS` (several, comma separated, each of which also
 //! offers the greeter `version`, which greets with its number), `KIT_TEST=1` (test mode: print the
 //! reattach configuration, serve until stdin ends), `KIT_COOKIE` (`key=value`, the cookie it
-//! expects), `KIT_TLS` (a directory with certificates) and `KIT_IGNORE_QUIT=1` (stay alive when asked to quit). Of its own it takes
-//! `KIT_LISTEN` (a TCP address).
+//! expects), `KIT_TLS` (a directory with certificates) and `KIT_IGNORE_QUIT=1` (stay alive when
+//! asked to quit). Of its own it takes `KIT_LISTEN` (a TCP address).
 
 use plugwire::connection::PluginSet;
 use plugwire::handshake::HandshakeConfig;

@@ -1,14 +1,14 @@
 //! Calls and their errors.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 
 use plugwire::rpc::{CallError, Client};
-use plugwire_interop::types::{Address, EchoArgs, EchoReply, Report, User};
+use plugwire_interop::types::{EchoArgs, EchoReply, Report, User, ada};
 use tokio::task::JoinSet;
 
-use crate::peer::{Peer, within};
+use crate::peer::Peer;
+use support::within;
 
 async fn still_greets(kit: &Client, peer: Peer) {
     let greeting: String = within(kit.call("Plugin.Greet", &())).await.unwrap();
@@ -27,36 +27,7 @@ pub async fn greet(peer: Peer) {
 
 pub async fn struct_argument_and_reply(peer: Peer) {
     let (client, kit) = peer.kit().await;
-    let boss = User {
-        name: "Grace".into(),
-        age: -1,
-        ..User::default()
-    };
-    let manager = User {
-        name: "Alan".into(),
-        tags: vec![String::new(), "x".into()],
-        manager: Some(Box::new(boss)),
-        ..User::default()
-    };
-    let user = User {
-        name: "Ada".into(),
-        age: 36,
-        email: "ada@example.org".into(),
-        tags: vec!["math".into(), "poetry".into(), "ünïcode".into()],
-        scores: Some(BTreeMap::from([
-            ("a".into(), 0.5),
-            ("b".into(), -1e300),
-            ("z".into(), 0.0),
-        ])),
-        address: Address {
-            street: "St James's Square".into(),
-            city: "London".into(),
-        },
-        manager: Some(Box::new(manager)),
-        avatar: (0..=255).collect(),
-        active: true,
-        id: u64::MAX,
-    };
+    let user = ada();
     let report: Report = within(kit.call("Plugin.Describe", &user)).await.unwrap();
     let expected = Report {
         summary: "Ada (36) of London".into(),
@@ -66,10 +37,10 @@ pub async fn struct_argument_and_reply(peer: Peer) {
     };
     assert_eq!(report, expected);
     // Nothing but zeros: every field is left out on the wire.
-    let nobody = User::default();
-    let report: Report = within(kit.call("Plugin.Describe", &nobody)).await.unwrap();
+    let unset = User::default();
+    let report: Report = within(kit.call("Plugin.Describe", &unset)).await.unwrap();
     assert_eq!(report.summary, " (0) of ");
-    assert_eq!(report.user, nobody);
+    assert_eq!(report.user, unset);
     client.kill().await;
 }
 

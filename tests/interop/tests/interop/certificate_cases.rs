@@ -13,8 +13,9 @@ use plugwire_interop::{HANDSHAKE, tls};
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, BufReader};
 
 use crate::go;
-use crate::peer::{Peer, within};
+use crate::peer::Peer;
 use crate::pki::Pki;
+use support::within;
 
 type Change = fn(&str) -> String;
 
@@ -65,8 +66,8 @@ fn handshake(error: LaunchError) -> HandshakeError {
     }
 }
 
-/// DER in unpadded base64, as the handshake line has it. What is between the lines of a PEM is that,
-/// but for the padding.
+/// DER in unpadded base64, as the handshake line has it. What is between the lines of a PEM is
+/// that, but for the padding.
 fn field(pem: &str) -> String {
     let lines = pem.lines().filter(|line| !line.starts_with('-'));
     lines.collect::<String>().trim_end_matches('=').to_owned()

@@ -61,7 +61,7 @@ const ROWS: &[Row] = &[
         others: &[],
     },
     Row {
-        what: "interfaces passed, returned, nested; numbers that nobody dials",
+        what: "interfaces passed, returned, nested; numbers that are never dialed",
         cases: &[
             "the_plugin_calls_an_interface_of_the_host",
             "the_host_calls_an_interface_of_the_plugin",
@@ -221,7 +221,7 @@ const ROWS: &[Row] = &[
         others: &[],
     },
     Row {
-        what: "a crash is told: exit status or signal, panic, last lines",
+        what: "a crash is reported: exit status or signal, panic, last lines",
         cases: &[
             "an_exit_is_told_by_the_call_and_by_all_others",
             "a_signal_is_told",
@@ -508,7 +508,8 @@ impl Row {
     }
 }
 
-/// The tests of this executable, but for those of MessagePack and of defaults, which have no plugins.
+/// The tests of this executable, but for those of MessagePack and of defaults, which have no
+/// plugins.
 fn present() -> BTreeSet<String> {
     let this = std::env::current_exe().unwrap();
     let list = Command::new(this)

@@ -8,10 +8,11 @@ use plugwire::rpc::{self, CallError};
 use rustix::process::{Pid, Signal, kill_process};
 use tokio::task::JoinSet;
 
-use crate::peer::{Peer, rounds, within};
+use crate::peer::{Peer, rounds};
+use support::within;
 
-/// Far more than it takes on a machine that has other things to do. When there is nothing else, it is
-/// some milliseconds, which `PLUGWIRE_ROUNDS` prints.
+/// Far more than it takes on a machine that has other things to do. When there is nothing else, it
+/// is some milliseconds, which `PLUGWIRE_ROUNDS` prints.
 const SOON: Duration = Duration::from_secs(2);
 
 fn file_name(peer: Peer) -> String {

@@ -1,63 +1,17 @@
 //! Data that ends before it is whole: the plugin does not take a part for the whole.
 
-use std::io;
-use std::pin::Pin;
-use std::task::{Context, Poll};
 use std::time::Duration;
 
 use plugwire::interface::lend;
 use plugwire::{Error, Reader, Remote, Writer};
 use plugwire_interop::shapes::Counter;
 use plugwire_interop::types::{Digest, WriteArgs};
-use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, ReadBuf};
-use tokio::sync::oneshot;
+use support::broken::{Broken, Stuck};
+use tokio::io::{AsyncRead, AsyncReadExt};
 
-use crate::peer::{Peer, within};
+use crate::peer::Peer;
 use crate::shape_cases::counter;
-
-/// Fails, read or written.
-struct Broken;
-
-impl AsyncRead for Broken {
-    fn poll_read(
-        self: Pin<&mut Self>,
-        _: &mut Context<'_>,
-        _: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<()>> {
-        Poll::Ready(Err(io::Error::other("the disk is gone")))
-    }
-}
-
-impl AsyncWrite for Broken {
-    fn poll_write(self: Pin<&mut Self>, _: &mut Context<'_>, _: &[u8]) -> Poll<io::Result<usize>> {
-        Poll::Ready(Err(io::Error::other("the disk is full")))
-    }
-
-    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Poll::Ready(Ok(()))
-    }
-
-    fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Poll::Ready(Ok(()))
-    }
-}
-
-/// Has no more to give, and no end. Tells when it is read and when it is dropped.
-struct Stuck {
-    read: Option<oneshot::Sender<()>>,
-    _dropped: oneshot::Sender<()>,
-}
-
-impl AsyncRead for Stuck {
-    fn poll_read(
-        mut self: Pin<&mut Self>,
-        _: &mut Context<'_>,
-        _: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<()>> {
-        self.read.take().map(|read| read.send(()));
-        Poll::Pending
-    }
-}
+use support::within;
 
 /// So much, and then what is to come.
 fn part(rest: impl AsyncRead + Send + 'static) -> Reader {
@@ -84,17 +38,13 @@ pub async fn a_reader_that_fails_is_not_imported(peer: Peer) {
 pub async fn the_reader_of_an_abandoned_call_is_not_imported(peer: Peer) {
     let (client, counter) = counter(peer).await;
     for _ in 0..20 {
-        let ((read, is_read), (dropped, is_dropped)) = (oneshot::channel(), oneshot::channel());
-        let stuck = Stuck {
-            read: Some(read),
-            _dropped: dropped,
-        };
+        let (stuck, watch) = Stuck::new();
         let import = counter.import("part".into(), part(stuck));
         tokio::select! {
             _ = import => panic!("there is no end"),
-            read = within(is_read) => read.unwrap(),
+            read = within(watch.read) => read.unwrap(),
         }
-        within(is_dropped).await.unwrap_err();
+        within(watch.dropped).await.unwrap_err();
         is_not_imported(&counter).await;
     }
     // Nor later, when the plugin has dealt with all of them.

@@ -1,4 +1,4 @@
-//! What options are where nobody sets them: what they are in Go.
+//! What options are where they are not set: what they are in Go.
 
 use std::process::Command;
 use std::time::Duration;
@@ -19,7 +19,7 @@ fn grace_of_a_kill() -> Duration {
             "{{.Dir}}",
             "github.com/hashicorp/go-plugin",
         ])
-        .current_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/go"))
+        .current_dir(go::module())
         .output()
         .unwrap();
     let module = String::from_utf8(module.stdout).unwrap();
@@ -41,7 +41,7 @@ fn the_defaults_are_go_s() {
     let number = |name: &str| go[name].as_u64().unwrap_or_else(|| panic!("{name}: {go}"));
     let time = |name| Duration::from_nanos(number(name));
 
-    // Nobody needs to ask a configuration what it is, but people who debug.
+    // A configuration has no getters; its `Debug` says what it is.
     let handshake = HandshakeConfig::new(1, "COOKIE", "crumbs");
     let host = format!("{:?}", ClientConfig::new(handshake, Command::new("x")));
     let (lowest, highest) = (number("MinPort"), number("MaxPort"));

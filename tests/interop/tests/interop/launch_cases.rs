@@ -17,7 +17,9 @@ use sha2::{Digest, Sha256};
 use tempfile::TempDir;
 
 use crate::go;
-use crate::peer::{Peer, exists, within};
+use crate::peer::Peer;
+use support::process::exists;
+use support::within;
 
 async fn greet_and_kill(peer: Peer, config: ClientConfig) {
     let client = within(Client::launch(config)).await.unwrap();
@@ -250,8 +252,8 @@ pub async fn the_socket_goes_where_the_host_says_and_to_its_group(peer: Peer) {
     within(client.kill()).await;
     assert_eq!(place.path().read_dir().unwrap().count(), 0);
 
-    let nobody = UnixSocketConfig::new().group_owner("no such group");
-    let config = peer.config().unix_socket(nobody);
+    let no_group = UnixSocketConfig::new().group_owner("no such group");
+    let config = peer.config().unix_socket(no_group);
     let error = within(Client::launch(config)).await.unwrap_err();
     assert!(matches!(error, LaunchError::Option(_)), "{error:?}");
 }

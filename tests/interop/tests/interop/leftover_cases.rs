@@ -4,7 +4,6 @@ use std::ffi::OsStr;
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
-use std::time::Duration;
 
 use plugwire::handshake::Address;
 use plugwire::host::{Client, ReattachConfig};
@@ -16,7 +15,9 @@ use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::process::Child;
 
 use crate::go;
-use crate::peer::{Peer, is_running, rounds, within};
+use crate::peer::{Peer, rounds};
+use support::process::is_running;
+use support::{until, within};
 
 /// A host with a plugin and a temporary directory of its own. Dropping it kills the host.
 struct Host {
@@ -99,21 +100,15 @@ impl Host {
         kill_process(pid, Signal::KILL).unwrap();
         self.plugin_ends().await;
         // Its first thread may end before those that still hold its socket.
-        until(|| UnixStream::connect(self.socket()).is_err()).await;
+        until("its socket is closed", || {
+            UnixStream::connect(self.socket()).is_err()
+        })
+        .await;
     }
 
     async fn plugin_ends(&self) {
-        until(|| !is_running(self.pid())).await;
+        until("the plugin ends", || !is_running(self.pid())).await;
     }
-}
-
-async fn until(condition: impl Fn() -> bool) {
-    within(async {
-        while !condition() {
-            tokio::time::sleep(Duration::from_millis(1)).await;
-        }
-    })
-    .await;
 }
 
 fn entries(directory: &Path) -> Vec<PathBuf> {
@@ -126,7 +121,7 @@ async fn greeting(client: &Client) -> String {
     within(kit.call("Plugin.Greet", &())).await.unwrap()
 }
 
-/// Whether somebody holds a lock on the directory.
+/// Whether a process holds a lock on the directory.
 fn is_locked(directory: &Path) -> bool {
     let directory = std::fs::File::open(directory).unwrap();
     flock(&directory, FlockOperation::NonBlockingLockExclusive).is_err()
@@ -151,14 +146,14 @@ pub async fn what_is_left_of_both_is_removed_by_the_next_host(peer: Peer) {
         host.signal(Signal::STOP);
         host.kill_plugin().await;
         host.kill().await;
-        assert!(host.socket().exists(), "nobody could remove it");
-        until(|| !is_locked(host.directory())).await;
+        assert!(host.socket().exists(), "no process could remove it");
+        until("the lock is released", || !is_locked(host.directory())).await;
 
         let mut next = Host::rust("drop", peer, temporary.path()).await;
-        until(|| !host.directory().exists()).await;
+        until("its directory is removed", || !host.directory().exists()).await;
         assert_eq!(entries(temporary.path()), [next.directory()]);
         next.exits().await;
-        until(|| entries(temporary.path()).is_empty()).await;
+        until("nothing is left", || entries(temporary.path()).is_empty()).await;
     }
 }
 
@@ -176,7 +171,7 @@ async fn a_go_plugin_without_a_host_keeps_its_socket() {
         std::fs::create_dir(&dead).unwrap();
         let mut next = Host::rust("drop", Peer::Go, temporary.path()).await;
         // Both were looked at then.
-        until(|| !dead.exists()).await;
+        until("the dead one is removed", || !dead.exists()).await;
         let client = host.connect().await;
         assert_eq!(greeting(&client).await, Peer::Go.greeting());
         drop(client);
@@ -184,9 +179,9 @@ async fn a_go_plugin_without_a_host_keeps_its_socket() {
         host.kill_plugin().await;
 
         let mut last = Host::rust("drop", Peer::Go, temporary.path()).await;
-        until(|| !host.directory().exists()).await;
+        until("its directory is removed", || !host.directory().exists()).await;
         last.exits().await;
-        until(|| entries(temporary.path()).is_empty()).await;
+        until("nothing is left", || entries(temporary.path()).is_empty()).await;
     }
 }
 
@@ -240,7 +235,7 @@ async fn a_rust_plugin_of_a_go_host_finds_a_place_that_is_not_too_deep() {
     host.kill().await;
     drop(client);
     host.plugin_ends().await;
-    until(|| !host.directory().exists()).await;
+    until("its directory is removed", || !host.directory().exists()).await;
 }
 
 #[tokio::test]
@@ -254,7 +249,7 @@ async fn a_rust_plugin_of_a_killed_go_host_leaves_nothing() {
         assert!(is_locked(host.directory()));
         host.kill().await;
         host.plugin_ends().await;
-        until(|| !host.directory().exists()).await;
+        until("its directory is removed", || !host.directory().exists()).await;
     }
 }
 
@@ -271,9 +266,9 @@ async fn what_a_killed_plugin_of_a_go_host_leaves_is_removed_by_the_next() {
     // This host has moved its temporary directory.
     let place = host.directory().parent().unwrap().to_owned();
     host.kill().await;
-    until(|| !is_locked(host.directory())).await;
+    until("the lock is released", || !is_locked(host.directory())).await;
     let next = Host::rust("hold", Peer::Rust, &place).await;
-    until(|| !host.directory().exists()).await;
+    until("its directory is removed", || !host.directory().exists()).await;
     assert_eq!(greeting(&next.connect().await).await, Peer::Rust.greeting());
     next.kill_plugin().await;
 }

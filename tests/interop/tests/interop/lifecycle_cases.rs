@@ -7,7 +7,9 @@ use plugwire::handshake::{Address, HandshakeConfig};
 use plugwire::host::{Client, ClientConfig, LaunchError};
 use tokio::task::JoinSet;
 
-use crate::peer::{Peer, exists, is_running, within};
+use crate::peer::Peer;
+use support::process::{exists, is_running};
+use support::within;
 
 fn socket(client: &Client) -> PathBuf {
     match client.address() {

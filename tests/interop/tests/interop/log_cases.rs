@@ -7,7 +7,8 @@ use plugwire::rpc;
 use plugwire_interop::KIT;
 use serde_json::json;
 
-use crate::peer::{Peer, within};
+use crate::peer::Peer;
+use support::within;
 
 type Records = Arc<Mutex<Vec<LogRecord>>>;
 

@@ -8,8 +8,9 @@ use std::time::Duration;
 use plugwire_interop::types::{Digest, TrickleArgs};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
-use crate::peer::{Peer, within};
+use crate::peer::Peer;
 use crate::{go, go_host};
+use support::within;
 
 const SECONDS: i64 = 80;
 

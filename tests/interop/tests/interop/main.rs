@@ -1,9 +1,8 @@
 //! The kit's tests: a Rust host with the Rust plugin and with Go's, and Go's host with the Rust
 //! plugin.
 //!
-//! Every case of `cases` runs against both plugins, as `rust_plugin::NAME` and `go_plugin::NAME`, and
-//! some by AutoMTLS, too; `go_host` runs
-//! the cases of `go/cmd/kithost` against the Rust plugin.
+//! Every case of `cases` runs against both plugins, as `rust_plugin::NAME` and `go_plugin::NAME`,
+//! and some by AutoMTLS, too; `go_host` runs the cases of `go/cmd/kithost` against the Rust plugin.
 
 mod broker_cases;
 mod call_cases;

@@ -12,8 +12,9 @@ use tokio::net::{UnixListener, UnixStream};
 use tokio::process::{Child, Command};
 
 use crate::msgpack_service::service;
-use crate::peer::within;
 use crate::{go, msgpack_cases};
+use support::causes::assert_fails;
+use support::within;
 
 /// How the Go program speaks, and over what.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -177,7 +178,7 @@ async fn after_a_lone_header(peer: Peer, go_serves: bool) -> serde_json::Value {
     } else {
         let server = Server::new().register("Plugin", service(None));
         let serving = tokio::spawn(async move {
-            server.serve(stream, peer.codec()).await.unwrap_err();
+            assert_fails(server.serve(stream, peer.codec()).await, "");
         });
         (None, serving)
     };
@@ -192,9 +193,9 @@ async fn after_a_lone_header(peer: Peer, go_serves: bool) -> serde_json::Value {
     serde_json::from_str(&output).unwrap()
 }
 
-/// A Go client leaves the header of a call that it could not encode in front of the next one. Of the
-/// MessagePack codecs only the oldest refuses to encode anything; what its server makes of the rest is
-/// chance, but no call waits for ever here.
+/// A Go client leaves the header of a call that it could not encode in front of the next one. Of
+/// the MessagePack codecs only the oldest refuses to encode anything; what its server makes of the
+/// rest is chance, but no call waits for ever here.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_header_without_a_body_ends_the_connection_as_in_go() {
     if !go::present() {

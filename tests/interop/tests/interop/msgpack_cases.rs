@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicI64, Ordering};
 
 use plugwire::gob::{Time, Value};
 use plugwire::rpc::{CallError, Client};
-use plugwire_interop::types::{Address, EchoArgs, EchoReply, Report, User};
+use plugwire_interop::types::{EchoArgs, EchoReply, Report, User, ada};
 use serde::{Deserialize, Serialize};
 use tokio::task::JoinSet;
 
@@ -16,7 +16,7 @@ use crate::msgpack_types::{
     self as types, Kinds, KindsArgs, Loose, Maps, PARTIALS, Partial, PartialArgs, SAMPLES, SIZES,
     Stamped, Times, TimesArgs,
 };
-use crate::peer::within;
+use support::within;
 
 async fn call<A, R>(client: &Client, method: &str, argument: &A) -> R
 where
@@ -105,36 +105,7 @@ pub async fn an_argument_of_another_type_fails(go: &Connection) {
 }
 
 pub async fn struct_argument_and_reply(go: &Connection) {
-    let boss = User {
-        name: "Grace".into(),
-        age: -1,
-        ..User::default()
-    };
-    let manager = User {
-        name: "Alan".into(),
-        tags: vec![String::new(), "x".into()],
-        manager: Some(Box::new(boss)),
-        ..User::default()
-    };
-    let user = User {
-        name: "Ada".into(),
-        age: 36,
-        email: "ada@example.org".into(),
-        tags: vec!["math".into(), "poetry".into(), "ünïcode".into()],
-        scores: Some(BTreeMap::from([
-            ("a".into(), 0.5),
-            ("b".into(), -1e300),
-            ("z".into(), 0.0),
-        ])),
-        address: Address {
-            street: "St James's Square".into(),
-            city: "London".into(),
-        },
-        manager: Some(Box::new(manager)),
-        avatar: (0..=255).collect(),
-        active: true,
-        id: u64::MAX,
-    };
+    let user = ada();
     let report: Report = call(&go.client, "Plugin.Describe", &user).await;
     let expected = Report {
         summary: "Ada (36) of London".into(),
@@ -143,10 +114,10 @@ pub async fn struct_argument_and_reply(go: &Connection) {
         user,
     };
     assert_eq!(report, expected);
-    let nobody = User::default();
-    let report: Report = call(&go.client, "Plugin.Describe", &nobody).await;
+    let unset = User::default();
+    let report: Report = call(&go.client, "Plugin.Describe", &unset).await;
     assert_eq!(report.summary, " (0) of ");
-    assert_eq!(report.user, nobody);
+    assert_eq!(report.user, unset);
 }
 
 pub async fn values_of_every_kind(go: &Connection) {

@@ -1,5 +1,5 @@
-//! The arguments and replies of `go/cmd/msgpackpeer`, without a word about defaults: what works over
-//! gob works over MessagePack.
+//! The arguments and replies of `go/cmd/msgpackpeer`, without a word about defaults: what works
+//! over gob works over MessagePack.
 
 use std::collections::BTreeMap;
 

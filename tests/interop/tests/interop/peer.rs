@@ -2,30 +2,21 @@
 
 use std::path::PathBuf;
 use std::process::Command;
-use std::time::Duration;
 
 use plugwire::host::{Client, ClientConfig, Tls};
 use plugwire::rpc;
 use plugwire_interop::{HANDSHAKE, KIT};
+use support::within;
 
 use crate::go;
 
-/// No test waits longer than this for anything that should happen soon.
-pub const DEADLINE: Duration = Duration::from_secs(60);
-
-/// How often to try what goes wrong by chance only: `PLUGWIRE_ROUNDS` times, or as often as there is time for with each
-/// change.
+/// How often to try what goes wrong by chance only: `PLUGWIRE_ROUNDS` times, or as often as there
+/// is time for with each change.
 pub fn rounds(usual: usize) -> usize {
     match std::env::var("PLUGWIRE_ROUNDS") {
         Ok(rounds) => rounds.parse().expect("PLUGWIRE_ROUNDS is a number"),
         Err(_) => usual,
     }
-}
-
-pub async fn within<F: Future>(future: F) -> F::Output {
-    tokio::time::timeout(DEADLINE, future)
-        .await
-        .expect("within the deadline")
 }
 
 /// A plugin, and what the tests' hosts speak with it.
@@ -78,21 +69,4 @@ impl Peer {
             false => "Hello from Go!",
         }
     }
-}
-
-/// Whether a process exists that is not merely waiting to be reaped.
-pub fn is_running(pid: u32) -> bool {
-    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
-    // The state follows the name, which is in parentheses and may hold anything.
-    let state = stat
-        .rsplit(") ")
-        .next()
-        .and_then(|rest| rest.chars().next());
-    state.is_some_and(|state| state != 'Z' && state != 'X')
-}
-
-/// Whether a process exists at all, reaped ones excluded.
-pub fn exists(pid: u32) -> bool {
-    let pid = rustix::process::Pid::from_raw(pid as i32).expect("a process id");
-    rustix::process::test_kill_process(pid).is_ok()
 }

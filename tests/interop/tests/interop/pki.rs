@@ -6,8 +6,8 @@ use plugwire_interop::tls::SERVER_NAME;
 use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair};
 use tempfile::TempDir;
 
-/// A directory as `plugwire_interop::tls` reads it: an authority, and what it signed for a plugin and
-/// for a host.
+/// A directory as `plugwire_interop::tls` reads it: an authority, and what it signed for a plugin
+/// and for a host.
 pub struct Pki(TempDir);
 
 impl Pki {

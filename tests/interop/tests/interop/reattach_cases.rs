@@ -14,7 +14,10 @@ use tokio::process::Child;
 use tokio::sync::mpsc;
 
 use crate::go;
-use crate::peer::{Peer, is_running, within};
+use crate::peer::Peer;
+use support::causes::assert_fails;
+use support::process::is_running;
+use support::within;
 
 /// Starts the plugin as one that outlives this host.
 async fn detached(peer: Peer) -> Client {
@@ -40,7 +43,7 @@ fn socket(config: &ReattachConfig) -> PathBuf {
     }
 }
 
-/// Waits for a process that is nobody's here.
+/// Waits for a process that is no child of this one.
 async fn ended(pid: u32) {
     within(async {
         while is_running(pid) {
@@ -68,7 +71,7 @@ async fn printing(program: &mut tokio::process::Command) -> (Child, ReattachConf
         .unwrap();
     let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
     let line = within(lines.next_line()).await.unwrap().expect("a line");
-    // The rest of its output is nobody's, and must not break.
+    // The rest of its output has no reader, and must not break.
     tokio::spawn(async move { while let Ok(Some(_)) = lines.next_line().await {} });
     let config = serde_json::from_str(&line).expect("a reattach configuration");
     (child, config)
@@ -108,7 +111,7 @@ pub async fn a_detached_plugin_outlives_its_client(peer: Peer) {
     ended(config.pid.unwrap()).await;
 }
 
-/// One that was not started to outlive anybody, and has its pipes to this process.
+/// One that was not started to outlive its host, and has its pipes to this process.
 pub async fn a_plugin_that_was_let_go_lives_with_its_host(peer: Peer) {
     let (logged, mut records) = mpsc::unbounded_channel();
     let config = peer.config().on_log(move |record: &LogRecord| {
@@ -152,12 +155,12 @@ pub async fn a_plugin_gone_meanwhile_is_not_found(peer: Peer) {
     );
     assert_eq!(error.to_string(), "reattachment process not found");
 
-    // Its number belongs to somebody else by now.
+    // Its number belongs to another process by now.
     let mut bystander = Command::new("sleep").arg("1000").spawn().unwrap();
     config.pid = Some(bystander.id());
     let error = reattach(&config).await.unwrap_err();
     assert_eq!(error.to_string(), "reattachment process not found");
-    assert!(is_running(bystander.id()), "nobody was killed");
+    assert!(is_running(bystander.id()), "the bystander was not killed");
     bystander.kill().unwrap();
     bystander.wait().unwrap();
 }
@@ -205,7 +208,7 @@ pub async fn a_plugin_whose_host_disconnects_keeps_listening(peer: Peer) {
     }
     assert_eq!(greeting(&first).await, peer.greeting());
     within(first.kill()).await;
-    assert!(reattach(&config).await.is_err());
+    assert_fails(reattach(&config).await, "");
 }
 
 /// Kills the host that has started a Rust plugin, and sees what becomes of the plugin.

@@ -8,10 +8,12 @@ use plugwire::host::{Client, ClientConfig};
 use plugwire::{Reader, Remote, Result, Writer};
 use plugwire_interop::shapes::{self, AddHelper, Audit, Counter, Greeter, Kv};
 use tokio::io::AsyncReadExt;
+use tokio::sync::oneshot::error::TryRecvError;
 use tokio::sync::{Mutex, oneshot};
 
 use crate::go;
-use crate::peer::{Peer, rounds, within};
+use crate::peer::{Peer, rounds};
+use support::within;
 
 async fn launch(peer: Peer) -> Client {
     let command = match peer.is_rust() {
@@ -118,7 +120,8 @@ pub async fn readers_and_writers_as_arguments_and_result(peer: Peer) {
     client.kill().await;
 }
 
-/// What each call opens and ends beside its reply, over and over, from two tasks: for what goes wrong by chance only.
+/// What each call opens and ends beside its reply, over and over, from two tasks: for what goes
+/// wrong by chance only.
 pub async fn rounds_of_readers_writers_and_callbacks(peer: Peer) {
     let rounds = rounds(200);
     let (client, counter) = counter(peer).await;
@@ -173,7 +176,7 @@ pub async fn a_kept_interface_lives_until_the_plugin_lets_go(peer: Peer) {
     for _ in 0..2 {
         assert_eq!(within(counter.total(20, 22)).await.unwrap(), 42);
     }
-    assert!(dropped.try_recv().is_err(), "it is kept");
+    assert_eq!(dropped.try_recv(), Err(TryRecvError::Empty), "it is kept");
     within(counter.forget()).await.unwrap();
     within(dropped).await.unwrap();
     client.kill().await;
@@ -239,7 +242,7 @@ pub async fn an_interface_of_one_plugin_is_handed_to_another(peer: Peer) {
         let followed = within(two.follow(watch.clone())).await;
         assert_eq!(followed.unwrap(), 4);
     }
-    // And when the first is gone, the second is told so by the call.
+    // And when the first is gone, the call to the second says so.
     first.kill().await;
     let error = within(two.follow(watch)).await.unwrap_err();
     assert_eq!(error.to_string(), "connection is shut down");

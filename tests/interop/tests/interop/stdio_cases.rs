@@ -5,7 +5,8 @@ use plugwire_interop::KIT;
 use plugwire_interop::types::{PrintArgs, printed};
 use tokio::io::{AsyncReadExt, DuplexStream};
 
-use crate::peer::{Peer, within};
+use crate::peer::Peer;
+use support::within;
 
 const LINES: i64 = 2000;
 const WIDTH: i64 = 100;

@@ -8,7 +8,8 @@ use plugwire_interop::types::{Digest, EchoArgs, EchoReply, WriteArgs};
 
 use tokio::io::AsyncWriteExt;
 
-use crate::peer::{Peer, within};
+use crate::peer::Peer;
+use support::within;
 
 const MIB: i64 = 1 << 20;
 
@@ -128,8 +129,8 @@ pub async fn a_dropped_reader_ends_the_plugin_s_writing(peer: Peer) {
     client.kill().await;
 }
 
-/// A stream that was shut down and dropped, and a reader that was handed over, while the plugin goes on
-/// asking for each piece.
+/// A stream that was shut down and dropped, and a reader that was handed over, while the plugin
+/// goes on asking for each piece.
 pub async fn all_arrives_at_a_plugin_that_asks_for_each_piece(peer: Peer) {
     const BYTES: i64 = 200_000;
     let (client, kit) = peer.kit().await;

@@ -5,7 +5,8 @@ use std::process::Stdio;
 
 use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 
-use crate::peer::{Peer, within};
+use crate::peer::Peer;
+use support::within;
 
 /// What a plugin whose host has this for its standard input says of its own.
 async fn is_terminal(peer: Peer, stdin: Stdio) -> bool {

@@ -1,4 +1,4 @@
-//! TLS: configured, and who is refused.
+//! TLS: configured, and which peers are refused.
 
 use std::error::Error as _;
 use std::sync::Arc;
@@ -14,8 +14,10 @@ use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use tokio::io::AsyncReadExt;
 use tokio::net::UnixStream;
 
-use crate::peer::{Peer, is_running, within};
+use crate::peer::Peer;
 use crate::pki::Pki;
+use support::process::is_running;
+use support::within;
 
 async fn greeting(client: &Client) -> String {
     let kit = within(client.dispense_client(KIT)).await.unwrap();
@@ -31,12 +33,12 @@ fn configured(peer: Peer, pki: &Pki) -> ClientConfig {
 
 /// A host that trusts whatever plugin it finds, and shows this.
 fn trusting(own: Option<(&Pki, &str)>) -> TlsConfig {
-    let anybody = Arc::new(Anybody(tls::provider()));
+    let any_server = Arc::new(AnyServer(tls::provider()));
     let config = rustls::ClientConfig::builder_with_provider(tls::provider())
         .with_safe_default_protocol_versions()
         .unwrap()
         .dangerous()
-        .with_custom_certificate_verifier(anybody);
+        .with_custom_certificate_verifier(any_server);
     let config = match own {
         None => config.with_no_client_auth(),
         Some((pki, name)) => {
@@ -48,9 +50,9 @@ fn trusting(own: Option<(&Pki, &str)>) -> TlsConfig {
 }
 
 #[derive(Debug)]
-struct Anybody(Arc<rustls::crypto::CryptoProvider>);
+struct AnyServer(Arc<rustls::crypto::CryptoProvider>);
 
-impl ServerCertVerifier for Anybody {
+impl ServerCertVerifier for AnyServer {
     fn verify_server_cert(
         &self,
         _: &CertificateDer<'_>,
@@ -243,7 +245,7 @@ pub async fn a_silent_connection_keeps_nobody_out(peer: Peer) {
     drop(second);
     within(first.kill()).await;
     for mut stream in silent {
-        // Nobody is there any more, which is an end or an error.
+        // The peer is gone, which is an end or an error.
         let read = within(stream.read(&mut [0])).await;
         assert!(matches!(read, Ok(0) | Err(_)), "{read:?}");
     }
@@ -303,7 +305,7 @@ async fn silent_connections_make_room_for_a_host() {
         .unwrap();
     within(client.ping()).await.unwrap();
     assert_eq!(within(silent[2].read(&mut [0])).await.unwrap(), 0);
-    // A host is dropped for nobody.
+    // No host is dropped to make room.
     for _ in 0..8 {
         silent.push(within(UnixStream::connect(path)).await.unwrap());
     }

@@ -5,7 +5,8 @@ use std::process::Stdio;
 use plugwire::host::Client;
 use tokio::io::{AsyncBufReadExt, BufReader};
 
-use crate::peer::{Peer, within};
+use crate::peer::Peer;
+use support::within;
 
 async fn negotiated(peer: Peer, host: &[u32]) -> (u32, String) {
     let config = peer

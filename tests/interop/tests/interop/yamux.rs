@@ -1,5 +1,5 @@
-//! A session and one of hashicorp/yamux (`go/cmd/yamuxpeer`), in both roles: nothing of a stream is lost,
-//! whenever its ends come, and no frame goes to a stream that Go does not know any more.
+//! A session and one of hashicorp/yamux (`go/cmd/yamuxpeer`), in both roles: nothing of a stream is
+//! lost, whenever its ends come, and no frame goes to a stream that Go does not know any more.
 
 use std::io::Error;
 use std::process::Stdio;
@@ -10,7 +10,7 @@ use tokio::net::UnixListener;
 use tokio::process::{Child, ChildStdout, Command};
 
 use crate::go;
-use crate::peer::within;
+use support::within;
 
 /// More than a Go peer reads at once, and less than a window.
 const BYTES: usize = 200_000;

@@ -1,9 +1,11 @@
 //! The process that runs `tests/interop/go/cmd/gobmirror`.
 
 use std::io::{BufReader, Read, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use std::sync::OnceLock;
+
+use crate::go;
 
 /// Go, asked to decode, encode, make and compare values.
 pub struct Mirror {
@@ -20,35 +22,12 @@ impl Mirror {
     ///
     /// If it cannot be built, and without Go where `CI` is `true`.
     pub fn start(directory: &Path) -> Option<Self> {
-        static BUILT: OnceLock<bool> = OnceLock::new();
-        let program = directory.join("gobmirror");
-        let built = BUILT.get_or_init(|| {
-            if Command::new("go").arg("version").output().is_err() {
-                assert!(
-                    std::env::var("CI").as_deref() != Ok("true"),
-                    "GO IS MISSING, and this is CI"
-                );
-                // Not println!, which nobody sees when the test passes.
-                let _ = writeln!(
-                    std::io::stderr(),
-                    "GO IS MISSING: no values go through Go's gob"
-                );
-                return false;
-            }
-            let status = Command::new("go")
-                .args(["build", "-o"])
-                .arg(&program)
-                .arg("./cmd/gobmirror")
-                .current_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("../interop/go"))
-                .status()
-                .unwrap();
-            assert!(status.success(), "go build failed");
-            true
-        });
-        if !built {
+        static BUILT: OnceLock<PathBuf> = OnceLock::new();
+        if !go::present() {
             return None;
         }
-        let mut child = Command::new(program)
+        let programs = BUILT.get_or_init(|| go::build(directory, "./cmd/gobmirror"));
+        let mut child = Command::new(programs.join("gobmirror"))
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()

@@ -292,7 +292,8 @@ impl Shape {
     }
 }
 
-/// A value without what Go may change in passing it on: fields with zeros, the order of maps, names of types.
+/// A value without what Go may change in passing it on: fields with zeros, the order of maps, names
+/// of types.
 pub fn canonical(value: Value) -> Value {
     match value {
         Value::List(items) => Value::List(items.into_iter().map(canonical).collect()),

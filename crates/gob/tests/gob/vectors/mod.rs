@@ -320,16 +320,7 @@ pub fn find<'v>(vectors: &'v [Vector], name: &str) -> &'v Vector {
 
 fn from_hex<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Vec<u8>, D::Error> {
     let text = String::deserialize(deserializer)?;
-    let digit = |byte: u8| char::from(byte).to_digit(16).unwrap() as u8;
-    Ok(text
-        .as_bytes()
-        .chunks(2)
-        .map(|pair| digit(pair[0]) << 4 | digit(pair[1]))
-        .collect())
-}
-
-pub fn to_hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+    Ok(support::hex::decode(&text))
 }
 
 /// All values of a stream.

@@ -11,6 +11,7 @@ use plugwire_yamux::{Config, Session, Stream};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt, ReadBuf};
 
 use super::raw::{ACK, DATA, FIN, Frame, PING, RST, Raw, SYN, WINDOW_UPDATE};
+use support::causes::assert_fails;
 use support::within;
 
 /// A peer, the session, and a stream that the peer opened and the session accepted.
@@ -108,7 +109,10 @@ async fn a_stream_that_has_ended_is_not_reset() {
     // Reset by the peer.
     let (mut raw, _session, mut stream) = accepted().await;
     raw.send(WINDOW_UPDATE, RST, 1, 0).await;
-    within(stream.read_u8()).await.unwrap_err();
+    assert_fails(
+        within(stream.read_u8()).await,
+        "the stream was reset by the peer",
+    );
     stream.reset();
     drop(stream);
     assert_eq!(said(&mut raw).await, []);
@@ -136,7 +140,7 @@ async fn a_stream_dropped_in_a_panic_is_reset() {
             let _stream = stream;
             panic!("not a failure of the test");
         }));
-        assert!(panicked.is_err());
+        panicked.unwrap_err();
         let end = if shut_down { FIN } else { RST };
         assert_eq!(
             said(&mut raw).await,

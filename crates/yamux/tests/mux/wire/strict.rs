@@ -8,8 +8,11 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::task::JoinSet;
 
 use super::raw::{DATA, FIN, PING, RST, Raw, SYN, WINDOW, WINDOW_UPDATE};
+use support::causes::assert_fails;
 use support::rng::Rng;
 use support::within;
+
+const RESET: &str = "the stream was reset by the peer";
 
 const ROOM: usize = 1 << 20;
 
@@ -180,7 +183,7 @@ async fn a_stream_that_was_reset_is_not_acknowledged() {
     strict.settle().await;
     let mut stream = within(session.accept()).await.unwrap();
     strict.settle().await;
-    assert!(within(stream.read(&mut [0])).await.is_err());
+    assert_fails(within(stream.read(&mut [0])).await, RESET);
     stream.shutdown().await.unwrap();
     drop(stream);
     strict.settle().await;
@@ -201,10 +204,10 @@ async fn nothing_is_said_of_a_stream_that_the_peer_has_reset() {
         strict.streams.remove(&1);
         strict.settle().await;
         let mut received = Vec::new();
-        assert!(within(stream.read_to_end(&mut received)).await.is_err());
+        assert_fails(within(stream.read_to_end(&mut received)).await, RESET);
         assert_eq!(received.len(), bytes);
         strict.settle().await;
-        assert!(stream.write_all(b"x").await.is_err());
+        assert_fails(stream.write_all(b"x").await, RESET);
         stream.shutdown().await.unwrap();
         strict.settle().await;
         drop(stream);

@@ -1,4 +1,4 @@
-//! A gob encoder that writes whatever a test asks for, valid or not.
+//! A gob encoder that does not check what it is given.
 
 /// An unsigned integer.
 pub fn uint(value: u64) -> Vec<u8> {

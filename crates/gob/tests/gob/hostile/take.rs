@@ -1,23 +1,12 @@
 //! Takes bytes in every way there is.
 
 use std::collections::{BTreeMap, HashMap};
-use std::time::{Duration, Instant};
 
-use ::bytes::BytesMut;
-use plugwire::codec::{Codec, MessageDecoder};
-use plugwire::gob::{self, Any, Decoder, RawValue, Value};
+use bytes::BytesMut;
+use plugwire_gob::{self as gob, Any, Decoder, RawValue, Value};
 use serde::de::{DeserializeOwned, IgnoredAny};
 use serde::{Deserialize, Serialize};
-use tokio_util::codec::Decoder as _;
-
-use support::alloc::peak;
-
-/// What a decoder may allocate above the size of its input.
-pub const ALLOWANCE: usize = 1 << 20;
-
-/// No input here is large enough to keep a decoder busy for so long, even without optimization and
-/// beside other work.
-const PROMPT: Duration = Duration::from_secs(10);
+use support::hostile::contained;
 
 #[derive(Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase")]
@@ -33,21 +22,6 @@ pub struct Node {
 
 #[derive(Debug, Deserialize)]
 pub struct Empty {}
-
-/// Runs a case on a copy of the input, as it would be in a connection's buffer: within the time,
-/// within the memory, and without a panic.
-pub fn contained(name: &str, input: &[u8], work: impl FnOnce(BytesMut)) {
-    let buffer = BytesMut::from(input);
-    let start = Instant::now();
-    let peak = peak(|| work(buffer));
-    let took = start.elapsed();
-    assert!(took < PROMPT, "{name}: took {took:?}");
-    assert!(
-        peak < input.len() + ALLOWANCE,
-        "{name}: {peak} bytes at once for an input of {}",
-        input.len()
-    );
-}
 
 /// All values of a stream, up to what is wrong with it: whether anything was.
 pub fn stream(input: impl Into<BytesMut>, mut each: impl FnMut(&RawValue)) -> bool {
@@ -99,8 +73,8 @@ pub fn as_everything(value: &RawValue) -> usize {
     took.iter().filter(|&&took| took).count()
 }
 
-/// A gob stream in every way: as a stream, as one value, and as messages.
-pub fn gob_everyhow(name: &str, input: &[u8]) {
+/// A gob stream in every way: as a stream, and as one value.
+pub fn every_way(name: &str, input: &[u8]) {
     contained(name, input, |buffer| {
         stream(buffer, |value| {
             as_everything(value);
@@ -111,27 +85,4 @@ pub fn gob_everyhow(name: &str, input: &[u8]) {
         let _ = gob::from_slice::<Value>(input);
         let _ = gob::from_slice::<()>(input);
     });
-    contained(name, input, |buffer| {
-        messages(Codec::Gob, buffer);
-    });
-}
-
-/// The messages of a connection: how many, and whether something was wrong.
-pub fn messages(codec: Codec, mut buffer: BytesMut) -> (usize, bool) {
-    let mut decoder = MessageDecoder::new(codec);
-    for count in 0.. {
-        match decoder.decode(&mut buffer) {
-            Ok(Some(message)) => {
-                let _ = message.header.decode::<Node>();
-                let _ = message.body.decode::<Node>();
-                let _ = message.body.decode::<Any>();
-                let _ = message.body.decode::<Vec<Value>>();
-                let _ = message.body.decode::<()>();
-                let _ = message.body.decode::<String>();
-            }
-            Ok(None) => return (count, false),
-            Err(_) => return (count, true),
-        }
-    }
-    unreachable!("messages without end");
 }

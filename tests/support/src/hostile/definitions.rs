@@ -4,55 +4,40 @@ use super::bytes::{
     BOOL, INT, INTERFACE, STRING, array_type, counted, int, interface, map_type, slice_type,
     struct_type, struct_value, uint, value,
 };
-use super::take::{contained, gob_everyhow, stream};
+use super::{Case, Cases};
 
-/// An error, however the stream is read.
-fn refused(name: &str, input: &[u8]) {
-    gob_everyhow(name, input);
-    assert!(stream(input, |_| {}), "{name}: no error");
-}
-
-fn waits(name: &str, input: &[u8]) {
-    gob_everyhow(name, input);
-    assert!(
-        !stream(input, |_| panic!("{name}: a value")),
-        "{name}: an error"
-    );
-}
-
-#[test]
-fn messages_that_say_to_be_huge() {
+#[must_use]
+pub fn messages_that_say_to_be_huge() -> Vec<Case> {
+    let mut cases = Cases::default();
     for len in [1 << 62, 1 << 63, u64::MAX, (1 << 30) + 1, 1 << 40] {
-        refused("a message's length", &[&uint(len)[..], &[0; 100]].concat());
+        cases.refused("a message's length", &[&uint(len)[..], &[0; 100]].concat());
     }
     // Go's own limit allows this much; it costs nothing until it comes.
     for len in [1 << 30, 1 << 20, 200] {
-        waits(
+        cases.waits(
             "a long message",
             &[&uint(len)[..], &[0xff, 0x81, 1, 2]].concat(),
         );
     }
-    refused(
+    cases.refused(
         "an integer of nine bytes",
         &[0xf7, 1, 2, 3, 4, 5, 6, 7, 8, 9],
     );
-    refused("an integer of 128 bytes", &[0x80; 200]);
-    refused("an empty message", &[0]);
-    refused("no type id", &[1, 0xff]);
+    cases.refused("an integer of 128 bytes", &[0x80; 200]);
+    cases.refused("an empty message", &[0]);
+    cases.refused("no type id", &[1, 0xff]);
+    cases.0
 }
 
-#[test]
-fn counts_that_say_more_than_there_is() {
+#[must_use]
+pub fn counts_that_say_more_than_there_is() -> Vec<Case> {
+    let mut cases = Cases::default();
     for count in [101, 1 << 31, 1 << 40, 1 << 62, 1 << 63, u64::MAX] {
         let count = uint(count);
         let lying = [&count[..], &[0; 100]].concat();
         for id in [5, 6] {
             let input = value(id, &lying);
-            contained("bytes", &input, |buffer| {
-                stream(buffer, |value| {
-                    assert_eq!(super::take::as_everything(value), 0);
-                });
-            });
+            cases.unusable("bytes", &input);
         }
         let types = [
             slice_type(65, INT),
@@ -67,10 +52,7 @@ fn counts_that_say_more_than_there_is() {
         ];
         for ty in types {
             let input = [ty, value(65, &lying)].concat();
-            gob_everyhow("a count", &input);
-            stream(&input[..], |value| {
-                assert_eq!(super::take::as_everything(value), 0);
-            });
+            cases.unusable("a count", &input);
         }
         // The same in a field, and in a definition.
         let fields = [
@@ -82,29 +64,30 @@ fn counts_that_say_more_than_there_is() {
             &struct_value(65, &[&[1], &lying[..]].concat()),
         ]
         .concat();
-        gob_everyhow("a field", &input);
+        cases.contained("a field", &input);
         let name = [&int(-65)[..], &[3, 1, 1], &lying].concat();
-        refused("a type's name", &counted(&name));
+        cases.refused("a type's name", &counted(&name));
         let fields = [&int(-65)[..], &[3, 1, 1, 1, b'T', 0, 1], &lying].concat();
-        refused("a type's fields", &counted(&fields));
+        cases.refused("a type's fields", &counted(&fields));
     }
+    cases.0
 }
 
-#[test]
-fn arrays_of_no_possible_length() {
+#[must_use]
+pub fn arrays_of_no_possible_length() -> Vec<Case> {
+    let mut cases = Cases::default();
     for len in [1, 1 << 40, 1 << 62, i64::MAX] {
         let input = [array_type(65, BOOL, len), value(65, &uint(len as u64))].concat();
-        gob_everyhow("an array", &input);
-        stream(&input[..], |value| {
-            assert_eq!(super::take::as_everything(value), 0);
-        });
+        cases.unusable("an array", &input);
     }
-    refused("a negative array", &array_type(65, BOOL, -1));
-    refused("a negative array", &array_type(65, BOOL, i64::MIN));
+    cases.refused("a negative array", &array_type(65, BOOL, -1));
+    cases.refused("a negative array", &array_type(65, BOOL, i64::MIN));
+    cases.0
 }
 
-#[test]
-fn types_that_were_never_defined() {
+#[must_use]
+pub fn types_that_were_never_defined() -> Vec<Case> {
+    let mut cases = Cases::default();
     for id in [
         9,
         15,
@@ -118,38 +101,40 @@ fn types_that_were_never_defined() {
         1 << 32,
         i64::MAX,
     ] {
-        refused("a value", &value(id, &[0]));
+        cases.refused("a value", &value(id, &[0]));
         let any = [&counted(b"x")[..], &int(id), &[1, 0]].concat();
-        refused("in an interface value", &value(INTERFACE, &any));
+        cases.refused("in an interface value", &value(INTERFACE, &any));
         if id < 1 << 31 {
-            refused("a slice", &[slice_type(65, id), value(65, &[0])].concat());
-            refused("a map", &[map_type(65, INT, id), value(65, &[0])].concat());
+            cases.refused("a slice", &[slice_type(65, id), value(65, &[0])].concat());
+            cases.refused("a map", &[map_type(65, INT, id), value(65, &[0])].concat());
             let ty = struct_type(65, "T", &[("Name", id)]);
-            refused("a field", &[ty, struct_value(65, &[0])].concat());
+            cases.refused("a field", &[ty, struct_value(65, &[0])].concat());
         } else {
-            refused("a slice", &slice_type(65, id));
+            cases.refused("a slice", &slice_type(65, id));
         }
     }
     for id in [0, -1, -70, i64::MIN] {
-        refused("a negative slice", &slice_type(65, id));
-        refused("a negative field", &struct_type(65, "T", &[("F", id)]));
+        cases.refused("a negative slice", &slice_type(65, id));
+        cases.refused("a negative field", &struct_type(65, "T", &[("F", id)]));
     }
-    refused("id zero", &value(0, &[0]));
-    refused("the lowest id", &counted(&int(i64::MIN)));
+    cases.refused("id zero", &value(0, &[0]));
+    cases.refused("the lowest id", &counted(&int(i64::MIN)));
+    cases.0
 }
 
-#[test]
-fn types_that_are_defined_twice_or_not_for_the_sender_to_define() {
-    refused(
+#[must_use]
+pub fn types_that_are_defined_twice_or_not_for_the_sender_to_define() -> Vec<Case> {
+    let mut cases = Cases::default();
+    cases.refused(
         "twice",
         &[slice_type(65, INT), slice_type(65, INT)].concat(),
     );
-    refused(
+    cases.refused(
         "twice",
         &[slice_type(65, INT), struct_type(65, "T", &[])].concat(),
     );
     for id in [1, 2, 8, 16, 23, 63, 1 << 31, 1 << 40] {
-        refused("reserved", &slice_type(id, INT));
+        cases.refused("reserved", &slice_type(id, INT));
     }
     // Inside of an interface value: once there, once outside.
     let inner = [
@@ -161,13 +146,15 @@ fn types_that_are_defined_twice_or_not_for_the_sender_to_define() {
     ]
     .concat();
     let input = [value(INTERFACE, &inner), slice_type(65, INT)].concat();
-    refused("inside and outside", &input);
+    cases.refused("inside and outside", &input);
     let input = [slice_type(65, INT), value(INTERFACE, &inner)].concat();
-    refused("outside and inside", &input);
+    cases.refused("outside and inside", &input);
+    cases.0
 }
 
-#[test]
-fn malformed_definitions() {
+#[must_use]
+pub fn malformed_definitions() -> Vec<Case> {
+    let mut cases = Cases::default();
     for rest in [
         &[][..],
         &[0],
@@ -185,38 +172,44 @@ fn malformed_definitions() {
         &[3, 1, 1, 2, 0xff, 0xfe, 0, 0, 0],
         &[3, 1, 2, 0xff, 0x82, 0, 1, 1, 1, 0, 0, 0],
     ] {
-        refused("a definition", &counted(&[&int(-65)[..], rest].concat()));
+        cases.refused("a definition", &counted(&[&int(-65)[..], rest].concat()));
     }
+    cases.0
 }
 
-#[test]
-fn a_million_definitions() {
+#[must_use]
+pub fn a_million_definitions() -> Vec<Case> {
+    let mut cases = Cases::default();
     let mut input = Vec::new();
     for id in 65..1_000_065 {
         input.extend(slice_type(id, INT));
     }
-    refused("in sequence", &input);
+    cases.refused("in sequence", &input);
     let mut input = Vec::new();
     for id in 0..1_000_000 {
         input.extend(slice_type(65 + id * 1000, INT));
     }
-    refused("far apart", &input);
+    cases.refused("far apart", &input);
+    cases.0
 }
 
-#[test]
-fn long_names() {
+#[must_use]
+pub fn long_names() -> Vec<Case> {
+    let mut cases = Cases::default();
     let long = "N".repeat(1 << 17);
     let ty = struct_type(65, &long, &[(&long, INT), ("Value", INT)]);
-    gob_everyhow(
+    cases.contained(
         "long names",
         &[ty, struct_value(65, &[1, 2, 1, 4, 0])].concat(),
     );
     let any = interface(&long, INT, &[0], &[2]);
-    gob_everyhow("a long name", &value(INTERFACE, &any));
+    cases.contained("a long name", &value(INTERFACE, &any));
+    cases.0
 }
 
-#[test]
-fn types_that_are_made_of_themselves() {
+#[must_use]
+pub fn types_that_are_made_of_themselves() -> Vec<Case> {
+    let mut cases = Cases::default();
     for ty in [
         slice_type(65, 65),
         array_type(65, 65, 2),
@@ -237,8 +230,27 @@ fn types_that_are_made_of_themselves() {
             &[1; 100_000],
             &[2; 100_000],
         ] {
-            gob_everyhow("itself", &[&ty[..], &value(65, body)].concat());
-            gob_everyhow("itself", &[&ty[..], &struct_value(65, body)].concat());
+            cases.contained("itself", &[&ty[..], &value(65, body)].concat());
+            cases.contained("itself", &[&ty[..], &struct_value(65, body)].concat());
         }
     }
+    cases.0
+}
+
+/// Types whose description would be far longer than what defines them.
+#[must_use]
+pub fn types_with_long_descriptions() -> Vec<Case> {
+    let mut cases = Cases::default();
+    let names: Vec<String> = (0..40).map(|n| format!("F{n}")).collect();
+    let fields: Vec<_> = names.iter().map(|name| (&name[..], 65)).collect();
+    let ty = struct_type(65, "", &fields);
+    cases.contained("a struct", &[ty, struct_value(65, &[0])].concat());
+    let mut input = Vec::new();
+    for id in 65..72 {
+        input.extend(map_type(id, id + 1, id + 1));
+    }
+    input.extend(struct_type(72, &"N".repeat(50_000), &[]));
+    input.extend(value(65, &[0]));
+    cases.contained("maps", &input);
+    cases.0
 }

@@ -1,0 +1,28 @@
+//! The plugin's half of a test: this test program again.
+//!
+//! What libtest prints must not come before the handshake, so the program's stdout leads nowhere
+//! and the real one waits as descriptor 3 until the plugin's half calls [`take_stdout`].
+
+use std::fs::OpenOptions;
+use std::path::Path;
+use std::process::Command;
+
+/// The command that runs a test of this program as a plugin, with its sockets in `place`.
+pub fn command(test: &str, place: &Path) -> Command {
+    let mut command = Command::new("sh");
+    command
+        .args([
+            "-c",
+            r#"exec "$0" --exact "$1" --nocapture 3>&1 >/dev/null"#,
+        ])
+        .arg(std::env::current_exe().unwrap())
+        .arg(test)
+        .env("PLUGIN_UNIX_SOCKET_DIR", place);
+    command
+}
+
+/// Gives this process the stdout that its host reads.
+pub fn take_stdout() {
+    let stdout = OpenOptions::new().write(true).open("/dev/fd/3").unwrap();
+    rustix::stdio::dup2_stdout(&stdout).unwrap();
+}
