@@ -117,6 +117,7 @@ impl Connection {
     /// something.
     fn read_directly(&mut self, key: StreamKey, buffer: &mut ReadBuf<'_>) -> bool {
         let before = buffer.filled().len();
+        self.session.note_buffer(key, buffer.remaining());
         self.take_received(key, buffer);
         let end = self.read_large(key, buffer);
         let has_read = buffer.filled().len() > before;

@@ -37,6 +37,7 @@ impl Session {
         max: usize,
         take: impl FnOnce(&[u8]),
     ) -> Poll<Result<usize, StreamClosed>> {
+        self.note_buffer(key, max);
         let n = self.take_received(key, max, take);
         if n > 0 {
             return Poll::Ready(Ok(n));
@@ -62,7 +63,6 @@ impl Session {
         let Some(stream) = self.streams.get_mut(key) else {
             return 0;
         };
-        stream.wants_direct = max >= LARGE;
         let n = stream.buffer.len().min(max);
         if n == 0 {
             return 0;
@@ -74,6 +74,14 @@ impl Session {
             .change(stream.accepted, size, stream.buffer.size());
         self.consumed(key, n);
         n
+    }
+
+    /// Says that the reader of a stream has come with a buffer for `room` bytes. Where that is large,
+    /// the reader may be [lent](Self::next_read) the connection. [`read`](Self::read) does this itself.
+    pub fn note_buffer(&mut self, key: StreamKey, room: usize) {
+        if let Some(stream) = self.streams.get_mut(key) {
+            stream.wants_direct = room >= LARGE;
+        }
     }
 
     /// `n` bytes of a stream were read: the peer gets a window update from time to time.

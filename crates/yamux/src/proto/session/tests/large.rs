@@ -108,6 +108,28 @@ fn a_reader_that_waits_with_a_large_buffer_is_lent_the_connection() {
 }
 
 #[test]
+fn a_reader_whose_buffer_was_filled_is_lent_the_connection_again() {
+    let mut side = Side::new();
+    let key = lent(&mut side);
+    side.session.body_read(FRAME);
+    // What is left of the buffer says little of the reader's next one.
+    let none = side.session.take_received(key, 0, |_| {});
+    assert_eq!(none, 0);
+    side.session.end_direct_read(true);
+    let mut buffer = vec![0; FRAME];
+    assert!(side.session.read(key, &mut buffer).is_pending());
+    side.frame(Kind::Data, 0, 1, FRAME as u32).unwrap();
+    assert_eq!(side.session.next_read(side.now), NextRead::Lent);
+    // So it is while it has something to read and has not come yet.
+    side.session.end_direct_read(true);
+    side.session.body_buffer(FRAME).unwrap();
+    side.session.body_filled(side.now, FRAME);
+    side.session.take_received(key, FRAME - 1, |_| {});
+    side.session.take_received(key, 0, |_| {});
+    assert_eq!(side.session.next_read(side.now), NextRead::Lent);
+}
+
+#[test]
 fn the_driver_reads_for_a_reader_with_a_small_buffer_and_for_one_that_is_not_there() {
     for (waits, room) in [(true, LARGE - 1), (false, LARGE)] {
         let mut side = Side::new();
