@@ -13,7 +13,7 @@ use std::time::Instant;
 
 use ::loom::model::Builder;
 use ::loom::sync::atomic::{AtomicBool, Ordering};
-use ::loom::sync::{Mutex, Notify};
+use ::loom::sync::{Condvar, Mutex};
 use ::loom::thread;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
@@ -24,18 +24,23 @@ use crate::readiness::Readiness;
 use crate::transport::{Io, Transport};
 use crate::wakers::Ticket;
 
-/// A thread that waits as a task does.
-struct Task(Notify);
+/// A thread that waits as a task does: it polls again once it was woken, and not before.
+#[derive(Default)]
+struct Task {
+    woken: Mutex<bool>,
+    wake: Condvar,
+}
 
 impl Wake for Task {
     fn wake(self: Arc<Self>) {
-        self.0.notify();
+        *self.woken.lock().unwrap() = true;
+        self.wake.notify_one();
     }
 }
 
 impl Task {
     fn new() -> Arc<Task> {
-        Arc::new(Task(Notify::new()))
+        Arc::new(Task::default())
     }
 
     /// Polls until it is ready. A wake-up during a poll leads to another one.
@@ -46,7 +51,10 @@ impl Task {
             if let Poll::Ready(done) = poll(&mut cx) {
                 return done;
             }
-            self.0.wait();
+            let mut woken = self.woken.lock().unwrap();
+            while !std::mem::take(&mut *woken) {
+                woken = self.wake.wait(woken).unwrap();
+            }
         }
     }
 }
