@@ -169,7 +169,7 @@ fn frame(kind: u8, flags: u8, length: u8) -> [u8; 12] {
     [0, kind, 0, flags, 0, 0, 0, 1, 0, 0, 0, length]
 }
 
-/// A server's session, its connection, and a thread that drives it until it is told to stop.
+/// A server's session, its connection, and a thread that drives it until `stop`.
 struct Driven {
     shared: Arc<Shared>,
     pipe: Arc<Pipe>,

@@ -45,7 +45,7 @@ fn sessions() -> (Session, Session) {
 /// What a reader of large blocks may do in the middle of one.
 #[derive(Clone, Copy, Debug)]
 enum Stop {
-    /// It asked once, then drops what he asked with.
+    /// It asked once, then drops what it asked with.
     DropsTheRead,
     /// It asked once and is busy when it is woken.
     IsBusy,

@@ -63,8 +63,8 @@ fn the_first_64_streams_get_a_wide_window_and_others_when_these_end() {
         pair.settle();
         pair.sides[SERVER].receive_window(keys[SERVER]) as usize
     };
-    for n in 0..64 {
-        assert_eq!(granted(&mut pair, streams[n]), WIDE, "stream {n}");
+    for (n, keys) in streams.iter().take(64).enumerate() {
+        assert_eq!(granted(&mut pair, *keys), WIDE, "stream {n}");
     }
     assert_eq!(granted(&mut pair, streams[64]), WINDOW as usize);
     let [client, server] = streams.remove(0);

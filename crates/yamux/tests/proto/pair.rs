@@ -98,7 +98,9 @@ impl Link {
             let begin = self.free_at.map_or(now, |free| free.max(now));
             let end = match self.bandwidth {
                 None => begin,
-                Some(bandwidth) => begin + Duration::from_secs_f64(n as f64 / bandwidth as f64),
+                Some(bandwidth) => {
+                    begin + Duration::from_nanos(n as u64 * 1_000_000_000 / bandwidth)
+                }
             };
             self.free_at = Some(end);
             self.in_flight.push_back((end + self.latency, piece));
