@@ -1,5 +1,5 @@
-//! What options cannot be: each is refused by its name, with what was given and what would do, before
-//! anything is started. And what they can be, to the extreme.
+//! What options cannot be: each is refused by its name, with what was given and what would do,
+//! before anything is started. And what they can be, to the extreme.
 #![cfg(unix)]
 
 use std::ops::RangeInclusive;

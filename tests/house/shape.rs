@@ -17,7 +17,8 @@ const UNSAFE: &[(&str, &str)] = &[(
 /// True for a line that cannot well be broken: an address, or a string that makes it so wide.
 fn is_unbreakable(line: &str) -> bool {
     let is_comment = line.trim_start().starts_with("//");
-    if line.contains("://") {
+    // A row of a table has one line.
+    if line.contains("://") || (is_comment && line.contains("! | ") || line.contains("/// | ")) {
         return true;
     }
     match (line.find('"'), line.rfind('"')) {

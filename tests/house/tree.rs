@@ -12,30 +12,11 @@ const SKIPPED: &[&str] = &[
     "target",
 ];
 
-/// Directories whose owners are still at it: the rules are not enforced there yet.
-pub const TO_DO: &[&str] = &[
-    "crates/base",
-    "crates/gob",
-    "crates/yamux",
-    "docs/gob-speed.md",
-    "src",
-];
-
 /// A file of the repository.
 pub struct Source {
     /// Relative to the root, with slashes.
     pub path: String,
     pub text: String,
-}
-
-impl Source {
-    /// The entry of the to-do list that the file belongs to.
-    fn to_do(&self) -> Option<&'static str> {
-        TO_DO.iter().copied().find(|&directory| {
-            let rest = self.path.strip_prefix(directory);
-            rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
-        })
-    }
 }
 
 pub fn root() -> &'static Path {
@@ -77,27 +58,11 @@ fn walk(directory: &Path, endings: &[&str], into: &mut Vec<PathBuf>) {
     }
 }
 
-/// Fails for what was found outside of the to-do list, and counts what is on it.
-///
-/// What was found: the file, the line, and what is wrong with it.
+/// Fails for what was found: the file, the line, and what is wrong with it.
 pub fn report<'a>(rule: &str, found: impl IntoIterator<Item = (&'a Source, usize, String)>) {
-    let mut counts = vec![0; TO_DO.len()];
-    let mut wrong = Vec::new();
-    for (source, line, what) in found {
-        let text = format!("{}:{line}: {what}", source.path);
-        match source.to_do() {
-            // For the owner of a directory: `HOUSE=crates/gob cargo test --test house`.
-            Some(_) if std::env::var("HOUSE").is_ok_and(|it| source.path.starts_with(&it)) => {
-                wrong.push(text);
-            }
-            Some(directory) => {
-                counts[TO_DO.iter().position(|&it| it == directory).unwrap()] += 1;
-            }
-            None => wrong.push(text),
-        }
-    }
-    for (directory, count) in TO_DO.iter().zip(counts).filter(|(_, count)| *count > 0) {
-        println!("{rule}: {count} to do in {directory}");
-    }
+    let wrong: Vec<String> = found
+        .into_iter()
+        .map(|(source, line, what)| format!("{}:{line}: {what}", source.path))
+        .collect();
     assert!(wrong.is_empty(), "{rule}:\n{}", wrong.join("\n"));
 }

@@ -41,8 +41,8 @@ impl Wake for Readiness {
     }
 
     fn wake_by_ref(self: &Arc<Self>) {
-        // A swap, as in `take`: loom knows the order of two swaps, but not that of a swap and a store.
-        // On x86 both are the same instruction.
+        // A swap, as in `take`: loom knows the order of two swaps, but not that of a swap and a
+        // store. On x86 both are the same instruction.
         self.ready.swap(true, Ordering::SeqCst);
         let driver = {
             let driver = self.driver.lock().unwrap_or_else(PoisonError::into_inner);

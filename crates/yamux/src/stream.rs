@@ -34,10 +34,10 @@ use super::proto::StreamKey;
 /// and so does one that does not finish its side within
 /// [`stream_close_timeout`](super::Config::stream_close_timeout).
 ///
-/// *Resetting* a stream gives it up, for a sender that cannot send everything: the peer reads an error
-/// instead of an end of file. See [`reset`](Self::reset). So does dropping one that was not shut
-/// down while its thread panics, or with a method's future that is dropped before it ended: what
-/// was written is then not all there was to write.
+/// *Resetting* a stream gives it up, for a sender that cannot send everything: the peer reads an
+/// error instead of an end of file. See [`reset`](Self::reset). So does dropping one that was not
+/// shut down while its thread panics, or with a method's future that is dropped before it ended:
+/// what was written is then not all there was to write.
 ///
 /// The two halves may be used from different tasks: see [`into_split`](Self::into_split).
 pub struct Stream {

@@ -165,7 +165,7 @@ impl<'de> Deserializer<'de> for Zero<'_> {
         let mut access = ZeroStruct::new::<V>(zero.types, zero.depth, fields);
         visitor
             .visit_map(&mut access)
-            .map_err(|err| access.explain(err))
+            .map_err(|error| access.explain(error))
     }
 
     fn deserialize_enum<V: Visitor<'de>>(

@@ -24,7 +24,7 @@ pub(crate) fn float(bits: u64) -> f64 {
     f64::from_bits(bits.swap_bytes())
 }
 
-/// A float in 32 bits; `None` if it is too large. Infinities and NaN fit, and underflow is no error.
+/// A float in 32 bits; `None` if it is too large. Infinities and NaN fit. Underflow is no error.
 pub(crate) fn single(value: f64) -> Option<f32> {
     let fits = !value.is_finite() || value.abs() <= f64::from(f32::MAX);
     fits.then_some(value as f32)

@@ -50,7 +50,7 @@ impl Output {
     }
 
     /// Notes whether the sender of a small frame is a task, or a caller outside of any: `block_on`
-    /// of a multi-threaded runtime, for instance. Such a caller sleeps in a thread of its own,
+    /// of a multi-threaded runtime, for instance. That caller sleeps in a thread of its own,
     /// which has to be woken for the answer and needs a core: a driver that stays awake only takes
     /// it away (71 µs a call from `main` became 47 µs). tokio gives no other way to tell the two
     /// apart.

@@ -64,7 +64,7 @@ impl ReceiveWindow {
     ///
     /// A stream that this side `finished` is gone from the peer's table as soon as the peer
     /// finishes its own side, which may already be on its way, and a Go peer logs every frame for a
-    /// stream that is gone. So the update of such a stream waits until the window is used up: a
+    /// stream that is gone. So the update of this stream waits until the window is used up: a
     /// peer that goes on needs it then.
     fn is_update_due(&self, finished: bool) -> bool {
         let window = if self.wide { WIDE_WINDOW } else { WINDOW };

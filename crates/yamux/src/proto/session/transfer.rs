@@ -76,8 +76,9 @@ impl Session {
         n
     }
 
-    /// Says that the reader of a stream has come with a buffer for `room` bytes. Where that is large,
-    /// the reader may be [lent](Self::next_read) the connection. [`read`](Self::read) does this itself.
+    /// Says that the reader of a stream has come with a buffer for `room` bytes. Where that is
+    /// large, the reader may be [lent](Self::next_read) the connection. [`read`](Self::read) does
+    /// this itself.
     pub fn note_buffer(&mut self, key: StreamKey, room: usize) {
         if let Some(stream) = self.streams.get_mut(key) {
             stream.wants_direct = room >= LARGE;

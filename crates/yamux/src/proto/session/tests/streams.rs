@@ -312,9 +312,9 @@ fn the_end_of_file_comes_behind_the_data() {
     let mut side = Side::new();
     let key = side.accept(2);
     assert!(side.session.read(key, &mut [0]).is_pending());
-    side.data(0, 2, b"he");
+    side.data(0, 2, b"hel");
     assert_eq!(side.events(), [Event::Readable(key)]);
-    side.data(FIN, 2, b"llo");
+    side.data(FIN, 2, b"lo");
     assert_eq!(side.read(key), (b"hello".to_vec(), Poll::Ready(Ok(0))));
     // No read was pending.
     assert_eq!(side.events(), []);
