@@ -121,7 +121,9 @@ async fn output_reaches_the_host_if_it_is_asked_for() {
     let test = ServeTestConfig::new().sync_stdio(true);
     let server = serve_test(config(), test).await.unwrap();
     let again = serve_test(config(), ServeTestConfig::new().sync_stdio(true)).await;
-    let error = again.err().expect("the output is one plugin's");
+    let Err(error) = again else {
+        panic!("the output is one plugin's");
+    };
     assert!(
         with_causes(&error).ends_with("this process is serving already"),
         "{error:?}"
