@@ -377,7 +377,7 @@ fn structs_of_the_receiver_take_their_own_size_for_each_that_was_sent() {
         assert_fails(
             gob::from_slice::<Vec<Vec<Wide>>>(&input),
             "field numbers out of bounds",
-        )
+        );
     });
     assert!(peak < 2 * ALLOWANCE, "{peak}");
 }
