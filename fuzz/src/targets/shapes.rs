@@ -1,6 +1,6 @@
 //! gob of types that the input makes up: our encoder against our decoder, and against Go's.
 
-use std::cell::RefCell;
+use std::sync::Mutex;
 
 use bytes::BytesMut;
 use plugwire_gob::{self as gob, Any, Decoder, Encoder, Value};
@@ -39,27 +39,24 @@ pub fn gob_shapes(data: &[u8]) {
     assert!(stream.is_empty());
 }
 
-thread_local! {
-    /// Go's decoder, which lives as long as the fuzzer. `None` inside where there is no Go.
-    static GO: RefCell<Option<Option<Mirror>>> = const { RefCell::new(None) };
-}
+/// Go's decoder, which lives as long as the fuzzer. `None` inside where there is no Go.
+static GO: Mutex<Option<Option<Mirror>>> = Mutex::new(None);
 
 /// A value that the input makes up goes through Go and back. Where Go is missing, it does nothing.
 pub fn gob_go(data: &[u8]) {
-    GO.with_borrow_mut(|go| {
-        let go = go.get_or_insert_with(|| {
-            // A running program needs no file.
-            let directory = tempfile::tempdir().expect("a directory");
-            Mirror::start(directory.path())
-        });
-        let Some(go) = go else { return };
-        let mut random = Random::of_input(data);
-        let shape = Shape::random(&mut random, 0);
-        let value = shape.value(&mut random, 0);
-        let bytes = gob::to_vec_as(&shape.schema(), &value).expect("a value of the type");
-        let reply = go.ask("mirror", &shape.json(), 0, &bytes);
-        let reply = reply.unwrap_or_else(|error| panic!("{error}\n{shape:?}\n{value:?}"));
-        let back: Value = gob::from_slice(&reply).expect("what Go sends");
-        assert_eq!(canonical(back), canonical(value), "{shape:?}");
+    let mut go = GO.lock().expect("no panic in an input before");
+    let go = go.get_or_insert_with(|| {
+        // A running program needs no file.
+        let directory = tempfile::tempdir().expect("a directory");
+        Mirror::start(directory.path())
     });
+    let Some(go) = go else { return };
+    let mut random = Random::of_input(data);
+    let shape = Shape::random(&mut random, 0);
+    let value = shape.value(&mut random, 0);
+    let bytes = gob::to_vec_as(&shape.schema(), &value).expect("a value of the type");
+    let reply = go.ask("mirror", &shape.json(), 0, &bytes);
+    let reply = reply.unwrap_or_else(|error| panic!("{error}\n{shape:?}\n{value:?}"));
+    let back: Value = gob::from_slice(&reply).expect("what Go sends");
+    assert_eq!(canonical(back), canonical(value), "{shape:?}");
 }

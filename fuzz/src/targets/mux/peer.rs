@@ -107,7 +107,12 @@ impl Told {
     /// Whether there is room for more, unless it was said that nothing more comes. To be asked
     /// when everything was read.
     pub fn may_go_on(&self) -> bool {
-        self.finished || self.reset || self.window > self.widest / 2
+        // Where the session has finished its side, an update waits until the window is used up.
+        let enough = match self.session_finished {
+            true => 0,
+            false => self.widest / 2,
+        };
+        self.finished || self.reset || self.window > enough
     }
 }
 
