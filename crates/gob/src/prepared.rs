@@ -5,6 +5,7 @@
 //! the stream's [`Encoder`], which then adds what is the stream's own.
 
 use std::any::TypeId;
+use std::cell::Cell;
 use std::sync::Arc;
 
 use bytes::BytesMut;
@@ -14,6 +15,12 @@ use crate::error::{EncodeError, EncodeErrorKind};
 use crate::raw::{Interner, transcode};
 use crate::types::Schema;
 use crate::wire::{put_int, put_uint, uint_len, zigzag};
+
+thread_local! {
+    /// An interner that was not needed, for the thread's next value: most values hold no interface
+    /// values.
+    static IDS: Cell<Option<Box<Interner>>> = const { Cell::new(None) };
+}
 
 /// A value that is encoded, except for what depends on the stream.
 ///
@@ -51,7 +58,7 @@ impl Prepared {
     pub fn new<T: Encode + ?Sized>(value: &T, out: &mut BytesMut) -> Result<Prepared, EncodeError> {
         let start = out.len();
         let name = std::any::type_name::<T>();
-        let mut ids = Interner::default();
+        let mut ids = IDS.try_with(Cell::take).ok().flatten().unwrap_or_default();
         let schema = T::schema().and_then(|schema| {
             encode::serialize(&schema, &mut ids, value, out)?;
             Ok(schema)
@@ -61,7 +68,13 @@ impl Prepared {
                 key: typeid::of::<T>(),
                 name,
                 schema,
-                ids: (!ids.is_empty()).then(|| Box::new(ids)),
+                ids: match ids.is_empty() {
+                    true => {
+                        let _ = IDS.try_with(|kept| kept.set(Some(ids)));
+                        None
+                    }
+                    false => Some(ids),
+                },
             }),
             Err(error) => {
                 out.truncate(start);

@@ -59,7 +59,7 @@ fn the_defaults_are_go_s() {
     ];
     let of_the_host = [
         format!("start_timeout: {:?},", time("StartTimeout")),
-        format!("ports: ({lowest}, {highest})"),
+        format!("ports: {lowest}..={highest}"),
         format!("plugin_log_buffer_size: {},", number("PluginLogBufferSize")),
         format!("kill_grace: {:?},", grace_of_a_kill()),
     ];
