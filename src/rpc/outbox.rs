@@ -368,8 +368,11 @@ impl Scratch {
     fn take() -> Self {
         let kept = SCRATCH.try_with(Cell::take).ok().flatten();
         let mut bytes = kept.unwrap_or_default();
-        bytes.clear();
-        bytes.resize(FRONT, 0);
+        // Most have it already.
+        if bytes.len() != FRONT {
+            bytes.clear();
+            bytes.resize(FRONT, 0);
+        }
         Scratch { bytes }
     }
 
@@ -389,9 +392,13 @@ impl Scratch {
 impl Drop for Scratch {
     fn drop(&mut self) {
         let mut bytes = std::mem::take(&mut self.bytes);
-        bytes.clear();
-        // What was written is at the front of the allocation, which this makes room of again.
-        bytes.reserve(FRONT);
+        if bytes.len() >= FRONT {
+            bytes.truncate(FRONT);
+        } else {
+            bytes.clear();
+            // What was written is at the front of the allocation, which this makes room of again.
+            bytes.reserve(FRONT);
+        }
         if bytes.capacity() <= KEEP_BUFFER {
             let _ = SCRATCH.try_with(|scratch| scratch.set(Some(bytes)));
         }

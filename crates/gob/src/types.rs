@@ -14,4 +14,4 @@ pub(crate) use self::kinds::Type;
 pub(crate) use self::letters::{letters, tuple_field};
 pub use self::schema::Schema;
 pub(crate) use self::structs::{Field, Id, StructType};
-pub(crate) use self::table::{IdMap, Types};
+pub(crate) use self::table::{IdHasher, IdMap, Types};
