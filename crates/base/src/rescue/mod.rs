@@ -15,7 +15,7 @@
 //! or did a moment ago: a process whose methods are idle is not woken. It never runs code of a
 //! plugin's author.
 //!
-//! [`threads`] knows which threads are inside a method, [`guard`] holds the work, and [`thread`] is
+//! `threads` knows which threads are inside a method, [`guard`] holds the work, and `thread` is
 //! the rescuing thread.
 
 mod guard;
