@@ -16,8 +16,7 @@ pub trait Counter: Send + Sync + 'static {
         false
     }
 }
-/// The default bodies of [`Counter`], for those that implement it and for remotes whose peer lacks
-/// a method.
+/// The default bodies of [`Counter`], for those that implement it and for remotes whose peer lacks a method.
 trait CounterDefaults: Counter {
     fn default_doubled(&self, key: String) -> BoxFuture<'_, Result<i64>> {
         Box::pin(async move {
