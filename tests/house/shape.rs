@@ -32,6 +32,10 @@ fn lines_have_at_most_100_columns() {
     let sources = tree::sources(&[".rs"]);
     let mut found = Vec::new();
     for source in &sources {
+        // A macro's output, as prettyplease prints it.
+        if source.path == "docs/interface-expanded.rs" {
+            continue;
+        }
         for (index, line) in source.text.lines().enumerate() {
             let columns = line.chars().count();
             if columns > COLUMNS && !is_unbreakable(line) {
