@@ -522,14 +522,7 @@ async fn a_launch_given_up_leaves_no_process() {
     assert!(!is_gone(number));
 
     launch.abort();
-    timeout(PATIENCE, async {
-        // Nothing else tells when a process has been reaped by someone else.
-        while !is_gone(number) {
-            tokio::time::sleep(Duration::from_millis(1)).await;
-        }
-    })
-    .await
-    .expect("it is killed and reaped");
+    support::until("it is killed and reaped", || is_gone(number)).await;
 }
 
 /// A socket file whose listener is gone, as a killed plugin leaves it.

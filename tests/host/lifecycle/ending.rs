@@ -115,11 +115,7 @@ async fn a_dropped_client_leaves_nothing() {
 
 /// Waits for a process to die while no task of this runtime can run.
 fn dies_without_the_runtime(pid: u32) {
-    let start = Instant::now();
-    while exists(pid) && !is_zombie(pid) {
-        assert!(start.elapsed() < DEADLINE);
-        std::thread::sleep(Duration::from_millis(1));
-    }
+    support::block_until("it is dead", || !exists(pid) || is_zombie(pid));
 }
 
 /// Its host may exit right after dropping it, and none of its tasks may run again.
