@@ -9,5 +9,4 @@ mod leaving;
 mod limits;
 mod memory;
 mod noise;
-mod pace;
 mod soak;

@@ -1,4 +1,7 @@
 //! Peers whose pace is meant to keep a thread awake.
+//!
+//! A binary of its own, since it measures processor time: beside other tests the peer does not
+//! keep its pace, and staying awake is worth more than it is to an idle machine.
 
 use std::io::Write;
 use std::time::{Duration, Instant};
@@ -9,7 +12,7 @@ use plugwire_attacks::wire::{self, SYN, WINDOW_UPDATE};
 
 const VICTIM: &str = env!("CARGO_BIN_EXE_victim");
 
-/// What a peer costs that sends a frame every 60 µs for some seconds.
+/// What a peer costs that sends a frame every 60 µs for a second.
 fn cost(arguments: &[&str]) -> Duration {
     let victim = Victim::start(VICTIM, "plugin", arguments);
     let mut peer = victim.connect();
@@ -22,7 +25,7 @@ fn cost(arguments: &[&str]) -> Duration {
             .unwrap();
     }
     let before = victim.processor_time();
-    let end = Instant::now() + Duration::from_secs(2) * rounds() as u32;
+    let end = Instant::now() + Duration::from_secs(1) * rounds() as u32;
     let mut next = Instant::now();
     let frame = wire::header(WINDOW_UPDATE, 0, 1, 1);
     while Instant::now() < end {
@@ -36,13 +39,17 @@ fn cost(arguments: &[&str]) -> Duration {
 }
 
 /// A peer that sends at a pace of its own gains nothing by a victim that stays awake for it, so
-/// the victim does not.
+/// the victim does not. Other processes can disturb the pace, so the least of 5 rounds counts.
 #[test]
 fn a_frame_every_60_us_costs_no_more_than_handling_it() {
-    let (awake, asleep) = (cost(&[]), cost(&["sleepy"]));
-    println!("by default {awake:?}, without busy polling {asleep:?}");
+    let costs: Vec<_> = (0..5).map(|_| (cost(&[]), cost(&["sleepy"]))).collect();
+    println!("by default, without busy polling: {costs:?}");
+    let awake = costs.iter().map(|&(awake, _)| awake).min();
+    let asleep = costs.iter().map(|&(_, asleep)| asleep).min();
+    let (awake, asleep) = (awake.unwrap(), asleep.unwrap());
+    // A victim that stays awake takes the whole second.
     assert!(
-        awake < asleep * 3 / 2 + Duration::from_millis(300),
+        awake < asleep * 3 / 2 + Duration::from_millis(150),
         "by default {awake:?}, without busy polling {asleep:?}"
     );
 }
