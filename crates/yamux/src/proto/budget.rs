@@ -101,6 +101,8 @@ impl Budget {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
 
     #[test]
@@ -121,7 +123,18 @@ mod tests {
         budget.change(true, 986, 985);
         assert!(budget.is_relieved(exceeded.unwrap()));
         assert!(!budget.allows_wide());
-        budget.change(true, 985, 400);
+        budget.change(true, 985, 500);
+        assert!(!budget.allows_wide());
+        budget.change(true, 500, 499);
         assert!(budget.allows_wide());
+    }
+
+    #[test]
+    fn resets_are_counted_from_one_warning_to_the_next() {
+        let mut budget = Budget::new(&Config::default());
+        let now = Instant::now();
+        assert_eq!(budget.note_reset(now), Some(1));
+        assert_eq!(budget.note_reset(now), None);
+        assert_eq!(budget.note_reset(now + Duration::from_secs(10)), Some(2));
     }
 }

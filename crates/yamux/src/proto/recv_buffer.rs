@@ -126,4 +126,73 @@ mod tests {
         assert_eq!((other.space.len(), spare.len()), (100_000, 0));
         assert!(other.bytes().iter().all(|byte| *byte == 2));
     }
+
+    /// A buffer of `size` bytes of which `start..end` are unread.
+    fn buffer(start: usize, end: usize, size: usize) -> RecvBuffer {
+        RecvBuffer {
+            space: vec![0; size],
+            start,
+            end,
+        }
+    }
+
+    #[test]
+    fn a_buffer_grows_to_twice_what_it_holds_and_by_no_byte_more() {
+        const WINDOW: usize = super::WINDOW as usize;
+        // Where the unread bytes are, in how much space, for how many more, and the size after it.
+        for (start, end, size, more, expected) in [
+            // There is room.
+            (0, 12, 16, 4, 16),
+            (0, 0, 16, 16, 16),
+            // Nothing was read yet: twice as much, what is needed, or a window.
+            (0, 100, 100, 1, 200),
+            (0, 100, 100, 150, 250),
+            (0, WINDOW - 60_000, WINDOW - 60_000, 8_000, WINDOW),
+            (0, WINDOW, WINDOW, 1, 2 * WINDOW),
+            // Some was: what is unread moves to the front first.
+            (50, 60, 60, 20, 60),
+            (10, 100, 100, 20, 180),
+            (1, WINDOW, WINDOW, 2, 2 * (WINDOW - 1)),
+        ] {
+            let mut received = buffer(start, end, size);
+            received.reserve(more, &mut Vec::new());
+            let case = (start, end, size, more);
+            assert_eq!(received.space.len(), expected, "{case:?}");
+            assert_eq!(received.space.capacity(), expected, "{case:?}");
+            assert_eq!(received.len(), end - start, "{case:?}");
+        }
+    }
+
+    #[test]
+    fn the_spare_buffer_is_taken_only_where_it_is_needed_and_large_enough() {
+        for (size, more, spare_size, expected) in [
+            (8, 8, 64, (8, 64)),
+            (8, 9, 64, (64, 8)),
+            (8, 65, 64, (65, 64)),
+            (8, 64, 64, (64, 8)),
+        ] {
+            let (mut received, mut spare) = (buffer(0, 0, size), vec![0; spare_size]);
+            received.reserve(more, &mut spare);
+            let sizes = (received.space.len(), spare.len());
+            assert_eq!(sizes, expected, "{more} bytes into {size}");
+        }
+    }
+
+    #[test]
+    fn small_buffers_are_kept_and_large_ones_handed_on() {
+        for (size, expected) in [
+            (KEPT_BUFFER, (KEPT_BUFFER, 0)),
+            (KEPT_BUFFER + 1, (0, KEPT_BUFFER + 1)),
+            (SPARE_BUFFER, (0, SPARE_BUFFER)),
+            (SPARE_BUFFER + 1, (0, 0)),
+        ] {
+            let (mut received, mut spare) = (buffer(0, 5, size), Vec::new());
+            received.consume(5, &mut spare);
+            assert_eq!((received.space.len(), spare.len()), expected, "{size}");
+        }
+        // A larger one is at hand.
+        let mut spare = vec![0; 20_000];
+        buffer(0, 5, 10_000).release(&mut spare);
+        assert_eq!(spare.len(), 20_000);
+    }
 }

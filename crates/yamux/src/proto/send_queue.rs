@@ -129,6 +129,18 @@ mod tests {
     }
 
     #[test]
+    fn what_was_written_is_moved_over_seldom() {
+        let mut queue = SendQueue::default();
+        queue.push_bytes(&[], &vec![0; 2 * HIGH_WATER]);
+        queue.took(HIGH_WATER - 1);
+        queue.push_bytes(&[], &[0]);
+        assert_eq!(queue.bytes.len(), 2 * HIGH_WATER + 1);
+        queue.took(1);
+        queue.push_bytes(&[], &[0]);
+        assert_eq!(queue.bytes.len(), HIGH_WATER + 2);
+    }
+
+    #[test]
     fn each_kind_of_frame_has_a_bound_of_its_own() {
         // How much waits, and what may still be queued: data, window updates, streams.
         for (waits, expected) in [
@@ -162,6 +174,11 @@ mod tests {
         queue.push_answer(ANSWER);
         assert!(queue.is_full_of_answers());
         queue.took(HEADER);
+        assert!(!queue.is_full_of_answers());
+        queue.push_answer(ANSWER);
+        assert!(queue.is_full_of_answers());
+        queue.took((most + 1) * HEADER - HIGH_WATER);
+        assert_eq!(queue.control_bytes, HIGH_WATER);
         assert!(!queue.is_full_of_answers());
         queue.push_answer(ANSWER);
         assert!(queue.is_full_of_answers());
