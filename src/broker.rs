@@ -9,6 +9,8 @@
 mod acknowledged;
 mod config;
 mod error;
+mod share;
+mod weak;
 
 use std::collections::HashMap;
 use std::future::pending;
@@ -17,14 +19,15 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use futures::StreamExt;
 use futures::stream::FuturesUnordered;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
-use self::acknowledged::Acknowledged;
+pub(crate) use self::acknowledged::Acknowledged;
 pub use self::config::BrokerConfig;
 pub use self::error::{AcceptError, DialError};
-use crate::mux::{Session, Stream};
+pub(crate) use self::weak::WeakBroker;
+use crate::mux::{Session, Stream, WriteHalf};
 use crate::rpc::deadline::{Deadlines, Timer};
 use crate::rpc::{Client, Halves, Obituary, Server};
 use plugwire_base::chain::logged;
@@ -109,13 +112,16 @@ impl MuxBroker {
         &self.shared.session
     }
 
-    /// Reserves an id that this side has not used before. Ids start at 1 and wrap at 2^32.
+    /// Reserves an id that this side has not used before. Ids start at 1 and wrap at 2^32, without
+    /// 0, which stands for none.
     #[must_use]
     pub fn next_id(&self) -> u32 {
-        self.shared
-            .next_id
-            .fetch_add(1, Ordering::Relaxed)
-            .wrapping_add(1)
+        loop {
+            let last = self.shared.next_id.fetch_add(1, Ordering::Relaxed);
+            if last != u32::MAX {
+                return last + 1;
+            }
+        }
     }
 
     /// Waits for the peer to dial `id`. The peer may have done so already.
@@ -196,6 +202,16 @@ impl MuxBroker {
     ///
     /// When no stream can be opened within the [timeout](BrokerConfig::dial_timeout).
     pub async fn dial_client(&self, id: u32) -> Result<Client, DialError> {
+        let (read, write) = self.dial_halves(id).await?;
+        Ok(self.client(read, write))
+    }
+
+    /// The halves of a stream under `id`, which may be used at once: see
+    /// [`dial_client`](Self::dial_client).
+    pub(crate) async fn dial_halves(
+        &self,
+        id: u32,
+    ) -> Result<(Acknowledged, WriteHalf), DialError> {
         let waited = self.shared.config.dial_timeout;
         let stream = match self.shared.deadlines.timeout(waited, self.named(id)).await {
             Ok(stream) => stream?,
@@ -203,9 +219,18 @@ impl MuxBroker {
         };
         let (read, write) = stream.into_split();
         let read = Acknowledged::new(read, id, self.clone().dial_timeout());
+        Ok((read, write))
+    }
+
+    /// A client over the halves of a stream of this broker.
+    pub(crate) fn client<R, W>(&self, read: R, write: W) -> Client
+    where
+        R: AsyncRead + Send + Unpin + 'static,
+        W: AsyncWrite + Send + Unpin + 'static,
+    {
         let config = self.shared.config.codec;
         let obituary = self.shared.obituary.clone();
-        Ok(Client::start(Halves::new(read, write), config, obituary))
+        Client::start(Halves::new(read, write), config, obituary)
     }
 
     /// Ends when the peer has had its time to accept. The broker's task polls the deadline, so the
@@ -221,11 +246,11 @@ impl MuxBroker {
 
     /// Waits for the peer to dial `id` and serves it an interface, until it hangs up or the session
     /// ends. A [`Service`](crate::rpc::Service) goes by the name `Plugin`. Usually spawned, before
-    /// the id is sent to the peer:
+    /// the id is sent to the peer. [`share`](Self::share) does that, for more than one stream.
     ///
     /// ```
     /// # use plugwire::{broker::{AcceptError, MuxBroker}, rpc::Service};
-    /// fn share(broker: &MuxBroker, service: Service) -> u32 {
+    /// fn offer(broker: &MuxBroker, service: Service) -> u32 {
     ///     let id = broker.next_id();
     ///     let broker = broker.clone();
     ///     tokio::spawn(async move { broker.accept_and_serve(id, service).await });

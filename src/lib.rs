@@ -204,7 +204,8 @@ pub use plugwire_yamux as mux;
 #[doc(inline)]
 pub use plugwire_base::InvalidOption;
 
-pub use interface::{Error, Reader, Remote, Result, Writer};
+pub use interface::nested as brokered;
+pub use interface::{BrokeredStream, Error, Reader, Remote, Result, Writer};
 #[cfg(feature = "macros")]
 #[doc = include_str!("interface/attribute.md")]
 #[doc = "```"]

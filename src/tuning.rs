@@ -281,4 +281,8 @@ pub(crate) mod connection {
 pub(crate) mod interface {
     /// How many bytes are copied at a time: the longest frame that this crate sends.
     pub(crate) const CHUNK: usize = 64 * 1024;
+
+    /// How many interfaces, readers, writers and streams one value may hold. Each is a stream, and
+    /// some are a task of the receiver's, for one to five bytes of the sender's.
+    pub(crate) const MAX_NESTED: usize = 1024;
 }

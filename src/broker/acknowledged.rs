@@ -11,7 +11,7 @@ use tokio::io::{AsyncRead, ReadBuf};
 use crate::mux::ReadHalf;
 
 /// Reads what follows the acknowledgement. Reading fails if the peer does not send it.
-pub(super) struct Acknowledged {
+pub(crate) struct Acknowledged {
     stream: ReadHalf,
     ack: Option<Ack>,
 }

@@ -10,11 +10,13 @@
 
 mod client;
 mod config;
+mod context;
 mod error;
 mod server;
 
 pub use client::{DispenseError, RpcClient};
 pub use config::ConnectionConfig;
+pub use context::{DispenseContext, Peer};
 pub use error::ConnectionError;
 pub use server::{PluginSet, RpcServer, ServeHooks};
 

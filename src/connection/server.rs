@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use tokio::io::{AsyncRead, AsyncWrite};
 
-use super::{BoxError, ConnectionConfig, ConnectionError};
+use super::{BoxError, ConnectionConfig, ConnectionError, DispenseContext, Peer};
 use crate::broker::MuxBroker;
 use crate::interface::{BoxFuture, Interface};
 use crate::mux::transport::{Plain, Transport};
@@ -16,7 +16,7 @@ use crate::tuning::connection::QUIT_FLUSH;
 use plugwire_base::chain::logged;
 use plugwire_base::rescue::timeout;
 
-type Factory = Arc<dyn Fn(MuxBroker) -> Result<Server, BoxError> + Send + Sync>;
+type Factory = Arc<dyn Fn(&DispenseContext) -> Result<Server, BoxError> + Send + Sync>;
 
 /// The interfaces a plugin offers, by name. Cheap to clone.
 #[derive(Clone, Default)]
@@ -65,8 +65,46 @@ impl PluginSet {
     where
         I: Interface + ?Sized,
     {
-        self.insert(name.into(), move |broker| {
-            Ok(Server::new().register(I::SERVICE, make()?.service(broker)))
+        self.register_with(name, move |_| make())
+    }
+
+    /// The same with what is known when the interface is dispensed: the connection's broker, the
+    /// app version that was negotiated, the host.
+    ///
+    /// ```
+    /// use std::sync::Arc;
+    /// use plugwire::connection::PluginSet;
+    /// # #[plugwire::interface]
+    /// # pub trait Greeter {
+    /// #     async fn greet(&self) -> plugwire::Result<String>;
+    /// # }
+    ///
+    /// struct Versioned(u32);
+    ///
+    /// #[plugwire::interface]
+    /// impl Greeter for Versioned {
+    ///     async fn greet(&self) -> plugwire::Result<String> {
+    ///         Ok(format!("Hello, version {}!", self.0))
+    ///     }
+    /// }
+    ///
+    /// let plugins = PluginSet::new().register_with::<dyn Greeter>("greeter", |context| {
+    ///     let version = context.app_version().ok_or("a host without a version")?;
+    ///     Ok(Arc::new(Versioned(version)))
+    /// });
+    /// ```
+    #[must_use]
+    pub fn register_with<I>(
+        self,
+        name: impl Into<String>,
+        make: impl Fn(&DispenseContext) -> Result<Arc<I>, BoxError> + Send + Sync + 'static,
+    ) -> Self
+    where
+        I: Interface + ?Sized,
+    {
+        self.insert(name.into(), move |context| {
+            let service = make(context)?.service(context.broker.clone());
+            Ok(Server::new().register(I::SERVICE, service))
         })
     }
 
@@ -80,12 +118,25 @@ impl PluginSet {
     where
         F: Fn(MuxBroker) -> Result<Service, BoxError> + Send + Sync + 'static,
     {
-        self.insert(name.into(), move |broker| Ok(factory(broker)?.into()))
+        self.insert(name.into(), move |context| {
+            Ok(factory(context.broker.clone())?.into())
+        })
+    }
+
+    /// Offers services under names of their own, or replaces them: those of one dispensed name, as
+    /// a [`Server`]. A server with a [registry](Server::registry) can be given more while it
+    /// serves. The host gets a factory's error.
+    #[must_use]
+    pub fn register_server<F>(self, name: impl Into<String>, factory: F) -> Self
+    where
+        F: Fn(&DispenseContext) -> Result<Server, BoxError> + Send + Sync + 'static,
+    {
+        self.insert(name.into(), factory)
     }
 
     fn insert<F>(mut self, name: String, factory: F) -> Self
     where
-        F: Fn(MuxBroker) -> Result<Server, BoxError> + Send + Sync + 'static,
+        F: Fn(&DispenseContext) -> Result<Server, BoxError> + Send + Sync + 'static,
     {
         Arc::make_mut(&mut self.factories).insert(name, Arc::new(factory));
         self
@@ -116,6 +167,7 @@ pub struct RpcServer {
     plugins: PluginSet,
     config: ConnectionConfig,
     hooks: Arc<dyn ServeHooks>,
+    app_version: Option<u32>,
 }
 
 impl RpcServer {
@@ -126,7 +178,16 @@ impl RpcServer {
             plugins,
             config,
             hooks,
+            app_version: None,
         }
+    }
+
+    /// Sets the app version that was negotiated, for
+    /// [those](PluginSet::register_with) that make instances by it.
+    #[must_use]
+    pub fn app_version(mut self, version: u32) -> Self {
+        self.app_version = Some(version);
+        self
     }
 
     /// Serves one host over a connected byte stream until it hangs up. Dropping the future ends
@@ -140,7 +201,8 @@ impl RpcServer {
     where
         T: AsyncRead + AsyncWrite + Send + Unpin + 'static,
     {
-        self.serve_conn_when(Plain(io), || {}).await
+        self.serve_conn_when(Plain(io), Peer::default(), || {})
+            .await
     }
 
     /// The same, and calls `connected` once the peer has opened its three streams, as only a host
@@ -148,6 +210,7 @@ impl RpcServer {
     pub(crate) async fn serve_conn_when<T>(
         &self,
         io: T,
+        peer: Peer,
         connected: impl FnOnce(),
     ) -> Result<(), ConnectionError>
     where
@@ -163,9 +226,14 @@ impl RpcServer {
         connected();
         self.hooks.stdio(stdout, stderr);
         let broker = MuxBroker::new(session.clone(), self.config.broker_config());
+        let context = DispenseContext {
+            broker,
+            app_version: self.app_version,
+            peer,
+        };
         let server = Server::new()
             .register("Control", self.control_service(&session))
-            .register("Dispenser", dispenser_service(&self.plugins, &broker));
+            .register("Dispenser", dispenser_service(&self.plugins, context));
         tokio::select! {
             served = server.serve_halves(control, self.config.control_codec()) => {
                 served?;
@@ -215,23 +283,22 @@ async fn accept_three(session: &Session) -> Result<(Stream, Stream, Stream), Ses
     ))
 }
 
-fn dispenser_service(plugins: &PluginSet, broker: &MuxBroker) -> Service {
+fn dispenser_service(plugins: &PluginSet, context: DispenseContext) -> Service {
     let plugins = plugins.clone();
-    let broker = broker.clone();
     Service::new().method("Dispense", move |name: String| {
-        let dispensed = dispense(&plugins, &broker, &name);
+        let dispensed = dispense(&plugins, &context, &name);
         async move { dispensed }
     })
 }
 
 /// Makes an instance and serves it under a new id, which the host then dials.
-fn dispense(plugins: &PluginSet, broker: &MuxBroker, name: &str) -> Result<u32, BoxError> {
+fn dispense(plugins: &PluginSet, context: &DispenseContext, name: &str) -> Result<u32, BoxError> {
     let Some(factory) = plugins.factories.get(name) else {
         return Err(format!("unknown plugin type: {name}").into());
     };
-    let server = factory(broker.clone())?;
+    let server = factory(context)?;
+    let broker = context.broker.clone();
     let id = broker.next_id();
-    let broker = broker.clone();
     let name = name.to_owned();
     // Ends with its stream, or with the session at the latest.
     tokio::spawn(async move {

@@ -107,7 +107,7 @@ pub(super) fn offer<B: Brokered>(broker: &MuxBroker, value: B) -> Lent<B> {
             lease: None,
         };
     }
-    let id = next_id(broker);
+    let id = broker.next_id();
     let slot = Slot::new(value);
     let (offer, lease) = lease(id, B::STREAM);
     let offered = serve(broker.clone(), slot.clone(), offer);
@@ -147,12 +147,4 @@ async fn serve<B: Brokered>(broker: MuxBroker, slot: Slot<B>, mut offer: Offer) 
     // The slot would keep a second reference while the value is served.
     drop(slot);
     value.serve(stream, broker.clone(), &mut offer).await;
-}
-
-/// A new id other than 0, which means `None`. The ids wrap to it at 2^32.
-fn next_id(broker: &MuxBroker) -> u32 {
-    match broker.next_id() {
-        0 => broker.next_id(),
-        id => id,
-    }
 }

@@ -26,6 +26,14 @@ pub enum Error {
     /// An interface, reader or writer was announced by the peer and could not be connected to.
     #[error(transparent)]
     Dial(#[from] DialError),
+    /// An interface, reader, writer or stream within the peer's reply could not be connected to.
+    #[error("{place}")]
+    Connect {
+        /// Where in the reply it is, as the codec says it.
+        place: String,
+        /// Why it could not be connected to.
+        source: DialError,
+    },
     /// A reader that was handed to the call could not be read, or a writer could not be written to.
     /// The peer's stream was reset.
     #[error("a stream handed to {method} failed")]
@@ -66,7 +74,9 @@ impl Error {
     pub fn is_timeout(&self) -> bool {
         match self {
             Error::Call(error) => error.is_timeout(),
-            Error::Dial(error) => matches!(error, DialError::Timeout { .. }),
+            Error::Dial(error) | Error::Connect { source: error, .. } => {
+                matches!(error, DialError::Timeout { .. })
+            }
             _ => false,
         }
     }
@@ -98,7 +108,9 @@ impl Error {
     pub fn is_disconnected(&self) -> bool {
         match self {
             Error::Call(error) => error.is_disconnected(),
-            Error::Dial(error) => matches!(error, DialError::Open(_)),
+            Error::Dial(error) | Error::Connect { source: error, .. } => {
+                matches!(error, DialError::Open(_))
+            }
             _ => false,
         }
     }

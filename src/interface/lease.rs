@@ -41,12 +41,21 @@ impl<B> Clone for Slot<B> {
 
 /// What both ends of a lease know.
 #[derive(Debug, Default)]
-struct Progress {
+pub(super) struct Progress {
     /// The peer has dialed.
     dialed: AtomicBool,
     /// The peer keeps it, or the broker offers it until its own deadline.
     kept: AtomicBool,
+    /// The lease is over, and what was not dialed may be taken out of its slot.
+    returned: AtomicBool,
     failure: Mutex<Option<io::Error>>,
+}
+
+impl Progress {
+    /// Whether what was lent was taken back, if the peer has not dialed it.
+    pub(super) fn is_returned(&self) -> bool {
+        self.returned.load(Ordering::Relaxed)
+    }
 }
 
 /// A request to handle all that has arrived, answered when that is done.
@@ -135,6 +144,10 @@ pub(super) struct Lease {
 }
 
 impl Lease {
+    pub(super) fn progress(&self) -> Arc<Progress> {
+        Arc::clone(&self.progress)
+    }
+
     /// Leaves it offered until the broker's deadline, or until the peer hangs up.
     pub(super) fn keep(self) {
         self.progress.kept.store(true, Ordering::Relaxed);
@@ -166,6 +179,7 @@ impl Lease {
 impl Drop for Lease {
     fn drop(&mut self) {
         if !self.progress.kept.load(Ordering::Relaxed) {
+            self.progress.returned.store(true, Ordering::Relaxed);
             self.task.abort();
         }
     }

@@ -1,11 +1,16 @@
 //! Arguments as Go's `map[string]interface{}`.
 
 use std::collections::BTreeMap;
+use std::fmt::Display;
 
 use serde::de::DeserializeOwned;
 
-use super::Error;
+use super::around::{self, Unconnected};
+use super::{Error, scope};
+use crate::broker::MuxBroker;
 use crate::codec::{Any, Encode};
+use crate::gob::DecodeError;
+use plugwire_base::chain::Chain;
 
 /// Arguments by name.
 #[doc(hidden)]
@@ -68,8 +73,12 @@ pub fn put<T: InterfaceValue>(map: &mut ArgMap, key: &str, value: &T) {
 }
 
 /// Adds an argument under the name of a Go type.
-#[doc(hidden)]
-pub fn put_as<T: Encode>(map: &mut ArgMap, key: &str, go: &str, value: &T) -> Result<(), Error> {
+pub(super) fn put_as<T: Encode>(
+    map: &mut ArgMap,
+    key: &str,
+    go: &str,
+    value: &T,
+) -> Result<(), Error> {
     let value = Any::named(go, value);
     let value = value.map_err(|error| Error::other(format!("argument {key:?}: {error}")))?;
     map.insert(key.to_owned(), value);
@@ -79,18 +88,49 @@ pub fn put_as<T: Encode>(map: &mut ArgMap, key: &str, go: &str, value: &T) -> Re
 /// Takes an argument out. One that the sender left out reads as a nil interface.
 #[doc(hidden)]
 pub fn take<T: DeserializeOwned>(map: &mut ArgMap, key: &str) -> Result<T, Error> {
+    decode(&map.remove(key).unwrap_or_default()).map_err(|error| argument_error(key, error))
+}
+
+/// The same for an argument that may hold what the caller lent.
+///
+/// # Errors
+///
+/// When the argument does not decode, or what it lends cannot be connected to.
+#[doc(hidden)]
+pub async fn take_in<T>(broker: &MuxBroker, map: &mut ArgMap, key: &str) -> Result<T, Error>
+where
+    T: DeserializeOwned + Send,
+{
     let value = map.remove(key).unwrap_or_default();
-    let decoded = value.decode().or_else(|error| {
+    let mut dials = Vec::new();
+    let decoded = scope::decode(broker, &mut dials, || decode(&value));
+    let decoded = decoded.map_err(|error| argument_error(key, error))?;
+    if dials.is_empty() {
+        return Ok(decoded);
+    }
+    let connected = around::connect(broker, dials, decoded, |broker, index| {
+        scope::locate(broker, index, || decode::<T>(&value))
+            .err()
+            .map(|error| error.to_string())
+    });
+    connected.await.map_err(|Unconnected { place, error }| {
+        argument_error(key, format_args!("{place}: {}", Chain(&error)))
+    })
+}
+
+fn decode<T: DeserializeOwned>(value: &Any) -> Result<T, DecodeError> {
+    value.decode().or_else(|error| {
         // MessagePack does not distinguish `int` from `uint`.
         let signed = value.as_i64().and_then(|n| Any::Int64(n).decode().ok());
         let either = signed.or_else(|| value.as_u64().and_then(|n| Any::Uint64(n).decode().ok()));
         either.ok_or(error)
-    });
-    decoded.map_err(|error| {
-        Error::other(ArgumentError {
-            key: key.to_owned(),
-            reason: error.to_string(),
-        })
+    })
+}
+
+fn argument_error(key: &str, reason: impl Display) -> Error {
+    Error::other(ArgumentError {
+        key: key.to_owned(),
+        reason: reason.to_string(),
     })
 }
 

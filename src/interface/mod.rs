@@ -5,14 +5,22 @@
 //! be
 //! [`Brokered`]: another interface as `Arc<dyn Trait>`, a [`Reader`] or a [`Writer`].
 
+mod around;
+mod awaited;
 mod brokered;
 mod error;
+mod leaf;
 mod lease;
 mod map;
+pub mod nested;
 mod object;
 mod plain;
+mod raw;
 mod remote;
+mod scope;
 mod served;
+mod shape;
+mod shelf;
 mod stream;
 
 use std::pin::Pin;
@@ -20,6 +28,7 @@ use std::sync::Arc;
 
 pub use brokered::{Brokered, dial, lend};
 pub use error::{Error, Result};
+pub use raw::BrokeredStream;
 pub use remote::{Method, Remote};
 pub use stream::{Reader, Writer};
 
@@ -53,9 +62,12 @@ pub trait Interface: Send + Sync + 'static {
 pub mod __private {
     pub use serde;
 
-    pub use super::map::{ArgMap, InterfaceValue, put, put_as, take};
+    pub use super::map::{ArgMap, InterfaceValue, put, take, take_in};
     pub use super::remote::{Call, Loan};
     pub use super::served::{Methods, Object, flush};
+    pub use super::shape::{
+        As, BoxOf, Id, ListOf, MapOf, MaybeId, OptionOf, ResultOf, Same, Shape, Shaped, TupleOf,
+    };
     pub use super::{Interface, Method, Remote, dial, lend};
     pub use crate::broker::MuxBroker;
     pub use crate::rpc::{Empty, Service};

@@ -3,17 +3,21 @@
 use std::collections::HashMap;
 use std::fmt;
 use std::marker::PhantomData;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
 use serde::de::DeserializeOwned;
 use tokio::time::Instant;
 
+use super::around::{self, Brought, Unconnected};
 use super::brokered::{Brokered, dial, offer};
 use super::lease::{Lease, Lent, Slot};
+use super::map::{self, ArgMap};
 use super::{BoxFuture, Error, Interface};
 use crate::broker::MuxBroker;
-use crate::rpc::{self, CallError, Encode};
+use crate::codec::Undecoded;
+use crate::rpc::{self, Around, CallError, Encode, EndReason};
 use plugwire_base::instant;
 
 /// An implementation of the interface `I` in another process: `Remote<dyn Counter>` implements
@@ -57,7 +61,8 @@ use plugwire_base::instant;
 /// whole. An interface that it has connected to lives for as long as the peer keeps it.
 pub struct Remote<I: ?Sized> {
     rpc: rpc::Client,
-    broker: MuxBroker,
+    /// `None` for one that stands for a remote while a type is learned.
+    broker: Option<MuxBroker>,
     timeout: Option<Duration>,
     /// By the methods' full names. `None` while there are none.
     method_timeouts: Option<Arc<HashMap<&'static str, Option<Duration>>>>,
@@ -109,7 +114,18 @@ impl<I: Interface + ?Sized> Remote<I> {
     pub fn new(client: rpc::Client, broker: MuxBroker) -> Self {
         Remote {
             rpc: client,
-            broker,
+            broker: Some(broker),
+            timeout: None,
+            method_timeouts: None,
+            interface: PhantomData,
+        }
+    }
+
+    /// One whose calls all fail, as those do of one whose connection has ended.
+    pub(super) fn stand_in() -> Self {
+        Remote {
+            rpc: rpc::Client::ended(),
+            broker: None,
             timeout: None,
             method_timeouts: None,
             interface: PhantomData,
@@ -184,16 +200,19 @@ impl<I: ?Sized> fmt::Debug for Remote<I> {
     }
 }
 
+/// The end of a call.
+type Finish<'c, R> = Pin<Box<dyn Future<Output = Result<R, Error>> + Send + 'c>>;
+
 /// One call of a [`Remote`], and what it lends to the peer. When it is dropped before the reply, it
 /// takes back what the peer has not dialed.
 #[doc(hidden)]
 #[derive(Debug)]
 pub struct Call<'a> {
     rpc: &'a rpc::Client,
-    broker: &'a MuxBroker,
+    broker: Option<&'a MuxBroker>,
     method: &'static str,
     deadline: Option<(Instant, Duration)>,
-    leases: Vec<Lease>,
+    brought: Brought,
 }
 
 /// Something lent for a call: its id, and the thing itself until the peer has dialed.
@@ -226,91 +245,137 @@ impl<'a> Call<'a> {
         let own = timeouts.and_then(|timeouts| timeouts.get(method.name).copied());
         Call {
             rpc: &remote.rpc,
-            broker: &remote.broker,
+            broker: remote.broker.as_ref(),
             method: method.name,
             deadline: own
                 .unwrap_or(remote.timeout)
                 .map(|timeout| (instant::after(timeout), timeout)),
-            leases: Vec::new(),
+            brought: Brought::default(),
         }
     }
 
     /// Offers something to the peer.
     pub fn lend<B: Brokered>(&mut self, value: B) -> Loan<B> {
-        let Lent { id, slot, lease } = offer(self.broker, value);
-        self.leases.extend(lease);
+        let Some(broker) = self.broker else {
+            // The call fails.
+            return Loan {
+                id: 0,
+                slot: Slot::new(value),
+            };
+        };
+        let Lent { id, slot, lease } = offer(broker, value);
+        self.brought.leases.extend(lease);
         Loan { id, slot }
+    }
+
+    /// Adds an argument to a map under the name of a Go type.
+    ///
+    /// # Errors
+    ///
+    /// When the value has no form in gob.
+    pub fn put_as<T: Encode>(
+        &mut self,
+        map: &mut ArgMap,
+        key: &str,
+        go: &str,
+        value: &T,
+    ) -> Result<(), Error> {
+        let mut put = || map::put_as(map, key, go, value);
+        match self.broker {
+            Some(broker) => broker.encode(&mut self.brought, put),
+            None => put(),
+        }
     }
 
     /// Sends the argument and waits for the reply.
     ///
     /// # Errors
     ///
-    /// When the call fails, or what was lent for it does.
+    /// When the call fails, or what was lent for it does, or when what the reply lends cannot be
+    /// connected to.
     pub async fn send<A, R>(&mut self, argument: &A) -> Result<R, Error>
     where
         A: Encode,
-        R: DeserializeOwned,
+        R: DeserializeOwned + Send,
     {
+        let Some(broker) = self.broker else {
+            return Ok(self.rpc.call(self.method, argument).await?);
+        };
+        let brought = &mut self.brought;
+        let called = self.rpc.call_in(self.method, argument, broker, brought);
         let reply = match self.deadline {
-            None => self.rpc.call(self.method, argument).await,
-            Some((deadline, _)) => {
-                let call = self.rpc.call(self.method, argument);
-                let called = self.rpc.deadlines().timeout_at(deadline, call).await;
-                called.unwrap_or_else(|_| Err(self.too_late()))
+            None => called.await,
+            Some((deadline, timeout)) => {
+                let called = self.rpc.deadlines().timeout_at(deadline, called).await;
+                called.unwrap_or_else(|_| Err(too_late(self.method, timeout)))
             }
         };
-        if self.leases.is_empty() {
-            return Ok(reply?);
+        if self.brought.leases.is_empty() && self.brought.dials.is_empty() {
+            return Ok(reply?.0);
         }
-        let settled = self.settle(reply.is_ok());
-        let settled = match self.deadline {
-            None => settled.await,
-            Some((deadline, _)) => {
-                let deadlines = self.broker.deadlines();
-                match deadlines.timeout_at(deadline, settled).await {
-                    Ok(settled) => settled,
-                    Err(_) => return Err(self.too_late().into()),
-                }
-            }
-        };
-        if is_answer(&reply) {
-            self.leases.iter().for_each(Lease::answered);
-        }
-        settled?;
-        for lease in self.leases.drain(..).filter(|_| reply.is_ok()) {
-            lease.keep();
-        }
-        Ok(reply?)
+        self.finish(broker, reply).await
     }
 
-    /// Waits until all that the peer wrote before it replied has been written on. Fails when what
-    /// was lent has failed: to the peer that looks like an end, or like an error of its own.
-    async fn settle(&self, replied: bool) -> Result<(), Error> {
-        for lease in &self.leases {
-            if replied {
-                lease.drained().await;
+    /// The reply, once what the call lent is settled and what the reply lends is connected. Boxed,
+    /// so that the futures of calls that lend nothing stay small.
+    fn finish<'c, R: DeserializeOwned + Send + 'c>(
+        &'c mut self,
+        broker: &'c MuxBroker,
+        reply: Result<(R, Undecoded), CallError>,
+    ) -> Finish<'c, R> {
+        Box::pin(async move {
+            let settled = settle(&self.brought.leases, self.method, reply.is_ok());
+            let settled = match self.deadline {
+                None => settled.await,
+                Some((deadline, timeout)) => {
+                    match broker.deadlines().timeout_at(deadline, settled).await {
+                        Ok(settled) => settled,
+                        Err(_) => return Err(too_late(self.method, timeout).into()),
+                    }
+                }
+            };
+            if is_answer(&reply) {
+                self.brought.leases.iter().for_each(Lease::answered);
             }
-            if let Some(source) = lease.failure() {
-                return Err(Error::Stream {
-                    method: self.method.to_owned(),
-                    source,
-                });
+            settled?;
+            for lease in self.brought.leases.drain(..).filter(|_| reply.is_ok()) {
+                lease.keep();
             }
-        }
-        Ok(())
+            let (reply, undecoded) = reply?;
+            let dials = std::mem::take(&mut self.brought.dials);
+            let connected = around::connect(broker, dials, reply, around::locate::<R>(&undecoded));
+            let connected = match self.deadline {
+                None => connected.await,
+                Some((deadline, timeout)) => {
+                    match broker.deadlines().timeout_at(deadline, connected).await {
+                        Ok(connected) => connected,
+                        Err(_) => return Err(too_late(self.method, timeout).into()),
+                    }
+                }
+            };
+            connected.map_err(|Unconnected { place, error }| Error::Connect {
+                place,
+                source: error,
+            })
+        })
     }
 
     /// Connects to what the peer has lent in its reply.
     #[must_use]
     pub fn dial<B: Brokered>(&self, id: u32) -> BoxFuture<'_, Result<B, Error>> {
-        let dialed = dial(self.broker, id);
+        let Some(broker) = self.broker else {
+            return Box::pin(async { Err(CallError::Shutdown(EndReason::Closed).into()) });
+        };
+        let dialed = dial(broker, id);
         match self.deadline {
             None => dialed,
-            Some((deadline, _)) => Box::pin(async move {
-                let dialed = self.broker.deadlines().timeout_at(deadline, dialed).await;
-                dialed.unwrap_or_else(|_| Err(self.too_late().into()))
-            }),
+            Some((deadline, timeout)) => {
+                let method = self.method;
+                Box::pin(async move {
+                    let dialed = broker.deadlines().timeout_at(deadline, dialed).await;
+                    dialed.unwrap_or_else(|_| Err(too_late(method, timeout).into()))
+                })
+            }
         }
     }
 
@@ -323,15 +388,29 @@ impl<'a> Call<'a> {
         };
         text.strip_prefix("rpc: can't find method ") == Some(self.method)
     }
+}
 
-    fn too_late(&self) -> CallError {
-        CallError::Timeout {
-            method: self.method.to_owned(),
-            timeout: self
-                .deadline
-                .map(|(_, timeout)| timeout)
-                .unwrap_or_default(),
+/// Waits until all that the peer wrote before it replied has been written on. Fails when what
+/// was lent has failed: to the peer that looks like an end, or like an error of its own.
+async fn settle(leases: &[Lease], method: &str, replied: bool) -> Result<(), Error> {
+    for lease in leases {
+        if replied {
+            lease.drained().await;
         }
+        if let Some(source) = lease.failure() {
+            return Err(Error::Stream {
+                method: method.to_owned(),
+                source,
+            });
+        }
+    }
+    Ok(())
+}
+
+fn too_late(method: &str, timeout: Duration) -> CallError {
+    CallError::Timeout {
+        method: method.to_owned(),
+        timeout,
     }
 }
 

@@ -43,14 +43,16 @@ impl<I: Send + Sync + ?Sized + 'static> Methods<I> {
         let (object, broker) = (self.object.clone(), self.broker.clone());
         let is_plain = (self.is_plain)(&object, plain_name);
         let service = std::mem::take(&mut self.service);
-        self.service = service.method(name, move |argument: A| {
+        let around = self.broker.clone();
+        let call = move |argument: A| {
             let object = Object {
                 object: object.clone(),
                 is_plain,
             };
             let call = method(object, broker.clone(), argument);
             async move { call.await.map_err(|error| text(name, &error)) }
-        });
+        };
+        self.service = service.method_in(name, call, around);
     }
 
     /// The service.

@@ -8,8 +8,12 @@ use std::task::{Context, Poll};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadBuf};
 use tokio::sync::oneshot;
 
+use super::awaited::{Awaited, awaited};
 use super::brokered::{Brokered, sealed};
+use super::leaf::{self, Leaf, LendError};
 use super::lease::Offer;
+use super::scope::Connect;
+use super::shelf::{Shelf, Shelved};
 use crate::broker::{DialError, MuxBroker};
 use crate::mux::{MAX_WINDOW, ReadHalf, Stream, WriteHalf};
 use crate::tuning::interface::CHUNK;
@@ -30,12 +34,24 @@ use plugwire_base::abandoned::abandon;
 /// [abandoned](super::Remote#cancellation), and when reading the original panics. The reason does
 /// not cross the wire. A caller whose reader fails gets it as
 /// [`Error::Stream`](super::Error::Stream).
-pub struct Reader(Pin<Box<dyn AsyncRead + Send>>);
+pub struct Reader(Shelf<Reader>);
 
 impl Reader {
     /// Makes a reader of anything that can be read.
     pub fn new(reader: impl AsyncRead + Send + 'static) -> Reader {
-        Reader(Box::pin(reader))
+        Reader::of(Box::pin(reader))
+    }
+}
+
+impl Shelved for Reader {
+    type Inner = Pin<Box<dyn AsyncRead + Send>>;
+
+    fn of(inner: Self::Inner) -> Reader {
+        Reader(Shelf::new(inner))
+    }
+
+    fn into_inner(self) -> Option<Self::Inner> {
+        self.0.into_inner()
     }
 }
 
@@ -45,7 +61,7 @@ impl AsyncRead for Reader {
         cx: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        self.0.as_mut().poll_read(cx, buffer)
+        self.0.get()?.as_mut().poll_read(cx, buffer)
     }
 }
 
@@ -79,36 +95,50 @@ impl fmt::Debug for Reader {
 /// and when the call that lent the writer is [abandoned](super::Remote#cancellation). A writer
 /// among the locals of any other future that is dropped counts as complete: call
 /// [`abort`](Self::abort) where the future may be dropped before all is written.
-pub struct Writer(Inner);
+pub struct Writer(Shelf<Writer>);
 
-enum Inner {
+pub(super) enum Inner {
     /// To the other side's writer.
-    Stream(Stream),
+    Stream(Awaited<Stream>),
     Own(Pin<Box<dyn AsyncWrite + Send>>),
+}
+
+impl Shelved for Writer {
+    type Inner = Inner;
+
+    fn of(inner: Inner) -> Writer {
+        Writer(Shelf::new(inner))
+    }
+
+    fn into_inner(self) -> Option<Inner> {
+        self.0.into_inner()
+    }
 }
 
 impl Writer {
     /// Makes a writer of anything that can be written to.
     pub fn new(writer: impl AsyncWrite + Send + 'static) -> Writer {
-        Writer(Inner::Own(Box::pin(writer)))
+        Writer::of(Inner::Own(Box::pin(writer)))
     }
 
     /// Drops the writer as one that did not get all of the data. If the original is the other
     /// side's, it is dropped there without a shutdown. A Go program that reads the other end gets
     /// "connection reset".
-    pub fn abort(self) {
-        match self.0 {
-            Inner::Stream(mut stream) => stream.reset(),
-            // An aborted writer of this process may forward to another process's.
-            Inner::Own(writer) => abandon(writer),
+    pub fn abort(mut self) {
+        if let Ok(Inner::Stream(stream)) = self.0.get()
+            && let Some(stream) = stream.get()
+        {
+            stream.reset();
         }
+        // One that forwards to another process's ends there as one that was reset.
+        abandon(self);
     }
 
-    fn inner(&mut self) -> Pin<&mut (dyn AsyncWrite + Send)> {
-        match &mut self.0 {
-            Inner::Stream(stream) => Pin::<&mut Stream>::new(stream),
+    fn inner(&mut self) -> io::Result<Pin<&mut (dyn AsyncWrite + Send)>> {
+        Ok(match self.0.get()? {
+            Inner::Stream(stream) => Pin::<&mut Awaited<Stream>>::new(stream),
             Inner::Own(writer) => writer.as_mut(),
-        }
+        })
     }
 }
 
@@ -118,15 +148,15 @@ impl AsyncWrite for Writer {
         cx: &mut Context<'_>,
         data: &[u8],
     ) -> Poll<io::Result<usize>> {
-        self.inner().poll_write(cx, data)
+        self.inner()?.poll_write(cx, data)
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.inner().poll_flush(cx)
+        self.inner()?.poll_flush(cx)
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.inner().poll_shutdown(cx)
+        self.inner()?.poll_shutdown(cx)
     }
 }
 
@@ -142,8 +172,11 @@ impl Brokered for Reader {
     const STREAM: bool = true;
 
     async fn serve(self, stream: Stream, _: MuxBroker, offer: &mut Offer) {
+        let Some(source) = self.into_inner() else {
+            return;
+        };
         let (peer, stream) = stream.into_split();
-        let copied = read_out(self, LentStream::new(stream));
+        let copied = read_out(source, LentStream::new(stream));
         // Without this a source that is pending would be kept after the peer has gone.
         let hung_up = hung_up(peer);
         tokio::pin!(copied, hung_up);
@@ -189,7 +222,44 @@ impl Brokered for Writer {
     }
 
     async fn connect(broker: &MuxBroker, id: u32) -> Result<Self, DialError> {
-        Ok(Writer(Inner::Stream(broker.dial(id).await?)))
+        Ok(Writer::of(Inner::Stream(Awaited::Here(
+            broker.dial(id).await?,
+        ))))
+    }
+}
+
+leaf::nested!(Reader, Writer);
+
+impl Leaf for Reader {
+    fn lend_nested(&self) -> Result<u32, LendError> {
+        Ok(self.0.lend()?)
+    }
+
+    fn receive(broker: &MuxBroker, id: u32) -> (Self, Connect) {
+        let (filler, stream) = awaited();
+        (Reader::new(stream), leaf::connect_to(broker, id, filler))
+    }
+
+    fn stand_in() -> Self {
+        Reader(Shelf::empty())
+    }
+}
+
+impl Leaf for Writer {
+    const WRITES: bool = true;
+
+    fn lend_nested(&self) -> Result<u32, LendError> {
+        Ok(self.0.lend()?)
+    }
+
+    fn receive(broker: &MuxBroker, id: u32) -> (Self, Connect) {
+        let (filler, stream) = awaited();
+        let connect = leaf::connect_to(broker, id, filler);
+        (Writer::of(Inner::Stream(stream)), connect)
+    }
+
+    fn stand_in() -> Self {
+        Writer(Shelf::empty())
     }
 }
 
@@ -247,7 +317,10 @@ impl Drop for Sink {
 }
 
 /// Copies from the source to the stream until either ends. An error is the source's.
-async fn read_out(mut source: Reader, mut lent: LentStream<WriteHalf>) -> io::Result<()> {
+async fn read_out(
+    mut source: Pin<Box<dyn AsyncRead + Send>>,
+    mut lent: LentStream<WriteHalf>,
+) -> io::Result<()> {
     let mut buffer = vec![0; CHUNK];
     loop {
         let n = source.read(&mut buffer).await?;

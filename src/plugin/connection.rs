@@ -11,7 +11,7 @@ use super::ending::{Presence, Quit};
 use super::hooks::Hooks;
 use super::listener::Accepted;
 use super::stdio::Stdio;
-use crate::connection::{ConnectionConfig, ConnectionError, PluginSet, RpcServer};
+use crate::connection::{ConnectionConfig, ConnectionError, Peer, PluginSet, RpcServer};
 use crate::tls::Acceptor;
 use plugwire_yamux::transport::{self, Plain, Transport};
 
@@ -19,6 +19,8 @@ use plugwire_yamux::transport::{self, Plain, Transport};
 #[derive(Clone)]
 pub(super) struct Handler {
     pub(super) plugins: PluginSet,
+    /// The app version of the plugins.
+    pub(super) version: u32,
     pub(super) connection: ConnectionConfig,
     /// See [`Hooks`].
     pub(super) stdio: Option<Arc<Stdio>>,
@@ -59,17 +61,32 @@ impl Handler {
             ending: self.ending,
         };
         let rpc = RpcServer::new(self.plugins, self.connection, Arc::new(hooks));
+        let rpc = rpc.app_version(self.version);
         let acceptor = self.acceptor.as_ref();
+        let mut peer = Peer::default();
+        peer.is_encrypted = acceptor.is_some();
         let result = match accepted {
             #[cfg(unix)]
-            Accepted::Unix(stream) => match transport::UnixStream::new(stream) {
-                Ok(stream) => serve(&rpc, acceptor, stream, place).await,
-                Err(error) => Err(Failed::Socket(error)),
-            },
+            Accepted::Unix(stream) => {
+                let process = stream.peer_cred().ok().and_then(|host| host.pid());
+                peer.process_id = process.and_then(|id| u32::try_from(id).ok());
+                match transport::UnixStream::new(stream) {
+                    Ok(stream) => serve(&rpc, acceptor, stream, peer, place).await,
+                    Err(error) => Err(Failed::Socket(error)),
+                }
+            }
             Accepted::Tcp(stream) => {
                 // Fails only if the connection has ended, which the session notices.
                 let _ = stream.set_nodelay(true);
-                serve(&rpc, acceptor, transport::TcpStream::new(stream), place).await
+                peer.address = stream.peer_addr().ok();
+                serve(
+                    &rpc,
+                    acceptor,
+                    transport::TcpStream::new(stream),
+                    peer,
+                    place,
+                )
+                .await
             }
         };
         let asked = asked.load(Ordering::Relaxed);
@@ -83,6 +100,7 @@ async fn serve<T>(
     rpc: &RpcServer,
     acceptor: Option<&Acceptor>,
     stream: T,
+    peer: Peer,
     place: Place,
 ) -> Result<(), Failed>
 where
@@ -90,10 +108,10 @@ where
 {
     let connected = || place.give_up();
     match acceptor {
-        None => rpc.serve_conn_when(stream, connected).await?,
+        None => rpc.serve_conn_when(stream, peer, connected).await?,
         Some(acceptor) => {
             let stream = acceptor.accept(stream).await.map_err(Failed::Tls)?;
-            rpc.serve_conn_when(Plain(stream), connected).await?;
+            rpc.serve_conn_when(Plain(stream), peer, connected).await?;
         }
     }
     Ok(())

@@ -106,6 +106,7 @@ async fn serve_host(config: ServeConfig, process: Process) -> Result<End, ServeE
     let ending = (process == Process::Ended).then(|| Ending::watch(host.clone(), presence.clone()));
     let handler = Handler {
         plugins,
+        version,
         connection: config.connection,
         stdio: Some(Arc::clone(&stdio)),
         quit,

@@ -126,6 +126,7 @@ pub async fn serve_test(
     let (quit, quit_asked) = watch::channel(false);
     let handler = Handler {
         plugins,
+        version,
         connection: config.connection,
         stdio: stdio.clone(),
         quit,

@@ -10,6 +10,7 @@ use serde::de::DeserializeOwned;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::task::JoinHandle;
 
+use super::around::Around;
 use super::call_error::CallError;
 use super::crash::Obituary;
 use super::deadline::{Deadlines, Timer};
@@ -19,7 +20,7 @@ use super::inbox::Inbox;
 use super::io::Halves;
 use super::message::{Request, Response};
 use super::outbox::{Outbox, SendError};
-use crate::codec::{CallConfig, DecodeError, Encode, Message};
+use crate::codec::{CallConfig, DecodeError, Encode, Message, Undecoded};
 use crate::tuning::rpc::{SESSION_LOST, STREAM_ENDED};
 use plugwire_base::chain::logged;
 use plugwire_base::instant;
@@ -48,13 +49,16 @@ struct Shared {
 
 struct Task {
     shared: Arc<Shared>,
-    handle: JoinHandle<()>,
+    /// `None` for a connection that never was.
+    handle: Option<JoinHandle<()>>,
 }
 
 impl Task {
     fn end(&self) {
         self.shared.end(&EndReason::Closed);
-        self.handle.abort();
+        if let Some(handle) = &self.handle {
+            handle.abort();
+        }
     }
 }
 
@@ -94,7 +98,27 @@ impl Client {
         Client {
             task: Arc::new(Task {
                 shared: shared.clone(),
-                handle,
+                handle: Some(handle),
+            }),
+            shared,
+            timeout: None,
+        }
+    }
+
+    /// A client whose connection has ended. It needs no runtime.
+    pub(crate) fn ended() -> Client {
+        let config = CallConfig::default();
+        let shared = Arc::new(Shared {
+            outbox: Outbox::new(Box::new(tokio::io::sink()), config),
+            calls: Mutex::new(InFlight::new()),
+            deadlines: Deadlines::default(),
+            obituary: Obituary::default(),
+        });
+        shared.end(&EndReason::Closed);
+        Client {
+            task: Arc::new(Task {
+                shared: shared.clone(),
+                handle: None,
             }),
             shared,
             timeout: None,
@@ -127,10 +151,27 @@ impl Client {
         A: Encode + ?Sized,
         R: DeserializeOwned,
     {
+        let (reply, _) = self.call_in(method, argument, &(), &mut ()).await?;
+        Ok(reply)
+    }
+
+    /// The same with something around the values. Returns the reply undecoded, too.
+    pub(crate) async fn call_in<A, R, C>(
+        &self,
+        method: &str,
+        argument: &A,
+        around: &C,
+        brought: &mut C::Brought,
+    ) -> Result<(R, Undecoded), CallError>
+    where
+        A: Encode + ?Sized,
+        R: DeserializeOwned,
+        C: Around,
+    {
         let reply = match self.timeout {
-            None => self.exchange(method, argument).await,
+            None => self.exchange(method, argument, around, brought).await,
             Some(timeout) => {
-                let exchange = self.exchange(method, argument);
+                let exchange = self.exchange(method, argument, around, brought);
                 match self.shared.deadlines.timeout(timeout, exchange).await {
                     Ok(reply) => reply,
                     Err(_) => Err(CallError::Timeout {
@@ -140,15 +181,26 @@ impl Client {
                 }
             }
         }?;
-        reply.body.decode().map_err(|source| CallError::Decode {
-            method: method.to_owned(),
-            source,
-        })
+        let decoded = around.decode(brought, || reply.body.decode());
+        match decoded {
+            Ok(decoded) => Ok((decoded, reply.body)),
+            Err(source) => Err(CallError::Decode {
+                method: method.to_owned(),
+                source,
+            }),
+        }
     }
 
-    async fn exchange<A>(&self, method: &str, argument: &A) -> Result<Message, CallError>
+    async fn exchange<A, C>(
+        &self,
+        method: &str,
+        argument: &A,
+        around: &C,
+        brought: &mut C::Brought,
+    ) -> Result<Message, CallError>
     where
         A: Encode + ?Sized,
+        C: Around,
     {
         let shared = &*self.shared;
         shared.outbox.ready().await;
@@ -166,7 +218,7 @@ impl Client {
             service_method: method,
             seq,
         };
-        match shared.outbox.send(&request, argument) {
+        match around.encode(brought, || shared.outbox.send(&request, argument)) {
             // The connection is ending, and `reply` gives the reason.
             Ok(()) | Err(SendError::Closed) => {}
             Err(SendError::Encode(source)) => {

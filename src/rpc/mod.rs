@@ -43,6 +43,7 @@
 // written to, so the lock of the session below (`plugwire_yamux`) is not taken under a lock of this
 // room either. Wakers and channels are used after unlocking.
 
+mod around;
 mod call_error;
 mod client;
 mod crash;
@@ -54,6 +55,7 @@ mod io;
 mod message;
 mod method;
 mod outbox;
+mod registry;
 mod request_error;
 mod responder;
 mod running;
@@ -64,6 +66,7 @@ mod serving;
 #[cfg(feature = "msgpack")]
 pub use crate::codec::TimeFormat;
 pub use crate::codec::{CallConfig, Codec, Encode};
+pub(crate) use around::Around;
 pub use call_error::CallError;
 pub use client::Client;
 pub use crash::Crash;
@@ -73,6 +76,7 @@ pub(crate) use crash::Obituary;
 pub use end::EndReason;
 pub(crate) use io::Halves;
 pub use message::Empty;
+pub use registry::Registry;
 pub use request_error::RequestError;
 pub use server::Server;
 pub use service::Service;

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::around::Around;
 use super::message::{Empty, Response};
 use super::outbox::{Outbox, SendError};
 use crate::codec::Encode;
@@ -29,10 +30,16 @@ impl Responder {
         &self.method
     }
 
-    pub(super) async fn reply<R: Encode>(mut self, reply: &R) {
+    pub(super) async fn reply<R, C>(mut self, reply: &R, around: &C, mut brought: C::Brought)
+    where
+        R: Encode,
+        C: Around,
+    {
         self.outbox.ready().await;
         self.answered = true;
-        if let Err(SendError::Encode(error)) = self.send("", reply) {
+        let sent = around.encode(&mut brought, || self.send("", reply));
+        around.replied(brought, sent.is_ok());
+        if let Err(SendError::Encode(error)) = sent {
             let text = format!("rpc: error encoding the reply of {}: {error}", self.method);
             let _ = self.send(&text, &Empty {});
         }

@@ -1,10 +1,9 @@
 //! The answering side.
 
-use std::sync::Arc;
-
 use tokio::io::{AsyncRead, AsyncWrite};
 
 use super::io::Halves;
+use super::registry::Registry;
 use super::request_error::RequestError;
 use super::service::{Service, Services};
 use super::serving::Serving;
@@ -29,7 +28,15 @@ impl Server {
     /// Offers a service under a name. go-plugin's peers call one, `Plugin`.
     #[must_use]
     pub fn register(mut self, name: impl Into<String>, service: Service) -> Self {
-        Arc::make_mut(&mut self.services).insert(name.into(), service);
+        self.services.insert(name.into(), service);
+        self
+    }
+
+    /// Offers the services of a registry beside its own: those that are there when a call comes. A
+    /// service of the server's own comes before one of the same name.
+    #[must_use]
+    pub fn registry(mut self, registry: &Registry) -> Self {
+        self.services.set_registry(registry.clone());
         self
     }
 
@@ -65,7 +72,7 @@ impl Server {
     ) -> Result<(), RequestError> {
         let serving = Serving::new(self.services.clone(), io.into(), config);
         // The library's own methods have deadlines.
-        let watch = match self.services.values().any(Service::has_own) {
+        let watch = match self.services.has_own() {
             true => Watch::Always,
             false => Watch::Woken,
         };

@@ -6,8 +6,10 @@ use std::sync::Arc;
 
 use serde::de::DeserializeOwned;
 
+use super::around::Around;
 use super::call_error::CallError;
 use super::method::{Method, Run};
+use super::registry::Registry;
 use crate::codec::Encode;
 use plugwire_base::chain::Chain;
 
@@ -51,7 +53,7 @@ impl Service {
         F: Fn(A) -> Fut + Send + Sync + 'static,
         Fut: Future<Output = Result<R, E>> + Send + 'static,
     {
-        self.insert(name.into(), method, false)
+        self.insert(name.into(), method, (), false)
     }
 
     /// Adds a method of the library's own. It must not block its thread: it is polled with the
@@ -64,36 +66,57 @@ impl Service {
         F: Fn(A) -> Fut + Send + Sync + 'static,
         Fut: Future<Output = Result<R, E>> + Send + 'static,
     {
-        self.insert(name.to_owned(), method, true)
+        self.insert(name.to_owned(), method, (), true)
     }
 
-    pub(super) fn has_own(&self) -> bool {
-        self.own
-    }
-
-    fn insert<A, R, E, F, Fut>(mut self, name: String, method: F, own: bool) -> Self
+    /// Adds a method with something around its argument and reply.
+    pub(crate) fn method_in<A, R, E, F, Fut, C>(self, name: &str, method: F, around: C) -> Self
     where
         A: DeserializeOwned + Send + 'static,
         R: Encode + Send + Sync + 'static,
         E: Display + 'static,
         F: Fn(A) -> Fut + Send + Sync + 'static,
         Fut: Future<Output = Result<R, E>> + Send + 'static,
+        C: Around + 'static,
     {
-        let method = Arc::new(method);
+        self.insert(name.to_owned(), method, around, false)
+    }
+
+    fn has_own(&self) -> bool {
+        self.own
+    }
+
+    fn insert<A, R, E, F, Fut, C>(mut self, name: String, method: F, around: C, own: bool) -> Self
+    where
+        A: DeserializeOwned + Send + 'static,
+        R: Encode + Send + Sync + 'static,
+        E: Display + 'static,
+        F: Fn(A) -> Fut + Send + Sync + 'static,
+        Fut: Future<Output = Result<R, E>> + Send + 'static,
+        C: Around + 'static,
+    {
+        let shared = Arc::new((method, around));
         let run: Box<Run> = Box::new(move |argument, responder| {
-            let method = method.clone();
+            let shared = shared.clone();
             Box::pin(async move {
-                let decoded = argument.decode().map_err(|error| {
-                    let method = responder.method();
-                    format!("cannot decode the argument of {method}: {}", Chain(&error))
-                });
+                let (method, around) = &*shared;
+                let mut brought = C::Brought::default();
+                let decoded = around.decode(&mut brought, || argument.decode());
+                let decoded = match decoded {
+                    Ok(decoded) => around.arrived(&mut brought, decoded, &argument).await,
+                    Err(error) => Err(Chain(&error).to_string()),
+                };
                 drop(argument);
                 let reply = match decoded {
                     Ok(argument) => method(argument).await.map_err(|error| text(&error)),
-                    Err(error) => Err(error),
+                    Err(error) => {
+                        let method = responder.method();
+                        Err(format!("cannot decode the argument of {method}: {error}"))
+                    }
                 };
+                around.replying(&mut brought).await;
                 match reply {
-                    Ok(reply) => responder.reply(&reply).await,
+                    Ok(reply) => responder.reply(&reply, around, brought).await,
                     Err(error) => responder.fail(&error).await,
                 }
             })
@@ -104,13 +127,52 @@ impl Service {
         self
     }
 
-    pub(super) fn get(&self, method: &str) -> Option<&Arc<Method>> {
+    fn get(&self, method: &str) -> Option<&Arc<Method>> {
         self.methods.get(method)
     }
 }
 
 /// Services by name.
-pub(super) type Services = Arc<HashMap<String, Service>>;
+#[derive(Clone, Debug, Default)]
+pub(super) struct Services {
+    fixed: Arc<HashMap<String, Service>>,
+    /// Where services are that the others lack.
+    registry: Option<Registry>,
+}
+
+impl Services {
+    pub(super) fn insert(&mut self, name: String, service: Service) {
+        Arc::make_mut(&mut self.fixed).insert(name, service);
+    }
+
+    pub(super) fn set_registry(&mut self, registry: Registry) {
+        self.registry = Some(registry);
+    }
+
+    pub(super) fn has_own(&self) -> bool {
+        self.fixed.values().any(Service::has_own)
+    }
+
+    /// The method of a service, and whether it stays: a registry's service may be removed.
+    pub(super) fn get(&self, service: &str, method: &str) -> Found {
+        let found = |service: &Service, stays| match service.get(method) {
+            Some(method) => Found::Method(method.clone(), stays),
+            None => Found::NoMethod,
+        };
+        if let Some(service) = self.fixed.get(service) {
+            return found(service, true);
+        }
+        let registered = self.registry.as_ref().and_then(|all| all.get(service));
+        registered.map_or(Found::NoService, |service| found(&service, false))
+    }
+}
+
+/// What a method's name leads to.
+pub(super) enum Found {
+    Method(Arc<Method>, bool),
+    NoMethod,
+    NoService,
+}
 
 /// What the caller gets of a method's error. Another peer's text is passed on as it came.
 fn text<E: Display + 'static>(error: &E) -> String {

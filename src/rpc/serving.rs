@@ -22,7 +22,7 @@ use super::outbox::Outbox;
 use super::request_error::RequestError;
 use super::responder::Responder;
 use super::running::Running;
-use super::service::Services;
+use super::service::{Found, Services};
 use crate::codec::{CallConfig, DecodeError, Message};
 use crate::tuning::rpc::TURN;
 use plugwire_base::rescue::{self, Inside, Step, Work};
@@ -61,6 +61,8 @@ struct Turn {
 struct Called {
     name: Arc<str>,
     method: Arc<Method>,
+    /// Whether the name leads to it from now on: a registry may get another.
+    stays: bool,
 }
 
 impl Drop for Serving {
@@ -173,7 +175,7 @@ impl Serving {
         let header: Request<'_> = request.header.decode()?;
         let seq = header.seq;
         match self.find(header.service_method) {
-            Ok(Called { name, method }) => {
+            Ok(Called { name, method, .. }) => {
                 let responder = self.responder(name, seq);
                 let (is_own, is_quick) = (method.is_own(), method.is_quick());
                 let mut call = FirstPoll {
@@ -205,6 +207,7 @@ impl Serving {
     /// The method of a name such as `Plugin.Greet`, or the caller's error, in Go's words.
     fn find(&mut self, name: &str) -> Result<Called, String> {
         if let Some(last) = &self.last
+            && last.stays
             && *last.name == *name
         {
             return Ok(last.clone());
@@ -212,15 +215,15 @@ impl Serving {
         let Some((service, method)) = name.rsplit_once('.') else {
             return Err(format!("rpc: service/method request ill-formed: {name}"));
         };
-        let Some(service) = self.services.get(service) else {
-            return Err(format!("rpc: can't find service {name}"));
-        };
-        let Some(method) = service.get(method) else {
-            return Err(format!("rpc: can't find method {name}"));
+        let (method, stays) = match self.services.get(service, method) {
+            Found::Method(method, stays) => (method, stays),
+            Found::NoMethod => return Err(format!("rpc: can't find method {name}")),
+            Found::NoService => return Err(format!("rpc: can't find service {name}")),
         };
         let called = Called {
             name: name.into(),
-            method: method.clone(),
+            method,
+            stays,
         };
         Ok(self.last.insert(called).clone())
     }

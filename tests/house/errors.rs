@@ -139,6 +139,13 @@ fn examples() -> Vec<Example> {
             id: 7,
             source: system(),
         })),
+        example(plugwire::Error::Connect {
+            place: "gob: decoding Done: Log: cannot connect to broker id 7".into(),
+            source: DialError::Io {
+                id: 7,
+                source: system(),
+            },
+        }),
         example(plugwire::Error::Stream {
             method: method(),
             source: system(),

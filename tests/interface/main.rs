@@ -9,6 +9,8 @@ mod deadlines;
 mod defaults;
 mod forms;
 mod lifetimes;
+mod nested;
+mod nested_errors;
 mod own_error;
 mod plain;
 mod pulled;

@@ -13,6 +13,8 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 
+use crate::attempt;
+
 /// How often one value is read at most: once, and again for each fact that an attempt adds. More
 /// than any struct has fields that need a note.
 const MAX_ATTEMPTS: usize = 1000;
@@ -76,22 +78,30 @@ impl<F: Clone + Default> FieldQuirks<F> {
     /// The error of the last attempt.
     #[inline]
     pub fn read<T, E>(&self, mut attempt: impl FnMut() -> Result<T, E>) -> Result<T, E> {
-        let before = self.notes.load(Ordering::Acquire);
+        let (before, deeds) = (self.notes.load(Ordering::Acquire), attempt::deeds());
         match attempt() {
-            Err(_) if self.notes.load(Ordering::Acquire) != before => self.read_again(attempt),
+            Err(_) if self.notes.load(Ordering::Acquire) != before => {
+                self.read_again(deeds, attempt)
+            }
             result => result,
         }
     }
 
     #[cold]
-    fn read_again<T, E>(&self, mut attempt: impl FnMut() -> Result<T, E>) -> Result<T, E> {
+    fn read_again<T, E>(
+        &self,
+        deeds: usize,
+        mut attempt: impl FnMut() -> Result<T, E>,
+    ) -> Result<T, E> {
         for _ in 2..MAX_ATTEMPTS {
             let before = self.notes.load(Ordering::Acquire);
+            attempt::set_deeds(deeds);
             let result = attempt();
             if result.is_ok() || self.notes.load(Ordering::Acquire) == before {
                 return result;
             }
         }
+        attempt::set_deeds(deeds);
         attempt()
     }
 }

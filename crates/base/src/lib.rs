@@ -7,6 +7,7 @@
 #![forbid(unsafe_code)]
 #![cfg_attr(not(test), warn(clippy::arithmetic_side_effects))]
 
+pub mod attempt;
 pub mod chain;
 pub mod escape;
 pub mod field_quirks;

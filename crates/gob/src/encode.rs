@@ -14,6 +14,7 @@ use crate::ser::{self, Output};
 use crate::trace;
 use crate::types::{Id, IdMap, Schema, Type, Types};
 use crate::wire::{close_length, put_int};
+use plugwire_base::attempt;
 
 /// Encodes one value as a whole stream: the definitions of its types, then the value.
 ///
@@ -246,7 +247,7 @@ pub(crate) fn serialize<T: Serialize + ?Sized>(
     value: &T,
     out: &mut BytesMut,
 ) -> Result<(), EncodeError> {
-    let start = out.len();
+    let (start, deeds) = (out.len(), attempt::deeds());
     loop {
         let reorder = schema.field_order.differs();
         let mut output = Output {
@@ -260,6 +261,7 @@ pub(crate) fn serialize<T: Serialize + ?Sized>(
             Err(error) if error.signal() == Some(Signal::FieldOrder) && !reorder => {
                 schema.field_order.set_differs();
                 out.truncate(start);
+                attempt::set_deeds(deeds);
             }
             result => return result,
         }

@@ -17,3 +17,4 @@ mod search;
 
 pub(crate) use self::cache::{cached, schema_of};
 pub(crate) use self::search::is_tracer;
+pub use self::search::is_tracing;

@@ -10,6 +10,7 @@ pub(crate) enum Args {
     Struct,
     Letters,
     Map,
+    Value,
 }
 
 /// How a reply is sent, as an option says it.
@@ -46,6 +47,8 @@ pub(crate) struct ParamOptions {
     pub brokered: Option<bool>,
 }
 
+const OF_A_METHOD: &str = "this is an option of one method, not of a trait";
+
 impl TraitOptions {
     pub(crate) fn parse(tokens: proc_macro2::TokenStream, on_impl: bool) -> Result<TraitOptions> {
         let mut options = TraitOptions {
@@ -73,14 +76,15 @@ impl TraitOptions {
                 }
                 options.service = Some(name);
             } else if meta.path.is_ident("args") {
-                options.args = Some(args(&meta)?);
+                let (form, span) = args(&meta)?;
+                if form == Args::Value {
+                    return Err(Error::new(span, OF_A_METHOD));
+                }
+                options.args = Some(form);
             } else if meta.path.is_ident("reply") {
                 let (form, span) = reply(&meta)?;
                 if !matches!(form, Reply::Empty | Reply::Letters) {
-                    return Err(Error::new(
-                        span,
-                        "this is an option of one method, not of a trait",
-                    ));
+                    return Err(Error::new(span, OF_A_METHOD));
                 }
                 options.reply = Some(form);
             } else {
@@ -103,7 +107,7 @@ impl MethodOptions {
             if meta.path.is_ident("name") {
                 options.name = Some(meta.value()?.parse()?);
             } else if meta.path.is_ident("args") {
-                options.args = Some(args(meta)?);
+                options.args = Some(args(meta)?.0);
             } else if meta.path.is_ident("reply") {
                 options.reply = Some(reply(meta)?);
             } else {
@@ -178,17 +182,21 @@ impl Seen {
     }
 }
 
-fn args(meta: &ParseNestedMeta<'_>) -> Result<Args> {
+fn args(meta: &ParseNestedMeta<'_>) -> Result<(Args, proc_macro2::Span)> {
     let form: LitStr = meta.value()?.parse()?;
-    match &*form.value() {
-        "struct" => Ok(Args::Struct),
-        "letters" => Ok(Args::Letters),
-        "map" => Ok(Args::Map),
-        _ => Err(Error::new(
-            form.span(),
-            "arguments are sent as a \"struct\", as \"letters\" or as a \"map\"",
-        )),
-    }
+    let args = match &*form.value() {
+        "struct" => Args::Struct,
+        "letters" => Args::Letters,
+        "map" => Args::Map,
+        "value" => Args::Value,
+        _ => {
+            return Err(Error::new(
+                form.span(),
+                "arguments are sent as a \"struct\", as \"letters\", as a \"map\", or, if there is one, as a \"value\"",
+            ));
+        }
+    };
+    Ok((args, form.span()))
 }
 
 fn reply(meta: &ParseNestedMeta<'_>) -> Result<(Reply, proc_macro2::Span)> {

@@ -9,6 +9,7 @@ use crate::body;
 use crate::interface::{ArgsForm, Interface, Method, Param, ReplyForm};
 use crate::kind::Kind;
 use crate::names;
+use crate::shape::shape;
 
 /// The trait as implementations see it, the client and the server.
 pub(crate) fn expand(interface: &Interface) -> TokenStream {
@@ -170,12 +171,14 @@ impl<'a> Expansion<'a> {
                 }
             }
         };
-        let field = |name: &LitStr, ident: &Ident, ty: &Type, kind: Kind| {
-            let ty = match kind {
-                Kind::Value => ty.to_token_stream(),
-                Kind::Brokered { .. } => quote!(u32),
-            };
-            quote!(#[serde(rename = #name)] #ident: #ty)
+        let field = |name: &LitStr, ident: &Ident, ty: &Type, kind: Kind| match kind {
+            Kind::Value => quote!(#[serde(rename = #name)] #ident: #ty),
+            Kind::Brokered { .. } => quote!(#[serde(rename = #name)] #ident: u32),
+            Kind::Nested => {
+                let shape = shape(ty, wire);
+                let with = quote!(#wire::As::<#shape>).to_string().replace(' ', "");
+                quote!(#[serde(rename = #name, with = #with)] #ident: #ty)
+            }
         };
         let args = (method.args == ArgsForm::Struct).then(|| {
             let fields = method.params.iter();
@@ -276,6 +279,10 @@ impl<'a> Expansion<'a> {
             let lend = Ident::new("lend", param.ty.span());
             quote!(let #ident = #call.#lend(#ident);)
         });
+        let shaped = method.shaped().map(|Param { ident, ty, .. }| {
+            let shape = shape(ty, wire);
+            quote!(let #ident = #wire::Shaped::<#ty, #shape>::new(#ident);)
+        });
         let (arguments, argument) = self.arguments(method);
         let send = Ident::new("send", method.output.span());
         let sent = quote!(#call.#send(#argument).await);
@@ -288,6 +295,13 @@ impl<'a> Expansion<'a> {
             ReplyForm::Empty | ReplyForm::Bare(_, Kind::Value) => {
                 quote!(::core::result::Result::Ok(#replied))
             }
+            ReplyForm::Bare(ty, Kind::Nested) => {
+                let shape = shape(ty, wire);
+                quote! {
+                    let #reply: #wire::Shaped<#ty, #shape> = #replied;
+                    ::core::result::Result::Ok(#reply.into_inner())
+                }
+            }
             ReplyForm::Bare(ty, Kind::Brokered { .. }) => quote! {
                 let #reply = #replied;
                 ::core::result::Result::Ok(#call.dial::<#ty>(#reply).await #or_error)
@@ -297,7 +311,7 @@ impl<'a> Expansion<'a> {
                 let values = letters(fields.len())
                     .zip(fields)
                     .map(|((ident, _), (ty, kind))| match kind {
-                        Kind::Value => quote!(#reply.#ident),
+                        Kind::Value | Kind::Nested => quote!(#reply.#ident),
                         Kind::Brokered { .. } => {
                             quote!(#call.dial::<#ty>(#reply.#ident).await #or_error)
                         }
@@ -315,6 +329,7 @@ impl<'a> Expansion<'a> {
         quote! {
             let mut #call = #wire::Call::new(self, <dyn #name>::#constant);
             #(#lend)*
+            #(#shaped)*
             #arguments
             #finish
         }
@@ -323,7 +338,7 @@ impl<'a> Expansion<'a> {
     /// Statements that build the argument, and the expression for it.
     fn arguments(&self, method: &Method) -> (TokenStream, TokenStream) {
         let wire = &self.wire;
-        let args = local("args");
+        let (args, call) = (local("args"), local("call"));
         let or_error = or_error(method);
         match method.args {
             ArgsForm::Nil => (TokenStream::new(), quote!(&())),
@@ -331,7 +346,7 @@ impl<'a> Expansion<'a> {
                 let param = &method.params[0];
                 let ident = &param.ident;
                 let argument = match param.kind {
-                    Kind::Value => quote_spanned!(param.ty.span()=> &#ident),
+                    Kind::Value | Kind::Nested => quote_spanned!(param.ty.span()=> &#ident),
                     Kind::Brokered { .. } => quote!(&#ident.id()),
                 };
                 (TokenStream::new(), argument)
@@ -342,7 +357,7 @@ impl<'a> Expansion<'a> {
                     .params
                     .iter()
                     .map(|Param { ident, kind, .. }| match kind {
-                        Kind::Value => quote!(#ident),
+                        Kind::Value | Kind::Nested => quote!(#ident),
                         Kind::Brokered { .. } => quote!(#ident: #ident.id()),
                     });
                 (
@@ -354,7 +369,7 @@ impl<'a> Expansion<'a> {
                 let puts = method.params.iter().map(|param| {
                     let Param { ident, field, .. } = param;
                     let value = match param.kind {
-                        Kind::Value => quote_spanned!(param.ty.span()=> &#ident),
+                        Kind::Value | Kind::Nested => quote_spanned!(param.ty.span()=> &#ident),
                         Kind::Brokered { .. } => quote!(&#ident.id()),
                     };
                     match &param.go {
@@ -364,7 +379,7 @@ impl<'a> Expansion<'a> {
                         }
                         Some(go) => {
                             let put = Ident::new("put_as", param.ty.span());
-                            quote!(#wire::#put(&mut #args, #field, #go, #value) #or_error;)
+                            quote!(#call.#put(&mut #args, #field, #go, #value) #or_error;)
                         }
                     }
                 });
@@ -400,7 +415,8 @@ impl<'a> Expansion<'a> {
                 .params
                 .iter()
                 .map(|Param { ident, kind, .. }| match (method.args, kind) {
-                    (ArgsForm::Struct, Kind::Value) => quote!(#args.#ident),
+                    (ArgsForm::Struct, Kind::Value | Kind::Nested) => quote!(#args.#ident),
+                    (_, Kind::Nested) => quote!(#ident.into_inner()),
                     _ => quote!(#ident),
                 });
         quote! {
@@ -464,6 +480,10 @@ impl<'a> Expansion<'a> {
                 match kind {
                     Kind::Value => quote!(#ident: #ty),
                     Kind::Brokered { .. } => quote!(#ident: u32),
+                    Kind::Nested => {
+                        let shape = shape(ty, wire);
+                        quote!(#ident: #wire::Shaped<#ty, #shape>)
+                    }
                 }
             }
             ArgsForm::Struct => {
@@ -477,16 +497,30 @@ impl<'a> Expansion<'a> {
                 ident, ty, field, ..
             } = param;
             let sent = match (method.args, param.kind) {
-                (ArgsForm::Map, Kind::Value) => {
+                (ArgsForm::Map, Kind::Value) if param.go.is_none() => {
                     let take = Ident::new("take", ty.span());
                     return Some(
                         quote!(let #ident = #wire::#take::<#ty>(&mut #args, #field) #or_error;),
                     );
                 }
+                (ArgsForm::Map, Kind::Value | Kind::Nested) => {
+                    let take = Ident::new("take_in", ty.span());
+                    let ty = match param.kind {
+                        Kind::Nested => {
+                            let shape = shape(ty, wire);
+                            quote!(#wire::Shaped<#ty, #shape>)
+                        }
+                        _ => ty.to_token_stream(),
+                    };
+                    return Some(quote! {
+                        let #ident = #wire::#take::<#ty>(&#broker, &mut #args, #field).await
+                            #or_error;
+                    });
+                }
                 (ArgsForm::Map, Kind::Brokered { .. }) => {
                     quote!(#wire::take::<u32>(&mut #args, #field) #or_error)
                 }
-                (_, Kind::Value) => return None,
+                (_, Kind::Value | Kind::Nested) => return None,
                 (ArgsForm::Struct, Kind::Brokered { .. }) => quote!(#args.#ident),
                 (_, Kind::Brokered { .. }) => quote!(#ident),
             };
@@ -498,7 +532,8 @@ impl<'a> Expansion<'a> {
                 .params
                 .iter()
                 .map(|Param { ident, kind, .. }| match (method.args, kind) {
-                    (ArgsForm::Struct, Kind::Value) => quote!(#args.#ident),
+                    (ArgsForm::Struct, Kind::Value | Kind::Nested) => quote!(#args.#ident),
+                    (_, Kind::Nested) => quote!(#ident.into_inner()),
                     _ => quote!(#ident),
                 });
         let called = quote! {
@@ -520,7 +555,10 @@ impl<'a> Expansion<'a> {
             ReplyForm::Bare(_, kind) => kind.is_brokered(),
             ReplyForm::Struct { fields, .. } => fields.iter().any(|(_, kind)| kind.is_brokered()),
         };
-        let dials = method.params.iter().any(|param| param.kind.is_brokered());
+        let dials = method.params.iter().any(|param| {
+            let from_map = method.args == ArgsForm::Map && param.go.is_some();
+            param.kind.is_brokered() || from_map
+        });
         let broker = match lends || dials {
             true => quote!(#broker),
             false => quote!(_),
@@ -541,6 +579,10 @@ impl<'a> Expansion<'a> {
         let (broker, reply) = (local("broker"), local("reply"));
         match &method.reply {
             ReplyForm::Bare(_, Kind::Value) => TokenStream::new(),
+            ReplyForm::Bare(ty, Kind::Nested) => {
+                let shape = shape(ty, wire);
+                quote!(.map(#wire::Shaped::<#ty, #shape>::new))
+            }
             ReplyForm::Bare(_, Kind::Brokered { .. }) => {
                 quote!(.map(|#reply| #wire::lend(&#broker, #reply)))
             }
@@ -552,7 +594,7 @@ impl<'a> Expansion<'a> {
                     .iter()
                     .zip(fields)
                     .map(|(ident, (_, kind))| match kind {
-                        Kind::Value => quote!(#ident),
+                        Kind::Value | Kind::Nested => quote!(#ident),
                         Kind::Brokered { .. } => quote!(#ident: #wire::lend(&#broker, #ident)),
                     });
                 let pattern = match tuple {

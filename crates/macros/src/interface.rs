@@ -74,6 +74,13 @@ impl Method {
         &self.signature.ident
     }
 
+    /// The parameters that are sent in a shape, outside of a struct.
+    pub(crate) fn shaped(&self) -> impl Iterator<Item = &Param> {
+        let in_struct = self.args == ArgsForm::Struct;
+        let params = self.params.iter();
+        params.filter(move |param| param.kind == Kind::Nested && !in_struct)
+    }
+
     /// The attributes that decide whether the method exists.
     pub(crate) fn cfgs(&self) -> impl Iterator<Item = &Attribute> {
         let attributes = self.attributes.iter();
@@ -204,7 +211,13 @@ impl Method {
         let params = params(&mut signature, args)?;
         let form = match (args, params.len()) {
             (None, 0) => ArgsForm::Nil,
-            (None, 1) => ArgsForm::Bare,
+            (None | Some(Args::Value), 1) => ArgsForm::Bare,
+            (Some(Args::Value), _) => {
+                return Err(Error::new_spanned(
+                    &signature.ident,
+                    "a \"value\" is the only parameter of a method: several are sent as a \"struct\", as \"letters\" or as a \"map\"",
+                ));
+            }
             (None | Some(Args::Struct | Args::Letters), _) => ArgsForm::Struct,
             (Some(Args::Map), _) => ArgsForm::Map,
         };
@@ -331,7 +344,7 @@ fn params(signature: &mut Signature, form: Option<Args>) -> Result<Vec<Param>> {
                     "lettered fields end at `Z`: a method has at most 26 of them",
                 )
             })?,
-            Some(Args::Struct) | None => names::pascal_case(&plain),
+            Some(Args::Struct | Args::Value) | None => names::pascal_case(&plain),
         };
         params.push(Param {
             named: options.name.is_some(),

@@ -2,6 +2,7 @@
 
 use std::fmt::Display;
 
+use crate::shape::{self, Container};
 use quote::ToTokens;
 use syn::visit::{self, Visit};
 use syn::{Error, GenericArgument, Path, PathArguments, Result, Type, TypeParamBound, TypePath};
@@ -16,11 +17,13 @@ pub(crate) enum Kind {
         /// Whether it may be a writer, into which a method's last bytes go.
         writer: bool,
     },
+    /// As itself, in a shape of its own, since parts of it cross as numbers of streams.
+    Nested,
 }
 
 impl Kind {
     pub(crate) fn is_brokered(self) -> bool {
-        self != Kind::Value
+        matches!(self, Kind::Brokered { .. })
     }
 }
 
@@ -30,10 +33,19 @@ pub(crate) fn of(ty: &Type) -> Result<Kind> {
         Some(kind) => Ok(kind),
         None => {
             let mut check = Check { error: None };
-            check.visit_type(ty);
-            check.error.map_or(Ok(Kind::Value), Err)
+            check.parts(ty);
+            let kind = match shape::has_id(ty) {
+                true => Kind::Nested,
+                false => Kind::Value,
+            };
+            check.error.map_or(Ok(kind), Err)
         }
     }
+}
+
+/// Whether a type is brokered as a whole.
+pub(crate) fn is_id(ty: &Type) -> bool {
+    matches!(whole(ty), Ok(Some(_)))
 }
 
 /// The kind of a type that is brokered as a whole, if it is.
@@ -67,6 +79,13 @@ fn whole_path(path: &Path) -> Result<Option<Kind>> {
     }
 }
 
+/// Whether a path is `Arc<dyn Trait>`.
+fn is_interface(path: &Path) -> bool {
+    path.segments.last().is_some_and(|last| {
+        last.ident == "Arc" && matches!(only_type(&last.arguments), Some(Type::TraitObject(_)))
+    })
+}
+
 /// Whether `Reader` or `Writer` is plugwire's, as far as the tokens show.
 fn is_ours(path: &Path) -> bool {
     path.segments.len() == 1 || path.segments[0].ident == "plugwire"
@@ -90,6 +109,22 @@ struct Check {
 }
 
 impl Check {
+    /// Checks what an interface may be in, part by part.
+    fn parts(&mut self, ty: &Type) {
+        match (whole(ty), Container::of(ty)) {
+            (Ok(Some(_)), _) => {}
+            (Err(error), _) => {
+                self.error.get_or_insert(error);
+            }
+            (Ok(None), Some(container)) => {
+                for part in container.parts() {
+                    self.parts(part);
+                }
+            }
+            (Ok(None), None) => self.visit_type(ty),
+        }
+    }
+
     fn refuse(&mut self, what: impl ToTokens, message: impl Display) {
         self.error
             .get_or_insert_with(|| Error::new_spanned(what, message));
@@ -119,7 +154,7 @@ impl Visit<'_> for Check {
             ),
             Type::TraitObject(ty) => self.refuse(
                 ty,
-                "an interface crosses as `Arc<dyn Trait>` or `Option<Arc<dyn Trait>>`, which has to be the whole parameter or result",
+                "an interface crosses as `Arc<dyn Trait>`",
             ),
             Type::FnPtr(ty) => self.refuse(
                 ty,
@@ -135,10 +170,10 @@ impl Visit<'_> for Check {
     fn visit_type_param_bound(&mut self, _: &TypeParamBound) {}
 
     fn visit_path(&mut self, path: &Path) {
-        if let Ok(Some(Kind::Brokered { .. })) = whole_path(path) {
+        if is_interface(path) {
             self.refuse(
                 path,
-                "an interface, reader or writer has to be the whole parameter or result, or in an `Option`; if this is a type of your own that is sent as a value, add `#[plugwire(value)]` on the parameter or `#[plugwire(reply = \"value\")]` on the method",
+                "an interface crosses alone, or in `Option`, `Vec`, `VecDeque`, `HashMap`, `BTreeMap`, `Box`, `Result` and tuples; in a type of your own, put `#[serde(with = \"plugwire::brokered\")]` on its field, and name that type here without an interface in it",
             );
             return;
         }

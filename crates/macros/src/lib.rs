@@ -21,6 +21,7 @@ mod kind;
 mod names;
 #[cfg(test)]
 mod page;
+mod shape;
 
 use proc_macro::TokenStream;
 use syn::{Item, parse_macro_input};

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::io::Cursor;
 use std::sync::Arc;
 
+use crate::nest::{Nest, Nested};
 use plugwire::connection::PluginSet;
 use plugwire::gob::Any;
 use plugwire::handshake::HandshakeConfig;
@@ -20,6 +21,7 @@ pub fn plugins() -> PluginSet {
         .register::<dyn Greeter>("greeter", || Ok(Arc::new(English)))
         .register::<dyn Kv>("kv", || Ok(Arc::new(Map::default())))
         .register::<dyn Counter>("counter", || Ok(Arc::new(Counts::default())))
+        .register::<dyn Nest>("nest", || Ok(Arc::new(Nested)))
 }
 
 /// No argument.

@@ -1,6 +1,7 @@
 //! The runs that it takes to learn a type.
 
 use std::any::TypeId;
+use std::cell::Cell;
 use std::collections::HashMap;
 
 use serde::Deserialize;
@@ -18,8 +19,36 @@ pub(crate) fn is_tracer<D>() -> bool {
     typeid::of::<D>() == TypeId::of::<Tracer<'static, 'static>>()
 }
 
+thread_local! {
+    /// How many types are being learned, one within another's `Deserialize`.
+    static TRACING: Cell<u32> = const { Cell::new(0) };
+}
+
+/// Whether this thread learns a type: what a `Deserialize` makes now is thrown away.
+#[must_use]
+pub fn is_tracing() -> bool {
+    TRACING.try_with(Cell::get).is_ok_and(|depth| depth > 0)
+}
+
+/// Learning goes on until this is dropped.
+struct Tracing;
+
+impl Tracing {
+    fn begin() -> Self {
+        TRACING.set(TRACING.get().saturating_add(1));
+        Tracing
+    }
+}
+
+impl Drop for Tracing {
+    fn drop(&mut self) {
+        TRACING.set(TRACING.get().saturating_sub(1));
+    }
+}
+
 /// Learns the type.
 pub(super) fn trace<T: Deserialize<'static>>() -> Result<Schema, EncodeError> {
+    let _tracing = Tracing::begin();
     let mut plan = Plan::default();
     let mut search = None;
     for _ in 0..MAX_TRIES {

@@ -9,14 +9,14 @@ trait Parameters {
     async fn some_type(&self, value: impl Helper) -> Result<()>;
     async fn boxed(&self, value: Box<dyn Helper>) -> Result<()>;
     async fn bounds(&self, value: Arc<dyn Helper + Send>) -> Result<()>;
-    async fn several(&self, value: Vec<Arc<dyn Helper>>) -> Result<()>;
-    async fn readers(&self, value: Vec<Reader>) -> Result<()>;
+    async fn several(&self, value: Page<Arc<dyn Helper>>) -> Result<()>;
+    async fn array(&self, value: [Arc<dyn Helper>; 2]) -> Result<()>;
     async fn function(&self, value: fn(i64) -> i64) -> Result<()>;
     async fn pointer(&self, value: *const u8) -> Result<()>;
     async fn inferred(&self, value: Vec<_>) -> Result<()>;
     async fn returned(&self) -> Result<&str>;
     async fn returned_object(&self) -> Result<Box<dyn Helper>>;
-    async fn returned_writers(&self) -> Result<(i64, Vec<Writer>)>;
+    async fn returned_page(&self) -> Result<(i64, Page<Arc<dyn Helper>>)>;
 }
 
 fn main() {}

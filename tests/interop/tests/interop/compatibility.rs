@@ -107,6 +107,21 @@ const ROWS: &[Row] = &[
         ],
     },
     Row {
+        what: "traits: broker ids within structs, lists, maps and options; raw streams",
+        cases: &[
+            "within_structs_in_a_list",
+            "within_parameters_and_a_map_of_a_result",
+            "a_raw_stream_each_way",
+        ],
+        go_host: &[],
+        others: &[
+            ("shape_host::shape_nested_ids", GO_HOST),
+            ("shape_host::shape_nested_parameters", GO_HOST),
+            ("shape_host::shape_raw_stream", GO_HOST),
+            ("shape_host::shape_never_lent", GO_HOST),
+        ],
+    },
+    Row {
         what: "traits: an interface of one plugin handed to another",
         cases: &["an_interface_of_one_plugin_is_handed_to_another"],
         go_host: &[],

@@ -25,6 +25,7 @@ mod msgpack;
 mod msgpack_cases;
 mod msgpack_service;
 mod msgpack_types;
+mod nest_cases;
 mod peer;
 mod pki;
 mod reattach_cases;
@@ -155,6 +156,9 @@ cases! {
     shape_cases::lettered_fields_and_an_empty_struct,
     shape_cases::a_default_body_stands_in_for_a_missing_method,
     shape_cases::an_interface_of_one_plugin_is_handed_to_another,
+    nest_cases::within_structs_in_a_list,
+    nest_cases::within_parameters_and_a_map_of_a_result,
+    nest_cases::a_raw_stream_each_way,
 }
 
 // By AutoMTLS. What has nothing to do with the connection is not run again.

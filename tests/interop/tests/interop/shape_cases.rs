@@ -15,7 +15,7 @@ use crate::go;
 use crate::peer::{Peer, rounds};
 use support::within;
 
-async fn launch(peer: Peer) -> Client {
+pub async fn launch(peer: Peer) -> Client {
     let command = match peer.is_rust() {
         true => Command::new(env!("CARGO_BIN_EXE_shape-plugin")),
         false => Command::new(go::program("shapeplugin")),

@@ -39,6 +39,10 @@ shape_host_cases! {
     shape_kept_interface,
     shape_other_service,
     shape_letters_and_empty,
+    shape_nested_ids,
+    shape_nested_parameters,
+    shape_raw_stream,
+    shape_never_lent,
 }
 
 /// No round of these takes longer than a minute: the host says so itself, and where it waits.

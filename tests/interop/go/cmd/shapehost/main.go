@@ -33,6 +33,10 @@ var cases = map[string]func(plugin.ClientProtocol) error{
 	"shape_kept_interface":     kept,
 	"shape_other_service":      otherService,
 	"shape_letters_and_empty":  lettersAndEmpty,
+	"shape_nested_ids":         nestedIDs,
+	"shape_nested_parameters":  nestedInParameters,
+	"shape_raw_stream":         rawStream,
+	"shape_never_lent":         neverLent,
 }
 
 // manyPlugins are cases that launch their plugins themselves.

@@ -22,6 +22,7 @@ func Plugins() plugin.PluginSet {
 		"greeter": greeterPlugin{},
 		"kv":      kvPlugin{},
 		"counter": counterPlugin{},
+		"nest":    nestPlugin{},
 	}
 }
 
