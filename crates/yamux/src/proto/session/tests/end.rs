@@ -51,6 +51,22 @@ fn a_peer_that_does_not_answer_is_dead_whatever_else_it_sends() {
 }
 
 #[test]
+fn a_peer_has_more_time_while_input_is_unread() {
+    let mut side = Side::new();
+    side.wait(INTERVAL);
+    side.output();
+    side.session.set_unread_input(true);
+    side.wait(TIMEOUT);
+    assert!(side.session.ended().is_none());
+    side.session.set_unread_input(false);
+    side.wait(TIMEOUT);
+    assert!(matches!(
+        side.session.ended(),
+        Some(SessionError::KeepAliveTimeout)
+    ));
+}
+
+#[test]
 fn the_peers_pings_are_answered() {
     let mut side = Side::new();
     for number in [0, 1, u32::MAX] {

@@ -63,6 +63,43 @@ fn a_writer_waits_for_room_in_the_queue() {
 }
 
 #[test]
+fn a_window_update_waits_for_room_in_the_queue() {
+    let mut side = Side::new();
+    let (read, written) = (side.open(), side.open());
+    side.data(0, 1, &[7; HALF]);
+    assert_eq!(side.read(read).0.len(), HALF);
+    assert!(side.session.has_window_updates() && side.session.has_output());
+    side.session.queue_data(written, &[0; FRAME]);
+    side.session.queue_data(written, &[0; FRAME]);
+    assert!(side.session.poll_transmit().is_some());
+    // It is above the limit by the headers.
+    assert!(side.session.has_window_updates());
+    side.session.transmitted(side.now, FRAME);
+    assert!(side.session.poll_transmit().is_some());
+    assert!(!side.session.has_window_updates());
+}
+
+#[test]
+fn a_stream_that_was_dropped_and_a_session_that_ended_grant_no_window() {
+    for ends in [false, true] {
+        let mut side = Side::new();
+        let key = side.open();
+        side.data(0, 1, &[7; HALF]);
+        assert_eq!(side.read(key).0.len(), HALF);
+        assert!(side.session.has_window_updates());
+        match ends {
+            true => side.session.end(SessionError::Closed),
+            false => side.session.drop_stream(side.now, key),
+        }
+        let granted = side
+            .output()
+            .into_iter()
+            .any(|(kind, flags, ..)| kind == UPDATE && flags == 0);
+        assert!(!granted);
+    }
+}
+
+#[test]
 fn a_window_beyond_four_gib_ends_the_session() {
     let mut side = Side::new();
     side.open();

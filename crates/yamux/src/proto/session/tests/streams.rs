@@ -109,6 +109,47 @@ fn a_full_queue_keeps_streams_from_being_opened_and_accepted() {
 }
 
 #[test]
+fn the_one_that_waits_for_room_is_woken_when_there_is_some() {
+    for opens in [true, false] {
+        let mut side = Side::new();
+        let keys: Vec<_> = (0..5).map(|_| side.open()).collect();
+        side.update(SYN, 2, 0);
+        side.events();
+        for key in keys {
+            side.session.queue_data(key, &[0; 64 * 1024]);
+        }
+        let (waits, event) = match opens {
+            true => (side.session.open().is_pending(), Event::Openable),
+            false => (side.session.accept().is_pending(), Event::Acceptable),
+        };
+        assert!(waits);
+        // The queue is still too full.
+        side.session.transmitted(side.now, 1);
+        assert_eq!(side.events(), []);
+        let left = side.session.queued();
+        side.session.transmitted(side.now, left);
+        assert_eq!(side.events(), [event]);
+    }
+}
+
+#[test]
+fn output_that_is_discarded_makes_room() {
+    let mut side = Side::new();
+    assert!(!side.session.has_output());
+    let keys: Vec<_> = (0..5).map(|_| side.open()).collect();
+    for key in keys {
+        side.session.queue_data(key, &[0; 64 * 1024]);
+    }
+    assert!(side.session.has_output());
+    assert!(side.session.open().is_pending());
+    side.session.discard_output();
+    assert!(!side.session.has_output());
+    assert_eq!(side.session.queued(), 0);
+    assert_eq!(side.events(), [Event::Openable]);
+    assert_eq!(side.output(), []);
+}
+
+#[test]
 fn streams_too_many_are_refused() {
     for (config, why) in [
         (Config::default().max_streams(4), "too many streams"),
