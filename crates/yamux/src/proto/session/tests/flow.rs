@@ -2,7 +2,7 @@
 
 use std::task::Poll;
 
-use super::super::super::frame::{FIN, Kind, RST, SYN, WINDOW};
+use super::super::super::frame::{ACK, FIN, Kind, RST, SYN, WINDOW};
 use super::super::super::{Event, StreamClosed, Warning};
 use super::Side;
 use crate::Config;
@@ -236,4 +236,40 @@ fn noise_ends_the_session() {
         );
         assert_eq!(side.output().last(), Some(&(Kind::GoAway, 0, 0, 1)));
     }
+}
+
+#[test]
+fn frames_that_say_something_are_no_noise() {
+    let mut side = Side::with(Config::default().max_noise(1));
+    for number in (1..401).step_by(2) {
+        side.open();
+        // Each is more than the 10 frames of noise that are allowed at once.
+        side.update(ACK, number, 0);
+        side.update(0, number, 1);
+        // The peer may reset what this side opened.
+        side.update(RST, number, 0);
+    }
+    for number in (2..202).step_by(2) {
+        side.update(SYN, number, 0);
+        side.update(FIN, number, 0);
+    }
+    assert!(side.session.ended().is_none());
+}
+
+#[test]
+fn a_peer_resets_ten_times_as_many_of_its_streams_as_it_may_send_noise() {
+    let mut side = Side::with(Config::default().max_noise(1));
+    for number in (2..202).step_by(2) {
+        side.accept(number);
+        side.update(RST, number, 0);
+    }
+    side.accept(202);
+    let error = side.frame(UPDATE, RST, 202, 0).unwrap_err();
+    assert!(matches!(
+        error,
+        SessionError::Noise {
+            noise: Noise::ResetStreams,
+            per_second: 10
+        }
+    ));
 }
