@@ -106,6 +106,11 @@ impl MuxBroker {
         &self.shared.deadlines
     }
 
+    /// Whether calls are written in gob, which cannot say every Rust type.
+    pub(crate) fn is_gob(&self) -> bool {
+        self.shared.config.codec.is_gob()
+    }
+
     /// The session under the broker.
     #[must_use]
     pub fn session(&self) -> &Session {

@@ -110,6 +110,11 @@ impl CallConfig {
         self.max_calls.max(1)
     }
 
+    /// Whether values are those of Go's gob, which cannot say every Rust type.
+    pub(crate) fn is_gob(&self) -> bool {
+        matches!(self.codec, Codec::Gob)
+    }
+
     pub(crate) fn check(&self) -> Result<(), InvalidOption> {
         match self.max_calls {
             0 => Err(InvalidOption::new("max_calls", 0, "at least 1")),

@@ -2,7 +2,7 @@
 
 use bytes::{Bytes, BytesMut};
 
-use crate::gob::{Encode, EncodeError, Encoder, Prepared};
+use crate::gob::{Encode, EncodeError, Encoder, Prepared, UnknownFields};
 
 /// The type and the length before a nil `interface{}` alone, whose value is [`NIL`].
 const BEFORE_NIL: [u8; 2] = [3, 0x10];
@@ -19,6 +19,18 @@ const NIL: [u8; 2] = [0, 0];
 /// is wanted, Go stops reading at the empty name and drops the rest of the message.
 const BEFORE_SKIPPABLE_NIL: [u8; 2] = [5, 0x10];
 const SKIPPABLE_NIL: [u8; 4] = [0, 0, 0x04, 0];
+
+/// Has the fields logged that a peer sends and the receiver's type does not have, once for a type.
+pub(super) fn log_unknown_fields() {
+    crate::gob::__private::observe_unknown_fields(|unknown: &UnknownFields| {
+        tracing::debug!(
+            sender = unknown.sender(),
+            receiver = unknown.receiver(),
+            fields = ?unknown.fields(),
+            "a peer sends fields that the receiver's type does not have; they are skipped"
+        );
+    });
+}
 
 /// Writes headers, and what belongs to the stream in front of a body.
 #[derive(Debug, Default)]

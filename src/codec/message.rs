@@ -33,6 +33,15 @@ enum UndecodedRepr {
 }
 
 impl Undecoded {
+    /// A header may have fields that this version does not know, whatever the limits are.
+    fn as_header(self) -> Self {
+        match self.0 {
+            UndecodedRepr::Gob(raw) => Undecoded(UndecodedRepr::Gob(raw.allow_unknown_fields())),
+            #[cfg(feature = "msgpack")]
+            other => Undecoded(other),
+        }
+    }
+
     /// Decodes the value.
     ///
     /// # Errors
@@ -69,7 +78,10 @@ impl MessageDecoder {
     pub fn new(config: impl Into<CallConfig>) -> Self {
         let CallConfig { codec, limits, .. } = config.into();
         let values = match codec {
-            Codec::Gob => Values::Gob(crate::gob::Decoder::with_limits(limits)),
+            Codec::Gob => {
+                gob::log_unknown_fields();
+                Values::Gob(crate::gob::Decoder::with_limits(limits))
+            }
             #[cfg(feature = "msgpack")]
             Codec::MsgPack => Values::MsgPack(msgpack::Values::new(limits)),
         };
@@ -108,7 +120,7 @@ impl tokio_util::codec::Decoder for MessageDecoder {
                 return Ok(None);
             };
             match self.header.take() {
-                None => self.header = Some(value),
+                None => self.header = Some(value.as_header()),
                 Some(header) => {
                     let body = value;
                     return Ok(Some(Message { header, body }));

@@ -6,7 +6,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 
 use super::{ConnectionConfig, ConnectionError};
 use crate::broker::{DialError, MuxBroker};
-use crate::interface::{Interface, Remote};
+use crate::interface::{CheckError, Interface, Remote, check};
 use crate::mux::transport::{Plain, Transport};
 use crate::mux::{Session, SessionError, Stream};
 use crate::rpc::{self, CallError, Obituary};
@@ -36,6 +36,14 @@ pub enum DispenseError {
     /// The plugin agreed and did not accept the stream.
     #[error(transparent)]
     Dial(#[from] DialError),
+    /// The connection is in gob, and gob cannot say what the interface's methods take or return.
+    #[error("cannot dispense {name:?} over gob")]
+    Check {
+        /// The name asked for.
+        name: String,
+        /// The types, and what would do.
+        source: CheckError,
+    },
 }
 
 impl RpcClient {
@@ -108,11 +116,18 @@ impl RpcClient {
     ///
     /// # Errors
     ///
-    /// When the plugin refuses or does not answer, or no stream can be opened.
+    /// When gob, as the connection's codec, cannot say what the interface's methods take and return
+    /// (see [`CheckError`]), when the plugin refuses or does not answer, or no stream can be opened.
     pub async fn dispense<I>(&self, name: &str) -> Result<Remote<I>, DispenseError>
     where
         I: Interface + ?Sized,
     {
+        if self.broker.is_gob() {
+            check::<I>().map_err(|source| DispenseError::Check {
+                name: name.to_owned(),
+                source,
+            })?;
+        }
         let client = self.dispense_client(name).await?;
         Ok(Remote::new(client, self.broker.clone()))
     }

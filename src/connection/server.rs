@@ -8,7 +8,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 
 use super::{BoxError, ConnectionConfig, ConnectionError, DispenseContext, Peer};
 use crate::broker::MuxBroker;
-use crate::interface::{BoxFuture, Interface};
+use crate::interface::{BoxFuture, CheckError, Interface, check};
 use crate::mux::transport::{Plain, Transport};
 use crate::mux::{Session, SessionError, Stream};
 use crate::rpc::{Empty, Server, Service};
@@ -16,12 +16,20 @@ use crate::tuning::connection::QUIT_FLUSH;
 use plugwire_base::chain::logged;
 use plugwire_base::rescue::timeout;
 
-type Factory = Arc<dyn Fn(&DispenseContext) -> Result<Server, BoxError> + Send + Sync>;
+type Factory = dyn Fn(&DispenseContext) -> Result<Server, BoxError> + Send + Sync;
+
+/// One interface of a set.
+#[derive(Clone)]
+struct Offer {
+    make: Arc<Factory>,
+    /// Whether gob can say its types. One that is written by hand is not checked.
+    check: fn() -> Result<(), CheckError>,
+}
 
 /// The interfaces a plugin offers, by name. Cheap to clone.
 #[derive(Clone, Default)]
 pub struct PluginSet {
-    factories: Arc<HashMap<String, Factory>>,
+    offers: Arc<HashMap<String, Offer>>,
 }
 
 impl PluginSet {
@@ -35,6 +43,9 @@ impl PluginSet {
     ///
     /// `make` is called for each dispense and returns the implementation for it. For one that all
     /// share, clone an `Arc` of it. The host gets its error.
+    ///
+    /// A host whose connection is in gob gets the [`CheckError`] of an interface with types that gob
+    /// cannot say, instead of an instance. [`check`](Self::check) gives it at once.
     ///
     /// ```
     /// use std::sync::Arc;
@@ -102,7 +113,7 @@ impl PluginSet {
     where
         I: Interface + ?Sized,
     {
-        self.insert(name.into(), move |context| {
+        self.insert(name.into(), check::<I>, move |context| {
             let service = make(context)?.service(context.broker.clone());
             Ok(Server::new().register(I::SERVICE, service))
         })
@@ -118,7 +129,7 @@ impl PluginSet {
     where
         F: Fn(MuxBroker) -> Result<Service, BoxError> + Send + Sync + 'static,
     {
-        self.insert(name.into(), move |context| {
+        self.insert(name.into(), unchecked, move |context| {
             Ok(factory(context.broker.clone())?.into())
         })
     }
@@ -131,22 +142,45 @@ impl PluginSet {
     where
         F: Fn(&DispenseContext) -> Result<Server, BoxError> + Send + Sync + 'static,
     {
-        self.insert(name.into(), factory)
+        self.insert(name.into(), unchecked, factory)
     }
 
-    fn insert<F>(mut self, name: String, factory: F) -> Self
+    /// Checks that gob, the codec of Go hosts, can say the types of all interfaces: for a unit
+    /// test, or at the start of a plugin. Interfaces written by hand are not checked.
+    ///
+    /// # Errors
+    ///
+    /// That of the first interface, by name, with types that gob cannot say.
+    pub fn check(&self) -> Result<(), CheckError> {
+        let mut offers: Vec<_> = self.offers.iter().collect();
+        offers.sort_unstable_by_key(|(name, _)| *name);
+        offers.iter().try_for_each(|(_, offer)| (offer.check)())
+    }
+
+    fn insert<F>(
+        mut self,
+        name: String,
+        check: fn() -> Result<(), CheckError>,
+        make: F,
+    ) -> Self
     where
         F: Fn(&DispenseContext) -> Result<Server, BoxError> + Send + Sync + 'static,
     {
-        Arc::make_mut(&mut self.factories).insert(name, Arc::new(factory));
+        let make = Arc::new(make);
+        Arc::make_mut(&mut self.offers).insert(name, Offer { make, check });
         self
     }
 }
 
 impl fmt::Debug for PluginSet {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_set().entries(self.factories.keys()).finish()
+        f.debug_set().entries(self.offers.keys()).finish()
     }
+}
+
+/// For interfaces that are written by hand: what their types are is not known.
+fn unchecked() -> Result<(), CheckError> {
+    Ok(())
 }
 
 /// What the process around a connection does for it.
@@ -293,10 +327,16 @@ fn dispenser_service(plugins: &PluginSet, context: DispenseContext) -> Service {
 
 /// Makes an instance and serves it under a new id, which the host then dials.
 fn dispense(plugins: &PluginSet, context: &DispenseContext, name: &str) -> Result<u32, BoxError> {
-    let Some(factory) = plugins.factories.get(name) else {
+    let Some(offer) = plugins.offers.get(name) else {
         return Err(format!("unknown plugin type: {name}").into());
     };
-    let server = factory(context)?;
+    if context.broker.is_gob()
+        && let Err(error) = (offer.check)()
+    {
+        tracing::error!(plugin = name, %error, "the host got no instance");
+        return Err(error.into());
+    }
+    let server = (offer.make)(context)?;
     let broker = context.broker.clone();
     let id = broker.next_id();
     let name = name.to_owned();

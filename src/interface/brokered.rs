@@ -1,5 +1,6 @@
 //! What crosses the wire as a broker id.
 
+use super::check::TypeCheck;
 use super::lease::{Lent, Offer, Slot, lease};
 use super::{BoxFuture, Error};
 use crate::broker::{DialError, MuxBroker};
@@ -20,6 +21,10 @@ pub trait Brokered: sealed::Sealed + Sized + Send + 'static {
     /// Whether it consists of bytes, some of which may be in transit when a call returns.
     #[doc(hidden)]
     const STREAM: bool;
+
+    /// Checks the types of an interface's methods.
+    #[doc(hidden)]
+    fn check_types(_: &mut TypeCheck) {}
 
     /// Whether there is nothing to lend.
     #[doc(hidden)]
@@ -53,6 +58,10 @@ impl<B: Brokered> sealed::Sealed for Option<B> {}
 
 impl<B: Brokered> Brokered for Option<B> {
     const STREAM: bool = B::STREAM;
+
+    fn check_types(check: &mut TypeCheck) {
+        B::check_types(check);
+    }
 
     fn is_none(&self) -> bool {
         self.is_none()

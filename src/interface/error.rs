@@ -2,7 +2,7 @@
 
 use std::io;
 
-use crate::broker::DialError;
+use crate::broker::{AcceptError, DialError};
 use crate::rpc::{CallError, Crash, boxed_text};
 use plugwire_base::chain::Chain;
 
@@ -144,6 +144,34 @@ impl From<Error> for String {
 
 impl From<io::Error> for Error {
     fn from(error: io::Error) -> Error {
+        Error::other(error)
+    }
+}
+
+/// For an implementation that encodes by hand, such as [`Any::named`](crate::gob::Any::named).
+impl From<crate::gob::EncodeError> for Error {
+    fn from(error: crate::gob::EncodeError) -> Error {
+        Error::other(error)
+    }
+}
+
+/// For an implementation that encodes messages by hand.
+impl From<crate::codec::EncodeError> for Error {
+    fn from(error: crate::codec::EncodeError) -> Error {
+        Error::other(error)
+    }
+}
+
+/// For an implementation that decodes by hand, such as [`Any::decode`](crate::gob::Any::decode).
+impl From<crate::gob::DecodeError> for Error {
+    fn from(error: crate::gob::DecodeError) -> Error {
+        Error::other(error)
+    }
+}
+
+/// For an implementation that accepts streams by hand.
+impl From<AcceptError> for Error {
+    fn from(error: AcceptError) -> Error {
         Error::other(error)
     }
 }

@@ -9,7 +9,7 @@ use super::around::{self, Unconnected};
 use super::{Error, scope};
 use crate::broker::MuxBroker;
 use crate::codec::{Any, Encode};
-use crate::gob::DecodeError;
+use crate::gob::{DecodeError, EncodeErrorKind};
 use plugwire_base::chain::Chain;
 
 /// Arguments by name.
@@ -79,8 +79,11 @@ pub(super) fn put_as<T: Encode>(
     go: &str,
     value: &T,
 ) -> Result<(), Error> {
-    let value = Any::named(go, value);
-    let value = value.map_err(|error| Error::other(format!("argument {key:?}: {error}")))?;
+    let value = match Any::named(go, value) {
+        // A `None`, which is a nil interface.
+        Err(error) if *error.kind() == EncodeErrorKind::Nil && error.path().is_empty() => Any::Nil,
+        value => value.map_err(|error| Error::other(format!("argument {key:?}: {error}")))?,
+    };
     map.insert(key.to_owned(), value);
     Ok(())
 }

@@ -8,6 +8,7 @@
 mod around;
 mod awaited;
 mod brokered;
+mod check;
 mod error;
 mod leaf;
 mod lease;
@@ -27,6 +28,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 
 pub use brokered::{Brokered, dial, lend};
+pub use check::{CheckError, Problem, check};
 pub use error::{Error, Result};
 pub use raw::BrokeredStream;
 pub use remote::{Method, Remote};
@@ -53,6 +55,10 @@ pub trait Interface: Send + Sync + 'static {
     /// they are called.
     fn service(self: Arc<Self>, broker: MuxBroker) -> Service;
 
+    /// The types of its methods, for [`check`].
+    #[doc(hidden)]
+    fn check_types(_: &mut __private::TypeCheck) {}
+
     /// The remote implementation behind `remote`.
     fn from_remote(remote: Remote<Self>) -> Arc<Self>;
 }
@@ -62,6 +68,9 @@ pub trait Interface: Send + Sync + 'static {
 pub mod __private {
     pub use serde;
 
+    pub use super::check::{
+        CheckError, Learn, LearnBrokered, Learned, MethodCheck, Skip, TypeCheck, TypeOf, check,
+    };
     pub use super::map::{ArgMap, InterfaceValue, put, take, take_in};
     pub use super::remote::{Call, Loan};
     pub use super::served::{Methods, Object, flush};
@@ -70,5 +79,6 @@ pub mod __private {
     };
     pub use super::{Interface, Method, Remote, dial, lend};
     pub use crate::broker::MuxBroker;
+    pub use crate::gob::Optional;
     pub use crate::rpc::{Empty, Service};
 }

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::brokered::{Brokered, sealed};
+use super::check::TypeCheck;
 use super::lease::Offer;
 use super::{Interface, Remote};
 use crate::broker::{DialError, MuxBroker};
@@ -13,6 +14,10 @@ impl<I: Interface + ?Sized> sealed::Sealed for Arc<I> {}
 
 impl<I: Interface + ?Sized> Brokered for Arc<I> {
     const STREAM: bool = false;
+
+    fn check_types(check: &mut TypeCheck) {
+        check.interface::<I>();
+    }
 
     async fn serve(self, stream: Stream, broker: MuxBroker, _: &mut Offer) {
         let server = Server::new().register(I::SERVICE, self.service(broker.clone()));

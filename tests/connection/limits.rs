@@ -19,7 +19,7 @@ use tokio::task::JoinHandle;
 const LIMIT: usize = 1 << 20;
 
 /// Keeps a connection's output streams, and has nothing to write to them.
-struct Quiet;
+pub struct Quiet;
 
 impl ServeHooks for Quiet {
     fn stdio(&self, stdout: Stream, stderr: Stream) {

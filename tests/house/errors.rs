@@ -48,6 +48,15 @@ fn decode() -> codec::DecodeError {
     system().into()
 }
 
+/// Of an interface that gob cannot say.
+fn unsayable() -> plugwire::interface::CheckError {
+    #[plugwire::interface]
+    trait Wide {
+        async fn get(&self) -> plugwire::Result<u128>;
+    }
+    <dyn Wide>::check().unwrap_err()
+}
+
 /// Of an option that is refused before anything is started.
 fn option() -> InvalidOption {
     let handshake = HandshakeConfig::new(1, "", "value");
@@ -155,6 +164,11 @@ fn examples() -> Vec<Example> {
             id: 7,
             source: system(),
         })),
+        example(DispenseError::Check {
+            name: "kv".into(),
+            source: unsayable(),
+        }),
+        example(unsayable()),
         example(ConnectionError::from(session())),
         example(ConnectionError::from(rpc::RequestError::from(decode()))),
         example(ConnectionError::Incomplete(second)),

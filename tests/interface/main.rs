@@ -3,6 +3,7 @@
 extern crate plugwire as renamed;
 
 mod calls;
+mod check;
 mod counter;
 mod cut_off;
 mod deadlines;

@@ -2,8 +2,10 @@
 
 mod any;
 pub(crate) mod complex;
+pub(crate) mod duration;
 pub(crate) mod interface;
 pub(crate) mod marshaler;
+pub(crate) mod optional;
 pub(crate) mod text;
 pub(crate) mod tuple;
 mod value;

@@ -3,7 +3,8 @@
 //! `context` has what all files here share: the cursor, limits, and [`De`](context::De), the value
 //! that is next. `deserializer` says what each kind of Rust type takes; `compound` chooses how a
 //! visitor reaches the parts of lists, maps and structs; `access`, `fields` and `struct_as_map` are
-//! those ways. `zero` stands for what was not sent. `fast` has the fast paths.
+//! those ways. `fit` checks whether two structs have to do with each other, and `optional` reads
+//! a value or none. `zero` stands for what was not sent. `fast` has the fast paths.
 
 mod access;
 mod compound;
@@ -14,6 +15,8 @@ mod expansion;
 mod fast;
 mod field_quirks;
 mod fields;
+mod fit;
+mod optional;
 mod parts;
 mod struct_as_map;
 mod zero;
@@ -26,6 +29,7 @@ use serde::Deserialize;
 use self::context::{Cx, alone};
 use self::field_quirks::QUIRKS;
 use crate::error::{DecodeError, DecodeErrorKind};
+use crate::raw::Bounds;
 use crate::types::{Id, Types};
 
 /// Decodes a value that is not part of another.
@@ -34,10 +38,10 @@ pub(crate) fn from_value<'de, T: Deserialize<'de>>(
     id: Id,
     data: &'de [u8],
     source: Option<&Bytes>,
-    max_depth: usize,
+    bounds: Bounds,
 ) -> Result<T, DecodeError> {
     QUIRKS.read(|| {
-        let mut cx = Cx::new(types, data, source, max_depth);
+        let mut cx = Cx::new(types, data, source, bounds);
         alone(&mut cx, id, T::deserialize)
             .map_err(|error| error.target(std::any::type_name::<T>()))
             .and_then(|value| match cx.cursor.remaining() {

@@ -4,7 +4,7 @@ use serde::Deserialize;
 
 use crate::de;
 use crate::error::DecodeError;
-use crate::raw::{Decoder, Limits, RawValue};
+use crate::raw::{Bounds, Decoder, RawValue};
 
 /// Decodes the first value of a stream of gobs. The definitions before it are read, what follows is
 /// not.
@@ -23,7 +23,7 @@ use crate::raw::{Decoder, Limits, RawValue};
 pub fn from_slice<'de, T: Deserialize<'de>>(bytes: &'de [u8]) -> Result<T, DecodeError> {
     let mut decoder = Decoder::new();
     let (id, value) = decoder.first_value(bytes)?;
-    de::from_value(decoder.types(), id, value, None, Limits::default().depth())
+    de::from_value(decoder.types(), id, value, None, Bounds::default())
 }
 
 impl RawValue {
@@ -38,7 +38,7 @@ impl RawValue {
             self.id,
             &self.bytes,
             Some(&self.bytes),
-            self.max_depth,
+            self.bounds,
         )
     }
 }

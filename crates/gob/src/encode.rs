@@ -12,7 +12,7 @@ use crate::raw::interner::{Interner, Mark};
 use crate::raw::{Decoder, RawValue};
 use crate::ser::{self, Output};
 use crate::trace;
-use crate::types::{Id, IdMap, Schema, Type, Types};
+use crate::types::{Id, IdMap, Schema, Type, Types, retyped};
 use crate::wire::{close_length, put_int};
 use plugwire_base::attempt;
 
@@ -177,11 +177,14 @@ impl Encoder {
             Some(root) => write(root, &mut self.interner, value, out),
             None => T::schema().and_then(|schema| {
                 let mut root = Root::new(schema, &mut self.interner)?;
-                write(&mut root, &mut self.interner, value, out)?;
-                self.roots.insert(key, root);
-                Ok(())
+                let concrete = write(&mut root, &mut self.interner, value, out)?;
+                if concrete.is_none() {
+                    self.roots.insert(key, root);
+                }
+                Ok(concrete)
             }),
         };
+        let result = result.and_then(|concrete| self.write_concrete(mark, concrete, value, out));
         result.map_err(|error| self.undo::<T>(start, mark, out, error))
     }
 
@@ -203,8 +206,31 @@ impl Encoder {
         let (start, mark) = (out.len(), self.interner.mark());
         let schema = Arc::new(schema.clone());
         let result = Root::new(schema, &mut self.interner)
-            .and_then(|mut root| write(&mut root, &mut self.interner, value, out));
+            .and_then(|mut root| write(&mut root, &mut self.interner, value, out))
+            .and_then(|concrete| self.write_concrete(mark, concrete, value, out));
         result.map_err(|error| self.undo::<T>(start, mark, out, error))
+    }
+
+    /// Writes a value that has another type than that of its Rust type, if there is one. The types
+    /// that were defined since the mark were not needed.
+    fn write_concrete<T: Serialize + ?Sized>(
+        &mut self,
+        mark: Mark,
+        concrete: Option<Schema>,
+        value: &T,
+        out: &mut BytesMut,
+    ) -> Result<(), EncodeError> {
+        let Some(concrete) = concrete else {
+            return Ok(());
+        };
+        self.interner.rollback(mark);
+        let mut root = Root::new(Arc::new(concrete), &mut self.interner)?;
+        match write(&mut root, &mut self.interner, value, out)? {
+            None => Ok(()),
+            Some(_) => Err(<EncodeError as serde::ser::Error>::custom(
+                "Serialize gave a value of another type than before",
+            )),
+        }
     }
 
     #[cold]
@@ -221,34 +247,49 @@ impl Encoder {
     }
 }
 
+/// Appends a message. Returns a type, with `out` as it was, if the value has to be written as one of
+/// that type.
 fn write<T: Serialize + ?Sized>(
     root: &mut Root,
     interner: &mut Interner,
     value: &T,
     out: &mut BytesMut,
-) -> Result<(), EncodeError> {
-    let start = out.len();
+) -> Result<Option<Schema>, EncodeError> {
+    let (start, deeds) = (out.len(), attempt::deeds());
     out.put_bytes(0, root.width);
     put_int(out, i64::from(root.id.0));
-    serialize(&root.schema, interner, value, out)?;
+    if let Some(concrete) = serialize(&root.schema, interner, value, out)? {
+        out.truncate(start);
+        attempt::set_deeds(deeds);
+        return Ok(Some(concrete));
+    }
     let len = out.len() - start - root.width;
     if len > MAX_MESSAGE {
         return Err(EncodeErrorKind::MessageTooBig { len }.into());
     }
     root.width = close_length(out, start, root.width);
     interner.put_definitions(out, start);
-    Ok(())
+    Ok(None)
 }
 
+/// How many values of their own types one value may have in the places of interface types.
+const MAX_CONCRETE: usize = 64;
+
 /// Appends the value alone. After an error, `out` has a part of it.
+///
+/// Returns a type if it was written as another one than asked for: it holds values that came with
+/// types of their own, in the places of interface types.
 pub(crate) fn serialize<T: Serialize + ?Sized>(
     schema: &Schema,
     interner: &mut Interner,
     value: &T,
     out: &mut BytesMut,
-) -> Result<(), EncodeError> {
+) -> Result<Option<Schema>, EncodeError> {
     let (start, deeds) = (out.len(), attempt::deeds());
+    let mut concrete: Option<Schema> = None;
+    let (mut places, mut by_name) = (0, false);
     loop {
+        let schema = concrete.as_ref().unwrap_or(schema);
         let reorder = schema.field_order.differs();
         let mut output = Output {
             buf: out,
@@ -256,15 +297,40 @@ pub(crate) fn serialize<T: Serialize + ?Sized>(
             interner,
             reorder,
             pieces: Vec::new(),
+            concrete: None,
+            by_name,
         };
-        match ser::serialize(&mut output, schema.root, value) {
-            Err(error) if error.signal() == Some(Signal::FieldOrder) && !reorder => {
-                schema.field_order.set_differs();
-                out.truncate(start);
-                attempt::set_deeds(deeds);
+        let result = ser::serialize(&mut output, schema.root, value);
+        let found = output.concrete.take();
+        drop(output);
+        let Err(mut error) = result else {
+            return Ok(concrete);
+        };
+        match (error.signal(), found) {
+            (Some(Signal::FieldOrder), _) if !reorder => schema.field_order.set_differs(),
+            (Some(Signal::Concrete), Some(found)) => {
+                places += 1;
+                let steps = error.steps();
+                let in_list = steps.iter().any(|step| step.starts_with('['));
+                // The other elements may have other types.
+                let keeps_name = found.has_name && in_list;
+                let other = match places <= MAX_CONCRETE && !keeps_name {
+                    true => retyped(schema, &steps, &found.schema),
+                    false => None,
+                };
+                match other {
+                    Some(other) => concrete = Some(other),
+                    None if found.has_name => by_name = true,
+                    None => {
+                        error.set_kind(EncodeErrorKind::Unnamed("a struct"));
+                        return Err(error);
+                    }
+                }
             }
-            result => return result,
+            _ => return Err(error),
         }
+        out.truncate(start);
+        attempt::set_deeds(deeds);
     }
 }
 

@@ -44,13 +44,15 @@
 //! | structs | structs with the same field names; a received map gives the fields that were sent |
 //! | tuples, tuple structs | structs with fields `A`, `B`, `C`, … |
 //! | newtype structs, `Box<T>` | what is inside |
-//! | `Option<T>` | `*T`: `None` is nil and left out; so is a pointer to zero |
+//! | `Option<T>` | `*T`: `None` is nil and left out; so is a pointer to zero, so **`Some(0)` arrives as `None`** |
+//! | [`Optional<T>`](Optional) | `struct { A T; B bool }`: `B` says whether there is a value |
 //! | enums without data | `string`, the variant's name; with `serde_repr`, an integer |
 //! | `()` | a nil `interface{}`; received, anything |
 //! | unit structs | `struct{}` |
 //! | [`Any`], [`Value`], enums made by [`interface!`] | interface types, `error` |
 //! | [`Complex`] | `complex64`, `complex128` |
-//! | [`Time`] | `time.Time`; a `time.Duration` is an `i64` |
+//! | [`Time`] | `time.Time` |
+//! | [`Duration`](std::time::Duration) with [`mod@duration`], `i64` | `time.Duration` |
 //! | types with [`Marshal`] or [`GobEncoded`] | types with `GobEncode` |
 //! | types with [`Marshal`] or [`BinaryMarshaled`] | types with `MarshalBinary` |
 //! | addresses, paths, ids and times of other crates | mostly `string`: gob is human-readable |
@@ -76,9 +78,19 @@
 //! - `#[serde(untagged)]` enums are interface values, and work where they hold basic values, lists
 //!   and maps. Enums with a tag inside their content have no form in Go.
 //!
+//! A type that can be learned may still have values that gob cannot carry, such as a `None` in a
+//! list. [`Schema::losses`] lists them.
+//!
 //! gob does not send zero values of fields, so a field cannot distinguish zero from absent. A field
 //! left out is zero on arrival, and `#[serde(default)]` is not needed. It has an effect only where
 //! the type has no zero value, such as an enum without a variant of the empty name.
+//!
+//! # Fields that one side lacks
+//!
+//! Fields that the receiver lacks are skipped, as in Go, so that a sender may be newer.
+//! [`unknown_fields`] lists them, and [`Limits::refuse_unknown_fields`] makes them an error. Two
+//! structs without a common field are an error in any place; Go refuses them only where the value
+//! stands alone.
 //!
 //! # Trust
 //!
@@ -135,12 +147,14 @@ mod time;
 mod io;
 
 pub use self::adapters::complex::{Complex, with as complex};
+pub use self::adapters::duration::duration;
 pub use self::adapters::marshaler::with as marshal;
 pub use self::adapters::marshaler::{
     BinaryMarshaled, GobEncoded, Marshal, Marshaled, TextMarshaled, binary_marshaler, gob_encoder,
     text_marshaler,
 };
 pub use self::adapters::text::as_string;
+pub use self::adapters::optional::Optional;
 pub use self::adapters::tuple::array;
 pub use self::decode::from_slice;
 pub use self::dynamic::{Any, Named, Value};
@@ -150,7 +164,7 @@ pub use self::io::{ReadError, StreamReader, StreamWriter, WriteError};
 pub use self::prepared::Prepared;
 pub use self::raw::{Decoder, Limits, RawValue};
 pub use self::time::{ParseTimeError, Time, TimeRangeError};
-pub use self::types::{Marshaler, Schema};
+pub use self::types::{Loss, LossKind, Marshaler, Schema, UnknownFields, unknown_fields};
 #[doc(inline)]
 pub use __gob_interface as interface;
 
@@ -161,6 +175,7 @@ pub mod __private {
     pub use crate::time::TIMESTAMP;
     pub use crate::trace::is_tracing;
     pub use crate::types::Marshaler as OpaqueKind;
+    pub use crate::types::unknown::observe as observe_unknown_fields;
     pub use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
     pub use crate::adapters::interface::{

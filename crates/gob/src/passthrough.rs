@@ -22,6 +22,10 @@ pub(crate) const ARRAY: &str = "$plugwire::gob::Array";
 pub const TIME: &str = "$plugwire::gob::Time";
 /// A zero value of a type with an encoding of its own, which a field leaves out.
 pub(crate) const ZERO: &str = "$plugwire::gob::Marshaler::zero";
+/// An [`Optional`](crate::Optional).
+pub(crate) const OPTIONAL: &str = "$plugwire::gob::Optional";
+/// Its fields on the wire: the value, and whether there is one.
+pub(crate) const OPTIONAL_FIELDS: [&str; 2] = ["A", "B"];
 const GOB: &str = "$plugwire::gob::GobEncoder";
 const BINARY: &str = "$plugwire::gob::BinaryMarshaler";
 const TEXT: &str = "$plugwire::gob::TextMarshaler";

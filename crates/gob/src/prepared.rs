@@ -41,7 +41,8 @@ thread_local! {
 /// ```
 #[derive(Debug)]
 pub struct Prepared {
-    key: TypeId,
+    /// The Rust type. `None` for a value whose type on the wire is another one than its type's.
+    key: Option<TypeId>,
     name: &'static str,
     schema: Arc<Schema>,
     /// The ids that types in interface values have in the bytes. `None` where there are none.
@@ -60,12 +61,15 @@ impl Prepared {
         let name = std::any::type_name::<T>();
         let mut ids = IDS.try_with(Cell::take).ok().flatten().unwrap_or_default();
         let schema = T::schema().and_then(|schema| {
-            encode::serialize(&schema, &mut ids, value, out)?;
-            Ok(schema)
+            let concrete = encode::serialize(&schema, &mut ids, value, out)?;
+            Ok(match concrete {
+                None => (Some(typeid::of::<T>()), schema),
+                Some(concrete) => (None, Arc::new(concrete)),
+            })
         });
         match schema {
-            Ok(schema) => Ok(Prepared {
-                key: typeid::of::<T>(),
+            Ok((key, schema)) => Ok(Prepared {
+                key,
                 name,
                 schema,
                 ids: match ids.is_empty() {
@@ -116,7 +120,8 @@ impl Encoder {
         out: &mut BytesMut,
     ) -> Result<Option<BytesMut>, EncodeError> {
         let Prepared { schema, .. } = prepared;
-        let known = self.roots.get(&prepared.key).map(|root| root.id);
+        let known = prepared.key.and_then(|key| self.roots.get(&key));
+        let known = known.map(|root| root.id);
         let id = match known {
             Some(id) => id,
             None => self.interner.define(&schema.types, schema.root)?,
@@ -139,13 +144,13 @@ impl Encoder {
         self.interner.append_definitions(out);
         put_uint(out, len as u64);
         put_int(out, wire);
-        if known.is_none() {
+        if let (None, Some(key)) = (known, prepared.key) {
             let root = Root {
                 schema: schema.clone(),
                 id,
                 width: 1,
             };
-            self.roots.insert(prepared.key, root);
+            self.roots.insert(key, root);
         }
         Ok(renumbered)
     }

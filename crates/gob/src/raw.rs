@@ -10,5 +10,6 @@ pub(crate) mod walk;
 
 pub use self::decoder::Decoder;
 pub(crate) use self::interner::Interner;
+pub(crate) use self::limits::Bounds;
 pub use self::limits::Limits;
 pub use self::value::RawValue;

@@ -6,11 +6,12 @@
 //! lists the aliases of a field as if they were fields.
 //!
 //! `run` is what one run knows, `access` and `deserializer` are serde's side of it, `search` does
-//! the runs, and `cache` remembers their results.
+//! the runs, `losses` notes what a type can say and gob cannot, and `cache` remembers their results.
 
 mod access;
 mod cache;
 mod deserializer;
+mod losses;
 mod run;
 mod samples;
 mod search;

@@ -6,6 +6,7 @@ use syn::spanned::Spanned;
 use syn::{LitStr, Path, Type};
 
 use crate::body;
+use crate::check;
 use crate::interface::{ArgsForm, Interface, Method, Param, ReplyForm};
 use crate::kind::Kind;
 use crate::names;
@@ -234,7 +235,8 @@ impl<'a> Expansion<'a> {
                 #vis const #constant: #wire::Method<dyn #name> = #wire::Method::new(#full);
             }
         });
-        quote!(impl dyn #name { #(#constants)* })
+        let check = check::function(self.interface, wire);
+        quote!(impl dyn #name { #(#constants)* #check })
     }
 
     fn service(&self) -> String {
@@ -302,6 +304,10 @@ impl<'a> Expansion<'a> {
                     ::core::result::Result::Ok(#reply.into_inner())
                 }
             }
+            ReplyForm::Optional(ty) => quote! {
+                let #reply: #wire::Optional<#ty> = #replied;
+                ::core::result::Result::Ok(#reply.0)
+            },
             ReplyForm::Bare(ty, Kind::Brokered { .. }) => quote! {
                 let #reply = #replied;
                 ::core::result::Result::Ok(#call.dial::<#ty>(#reply).await #or_error)
@@ -350,6 +356,13 @@ impl<'a> Expansion<'a> {
                     Kind::Brokered { .. } => quote!(&#ident.id()),
                 };
                 (TokenStream::new(), argument)
+            }
+            ArgsForm::Optional => {
+                let ident = &method.params[0].ident;
+                (
+                    quote!(let #args = #wire::Optional(#ident);),
+                    quote!(&#args),
+                )
             }
             ArgsForm::Struct => {
                 let struct_name = self.args_name(method);
@@ -416,6 +429,7 @@ impl<'a> Expansion<'a> {
                 .iter()
                 .map(|Param { ident, kind, .. }| match (method.args, kind) {
                     (ArgsForm::Struct, Kind::Value | Kind::Nested) => quote!(#args.#ident),
+                    (ArgsForm::Optional, _) => quote!(#args.0),
                     (_, Kind::Nested) => quote!(#ident.into_inner()),
                     _ => quote!(#ident),
                 });
@@ -436,6 +450,7 @@ impl<'a> Expansion<'a> {
         let methods = local("methods");
         let is_plain = body::is_plain_fn();
         let added = self.methods().map(|method| self.serve(method));
+        let types = check::types(self.interface, wire);
         let service = self
             .interface
             .options
@@ -453,6 +468,8 @@ impl<'a> Expansion<'a> {
                     #(#added)*
                     #methods.into_service()
                 }
+
+                #types
 
                 fn from_remote(remote: #wire::Remote<Self>) -> ::std::sync::Arc<Self> {
                     ::std::sync::Arc::new(remote)
@@ -485,6 +502,10 @@ impl<'a> Expansion<'a> {
                         quote!(#ident: #wire::Shaped<#ty, #shape>)
                     }
                 }
+            }
+            ArgsForm::Optional => {
+                let inner = &method.params[0].optional;
+                quote!(#args: #wire::Optional<#inner>)
             }
             ArgsForm::Struct => {
                 let struct_name = self.args_name(method);
@@ -533,6 +554,7 @@ impl<'a> Expansion<'a> {
                 .iter()
                 .map(|Param { ident, kind, .. }| match (method.args, kind) {
                     (ArgsForm::Struct, Kind::Value | Kind::Nested) => quote!(#args.#ident),
+                    (ArgsForm::Optional, _) => quote!(#args.0),
                     (_, Kind::Nested) => quote!(#ident.into_inner()),
                     _ => quote!(#ident),
                 });
@@ -551,7 +573,7 @@ impl<'a> Expansion<'a> {
             },
         };
         let lends = match &method.reply {
-            ReplyForm::Empty => false,
+            ReplyForm::Empty | ReplyForm::Optional(_) => false,
             ReplyForm::Bare(_, kind) => kind.is_brokered(),
             ReplyForm::Struct { fields, .. } => fields.iter().any(|(_, kind)| kind.is_brokered()),
         };
@@ -586,6 +608,7 @@ impl<'a> Expansion<'a> {
             ReplyForm::Bare(_, Kind::Brokered { .. }) => {
                 quote!(.map(|#reply| #wire::lend(&#broker, #reply)))
             }
+            ReplyForm::Optional(_) => quote!(.map(#wire::Optional)),
             ReplyForm::Empty => quote!(.map(|()| #wire::Empty {})),
             ReplyForm::Struct { fields, tuple } => {
                 let struct_name = self.reply_name(method);

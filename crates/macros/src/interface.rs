@@ -41,6 +41,8 @@ pub(crate) struct Param {
     pub pattern: Pat,
     pub ty: Type,
     pub kind: Kind,
+    /// The `T` of a value that is an `Option<T>`, unless an option says that it is a plain value.
+    pub optional: Option<Type>,
     /// The name of the field, or the key.
     pub field: LitStr,
     /// Whether an option chose it.
@@ -54,6 +56,8 @@ pub(crate) struct Param {
 pub(crate) enum ArgsForm {
     Nil,
     Bare,
+    /// One parameter that is an `Option`.
+    Optional,
     Struct,
     Map,
 }
@@ -61,6 +65,8 @@ pub(crate) enum ArgsForm {
 /// How a reply is sent.
 pub(crate) enum ReplyForm {
     Bare(Box<Type>, Kind),
+    /// An `Option` of a type.
+    Optional(Box<Type>),
     Empty,
     /// As a struct of lettered fields: a tuple, or one value.
     Struct {
@@ -211,6 +217,7 @@ impl Method {
         let params = params(&mut signature, args)?;
         let form = match (args, params.len()) {
             (None, 0) => ArgsForm::Nil,
+            (None, 1) if params[0].optional.is_some() => ArgsForm::Optional,
             (None | Some(Args::Value), 1) => ArgsForm::Bare,
             (Some(Args::Value), _) => {
                 return Err(Error::new_spanned(
@@ -334,6 +341,10 @@ fn params(signature: &mut Signature, form: Option<Args>) -> Result<Vec<Param>> {
             Some(false) => Kind::Value,
             None => kind::of(&input.ty)?,
         };
+        let optional = match (kind, options.brokered) {
+            (Kind::Value, None) => kind::option(&input.ty).cloned(),
+            _ => None,
+        };
         let plain = names::plain(&ident);
         let span = ident.span();
         let default = match form {
@@ -357,6 +368,7 @@ fn params(signature: &mut Signature, form: Option<Args>) -> Result<Vec<Param>> {
             ident,
             ty: (*input.ty).clone(),
             kind,
+            optional,
         });
     }
     Ok(params)
@@ -367,7 +379,7 @@ fn check_params(params: &[Param], form: ArgsForm) -> Result<()> {
     for param in params {
         let name = param.field.value();
         match form {
-            ArgsForm::Bare if param.named => {
+            ArgsForm::Bare | ArgsForm::Optional if param.named => {
                 return Err(Error::new_spanned(
                     &param.field,
                     "a single argument is sent without a name: for a struct or a map add `#[plugwire(args = \"struct\")]` or `\"map\"` on the method",
@@ -449,7 +461,10 @@ fn reply(ok: Type, options: &MethodOptions, of_trait: &TraitOptions) -> Result<R
         (Some(Reply::Letters), ok) => fields(vec![ok], false),
         (_, ok) => {
             let kind = kind::of(&ok)?;
-            bare(ok, kind)
+            match kind::option(&ok) {
+                Some(inner) if kind == Kind::Value => Ok(ReplyForm::Optional(inner.clone().into())),
+                _ => bare(ok, kind),
+            }
         }
     }
 }

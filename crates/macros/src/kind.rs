@@ -58,6 +58,20 @@ fn whole(ty: &Type) -> Result<Option<Kind>> {
     }
 }
 
+/// The `T` of a value that is an `Option<T>`.
+pub(crate) fn option(ty: &Type) -> Option<&Type> {
+    match ty {
+        Type::Path(TypePath {
+            qself: None, path, ..
+        }) => {
+            let last = path.segments.last()?;
+            let inner = only_type(&last.arguments)?;
+            (last.ident == "Option").then_some(inner)
+        }
+        _ => None,
+    }
+}
+
 fn whole_path(path: &Path) -> Result<Option<Kind>> {
     let Some(last) = path.segments.last() else {
         return Ok(None);

@@ -14,6 +14,7 @@
 
 mod attributes;
 mod body;
+mod check;
 mod expand;
 mod implementation;
 mod interface;

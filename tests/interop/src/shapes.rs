@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::io::Cursor;
 use std::sync::Arc;
 
+use crate::lookup::{Lookup, Shelf};
 use crate::nest::{Nest, Nested};
 use plugwire::connection::PluginSet;
 use plugwire::gob::Any;
@@ -20,6 +21,7 @@ pub fn plugins() -> PluginSet {
     PluginSet::new()
         .register::<dyn Greeter>("greeter", || Ok(Arc::new(English)))
         .register::<dyn Kv>("kv", || Ok(Arc::new(Map::default())))
+        .register::<dyn Lookup>("lookup", || Ok(Arc::new(Shelf)))
         .register::<dyn Counter>("counter", || Ok(Arc::new(Counts::default())))
         .register::<dyn Nest>("nest", || Ok(Arc::new(Nested)))
 }

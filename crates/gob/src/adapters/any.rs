@@ -1,5 +1,6 @@
 //! [`Any`] as a type of serde.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 
@@ -7,11 +8,12 @@ use bytes::BytesMut;
 use serde::de::{self, Deserialize, Deserializer, EnumAccess, Visitor};
 use serde::ser::{Serialize, Serializer};
 
-use crate::dynamic::{Any, Named, Value, write};
+use crate::dynamic::write::{self, LIST_NAME, MAP_NAME};
+use crate::dynamic::{Any, Named, Value};
 use crate::encode::{self, Encode};
 use crate::error::{DecodeError, EncodeError};
 use crate::passthrough::{self, Passed};
-use crate::raw::RawValue;
+use crate::raw::{Bounds, RawValue};
 use crate::ser;
 use crate::types::Types;
 use crate::wire::put_byte;
@@ -20,8 +22,21 @@ impl Any {
     /// A value of a type that the receiving Go program has registered under `name`, such as
     /// `"main.Person"`.
     ///
-    /// Go registers a type under its import path, a dot and its name; an unnamed type, such as
-    /// `map[string]interface {}`, under the way Go prints it.
+    /// What `gob.Register(value)` calls a type follows from the value:
+    ///
+    /// | in Go | the name |
+    /// | --- | --- |
+    /// | `gob.Register(Person{})` in the program itself | `main.Person` |
+    /// | the same in the package `example.com/shop/people` | `example.com/shop/people.Person` |
+    /// | `gob.Register(&Person{})` there: a pointer | `*people.Person`, without the path |
+    /// | `gob.Register([]string{})` and other unnamed types | as Go prints them: `[]string` |
+    /// | `gob.Register(map[string]any{})` | `map[string]interface {}`, with a space |
+    /// | `gob.RegisterName("person", Person{})` | `person` |
+    ///
+    /// A pointer and the type that it points to look the same on the wire but for that name, so
+    /// `value` is the type itself. A Go program knows a type under one name. Two programs may have
+    /// two names for it, such as `main.Person` and `*people.Person`: an
+    /// [`interface!`](crate::interface!) lists both.
     ///
     /// # Errors
     ///
@@ -30,8 +45,48 @@ impl Any {
         let value = encode::to_raw(value)?;
         Ok(Self::Named(Named {
             name: name.into(),
+            registered: true,
             value,
         }))
+    }
+
+    /// A list of any values: Go's `[]interface {}`.
+    ///
+    /// ```
+    /// use plugwire_gob::Any;
+    ///
+    /// let list = Any::list([Any::from("a"), 5.into(), Any::Nil])?;
+    /// let map = Any::map([("tags", list), ("count", Any::Int(3))])?;
+    /// assert_eq!(map.name(), "map[string]interface {}");
+    /// # Ok::<(), plugwire_gob::EncodeError>(())
+    /// ```
+    ///
+    /// The receiving program has to know the type: `gob.Register([]interface{}{})`.
+    ///
+    /// # Errors
+    ///
+    /// When the values are nested too deep, or take more than a message can have.
+    pub fn list<T: Into<Any>>(items: impl IntoIterator<Item = T>) -> Result<Self, EncodeError> {
+        let items: Vec<Any> = items.into_iter().map(Into::into).collect();
+        Self::named(LIST_NAME, &items)
+    }
+
+    /// Any values by name: Go's `map[string]interface {}`. Of two values with one name, the last
+    /// one stays.
+    ///
+    /// The receiving program has to know the type: `gob.Register(map[string]interface{}{})`.
+    ///
+    /// # Errors
+    ///
+    /// As [`list`](Self::list).
+    pub fn map<K: Into<String>, T: Into<Any>>(
+        entries: impl IntoIterator<Item = (K, T)>,
+    ) -> Result<Self, EncodeError> {
+        let entries = entries.into_iter();
+        let entries: BTreeMap<String, Any> = entries
+            .map(|(key, value)| (key.into(), value.into()))
+            .collect();
+        Self::named(MAP_NAME, &entries)
     }
 
     /// Decodes the value inside into a Rust type, as if it stood alone.
@@ -55,7 +110,7 @@ impl Any {
             types: Arc::<Types>::default(),
             id: write::basic_id(self),
             bytes: out.freeze(),
-            max_depth: 128,
+            bounds: Bounds::default(),
         }
     }
 }
@@ -170,14 +225,14 @@ impl<'de> Visitor<'de> for AnyVisitor {
         while let Some(item) = seq.next_element()? {
             items.push(item);
         }
-        Any::named("[]interface {}", &items).map_err(de::Error::custom)
+        Any::list(items).map_err(de::Error::custom)
     }
 
     fn visit_map<A: de::MapAccess<'de>>(self, mut map: A) -> Result<Any, A::Error> {
-        let mut entries: std::collections::BTreeMap<String, Any> = Default::default();
+        let mut entries: BTreeMap<String, Any> = BTreeMap::new();
         while let Some((key, value)) = map.next_entry()? {
             entries.insert(key, value);
         }
-        Any::named("map[string]interface {}", &entries).map_err(de::Error::custom)
+        Any::map(entries).map_err(de::Error::custom)
     }
 }

@@ -6,11 +6,12 @@ use super::access::{Floats, MapAccess, SeqAccess, TupleAccess};
 use super::context::{De, visit};
 use super::fast::bytes;
 use super::fast::positional::{self, Positional};
+use super::fit;
 use super::fields::{MapAsStruct, StructAccess};
 use super::struct_as_map::StructAsMap;
-use crate::error::{DecodeError, DecodeErrorKind};
+use crate::error::DecodeError;
 use crate::raw::walk;
-use crate::types::{Id, StructType, Type, tuple_field};
+use crate::types::{Id, StructType, Type};
 
 impl<'de, 't> De<'_, 't, 'de> {
     /// A string from a value of another type. Kept out of line so that strings are read inline.
@@ -96,6 +97,7 @@ impl<'de, 't> De<'_, 't, 'de> {
     pub(super) fn visit_struct<V: Visitor<'de>>(
         self,
         ty: &'t StructType,
+        name: &'static str,
         fields: &'static [&'static str],
         visitor: V,
     ) -> Result<V::Value, DecodeError> {
@@ -104,7 +106,7 @@ impl<'de, 't> De<'_, 't, 'de> {
             let access = Positional::new(self.cx, ty, typeid::of::<V>);
             return visit(access, |access| visitor.visit_seq(access));
         }
-        self.visit_by_names(ty, fields, visitor)
+        self.visit_by_names(ty, name, fields, visitor)
     }
 
     /// Kept out of line so that [`visit_struct`](Self::visit_struct) needs less stack.
@@ -112,9 +114,11 @@ impl<'de, 't> De<'_, 't, 'de> {
     fn visit_by_names<V: Visitor<'de>>(
         self,
         ty: &'t StructType,
+        name: &'static str,
         fields: &'static [&'static str],
         visitor: V,
     ) -> Result<V::Value, DecodeError> {
+        fit::check(self.cx, self.id, ty, (typeid::of::<V>, name), fields)?;
         self.cx.enter()?;
         let access = StructAccess::new::<V>(self.cx, ty, fields);
         visit(access, |access| visitor.visit_map(access))
@@ -134,7 +138,7 @@ impl<'de, 't> De<'_, 't, 'de> {
                 key: Id::STRING,
                 elem,
                 ..
-            }) => self.visit_map_as_struct(*elem, fields, visitor),
+            }) => self.visit_map_as_struct(*elem, name, fields, visitor),
             _ => self.elsewhere(name, |de| de.deserialize_struct(name, fields, visitor)),
         }
     }
@@ -144,12 +148,13 @@ impl<'de, 't> De<'_, 't, 'de> {
     fn visit_map_as_struct<V: Visitor<'de>>(
         self,
         elem: Id,
+        name: &'static str,
         fields: &'static [&'static str],
         visitor: V,
     ) -> Result<V::Value, DecodeError> {
         self.cx.enter()?;
         let left = self.cx.cursor.count()?;
-        let access = MapAsStruct::new::<V>(self.cx, elem, left, fields);
+        let access = MapAsStruct::new::<V>(self.cx, (self.id, elem), left, name, fields);
         visit(access, |access| visitor.visit_map(access))
     }
 
@@ -164,44 +169,6 @@ impl<'de, 't> De<'_, 't, 'de> {
         visit(access, |access| visitor.visit_map(access))
     }
 
-    /// Refuses a struct that shares no field with the receiver, unless either has none. Go does the
-    /// same, and like Go only where a value stands alone.
-    #[inline]
-    pub(super) fn check_shared(
-        &self,
-        ty: &StructType,
-        name: &'static str,
-        fields: &[&str],
-    ) -> Result<(), DecodeError> {
-        match self.is_alone() {
-            true => self.check_shared_alone(ty, name, fields),
-            false => Ok(()),
-        }
-    }
-
-    fn check_shared_alone(
-        &self,
-        ty: &StructType,
-        name: &'static str,
-        fields: &[&str],
-    ) -> Result<(), DecodeError> {
-        if fields.is_empty()
-            || ty.fields.is_empty()
-            || fields
-                .iter()
-                .enumerate()
-                .any(|(index, name)| ty.place(index, name).is_some())
-        {
-            return Ok(());
-        }
-        let received = self.cx.types.brief(self.id);
-        Err(DecodeErrorKind::NoFieldsMatched {
-            expected: name,
-            received,
-        }
-        .into())
-    }
-
     pub(super) fn visit_tuple<V: Visitor<'de>>(
         self,
         name: &'static str,
@@ -210,15 +177,7 @@ impl<'de, 't> De<'_, 't, 'de> {
     ) -> Result<V::Value, DecodeError> {
         match self.defined() {
             Some(Type::Struct(ty)) => {
-                let shares = |index| ty.place(index, &tuple_field(index)).is_some();
-                if self.is_alone() && len > 0 && !ty.fields.is_empty() && !(0..len).any(shares) {
-                    let received = self.cx.types.brief(self.id);
-                    return Err(DecodeErrorKind::NoFieldsMatched {
-                        expected: name,
-                        received,
-                    }
-                    .into());
-                }
+                fit::check_tuple(self.cx, self.id, ty, (typeid::of::<V>, name), len)?;
                 self.cx.enter()?;
                 let access = TupleAccess::new(self.cx, ty, len)?;
                 visit(access, |access| visitor.visit_seq(access))

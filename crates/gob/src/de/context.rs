@@ -8,7 +8,7 @@ use bytes::Bytes;
 
 use super::expansion::ExpansionBudget;
 use crate::error::{DecodeError, DecodeErrorKind};
-use crate::raw::walk;
+use crate::raw::{Bounds, walk};
 use crate::types::{Id, IdMap, Marshaler, Type, Types};
 use crate::wire::Cursor;
 
@@ -20,13 +20,13 @@ pub(super) struct Cx<'t, 'de> {
     pub(super) source: Option<&'t Bytes>,
     pub(super) depth: usize,
     pub(super) max_depth: usize,
+    /// Whether fields that the receiver does not have are refused.
+    pub(super) strict: bool,
     /// For how many elements memory may still be reserved before they are read. Each element takes
     /// at least a byte, so an honest value needs no more than it has bytes. Without this bound,
     /// every level of nesting could reserve for all bytes that are left.
     unclaimed: usize,
     pub(super) budget: ExpansionBudget,
-    /// Where the last value began that stood alone. Its parts all begin behind that.
-    alone_at: usize,
     /// The names of types whose values become interface values.
     pub(super) names: IdMap<u32, Arc<str>>,
 }
@@ -36,17 +36,17 @@ impl<'t, 'de> Cx<'t, 'de> {
         types: &'t Arc<Types>,
         data: &'de [u8],
         source: Option<&'t Bytes>,
-        max_depth: usize,
+        bounds: Bounds,
     ) -> Self {
         Self {
             types,
             cursor: Cursor::new(data),
             source,
             depth: 0,
-            max_depth,
+            max_depth: bounds.max_depth,
+            strict: bounds.strict,
             unclaimed: data.len(),
             budget: ExpansionBudget::default(),
-            alone_at: 0,
             names: IdMap::default(),
         }
     }
@@ -79,6 +79,14 @@ impl<'t, 'de> Cx<'t, 'de> {
         DecodeErrorKind::TooDeep { max }.into()
     }
 
+    /// The bounds of a value that is kept for later.
+    pub(super) fn bounds(&self) -> Bounds {
+        Bounds {
+            max_depth: self.max_depth - self.depth,
+            strict: self.strict,
+        }
+    }
+
     pub(super) fn skip(&mut self, id: Id) -> Result<(), DecodeError> {
         let types: &'t Types = self.types;
         walk::skip(&mut self.cursor, types, id, self.max_depth - self.depth)
@@ -99,7 +107,6 @@ pub(super) fn alone<'a, 't, 'de, R>(
     if !cx.types.is_struct(id) {
         walk::singleton(&mut cx.cursor)?;
     }
-    cx.alone_at = cx.cursor.pos;
     read(De { cx, id })
 }
 
@@ -124,12 +131,6 @@ impl<'a, 't, 'de> De<'a, 't, 'de> {
     pub(super) fn defined(&self) -> Option<&'t Type> {
         let types: &'t Types = self.cx.types;
         types.get(self.id)
-    }
-
-    /// Go checks that structs share a field only where a value stands alone.
-    #[inline]
-    pub(super) fn is_alone(&self) -> bool {
-        self.cx.cursor.pos == self.cx.alone_at
     }
 
     /// Reads a value of another type than `read` is for. The concrete value of an interface value

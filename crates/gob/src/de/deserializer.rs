@@ -136,6 +136,9 @@ impl<'de> Deserializer<'de> for De<'_, '_, 'de> {
         if passthrough::is_dynamic(name) {
             return dynamic::deserialize(self, name, visitor);
         }
+        if name == passthrough::OPTIONAL {
+            return self.optional(visitor);
+        }
         // Counted, so that a type which contains itself and nothing else is an error.
         self.cx.enter()?;
         let De { cx, id } = self;
@@ -186,10 +189,7 @@ impl<'de> Deserializer<'de> for De<'_, '_, 'de> {
         visitor: V,
     ) -> Result<V::Value, DecodeError> {
         match self.defined() {
-            Some(Type::Struct(ty)) => {
-                self.check_shared(ty, name, fields)?;
-                self.visit_struct(ty, fields, visitor)
-            }
+            Some(Type::Struct(ty)) => self.visit_struct(ty, name, fields, visitor),
             _ => self.other_struct(name, fields, visitor),
         }
     }

@@ -21,7 +21,7 @@ pub(super) fn deserialize<'de, V: Visitor<'de>>(
     visitor: V,
 ) -> Result<V::Value, DecodeError> {
     let value = match marker {
-        passthrough::VALUE => Passed::Value(value(de)?),
+        passthrough::VALUE => Passed::Value(field(de)?),
         _ => Passed::Any(any(de)?),
     };
     passthrough::put(value);
@@ -40,7 +40,7 @@ fn any(de: De<'_, '_, '_>) -> Result<Any, DecodeError> {
                 let start = cx.cursor.pos;
                 cx.skip(id)?;
                 let bytes = [zero, &cx.cursor.data[start..cx.cursor.pos]].concat();
-                Ok(named(cx, name, id, bytes.into()))
+                Ok(named(cx, name, false, id, bytes.into()))
             }
         };
     }
@@ -60,7 +60,7 @@ fn any(de: De<'_, '_, '_>) -> Result<Any, DecodeError> {
                     cx.cursor.pos = start;
                     alone(cx, id, |de| de.cx.skip(de.id))?;
                     let bytes = share(cx, start);
-                    named(cx, name.into(), id, bytes)
+                    named(cx, name.into(), true, id, bytes)
                 }
             }
         }
@@ -76,16 +76,26 @@ fn name(cx: &mut Cx<'_, '_>, id: Id) -> Arc<str> {
     name.or_insert_with(|| types.describe(id).into()).clone()
 }
 
-fn named(cx: &mut Cx<'_, '_>, name: Arc<str>, id: Id, bytes: Bytes) -> Any {
+fn named(
+    cx: &mut Cx<'_, '_>,
+    name: Arc<str>,
+    registered: bool,
+    id: Id,
+    bytes: Bytes,
+) -> Any {
     // The receiver may decode it at once.
     cx.budget.share(cx.cursor.data.len());
     let value = RawValue {
         types: cx.types.clone(),
         id,
         bytes,
-        max_depth: cx.max_depth - cx.depth,
+        bounds: cx.bounds(),
     };
-    Any::Named(Named { name, value })
+    Any::Named(Named {
+        name,
+        registered,
+        value,
+    })
 }
 
 /// The bytes from `start` to the cursor. Small values are copied, so that they do not keep a large
@@ -154,6 +164,24 @@ fn basic(cx: &mut Cx<'_, '_>, id: Id, name: Option<&str>) -> Result<Option<Any>,
         _ => return Ok(None),
     };
     Ok(Some(value))
+}
+
+/// The value in a place of the receiver's. One of a defined type keeps the type there, so that it
+/// can be sent on: it has no name that its next receiver could go by. A value that stands alone
+/// comes with its type.
+fn field(de: De<'_, '_, '_>) -> Result<Value, DecodeError> {
+    let id = de.id;
+    let keeps = de.cx.depth > 0 && de.defined().is_some();
+    let types = de.cx.types;
+    let value = value(de)?;
+    Ok(match keeps {
+        true => Value::Interface {
+            name: Arc::default(),
+            schema: Schema::new(types.clone(), id),
+            value: Box::new(value),
+        },
+        false => value,
+    })
 }
 
 fn value(de: De<'_, '_, '_>) -> Result<Value, DecodeError> {

@@ -7,6 +7,7 @@ use serde::de::{self, DeserializeSeed, Visitor};
 
 use super::context::{Cx, De, Parts};
 use super::fast::positional;
+use super::fit;
 use super::field_quirks::{QUIRKS, StructQuirks, note_refusal};
 use super::parts::Key;
 use super::zero::Zero;
@@ -157,6 +158,10 @@ pub(super) struct FieldSet {
 }
 
 impl FieldSet {
+    pub(super) fn is_empty(&self) -> bool {
+        self.low == 0 && self.high.is_empty()
+    }
+
     #[inline]
     pub(super) fn add(&mut self, place: usize) {
         match 1u64.checked_shl(place as u32) {
@@ -365,7 +370,11 @@ impl<'de> de::MapAccess<'de> for StructAccess<'_, '_, 'de> {
 /// Entries of a map with string keys, as the fields of a struct.
 pub(super) struct MapAsStruct<'a, 't, 'de> {
     cx: &'a mut Cx<'t, 'de>,
+    /// The types of the map and of its values, and the struct's name.
+    id: Id,
     elem: Id,
+    name: &'static str,
+    count: usize,
     left: usize,
     /// By the places of the struct's own fields.
     sent: FieldSet,
@@ -382,14 +391,18 @@ enum EntryTurn<'de> {
 impl<'a, 't, 'de> MapAsStruct<'a, 't, 'de> {
     pub(super) fn new<V: Visitor<'de>>(
         cx: &'a mut Cx<'t, 'de>,
-        elem: Id,
-        left: usize,
+        (id, elem): (Id, Id),
+        count: usize,
+        name: &'static str,
         fields: &'static [&'static str],
     ) -> Self {
         Self {
             cx,
+            id,
             elem,
-            left,
+            name,
+            count,
+            left: count,
             sent: FieldSet::default(),
             absent: AbsentFields::new::<V>(fields),
             turn: EntryTurn::None,
@@ -403,6 +416,10 @@ impl Parts for MapAsStruct<'_, '_, '_> {
     }
 
     fn finish(&mut self) -> Result<(), DecodeError> {
+        let all_read = self.count > 0 && self.left == 0;
+        if all_read && self.sent.is_empty() && !self.absent.own.is_empty() {
+            return Err(fit::none_matched(self.cx, self.id, self.name));
+        }
         for _ in 0..self.left {
             self.cx.cursor.bytes()?;
             self.cx.skip(self.elem)?;
@@ -423,8 +440,12 @@ impl<'de> de::MapAccess<'de> for MapAsStruct<'_, '_, 'de> {
             self.left -= 1;
             let bytes = self.cx.cursor.bytes()?;
             let name = std::str::from_utf8(bytes).map_err(|_| DecodeErrorKind::NotUtf8)?;
-            if let Some(place) = self.absent.own.iter().position(|own| *own == name) {
-                self.sent.add(place);
+            match self.absent.own.iter().position(|own| *own == name) {
+                Some(place) => self.sent.add(place),
+                None if self.cx.strict => {
+                    return Err(fit::refused(self.cx, self.id, self.name, name.to_owned()));
+                }
+                None => {}
             }
             self.turn = EntryTurn::Sent(name);
             name

@@ -116,6 +116,9 @@ impl<'de> Deserializer<'de> for Zero<'_> {
         if passthrough::is_dynamic(name) || passthrough::marshaler(name).is_some() {
             return visitor.visit_unit();
         }
+        if name == passthrough::OPTIONAL {
+            return visitor.visit_none();
+        }
         let id = self.id;
         visitor.visit_newtype_struct(Self {
             id,

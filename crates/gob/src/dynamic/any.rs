@@ -71,11 +71,15 @@ pub enum Any {
 #[derive(Clone)]
 pub struct Named {
     pub(crate) name: Arc<str>,
+    /// Whether the name is that of a registered type. Otherwise the value was in no interface
+    /// value, and the name describes its type.
+    pub(crate) registered: bool,
     pub(crate) value: RawValue,
 }
 
 impl Named {
-    /// The name under which Go registered the type: `main.Person`, `*pkg.Bar`, `[]string`.
+    /// The name under which Go registered the type: `main.Person`, `*pkg.Bar`, `[]string`. For a
+    /// value that was in no interface value, its type as the sender described it: `Person`.
     #[must_use]
     pub fn name(&self) -> &str {
         &self.name
@@ -98,6 +102,21 @@ impl fmt::Debug for Named {
 }
 
 impl Any {
+    /// The same value under the name of a registered type, for an interface type of the receiver:
+    /// see [`named`](Any::named). Nil and basic values have the name of their Go type, and stay as
+    /// they are.
+    #[must_use]
+    pub fn registered_as(self, name: &str) -> Self {
+        match self {
+            Self::Named(named) => Self::Named(Named {
+                name: name.into(),
+                registered: true,
+                ..named
+            }),
+            basic => basic,
+        }
+    }
+
     /// The name of the value's Go type as the wire has it; empty for nil.
     #[must_use]
     pub fn name(&self) -> &str {
@@ -237,10 +256,56 @@ from! {
     u16 => Uint16;
     u32 => Uint32;
     u64 => Uint64;
+    Box<str> => String;
+    &String => String;
+    std::borrow::Cow<'_, str> => String;
+    bytes::Bytes => Bytes;
     f32 => Float32;
     f64 => Float64;
     String => String;
     &str => String;
     Vec<u8> => Bytes;
     &[u8] => Bytes;
+}
+
+impl From<char> for Any {
+    /// Go's `rune`, which is an `int32`.
+    fn from(value: char) -> Self {
+        // A char has 21 bits.
+        Self::Int32(u32::from(value) as i32)
+    }
+}
+
+impl From<isize> for Any {
+    /// Go's `int`.
+    fn from(value: isize) -> Self {
+        Self::Int(value as i64)
+    }
+}
+
+impl From<usize> for Any {
+    /// Go's `uint`.
+    fn from(value: usize) -> Self {
+        Self::Uint(value as u64)
+    }
+}
+
+impl From<()> for Any {
+    fn from((): ()) -> Self {
+        Self::Nil
+    }
+}
+
+impl<const N: usize> From<&[u8; N]> for Any {
+    /// Go's `[]byte`, and not an array.
+    fn from(value: &[u8; N]) -> Self {
+        Self::Bytes(value.to_vec())
+    }
+}
+
+impl<T: Into<Any>> From<Option<T>> for Any {
+    /// Nil for `None`.
+    fn from(value: Option<T>) -> Self {
+        value.map_or(Self::Nil, Into::into)
+    }
 }

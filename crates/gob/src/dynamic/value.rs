@@ -30,6 +30,35 @@ use crate::types::Schema;
 /// assert_eq!(gob::to_vec_as(&raw.schema(), &value)?, received);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
+/// So it does in a field. A struct that came in a field of type `Value` keeps its type, and is sent
+/// on as the same type, changed or not, whether the Go field has an interface type or the struct's:
+///
+/// ```
+/// use plugwire_gob::{self as gob, Value};
+/// # use serde::{Deserialize, Serialize};
+/// # #[derive(Serialize, Deserialize)]
+/// # #[serde(rename_all = "PascalCase")]
+/// # struct Person { name: String, age: i64 }
+/// # #[derive(Serialize, Deserialize)]
+/// # #[serde(rename = "Event", rename_all = "PascalCase")]
+/// # struct Sent { payload: Person }
+/// # let received = gob::to_vec(&Sent { payload: Person { name: "Ann".into(), age: 0 } })?;
+/// // type Event struct { Payload Person }
+/// #[derive(Serialize, Deserialize)]
+/// #[serde(rename_all = "PascalCase")]
+/// struct Event { payload: Value }
+///
+/// let mut event: Event = gob::from_slice(&received)?;
+/// event.payload.set("Age", 41);
+/// let sent_on = gob::to_vec(&event)?;
+/// # let back: Sent = gob::from_slice(&sent_on)?;
+/// # assert_eq!((&*back.payload.name, back.payload.age), ("Ann", 41));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+///
+/// Without a value there is no such type: a field that is nil is sent as one of an interface type,
+/// which Go refuses where its field has another. A whole value as [`Any`](crate::Any) passes in any
+/// case.
 #[derive(Clone, Debug, Default, PartialEq)]
 #[non_exhaustive]
 pub enum Value {
@@ -70,9 +99,10 @@ pub enum Value {
         /// The encoder's output.
         bytes: Vec<u8>,
     },
-    /// An interface value.
+    /// An interface value; or, without a name, a struct that was in a field of type `Value` and in
+    /// no interface value, with its type.
     Interface {
-        /// The name under which its type is registered.
+        /// The name under which its type is registered, or an empty one.
         name: Arc<str>,
         /// The type that the sender described.
         schema: Schema,
@@ -96,6 +126,53 @@ impl Value {
         }
     }
 
+    /// The same, to be changed. A field that was zero, and so was not sent, is [set](Self::set)
+    /// instead.
+    #[must_use]
+    pub fn field_mut(&mut self, name: &str) -> Option<&mut Value> {
+        match self.concrete_mut() {
+            Self::Struct { fields, .. } => fields
+                .iter_mut()
+                .find(|(field, _)| **field == *name)
+                .map(|(_, value)| value),
+            _ => None,
+        }
+    }
+
+    /// Gives a field of a struct a value, whether it was sent or not. Encoding is an error for a
+    /// field that the type does not have, and for a value of another type than the field's.
+    /// Does nothing to a value that is no struct.
+    pub fn set(&mut self, name: &str, value: impl Into<Value>) {
+        if let Some(field) = self.field_mut(name) {
+            *field = value.into();
+        } else if let Self::Struct { fields, .. } = self.concrete_mut() {
+            fields.push((name.into(), value.into()));
+        }
+    }
+
+    /// The same value under the name of a registered type, for an interface type of the receiver:
+    /// see [`Any::named`](crate::Any::named). A value that did not come with a type stays as it is.
+    #[must_use]
+    pub fn registered_as(self, name: &str) -> Self {
+        match self {
+            Self::Interface { schema, value, .. } => Self::Interface {
+                name: name.into(),
+                schema,
+                value,
+            },
+            other => other,
+        }
+    }
+
+    /// As [`concrete`](Self::concrete), to be changed.
+    #[must_use]
+    pub fn concrete_mut(&mut self) -> &mut Value {
+        match self {
+            Self::Interface { value, .. } => value.concrete_mut(),
+            other => other,
+        }
+    }
+
     /// The value in an interface value, and in interface values in it; any other value itself.
     #[must_use]
     pub fn concrete(&self) -> &Value {
@@ -104,4 +181,33 @@ impl Value {
             _ => self,
         }
     }
+}
+
+macro_rules! from {
+    ($($ty:ty => $variant:ident;)*) => {$(
+        impl From<$ty> for Value {
+            fn from(value: $ty) -> Self {
+                Self::$variant(value.into())
+            }
+        }
+    )*};
+}
+
+from! {
+    bool => Bool;
+    i8 => Int;
+    i16 => Int;
+    i32 => Int;
+    i64 => Int;
+    u8 => Uint;
+    u16 => Uint;
+    u32 => Uint;
+    u64 => Uint;
+    f32 => Float;
+    f64 => Float;
+    String => String;
+    &str => String;
+    Vec<u8> => Bytes;
+    &[u8] => Bytes;
+    Vec<Value> => List;
 }

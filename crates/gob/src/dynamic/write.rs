@@ -13,6 +13,10 @@ use crate::wire::{close_length, put_byte, put_bytes, put_float, put_int, put_uin
 
 type Result<T> = std::result::Result<T, EncodeError>;
 
+/// The names under which Go registers the types of lists and maps of any values.
+pub(crate) const LIST_NAME: &str = "[]interface {}";
+pub(crate) const MAP_NAME: &str = "map[string]interface {}";
+
 /// The type of lists in interface values, the first of its table: Go's `[]interface {}`.
 pub(crate) static LIST: LazyLock<Arc<Types>> = LazyLock::new(|| {
     of_one(Type::Slice {
@@ -128,6 +132,14 @@ impl ValueWriter<'_> {
             }
             (Id::STRING | Id::BYTES, Value::String(value)) => put_bytes(self.buf, value.as_bytes()),
             (Id::STRING | Id::BYTES, Value::Bytes(value)) => put_bytes(self.buf, value),
+            // A value that kept its type, in a place of that type.
+            (_, Value::Interface { name, value, .. })
+                if name.is_empty() && id != Id::INTERFACE && self.depth < MAX_DEPTH =>
+            {
+                self.depth += 1;
+                self.value(id, value)?;
+                self.depth -= 1;
+            }
             _ => {
                 if self.depth == MAX_DEPTH {
                     return Err(EncodeErrorKind::TooDeep.into());
@@ -224,15 +236,18 @@ impl ValueWriter<'_> {
                 name,
                 schema,
                 value,
-            } => return self.concrete(name, &schema.types, schema.root, value),
+            } if !name.is_empty() => {
+                return self.concrete(name, &schema.types, schema.root, value);
+            }
             Value::List(_) => {
-                return self.concrete("[]interface {}", &LIST, Id::FIRST_USER, value);
+                return self.concrete(LIST_NAME, &LIST, Id::FIRST_USER, value);
             }
             Value::Map(_) => {
-                let name = "map[string]interface {}";
-                return self.concrete(name, &DICTIONARY, Id::FIRST_USER, value);
+                return self.concrete(MAP_NAME, &DICTIONARY, Id::FIRST_USER, value);
             }
-            Value::Struct { .. } => return Err(EncodeErrorKind::Unnamed("a struct").into()),
+            Value::Struct { .. } | Value::Interface { .. } => {
+                return Err(EncodeErrorKind::Unnamed("a struct").into());
+            }
             Value::Opaque { .. } => return Err(EncodeErrorKind::Unnamed("an opaque type").into()),
             Value::Bool(_) => ("bool", Id::BOOL),
             Value::Int(_) => ("int64", Id::INT),

@@ -118,6 +118,21 @@ pub enum DecodeErrorKind {
         /// The sender's struct, by the name that it declared.
         received: String,
     },
+    /// The sender's struct has fields that the receiver's has not: see
+    /// [`Limits::refuse_unknown_fields`](crate::Limits::refuse_unknown_fields).
+    #[error(
+        "{expected} has no field for {} of the received type {}",
+        Escaped(fields),
+        Escaped(received)
+    )]
+    UnknownFields {
+        /// The Rust struct.
+        expected: &'static str,
+        /// The fields' names.
+        fields: String,
+        /// The sender's struct, by the name that it declared.
+        received: String,
+    },
     /// The sender left out more fields of its structs than a receiver with flattened fields gets
     /// zeros for, or they have longer names than a map gets: see [`Limits`](crate::Limits).
     #[error(
@@ -173,6 +188,13 @@ impl DecodeError {
     #[must_use]
     pub fn kind(&self) -> &DecodeErrorKind {
         &self.0.kind
+    }
+
+    /// Where in the value: `User.Tags[3]`. Empty for the value itself. Keys of maps in it are the
+    /// sender's.
+    #[must_use]
+    pub fn path(&self) -> String {
+        self.0.at.path()
     }
 
     pub(crate) fn set_kind(&mut self, kind: DecodeErrorKind) {

@@ -16,6 +16,9 @@ pub(crate) enum Signal {
     FieldOrder,
     /// A name in serde's list of fields is an alias of this one: trace again without it.
     DuplicateField(&'static str),
+    /// A value has a type of its own where an interface type was expected: encode again with the
+    /// type in its place.
+    Concrete,
 }
 
 #[derive(Clone, Debug)]
@@ -112,6 +115,7 @@ impl From<Signal> for EncodeError {
     fn from(signal: Signal) -> Self {
         let text = match signal {
             Signal::FieldOrder => "fields out of order".to_owned(),
+            Signal::Concrete => "a value of a type of its own".to_owned(),
             Signal::DuplicateField(field) => format!("duplicate field `{field}`"),
         };
         let mut error = Self::from(EncodeErrorKind::Custom(text));
@@ -125,6 +129,17 @@ impl EncodeError {
     #[must_use]
     pub fn kind(&self) -> &EncodeErrorKind {
         &self.0.kind
+    }
+
+    /// Where in the value or the type: `User.Tags[3]`. Empty for the value itself.
+    #[must_use]
+    pub fn path(&self) -> String {
+        self.0.at.path()
+    }
+
+    /// The steps of the path, from the outside in.
+    pub(crate) fn steps(&self) -> Vec<&str> {
+        self.0.at.steps()
     }
 
     pub(crate) fn signal(&self) -> Option<Signal> {

@@ -118,7 +118,7 @@ impl Decoder {
                         types: self.types.clone(),
                         id,
                         bytes: bytes.freeze(),
-                        max_depth: self.limits.depth(),
+                        bounds: self.limits.bounds(),
                     }));
                 }
             }

@@ -25,6 +25,21 @@ pub struct Limits {
     max_message: usize,
     max_depth: usize,
     max_types: usize,
+    strict: bool,
+}
+
+/// The limits that a value takes along.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Bounds {
+    pub(crate) max_depth: usize,
+    /// Whether fields that the receiver does not have are refused.
+    pub(crate) strict: bool,
+}
+
+impl Default for Bounds {
+    fn default() -> Self {
+        Limits::default().bounds()
+    }
 }
 
 impl Default for Limits {
@@ -33,6 +48,7 @@ impl Default for Limits {
             max_message: 1 << 30,
             max_depth: 128,
             max_types: 10_000,
+            strict: false,
         }
     }
 }
@@ -56,6 +72,13 @@ impl Limits {
         self.max_depth
     }
 
+    pub(crate) fn bounds(&self) -> Bounds {
+        Bounds {
+            max_depth: self.max_depth,
+            strict: self.strict,
+        }
+    }
+
     pub(crate) fn types(&self) -> usize {
         self.max_types
     }
@@ -67,6 +90,19 @@ impl Limits {
     #[must_use]
     pub fn max_depth(mut self, levels: usize) -> Self {
         self.max_depth = levels;
+        self
+    }
+
+    /// Whether a value is refused if its sender's struct has a field that the receiver's has not.
+    /// Off by default: such fields are skipped, as in Go, so that a sender may be newer than its
+    /// receiver. [`unknown_fields`](crate::unknown_fields) lists those that were met.
+    ///
+    /// The types decide, and not the values: a field counts that is zero in this value. In a map
+    /// that is read as a struct, the keys do. Structs with a `#[serde(flatten)]` field take all
+    /// fields, and so do maps, [`Any`](crate::Any) and [`Value`](crate::Value).
+    #[must_use]
+    pub fn refuse_unknown_fields(mut self, refuse: bool) -> Self {
+        self.strict = refuse;
         self
     }
 

@@ -31,9 +31,28 @@ pub(crate) fn put_interface(
         out,
         interner,
         ids: None,
-        depth: value.max_depth,
+        depth: value.bounds.max_depth,
     };
     copy.alone(&mut cursor, &value.types, value.id)
+}
+
+/// Appends the value as a part of another one, in the place of a type that is the same.
+pub(crate) fn put_part(
+    out: &mut BytesMut,
+    interner: &mut Interner,
+    value: &RawValue,
+) -> Result<(), EncodeError> {
+    let mut cursor = Cursor::new(&value.bytes);
+    if !value.types.is_struct(value.id) {
+        walk::singleton(&mut cursor).map_err(malformed)?;
+    }
+    let mut copy = Copy {
+        out,
+        interner,
+        ids: None,
+        depth: value.bounds.max_depth,
+    };
+    copy.value(&mut cursor, &value.types, value.id)
 }
 
 /// Appends a value that was written with the ids of `ids`, and without its own.

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
+use super::limits::Bounds;
 use crate::types::{Id, Schema, Types};
 
 /// One value of a stream, not decoded yet, with the types it needs. Cheap to clone and to send to
@@ -16,7 +17,7 @@ pub struct RawValue {
     /// The value as it stands in a message, behind the type id. It may contain whole definitions,
     /// which are in `types`, too.
     pub(crate) bytes: Bytes,
-    pub(crate) max_depth: usize,
+    pub(crate) bounds: Bounds,
 }
 
 impl RawValue {
@@ -25,6 +26,14 @@ impl RawValue {
     #[must_use]
     pub fn schema(&self) -> Schema {
         Schema::new(self.types.clone(), self.id)
+    }
+
+    /// The same value, which may have fields that its receiver does not have, whatever the
+    /// [limits](crate::Limits::refuse_unknown_fields) are.
+    #[must_use]
+    pub fn allow_unknown_fields(mut self) -> Self {
+        self.bounds.strict = false;
+        self
     }
 
     /// The value's type as Go would write it, as far as it was sent: `[]string`, `map[string]int`,

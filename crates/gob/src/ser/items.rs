@@ -6,7 +6,7 @@ use serde::ser::{self, Serialize};
 use super::fast::scalar;
 use super::output::{BYTE, Output, Slot};
 use super::value::Ser;
-use crate::dynamic::write::{DICTIONARY, LIST};
+use crate::dynamic::write::{DICTIONARY, LIST, LIST_NAME, MAP_NAME};
 use crate::error::{EncodeError, EncodeErrorKind};
 use crate::types::{Id, Type};
 use crate::wire::{close_length, put_uint, uint_len};
@@ -66,7 +66,7 @@ impl<'a, 's> Items<'a, 's> {
         let (types, start) = (self.output.types, self.output.buf.len());
         let mut ser = self.ser(id, slot);
         if id == Id::INTERFACE {
-            let at = ser.open_interface("[]interface {}", &LIST)?;
+            let at = ser.open_interface(LIST_NAME, &LIST)?;
             self.declare(Place::Interface(at), len);
             return Ok(());
         }
@@ -93,7 +93,7 @@ impl<'a, 's> Items<'a, 's> {
         let types = self.output.types;
         let mut ser = self.ser(id, slot);
         if id == Id::INTERFACE {
-            let at = ser.open_interface("map[string]interface {}", &DICTIONARY)?;
+            let at = ser.open_interface(MAP_NAME, &DICTIONARY)?;
             self.declare(Place::Interface(at), len);
             return Ok(());
         }

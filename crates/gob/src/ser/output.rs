@@ -3,7 +3,7 @@
 use bytes::BytesMut;
 
 use crate::raw::Interner;
-use crate::types::{Id, Types};
+use crate::types::{Id, Schema, Types};
 
 /// What every part of one value shares.
 pub(crate) struct Output<'s> {
@@ -14,6 +14,17 @@ pub(crate) struct Output<'s> {
     pub(crate) reorder: bool,
     /// The fields so far of the structs being sorted, the outermost struct's first.
     pub(crate) pieces: Vec<Piece>,
+    /// A value that stopped the encoder: see [`Concrete`].
+    pub(crate) concrete: Option<Concrete>,
+    /// Whether values without a registered name are sent under the name that they have, if any.
+    pub(crate) by_name: bool,
+}
+
+/// A value with a type of its own that has no registered name, where an interface type is expected.
+pub(crate) struct Concrete {
+    pub(crate) schema: Schema,
+    /// Whether it has any name.
+    pub(crate) has_name: bool,
 }
 
 /// A field that waits to be sorted, without its number.

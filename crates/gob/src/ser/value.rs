@@ -7,12 +7,13 @@ use std::sync::Arc;
 
 use bytes::BytesMut;
 
-use super::output::{BYTE, Output, Slot};
+use super::output::{BYTE, Concrete, Output, Slot};
 use crate::dynamic::{Any, Value, write};
-use crate::error::{EncodeError, EncodeErrorKind};
+use crate::error::{EncodeError, EncodeErrorKind, Signal};
 use crate::passthrough::{self, Passed};
-use crate::raw::transcode;
-use crate::types::{Id, Type, Types};
+use crate::raw::{RawValue, transcode};
+use crate::types::type_eq::{Steps, type_eq};
+use crate::types::{Id, Schema, Type, Types};
 use crate::wire::{
     close_length, float_bits, put_byte, put_bytes, put_float, put_int, put_two, put_uint, zigzag,
 };
@@ -203,13 +204,18 @@ impl Ser<'_, '_> {
     /// Writes the value that passes through serde.
     pub(super) fn passed(mut self) -> Result<bool> {
         match passthrough::take() {
-            Some(Passed::Any(value)) if self.id == Id::INTERFACE => self.any(&value),
+            Some(Passed::Any(value)) => self.any(&value),
             Some(Passed::Complex(re, im, name)) => {
                 let zero = re == 0.0 && im == 0.0;
                 self.basic(zero, Id::COMPLEX, name, |buf| {
                     put_float(buf, re);
                     put_float(buf, im);
                 })
+            }
+            Some(Passed::Value(Value::Interface { name, schema, .. }))
+                if name.is_empty() && self.id == Id::INTERFACE =>
+            {
+                Err(self.stop(schema, false))
             }
             Some(Passed::Value(value)) => {
                 let written = self.begin(value == Value::Nil);
@@ -219,14 +225,37 @@ impl Ser<'_, '_> {
                 }
                 Ok(written)
             }
-            Some(Passed::Any(_)) => Err(self.mismatch("an interface value")),
             Some(Passed::Name(_)) | None => Err(self.mismatch("a unit struct")),
         }
     }
 
+    /// Stops the encoder at a value of a type of its own.
+    #[cold]
+    fn stop(self, schema: Schema, has_name: bool) -> EncodeError {
+        self.output.concrete = Some(Concrete { schema, has_name });
+        Signal::Concrete.into()
+    }
+
+    /// Writes a value of a type of its own, in a place that has been given that type.
+    fn part(mut self, value: &RawValue) -> Result<bool> {
+        let place = (self.output.types, self.id);
+        if !type_eq(place, (&value.types, value.id), &mut Steps::default()) {
+            return Err(self.mismatch("a value of another type"));
+        }
+        self.begin(false);
+        let Output { buf, interner, .. } = self.output;
+        transcode::put_part(buf, interner, value)?;
+        Ok(true)
+    }
+
     fn any(mut self, value: &Any) -> Result<bool> {
         match value {
+            Any::Named(named) if self.id != Id::INTERFACE => return self.part(&named.value),
+            _ if self.id != Id::INTERFACE => return Err(self.mismatch("an interface value")),
             Any::Nil => return Ok(self.nil()),
+            Any::Named(named) if !named.registered && !self.output.by_name => {
+                return Err(self.stop(named.value.schema(), true));
+            }
             Any::Named(named) => {
                 self.begin(false);
                 let Output { buf, interner, .. } = self.output;

@@ -3,6 +3,7 @@
 use serde::de::value::BorrowedStrDeserializer;
 use serde::de::{DeserializeSeed, EnumAccess, MapAccess, SeqAccess, VariantAccess, Visitor};
 
+use super::losses::{Place, Step};
 use super::run::{Key, Run, Traced};
 use crate::compat::field_of_key;
 use crate::error::{EncodeError, EncodeErrorKind};
@@ -16,12 +17,23 @@ pub(super) struct Tracer<'a, 'p> {
     pub(super) out: &'a mut Traced,
     /// The value is to be an array: see [`array`](mod@crate::array).
     pub(super) array: bool,
+    pub(super) place: Place,
 }
 
 impl<'a, 'p> Tracer<'a, 'p> {
+    /// A value that stands alone.
     pub(super) fn new(run: &'a mut Run<'p>, out: &'a mut Traced) -> Self {
+        Self::at(Place::Whole, run, out)
+    }
+
+    pub(super) fn at(place: Place, run: &'a mut Run<'p>, out: &'a mut Traced) -> Self {
         let array = false;
-        Self { run, out, array }
+        Self {
+            run,
+            out,
+            array,
+            place,
+        }
     }
 }
 
@@ -30,12 +42,27 @@ pub(super) struct TracedElements<'a, 'p> {
     pub(super) run: &'a mut Run<'p>,
     left: usize,
     pub(super) seen: Vec<Traced>,
+    /// Whether they are the fields of a struct.
+    fields: bool,
 }
 
 impl<'a, 'p> TracedElements<'a, 'p> {
     pub(super) fn new(run: &'a mut Run<'p>, left: usize) -> Self {
-        let seen = Vec::new();
-        Self { run, left, seen }
+        Self {
+            run,
+            left,
+            seen: Vec::new(),
+            fields: false,
+        }
+    }
+
+    /// Elements that are lettered fields to Go.
+    pub(super) fn fields(run: &'a mut Run<'p>, left: usize) -> Self {
+        let fields = true;
+        Self {
+            fields,
+            ..Self::new(run, left)
+        }
     }
 }
 
@@ -52,8 +79,13 @@ impl SeqAccess<'static> for TracedElements<'_, '_> {
         let index = self.seen.len();
         self.left -= 1;
         let mut seen = Traced::default();
-        let value = seed
-            .deserialize(Tracer::new(self.run, &mut seen))
+        let (place, step) = match self.fields {
+            true => (Place::Field, Step::Tuple(index)),
+            false => (Place::Element, Step::Item),
+        };
+        let value = self
+            .run
+            .within(step, |run| seed.deserialize(Tracer::at(place, run, &mut seen)))
             .map_err(|error| error.within(format!("[{index}]")))?;
         self.seen.push(seen);
         Ok(Some(value))
@@ -93,14 +125,18 @@ impl MapAccess<'static> for TracedEntries<'_, '_> {
         }
         self.left -= 1;
         let out = self.key.insert(Traced::default());
-        seed.deserialize(Tracer::new(self.run, out))
+        let place = Place::Element;
+        self.run
+            .within(Step::Key, |run| seed.deserialize(Tracer::at(place, run, out)))
             .map(Some)
             .map_err(|error| error.within("[key]"))
     }
 
     fn next_value_seed<S: DeserializeSeed<'static>>(&mut self, seed: S) -> Result<S::Value> {
         let out = self.elem.insert(Traced::default());
-        seed.deserialize(Tracer::new(self.run, out))
+        let place = Place::Element;
+        self.run
+            .within(Step::Value, |run| seed.deserialize(Tracer::at(place, run, out)))
             .map_err(|error| error.within("[value]"))
     }
 }
@@ -151,8 +187,10 @@ impl MapAccess<'static> for TracedFields<'_, '_> {
 
     fn next_value_seed<S: DeserializeSeed<'static>>(&mut self, seed: S) -> Result<S::Value> {
         let mut out = Traced::default();
-        let value = seed
-            .deserialize(Tracer::new(self.run, &mut out))
+        let (place, step) = (Place::Field, Step::Field(self.current));
+        let value = self
+            .run
+            .within(step, |run| seed.deserialize(Tracer::at(place, run, &mut out)))
             .map_err(|error| error.within(self.current))?;
         self.found.push(Field::new(self.current, out.id));
         Ok(value)

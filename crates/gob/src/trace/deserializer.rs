@@ -2,6 +2,7 @@
 
 use serde::de::{Deserializer, Visitor};
 
+use super::losses::Place;
 use super::access::{TracedElements, TracedEntries, TracedFields, TracedVariant, Tracer};
 use super::run::{Draft, Key, Kind, Known, Traced};
 use super::samples::{BYTE_LENGTHS, BYTES, CHARS, FLOATS, INTS, STRINGS, UINTS};
@@ -22,6 +23,36 @@ impl Tracer<'_, '_> {
         *self.out = Id::BYTES.into();
         let len = BYTE_LENGTHS[self.run.sample(BYTE_LENGTHS.len())];
         visitor.visit_borrowed_bytes(&BYTES[..len])
+    }
+
+    /// A type that is an interface type to Go.
+    fn interface<V: Visitor<'static>>(self, visitor: V) -> Result<V::Value> {
+        *self.out = Id::INTERFACE.into();
+        visitor.visit_unit()
+    }
+
+    /// The type inside, and whether there is one: see [`Optional`](crate::Optional).
+    fn optional<V: Visitor<'static>>(self, visitor: V) -> Result<V::Value> {
+        let Self { run, out, .. } = self;
+        run.enter()?;
+        let key = Key::new::<V>(Kind::Optional, "");
+        let (id, new) = run.meet(key);
+        *out = id.into();
+        if !new {
+            run.leave();
+            return visitor.visit_none();
+        }
+        let mut inner = Traced::default();
+        let value = visitor.visit_some(Tracer::at(Place::Field, run, &mut inner))?;
+        let [value_field, is_some] = passthrough::OPTIONAL_FIELDS;
+        let fields = [
+            Field::new(value_field, inner.id),
+            Field::new(is_some, Id::BOOL),
+        ];
+        let ty = StructType::new("".into(), fields);
+        run.close(key, id, Type::Struct(ty.into()));
+        run.leave();
+        Ok(value)
     }
 
     /// A type without parts that needs a definition.
@@ -53,9 +84,16 @@ impl Tracer<'_, '_> {
 
     /// A type that is marked as an array.
     fn marked_array<V: Visitor<'static>>(self, visitor: V) -> Result<V::Value> {
-        let Self { run, out, .. } = self;
+        let Self {
+            run, out, place, ..
+        } = self;
         let array = true;
-        let value = visitor.visit_newtype_struct(Tracer { run, out, array })?;
+        let value = visitor.visit_newtype_struct(Tracer {
+            run,
+            out,
+            array,
+            place,
+        })?;
         match run.resolve(out.id).1 {
             // An open one is further up, and was one then.
             Some(Draft::Type(Type::Array { .. }) | Draft::Open) => Ok(value),
@@ -69,7 +107,9 @@ impl Tracer<'_, '_> {
         len: usize,
         visitor: V,
     ) -> Result<V::Value> {
-        let Self { run, out, array } = self;
+        let Self {
+            run, out, array, ..
+        } = self;
         let array = array || is_array::<V::Value>();
         run.enter()?;
         let kind = match array {
@@ -79,7 +119,10 @@ impl Tracer<'_, '_> {
         let key = Key::new::<V>(kind, name);
         let (id, new) = run.meet(key);
         *out = id.into();
-        let mut access = TracedElements::new(run, len);
+        let mut access = match array {
+            true => TracedElements::new(run, len),
+            false => TracedElements::fields(run, len),
+        };
         let value = visitor.visit_seq(&mut access)?;
         let seen = access.seen;
         if new {
@@ -131,11 +174,9 @@ impl Deserializer<'static> for Tracer<'_, '_> {
         deserialize_i16 visit_i16 i16, INT INTS;
         deserialize_i32 visit_i32 i32, INT INTS;
         deserialize_i64 visit_i64 i64, INT INTS;
-        deserialize_i128 visit_i128 i128, INT INTS;
         deserialize_u16 visit_u16 u16, UINT UINTS;
         deserialize_u32 visit_u32 u32, UINT UINTS;
         deserialize_u64 visit_u64 u64, UINT UINTS;
-        deserialize_u128 visit_u128 u128, UINT UINTS;
         deserialize_f32 visit_f32 f32, FLOAT FLOATS;
         deserialize_f64 visit_f64 f64, FLOAT FLOATS;
         deserialize_char visit_char char, INT CHARS;
@@ -147,7 +188,7 @@ impl Deserializer<'static> for Tracer<'_, '_> {
         deserialize_identifier text;
         deserialize_bytes bytes;
         deserialize_byte_buf bytes;
-        deserialize_ignored_any deserialize_unit;
+        deserialize_ignored_any interface;
     }
 
     fn deserialize_u8<V: Visitor<'static>>(self, visitor: V) -> Result<V::Value> {
@@ -156,15 +197,31 @@ impl Deserializer<'static> for Tracer<'_, '_> {
         visitor.visit_u8(UINTS[self.run.sample(UINTS.len())] as u8)
     }
 
+    fn deserialize_i128<V: Visitor<'static>>(self, visitor: V) -> Result<V::Value> {
+        self.run.note_wide();
+        self.deserialize_i64(visitor)
+    }
+
+    fn deserialize_u128<V: Visitor<'static>>(self, visitor: V) -> Result<V::Value> {
+        self.run.note_wide();
+        self.deserialize_u64(visitor)
+    }
+
     fn deserialize_bool<V: Visitor<'static>>(self, visitor: V) -> Result<V::Value> {
         *self.out = Id::BOOL.into();
         visitor.visit_bool(self.run.sample(2) == 1)
     }
 
     fn deserialize_option<V: Visitor<'static>>(self, visitor: V) -> Result<V::Value> {
-        let Self { run, out, array } = self;
+        let Self {
+            run,
+            out,
+            array,
+            place,
+        } = self;
         let key = Key::new::<V>(Kind::Option { array }, "");
         let (id, new) = run.meet(key);
+        run.note_option(place, id);
         if !new {
             *out = id.into();
             return visitor.visit_none();
@@ -175,6 +232,7 @@ impl Deserializer<'static> for Tracer<'_, '_> {
             run,
             out: &mut inner,
             array,
+            place: Place::Option,
         })?;
         run.close_same(key, id, inner.id);
         run.leave();
@@ -183,8 +241,8 @@ impl Deserializer<'static> for Tracer<'_, '_> {
     }
 
     fn deserialize_unit<V: Visitor<'static>>(self, visitor: V) -> Result<V::Value> {
-        *self.out = Id::INTERFACE.into();
-        visitor.visit_unit()
+        self.run.note_unit(self.place);
+        self.interface(visitor)
     }
 
     fn deserialize_unit_struct<V: Visitor<'static>>(
@@ -202,7 +260,7 @@ impl Deserializer<'static> for Tracer<'_, '_> {
         visitor: V,
     ) -> Result<V::Value> {
         if passthrough::is_dynamic(name) {
-            return self.deserialize_unit(visitor);
+            return self.interface(visitor);
         }
         if name == passthrough::COMPLEX {
             *self.out = Id::COMPLEX.into();
@@ -214,9 +272,22 @@ impl Deserializer<'static> for Tracer<'_, '_> {
         if let Some(kind) = passthrough::marshaler(name) {
             return self.opaque(kind, visitor);
         }
-        let Self { run, out, array } = self;
+        if name == passthrough::OPTIONAL {
+            return self.optional(visitor);
+        }
+        let Self {
+            run,
+            out,
+            array,
+            place,
+        } = self;
         run.enter()?;
-        let value = visitor.visit_newtype_struct(Tracer { run, out, array })?;
+        let value = visitor.visit_newtype_struct(Tracer {
+            run,
+            out,
+            array,
+            place,
+        })?;
         run.leave();
         Ok(value)
     }
@@ -286,6 +357,7 @@ impl Deserializer<'static> for Tracer<'_, '_> {
                 return Err(untraceable("it did not ask for an entry of a map"));
             };
             let (map_key, elem) = (map_key.id, elem.id);
+            run.note_key(map_key);
             run.close(key, id, Type::Map { key: map_key, elem });
         }
         run.leave();

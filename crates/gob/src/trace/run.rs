@@ -3,6 +3,7 @@
 use std::any::TypeId;
 use std::collections::{HashMap, HashSet};
 
+use super::losses::{Sighting, Step};
 use crate::error::{EncodeError, EncodeErrorKind};
 use crate::types::{Id, Type};
 
@@ -28,6 +29,7 @@ impl Key {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) enum Kind {
     Option { array: bool },
+    Optional,
     Seq,
     Array(usize),
     Tuple(usize),
@@ -57,6 +59,10 @@ pub(super) struct Run<'p> {
     pub(super) leaves: Vec<usize>,
     pub(super) enums: HashMap<Key, usize>,
     pub(super) new_aliases: Vec<(Key, &'static str)>,
+    /// Where in the type the run is.
+    pub(super) path: Vec<Step>,
+    /// What may be lost on the wire.
+    pub(super) sightings: Vec<Sighting>,
     depth: usize,
 }
 
@@ -107,6 +113,8 @@ impl<'p> Run<'p> {
             leaves: Vec::new(),
             enums: HashMap::new(),
             new_aliases: Vec::new(),
+            path: Vec::new(),
+            sightings: Vec::new(),
             depth: 0,
         }
     }
@@ -126,6 +134,15 @@ impl<'p> Run<'p> {
             true => Err(EncodeErrorKind::TooDeep.into()),
             false => Ok(()),
         }
+    }
+
+    /// Runs over a part, one step further in.
+    pub(super) fn within<R>(&mut self, step: Step, part: impl FnOnce(&mut Self) -> R) -> R {
+        let outer = self.path.len();
+        self.path.push(step);
+        let result = part(self);
+        self.path.truncate(outer);
+        result
     }
 
     pub(super) fn leave(&mut self) {

@@ -179,5 +179,7 @@ fn finish(run: &Run<'_>, root: Id) -> Result<Schema, EncodeError> {
     types
         .holds_interface(root, &mut IdMap::default())
         .map_err(|_| EncodeErrorKind::Untraceable("it never asked for a value".into()))?;
+    let losses = run.losses(&types);
+    types.set_losses(losses);
     Ok(Schema::new(types.into(), root))
 }

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
 use super::kinds::{Marshaler, Type};
+use super::loss::Loss;
 use super::structs::{Field, Id, StructType};
 use super::table::Types;
 use super::type_eq::{Steps, type_eq};
@@ -93,6 +94,24 @@ impl Schema {
             root,
             field_order: FieldOrder::default(),
         }
+    }
+
+    /// What the Rust type can say and gob cannot, for a type of [`Schema::of`]: at most 32 of them.
+    ///
+    /// ```
+    /// use plugwire_gob::{LossKind, Schema};
+    ///
+    /// #[derive(serde::Serialize, serde::Deserialize)]
+    /// struct Reading { at: Vec<Option<i64>> }
+    ///
+    /// let losses = Schema::of::<Reading>()?;
+    /// let [loss] = losses.losses() else { panic!() };
+    /// assert_eq!((loss.path(), loss.kind()), ("at[]", LossKind::OptionalElement));
+    /// # Ok::<(), plugwire_gob::EncodeError>(())
+    /// ```
+    #[must_use]
+    pub fn losses(&self) -> &[Loss] {
+        self.types.losses()
     }
 
     fn basic(root: Id) -> Self {
@@ -233,7 +252,7 @@ impl Schema {
 }
 
 /// Copies a type and what it is made of into another table; its id there.
-fn import(into: &Types, from: &Schema) -> Id {
+pub(super) fn import(into: &Types, from: &Schema) -> Id {
     let mut found: HashMap<Id, Id> = HashMap::new();
     let mut queue = vec![from.root];
     let mut next = Id::FIRST_USER.0 + into.span();

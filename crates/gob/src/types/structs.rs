@@ -4,6 +4,8 @@ use std::any::TypeId;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
 
+use super::fits::Fits;
+
 /// A type's number. Below [`Id::FIRST_USER`] the format gives the meaning, above it a definition.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Id(pub(crate) u32);
@@ -32,6 +34,7 @@ pub(crate) struct StructType {
     /// The fields' places by their names, once one of many fields was looked for.
     by_name: OnceLock<Box<[u32]>>,
     pub(crate) positional: PositionalVisitor,
+    pub(crate) fits: Fits,
 }
 
 /// The visitor that takes the fields of a type by position: a note of `de::fast::positional`.
@@ -113,6 +116,7 @@ impl StructType {
             fields: fields.into(),
             by_name: OnceLock::new(),
             positional: PositionalVisitor::default(),
+            fits: Fits::default(),
         }
     }
 

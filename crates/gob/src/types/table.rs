@@ -6,6 +6,7 @@ use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
 
 use super::kinds::Type;
+use super::loss::Loss;
 use super::structs::Id;
 
 /// Ids are numbers: a stronger hash would cost more than the look-up.
@@ -43,6 +44,8 @@ pub(crate) struct Types {
     count: AtomicUsize,
     /// One more than the highest id's distance from the first.
     span: AtomicU32,
+    /// Of the Rust type that the table was made for.
+    losses: OnceLock<Box<[Loss]>>,
 }
 
 fn places(ids: usize) -> Box<[OnceLock<Type>]> {
@@ -73,6 +76,15 @@ impl Types {
         let types = Self::default();
         types.near.get_or_init(|| places(ids));
         types
+    }
+
+    /// What the Rust type loses on the wire, if the table was made for one.
+    pub(crate) fn losses(&self) -> &[Loss] {
+        self.losses.get().map_or(&[], |losses| losses)
+    }
+
+    pub(crate) fn set_losses(&self, losses: Vec<Loss>) {
+        let _ = self.losses.set(losses.into());
     }
 
     pub(crate) fn len(&self) -> usize {

@@ -72,6 +72,18 @@ const ROWS: &[Row] = &[
         others: &[],
     },
     Row {
+        what: "arguments and replies that may be absent; values of types that are not known, passed on",
+        cases: &[
+            "an_option_as_the_argument_and_as_the_reply",
+            "values_of_types_that_are_not_known_pass_through",
+        ],
+        go_host: &[],
+        others: &[
+            ("shape_host::shape_optional", GO_HOST),
+            ("shape_host::shape_unmodelled", GO_HOST),
+        ],
+    },
+    Row {
         what: "traits: greeter, kv, counter with its helper, other names and forms, missing methods",
         cases: &[
             "no_argument",

@@ -21,6 +21,7 @@ mod leftover_cases;
 mod lifecycle_cases;
 mod log_cases;
 mod longlived;
+mod lookup_cases;
 mod msgpack;
 mod msgpack_cases;
 mod msgpack_service;
@@ -145,6 +146,8 @@ cases! {
     certificate_cases::a_plugin_with_another_s_certificate_is_refused,
     certificate_cases::a_certificate_that_nobody_asked_for_is_refused,
     certificate_cases::a_certificate_in_the_environment_from_elsewhere_is_reported,
+    lookup_cases::an_option_as_the_argument_and_as_the_reply,
+    lookup_cases::values_of_types_that_are_not_known_pass_through,
     shape_cases::no_argument,
     shape_cases::a_map_of_arguments_and_an_interface_as_reply,
     shape_cases::a_helper_that_the_plugin_calls,

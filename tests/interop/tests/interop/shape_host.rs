@@ -43,6 +43,8 @@ shape_host_cases! {
     shape_nested_parameters,
     shape_raw_stream,
     shape_never_lent,
+    shape_optional,
+    shape_unmodelled,
 }
 
 /// No round of these takes longer than a minute: the host says so itself, and where it waits.

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"reflect"
 	"time"
+
+	"plugwire.test/interop/internal/people"
 )
 
 // Types that reflection cannot make, or that are registered under a name. They are also on Rust's side.
@@ -45,9 +47,35 @@ type Boxed struct {
 	More   []any
 }
 
+// Names holds values under names of all kinds.
+type Names struct {
+	Pointer any
+	Value   any
+	Named   any
+}
+
+// An Event is read by programs that do not know what it holds.
+type Event struct {
+	ID      int
+	Payload people.Person
+	At      time.Time
+	Pair    [2]Point
+	Held    any
+	Last    int
+}
+
+// Waits are durations.
+type Waits struct {
+	Wait  time.Duration
+	Limit *time.Duration
+}
+
 var named = map[string]reflect.Type{
 	"tree":    reflect.TypeFor[Tree](),
 	"point":   reflect.TypeFor[Point](),
+	"names":   reflect.TypeFor[Names](),
+	"event":   reflect.TypeFor[Event](),
+	"waits":   reflect.TypeFor[Waits](),
 	"boxed":   reflect.TypeFor[Boxed](),
 	"version": reflect.TypeFor[Version](),
 	"secret":  reflect.TypeFor[Secret](),

@@ -5,6 +5,8 @@ import (
 	"math/rand"
 	"reflect"
 	"time"
+
+	"plugwire.test/interop/internal/people"
 )
 
 // Values of the types that an interface value can hold here.
@@ -14,6 +16,7 @@ var concrete = []reflect.Type{
 	reflect.TypeFor[string](), reflect.TypeFor[[]byte](), reflect.TypeFor[[]string](), reflect.TypeFor[[]int32](),
 	reflect.TypeFor[[]any](), reflect.TypeFor[map[string]any](), reflect.TypeFor[Point](), reflect.TypeFor[Tree](),
 	reflect.TypeFor[Boxed](), reflect.TypeFor[Version](), reflect.TypeFor[time.Time](),
+	reflect.TypeFor[people.Pet](), reflect.TypeFor[people.Tag](),
 }
 
 const alphabet = "aZ09 _\x00üλ世🦀"
@@ -65,6 +68,15 @@ func make_(t reflect.Type, r *rand.Rand, depth int) reflect.Value {
 		if r.Intn(2) == 0 {
 			v.Set(reflect.ValueOf(at.UTC()))
 		}
+		return v
+	}
+	if t == reflect.TypeFor[Names]() {
+		person := people.Person{Name: text(r), Age: r.Intn(3)}
+		v.Set(reflect.ValueOf(Names{&person, people.Pet{Name: text(r)}, people.Tag{Text: text(r)}}))
+		return v
+	}
+	if t == reflect.TypeFor[time.Duration]() {
+		v.SetInt(int64(bits(r) >> 1))
 		return v
 	}
 	count := r.Intn(4)

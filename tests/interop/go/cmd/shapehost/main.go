@@ -37,6 +37,8 @@ var cases = map[string]func(plugin.ClientProtocol) error{
 	"shape_nested_parameters":  nestedInParameters,
 	"shape_raw_stream":         rawStream,
 	"shape_never_lent":         neverLent,
+	"shape_optional":           optional,
+	"shape_unmodelled":         unmodelled,
 }
 
 // manyPlugins are cases that launch their plugins themselves.

@@ -23,6 +23,7 @@ func Plugins() plugin.PluginSet {
 		"kv":      kvPlugin{},
 		"counter": counterPlugin{},
 		"nest":    nestPlugin{},
+		"lookup":  lookupPlugin{},
 	}
 }
 
