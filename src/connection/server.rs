@@ -157,12 +157,7 @@ impl PluginSet {
         offers.iter().try_for_each(|(_, offer)| (offer.check)())
     }
 
-    fn insert<F>(
-        mut self,
-        name: String,
-        check: fn() -> Result<(), CheckError>,
-        make: F,
-    ) -> Self
+    fn insert<F>(mut self, name: String, check: fn() -> Result<(), CheckError>, make: F) -> Self
     where
         F: Fn(&DispenseContext) -> Result<Server, BoxError> + Send + Sync + 'static,
     {

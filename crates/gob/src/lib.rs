@@ -153,8 +153,8 @@ pub use self::adapters::marshaler::{
     BinaryMarshaled, GobEncoded, Marshal, Marshaled, TextMarshaled, binary_marshaler, gob_encoder,
     text_marshaler,
 };
-pub use self::adapters::text::as_string;
 pub use self::adapters::optional::Optional;
+pub use self::adapters::text::as_string;
 pub use self::adapters::tuple::array;
 pub use self::decode::from_slice;
 pub use self::dynamic::{Any, Named, Value};

@@ -359,10 +359,7 @@ impl<'a> Expansion<'a> {
             }
             ArgsForm::Optional => {
                 let ident = &method.params[0].ident;
-                (
-                    quote!(let #args = #wire::Optional(#ident);),
-                    quote!(&#args),
-                )
+                (quote!(let #args = #wire::Optional(#ident);), quote!(&#args))
             }
             ArgsForm::Struct => {
                 let struct_name = self.args_name(method);

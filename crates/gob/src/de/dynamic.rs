@@ -76,13 +76,7 @@ fn name(cx: &mut Cx<'_, '_>, id: Id) -> Arc<str> {
     name.or_insert_with(|| types.describe(id).into()).clone()
 }
 
-fn named(
-    cx: &mut Cx<'_, '_>,
-    name: Arc<str>,
-    registered: bool,
-    id: Id,
-    bytes: Bytes,
-) -> Any {
+fn named(cx: &mut Cx<'_, '_>, name: Arc<str>, registered: bool, id: Id, bytes: Bytes) -> Any {
     // The receiver may decode it at once.
     cx.budget.share(cx.cursor.data.len());
     let value = RawValue {

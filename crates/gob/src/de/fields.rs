@@ -7,8 +7,8 @@ use serde::de::{self, DeserializeSeed, Visitor};
 
 use super::context::{Cx, De, Parts};
 use super::fast::positional;
-use super::fit;
 use super::field_quirks::{QUIRKS, StructQuirks, note_refusal};
+use super::fit;
 use super::parts::Key;
 use super::zero::Zero;
 use crate::compat::field_of_key;

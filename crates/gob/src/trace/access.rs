@@ -85,7 +85,9 @@ impl SeqAccess<'static> for TracedElements<'_, '_> {
         };
         let value = self
             .run
-            .within(step, |run| seed.deserialize(Tracer::at(place, run, &mut seen)))
+            .within(step, |run| {
+                seed.deserialize(Tracer::at(place, run, &mut seen))
+            })
             .map_err(|error| error.within(format!("[{index}]")))?;
         self.seen.push(seen);
         Ok(Some(value))
@@ -127,7 +129,9 @@ impl MapAccess<'static> for TracedEntries<'_, '_> {
         let out = self.key.insert(Traced::default());
         let place = Place::Element;
         self.run
-            .within(Step::Key, |run| seed.deserialize(Tracer::at(place, run, out)))
+            .within(Step::Key, |run| {
+                seed.deserialize(Tracer::at(place, run, out))
+            })
             .map(Some)
             .map_err(|error| error.within("[key]"))
     }
@@ -136,7 +140,9 @@ impl MapAccess<'static> for TracedEntries<'_, '_> {
         let out = self.elem.insert(Traced::default());
         let place = Place::Element;
         self.run
-            .within(Step::Value, |run| seed.deserialize(Tracer::at(place, run, out)))
+            .within(Step::Value, |run| {
+                seed.deserialize(Tracer::at(place, run, out))
+            })
             .map_err(|error| error.within("[value]"))
     }
 }
@@ -190,7 +196,9 @@ impl MapAccess<'static> for TracedFields<'_, '_> {
         let (place, step) = (Place::Field, Step::Field(self.current));
         let value = self
             .run
-            .within(step, |run| seed.deserialize(Tracer::at(place, run, &mut out)))
+            .within(step, |run| {
+                seed.deserialize(Tracer::at(place, run, &mut out))
+            })
             .map_err(|error| error.within(self.current))?;
         self.found.push(Field::new(self.current, out.id));
         Ok(value)

@@ -2,8 +2,8 @@
 
 use serde::de::{Deserializer, Visitor};
 
-use super::losses::Place;
 use super::access::{TracedElements, TracedEntries, TracedFields, TracedVariant, Tracer};
+use super::losses::Place;
 use super::run::{Draft, Key, Kind, Known, Traced};
 use super::samples::{BYTE_LENGTHS, BYTES, CHARS, FLOATS, INTS, STRINGS, UINTS};
 use crate::compat::is_array;

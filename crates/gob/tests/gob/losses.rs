@@ -202,7 +202,10 @@ fn losses_are_as_listed() {
     assert_eq!(there(Some(())), None);
     assert_eq!(there(Some(None::<[u8; 2]>)), None);
     assert_eq!(there(Some(Vec::<i64>::new())), None);
-    assert_eq!(there(Some(BTreeMap::<i64, i64>::new())), Some(BTreeMap::new()));
+    assert_eq!(
+        there(Some(BTreeMap::<i64, i64>::new())),
+        Some(BTreeMap::new())
+    );
     assert_eq!(there(Some([0i64; 2])), Some([0; 2]));
     assert_eq!(there(Some((0i64, 0i64))), Some((0, 0)));
     assert_eq!(there(vec![Optional(Some(0i64)), Optional(None)])[1].0, None);

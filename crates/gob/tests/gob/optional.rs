@@ -76,7 +76,13 @@ fn a_pointer_alone_and_the_plain_value_are_read_too() {
         name: "Ann".into(),
         age: 40,
     };
-    assert_eq!(read(&Pointer { a: Some(ann.clone()) }).unwrap(), Some(ann.clone()));
+    assert_eq!(
+        read(&Pointer {
+            a: Some(ann.clone())
+        })
+        .unwrap(),
+        Some(ann.clone())
+    );
     // A struct that is not behind a pointer is always sent: the flag decides.
     for b in [false, true] {
         let a = Person::default();
@@ -90,9 +96,11 @@ fn a_pointer_alone_and_the_plain_value_are_read_too() {
     // A tuple of which the second is no flag.
     assert_eq!(read(&(1i64, 2i64)).unwrap(), Some((1i64, 2i64)));
     assert_eq!(
-        read::<_, i64>(&Pointer { a: Some("text".to_owned()) })
-            .unwrap_err()
-            .to_string(),
+        read::<_, i64>(&Pointer {
+            a: Some("text".to_owned())
+        })
+        .unwrap_err()
+        .to_string(),
         "gob: decoding plugwire_gob::adapters::optional::Optional<i64>: A: expected i64, received \
          type string"
     );
@@ -129,5 +137,8 @@ fn other_formats_have_an_option() {
     let back: Vec<Optional<i64>> = serde_json::from_str(&text).unwrap();
     assert_eq!(back, [Optional(Some(0)), Optional(None)]);
     let bytes = rmp_serde::to_vec(&Optional(Some(7))).unwrap();
-    assert_eq!(rmp_serde::from_slice::<Optional<i64>>(&bytes).unwrap().0, Some(7));
+    assert_eq!(
+        rmp_serde::from_slice::<Optional<i64>>(&bytes).unwrap().0,
+        Some(7)
+    );
 }

@@ -202,7 +202,10 @@ fn a_struct_made_by_hand_has_no_type_to_go_by() {
 fn lists_and_maps_of_any_values_are_made_easily() {
     let list = Any::list(["a", "b"]).unwrap();
     assert_eq!(list.name(), "[]interface {}");
-    assert_eq!(list.decode::<Vec<Any>>().unwrap(), [Any::from("a"), "b".into()]);
+    assert_eq!(
+        list.decode::<Vec<Any>>().unwrap(),
+        [Any::from("a"), "b".into()]
+    );
     let map = Any::map([("list", list), ("none", Any::Nil), ("n", 1u8.into())]).unwrap();
     assert_eq!(map.name(), "map[string]interface {}");
     let back: BTreeMap<String, Any> = map.decode().unwrap();

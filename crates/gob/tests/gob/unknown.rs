@@ -117,7 +117,10 @@ fn the_strict_mode_reaches_into_interface_values() {
     assert_fails(received.decode::<Known>(), "Known has no field for b, c");
     let received: Any = lenient(&any).unwrap();
     received.decode::<Known>().unwrap();
-    let value = raw(&Sent::default(), Limits::default().refuse_unknown_fields(true));
+    let value = raw(
+        &Sent::default(),
+        Limits::default().refuse_unknown_fields(true),
+    );
     value.allow_unknown_fields().decode::<Known>().unwrap();
 }
 
@@ -150,13 +153,17 @@ fn structs_with_nothing_in_common_are_refused_at_every_depth() {
     // One of them has no fields, or no value was sent: as in Go.
     #[derive(Debug, PartialEq, Serialize, Deserialize)]
     struct Empty {}
-    assert_eq!(lenient::<_, Held<Empty>>(&Held { held: known() }).unwrap().held, Empty {});
     assert_eq!(
-        lenient::<_, Held<Other>>(&Held { held: Empty {} }).unwrap().held,
+        lenient::<_, Held<Empty>>(&Held { held: known() })
+            .unwrap()
+            .held,
+        Empty {}
+    );
+    assert_eq!(
+        lenient::<_, Held<Other>>(&Held { held: Empty {} })
+            .unwrap()
+            .held,
         Other::default()
     );
-    assert_eq!(
-        lenient::<_, Vec<Other>>(&Vec::<Known>::new()).unwrap(),
-        []
-    );
+    assert_eq!(lenient::<_, Vec<Other>>(&Vec::<Known>::new()).unwrap(), []);
 }

@@ -275,6 +275,7 @@ mod tests {
 
     use super::*;
     use crate::de::from_value;
+    use crate::raw::Bounds;
     use crate::types::{Id, Type, Types};
 
     #[derive(Debug, PartialEq, Serialize, Deserialize)]
@@ -308,7 +309,7 @@ mod tests {
             panic!("it was inserted")
         };
         for _ in 0..2 {
-            from_value::<T>(&types, id, value, None, 10).unwrap();
+            from_value::<T>(&types, id, value, None, Bounds::default()).unwrap();
         }
         ty.positional.visitor().is_some()
     }
@@ -335,12 +336,13 @@ mod tests {
         ] {
             // Twice by names, then by position.
             for _ in 0..3 {
-                let value: Pair<i64> = from_value(&types, id, long, None, 10).unwrap();
+                let value: Pair<i64> =
+                    from_value(&types, id, long, None, Bounds::default()).unwrap();
                 assert_eq!(value, Pair { a: 1, b: 2 });
             }
         }
         for gap in [&[2, 4, 0][..], &[0xff, 2, 4, 0]] {
-            let value: Pair<i64> = from_value(&types, id, gap, None, 10).unwrap();
+            let value: Pair<i64> = from_value(&types, id, gap, None, Bounds::default()).unwrap();
             assert_eq!(value, Pair { a: 0, b: 2 });
         }
         for wrong in [
@@ -349,7 +351,7 @@ mod tests {
             &[1, 2, 2, 4, 0],
             &[1, 2, 1, 4],
         ] {
-            from_value::<Pair<i64>>(&types, id, wrong, None, 10).unwrap_err();
+            from_value::<Pair<i64>>(&types, id, wrong, None, Bounds::default()).unwrap_err();
         }
     }
 }
