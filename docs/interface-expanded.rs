@@ -52,6 +52,11 @@ const _: () = {
         pub const DOUBLED: wire::Method<dyn Counter> = wire::Method::new(
             "Plugin.Doubled",
         );
+        /// Checks that gob, the codec of Go peers, can say what the methods of [`Counter`] take and return.
+        #[allow(dead_code)]
+        pub fn check() -> ::core::result::Result<(), wire::CheckError> {
+            wire::check::<dyn Counter>()
+        }
     }
     impl Counter for wire::Remote<dyn Counter> {
         fn put(
@@ -146,6 +151,31 @@ const _: () = {
                     },
                 );
             methods.into_service()
+        }
+        fn check_types(check: &mut wire::TypeCheck) {
+            #[allow(unused_imports)]
+            use wire::{Learn as _, LearnBrokered as _, Skip as _};
+            check
+                .method("Counter", "put")
+                .parameter("key", (&wire::TypeOf::<String>::NEW).learn())
+                .parameter("value", (&wire::TypeOf::<i64>::NEW).learn())
+                .parameter(
+                    "sum",
+                    (&wire::TypeOf::<Arc<dyn AddHelper>>::NEW).learn_brokered(),
+                )
+                .reply((&wire::TypeOf::<()>::NEW).learn());
+            check
+                .method("Counter", "get")
+                .whole("key", (&wire::TypeOf::<String>::NEW).learn())
+                .reply((&wire::TypeOf::<i64>::NEW).learn());
+            check
+                .method("Counter", "watch")
+                .whole("key", (&wire::TypeOf::<String>::NEW).learn())
+                .reply((&wire::TypeOf::<Arc<dyn Subscription>>::NEW).learn_brokered());
+            check
+                .method("Counter", "doubled")
+                .whole("key", (&wire::TypeOf::<String>::NEW).learn())
+                .reply((&wire::TypeOf::<i64>::NEW).learn());
         }
         fn from_remote(remote: wire::Remote<Self>) -> Arc<Self> {
             Arc::new(remote)

@@ -253,7 +253,12 @@ impl MethodCheck<'_> {
 }
 
 impl MethodCheck<'_> {
-    fn note(&mut self, part: Part, path: String, what: String, cure: &'static str) {
+    fn note(&mut self, part: Part, mut path: String, what: String, cure: &'static str) {
+        // That of a type without an end is long.
+        if let Some((end, _)) = path.char_indices().nth(48) {
+            path.truncate(end);
+            path.push('…');
+        }
         self.check.problems.push(Problem {
             interface: self.interface,
             method: self.method,

@@ -114,12 +114,12 @@ Wrong::tuple result ""
 Wrong::keys by ""
 Wrong::keys result "[key]"
 Wrong::endless flat ""
-Wrong::endless result "inner.inner"
+Wrong::endless result "inner.inner.inner.inner.inner.inner.inner.inner.…"
 AlsoWrong::back result ""
 Wrong::map row "cells[]"
 Wrong::map row "note"
 Wrong::map row "total"
-Wrong::map result "A"
+Wrong::map result ""
 "#
     );
 }
