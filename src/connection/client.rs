@@ -116,8 +116,9 @@ impl RpcClient {
     ///
     /// # Errors
     ///
-    /// When gob, as the connection's codec, cannot say what the interface's methods take and return
-    /// (see [`CheckError`]), when the plugin refuses or does not answer, or no stream can be opened.
+    /// When the connection is in gob, and gob cannot say what the interface's methods take and
+    /// return: see [`CheckError`]. When the plugin refuses or does not answer, or no stream can be
+    /// opened.
     pub async fn dispense<I>(&self, name: &str) -> Result<Remote<I>, DispenseError>
     where
         I: Interface + ?Sized,

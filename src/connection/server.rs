@@ -44,8 +44,8 @@ impl PluginSet {
     /// `make` is called for each dispense and returns the implementation for it. For one that all
     /// share, clone an `Arc` of it. The host gets its error.
     ///
-    /// A host whose connection is in gob gets the [`CheckError`] of an interface with types that gob
-    /// cannot say, instead of an instance. [`check`](Self::check) gives it at once.
+    /// A host whose connection is in gob gets the [`CheckError`] of an interface with types that
+    /// gob cannot say, instead of an instance. [`check`](Self::check) gives it at once.
     ///
     /// ```
     /// use std::sync::Arc;

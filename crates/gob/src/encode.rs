@@ -247,8 +247,8 @@ impl Encoder {
     }
 }
 
-/// Appends a message. Returns a type, with `out` as it was, if the value has to be written as one of
-/// that type.
+/// Appends a message. Returns a type, with `out` as it was, if the value has to be written as one
+/// of that type.
 fn write<T: Serialize + ?Sized>(
     root: &mut Root,
     interner: &mut Interner,

@@ -6,7 +6,8 @@
 //! lists the aliases of a field as if they were fields.
 //!
 //! `run` is what one run knows, `access` and `deserializer` are serde's side of it, `search` does
-//! the runs, `losses` notes what a type can say and gob cannot, and `cache` remembers their results.
+//! the runs, `losses` notes what a type can say and gob cannot, and `cache` remembers what was
+//! found.
 
 mod access;
 mod cache;
