@@ -36,7 +36,22 @@ fn a_writer_waits_for_the_window_and_is_woken_once() {
     side.update(0, 1, 3);
     assert_eq!(side.events(), []);
     assert_eq!(side.session.write(key, b"and more"), Poll::Ready(Ok(6)));
+    side.output();
     assert_eq!(side.session.write(key, b""), Poll::Ready(Ok(0)));
+    assert_eq!(side.output(), []);
+}
+
+#[test]
+fn too_much_on_streams_that_wait_to_be_accepted_costs_no_other_stream() {
+    let mut side = Side::with(Config::default().max_unaccepted(WINDOW as usize));
+    let accepted = side.accept(2);
+    side.data(0, 2, &[7; WINDOW as usize]);
+    for (stream, held) in [(4, HALF), (6, HALF + 1)] {
+        side.update(SYN, stream, 0);
+        side.data(0, stream, &vec![7; held]);
+    }
+    assert_eq!(side.output(), [(UPDATE, RST, 6, 0)]);
+    assert_eq!(side.read(accepted).0.len(), WINDOW as usize);
 }
 
 #[test]
