@@ -34,7 +34,7 @@ enum UndecodedRepr {
 
 impl Undecoded {
     /// A header may have fields that this version does not know, whatever the limits are.
-    fn as_header(self) -> Self {
+    fn into_header(self) -> Self {
         match self.0 {
             UndecodedRepr::Gob(raw) => Undecoded(UndecodedRepr::Gob(raw.allow_unknown_fields())),
             #[cfg(feature = "msgpack")]
@@ -120,7 +120,7 @@ impl tokio_util::codec::Decoder for MessageDecoder {
                 return Ok(None);
             };
             match self.header.take() {
-                None => self.header = Some(value.as_header()),
+                None => self.header = Some(value.into_header()),
                 Some(header) => {
                     let body = value;
                     return Ok(Some(Message { header, body }));

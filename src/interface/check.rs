@@ -211,26 +211,26 @@ impl TypeCheck {
 
 impl MethodCheck<'_> {
     /// A parameter that is the whole argument.
-    pub fn whole(self, name: &'static str, learned: Learned) -> Self {
+    pub fn whole(&mut self, name: &'static str, learned: Learned) -> &mut Self {
         self.part(Part::Parameter(name), true, learned)
     }
 
     /// A parameter among others, or in a map.
-    pub fn parameter(self, name: &'static str, learned: Learned) -> Self {
+    pub fn parameter(&mut self, name: &'static str, learned: Learned) -> &mut Self {
         self.part(Part::Parameter(name), false, learned)
     }
 
     /// The whole reply.
-    pub fn reply(self, learned: Learned) -> Self {
+    pub fn reply(&mut self, learned: Learned) -> &mut Self {
         self.part(Part::Result, true, learned)
     }
 
     /// A field of the reply.
-    pub fn reply_field(self, learned: Learned) -> Self {
+    pub fn reply_field(&mut self, learned: Learned) -> &mut Self {
         self.part(Part::Result, false, learned)
     }
 
-    fn part(mut self, part: Part, whole: bool, learned: Learned) -> Self {
+    fn part(&mut self, part: Part, whole: bool, learned: Learned) -> &mut Self {
         match learned {
             Learned::Unknown => {}
             Learned::Brokered(check_types) => check_types(self.check),

@@ -2,9 +2,9 @@
 
 mod any;
 pub(crate) mod complex;
-pub(crate) mod duration;
 pub(crate) mod interface;
 pub(crate) mod marshaler;
+pub(crate) mod nanoseconds;
 pub(crate) mod optional;
 pub(crate) mod text;
 pub(crate) mod tuple;

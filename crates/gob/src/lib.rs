@@ -147,12 +147,12 @@ mod time;
 mod io;
 
 pub use self::adapters::complex::{Complex, with as complex};
-pub use self::adapters::duration::duration;
 pub use self::adapters::marshaler::with as marshal;
 pub use self::adapters::marshaler::{
     BinaryMarshaled, GobEncoded, Marshal, Marshaled, TextMarshaled, binary_marshaler, gob_encoder,
     text_marshaler,
 };
+pub use self::adapters::nanoseconds::duration;
 pub use self::adapters::optional::Optional;
 pub use self::adapters::text::as_string;
 pub use self::adapters::tuple::array;
