@@ -27,9 +27,11 @@ pub(crate) use self::acknowledged::Acknowledged;
 pub use self::config::BrokerConfig;
 pub use self::error::{AcceptError, DialError};
 pub(crate) use self::weak::WeakBroker;
+use crate::codec::CallConfig;
+use crate::handshake::Extensions;
 use crate::mux::{Session, Stream, WriteHalf};
 use crate::rpc::deadline::{Deadlines, Timer};
-use crate::rpc::{Client, Halves, Obituary, Server};
+use crate::rpc::{ASK, Client, Halves, Negotiated, Peer, Role, Server, Share};
 use plugwire_base::chain::logged;
 use plugwire_base::rescue::{self, Watch};
 
@@ -46,7 +48,7 @@ struct Shared {
     session: Session,
     next_id: AtomicU32,
     config: BrokerConfig,
-    obituary: Obituary,
+    peer: Peer,
     /// Of all waits for the peer. The accepting task polls them.
     deadlines: Deadlines,
     /// Under the lock no stream is dropped and none is handed on: both take the session's lock or
@@ -81,16 +83,31 @@ impl MuxBroker {
     /// Outside a tokio runtime: accepting runs as a task of its own.
     #[must_use]
     pub fn new(session: Session, config: BrokerConfig) -> MuxBroker {
-        Self::start(session, config, Obituary::default())
+        Self::start(session, config, Peer::default())
     }
 
-    /// As [`new`](Self::new), with the news of the end of the peer's process.
-    pub(crate) fn start(session: Session, config: BrokerConfig, obituary: Obituary) -> MuxBroker {
+    /// The same, with a peer that is known to understand these extensions. Both sides have to be
+    /// made with the same.
+    ///
+    /// # Panics
+    ///
+    /// As [`new`](Self::new).
+    #[must_use]
+    pub fn new_as(session: Session, config: BrokerConfig, extensions: Extensions) -> MuxBroker {
+        let peer = Peer {
+            negotiated: Negotiated::new(extensions.and(Extensions::supported())),
+            ..Peer::default()
+        };
+        Self::start(session, config, peer)
+    }
+
+    /// As [`new`](Self::new), with what is known of the peer.
+    pub(crate) fn start(session: Session, config: BrokerConfig, peer: Peer) -> MuxBroker {
         let shared = Arc::new(Shared {
             session,
             next_id: AtomicU32::new(0),
             config,
-            obituary,
+            peer,
             deadlines: Deadlines::default(),
             pending: Mutex::new(HashMap::new()),
         });
@@ -108,7 +125,7 @@ impl MuxBroker {
 
     /// Whether calls are written in gob, which cannot say every Rust type.
     pub(crate) fn is_gob(&self) -> bool {
-        self.shared.config.codec.is_gob()
+        self.codec().is_gob()
     }
 
     /// The session under the broker.
@@ -208,7 +225,11 @@ impl MuxBroker {
     /// When no stream can be opened within the [timeout](BrokerConfig::dial_timeout).
     pub async fn dial_client(&self, id: u32) -> Result<Client, DialError> {
         let (read, write) = self.dial_halves(id).await?;
-        Ok(self.client(read, write))
+        let client = self.client(read, write);
+        match self.negotiated().calls_when_asked() {
+            true => self.ask(client).await,
+            false => Ok(client),
+        }
     }
 
     /// The halves of a stream under `id`, which may be used at once: see
@@ -233,9 +254,61 @@ impl MuxBroker {
         R: AsyncRead + Send + Unpin + 'static,
         W: AsyncWrite + Send + Unpin + 'static,
     {
-        let config = self.shared.config.codec;
-        let obituary = self.shared.obituary.clone();
-        Client::start(Halves::new(read, write), config, obituary)
+        let peer = self.shared.peer.clone();
+        self.client_of(Halves::new(read, write), peer)
+    }
+
+    fn client_of(&self, halves: Halves, peer: Peer) -> Client {
+        let client = Client::start(halves, self.codec(), peer);
+        client.with_timeout(self.shared.config.call_timeout)
+    }
+
+    /// Asks a Go program with the package `plugwire` for a stream that carries deadlines and
+    /// cancels, since go-plugin serves its own. Not all that it serves has one.
+    async fn ask(&self, client: Client) -> Result<Client, DialError> {
+        let asking = client.with_timeout(self.shared.config.dial_timeout);
+        match asking.call(ASK, "").await {
+            Ok(id) => {
+                let (read, write) = self.dial_halves(id).await?;
+                let peer = Peer {
+                    negotiated: Negotiated::new(Extensions::CALLS),
+                    asked_by: Some(client),
+                    ..self.shared.peer.clone()
+                };
+                Ok(self.client_of(Halves::new(read, write), peer))
+            }
+            // An error of the connection is that of the first call, too.
+            Err(_) => Ok(client),
+        }
+    }
+
+    /// Serves the same as `server` under a new id, to a peer that has asked for it.
+    fn serve_asked(&self, server: Server) -> u32 {
+        // So the peer has the package, and can be asked.
+        self.negotiated().agree(Extensions::CALLS_WHEN_ASKED);
+        let id = self.next_id();
+        let broker = self.clone();
+        tokio::spawn(async move {
+            let role = Role::brokered(Negotiated::new(Extensions::CALLS));
+            match broker.accept(id).await {
+                Ok(stream) => broker.serve_as(stream, server, role).await,
+                Err(error) => {
+                    let error = logged(&error);
+                    tracing::debug!(id, %error, "what was asked for was not dialed");
+                }
+            }
+        });
+        id
+    }
+
+    /// How calls are written on the broker's streams.
+    fn codec(&self) -> CallConfig {
+        self.negotiated().codec(self.shared.config.codec)
+    }
+
+    /// What the two sides of the session agreed on.
+    pub(crate) fn negotiated(&self) -> &Arc<Negotiated> {
+        &self.shared.peer.negotiated
     }
 
     /// Ends when the peer has had its time to accept. The broker's task polls the deadline, so the
@@ -279,9 +352,21 @@ impl MuxBroker {
     /// Serves an interface on a stream of this broker, until the peer hangs up or the session ends.
     pub async fn serve(&self, stream: Stream, server: impl Into<Server>) {
         let server = server.into();
+        let negotiated = Arc::clone(self.negotiated());
+        // A peer of this crate has no need to ask.
+        let share = (!negotiated.calls()).then(|| {
+            let (broker, server) = (self.clone(), server.clone());
+            let share: Share = Box::new(move || broker.serve_asked(server.clone()));
+            share
+        });
+        let role = Role::Brokered { negotiated, share };
+        self.serve_as(stream, server, role).await;
+    }
+
+    async fn serve_as(&self, stream: Stream, server: Server, role: Role) {
         let id = stream.id();
         tokio::select! {
-            served = server.serve_halves(stream, self.shared.config.codec) => {
+            served = server.serve_halves(stream, self.codec(), role) => {
                 if let Err(error) = served {
                     let error = logged(&error);
                     tracing::debug!(stream = id, %error, "a brokered connection ended");

@@ -216,6 +216,8 @@ pub use interface::{BrokeredStream, Error, Reader, Remote, Result, Writer};
 #[doc = include_str!("../docs/interface-expanded.rs")]
 #[doc = "```"]
 pub use plugwire_macros::interface;
+pub use rpc::CallContext;
+pub use rpc::call_context::call;
 
 /// The TLS library, in the version whose configurations this crate takes.
 #[cfg(feature = "tls")]

@@ -242,6 +242,16 @@ pub(crate) mod rpc {
     /// After this many quick calls in a row the next one is expected to be quick, too.
     pub(crate) const TRIAL: u32 = 64;
 
+    /// The longest trace context that travels with a call, in characters. That of W3C has 55.
+    pub(crate) const LONGEST_TRACE: usize = 256;
+
+    /// How many requests are read ahead while no further call may run, to find cancels among them.
+    /// One read from a peer brings about as many small ones.
+    pub(crate) const AHEAD: usize = 64;
+
+    /// How many bytes of such requests are held: a stream's window.
+    pub(crate) const AHEAD_BYTES: usize = HIGH_WATER;
+
     /// How many of the last lines on stderr an error's text shows: more do not fit on a line.
     pub(crate) const SHOWN_LINES: usize = 5;
 

@@ -12,6 +12,7 @@ pub struct BrokerConfig {
     pub(super) accept_timeout: Duration,
     pub(super) dial_timeout: Duration,
     pub(super) codec: CallConfig,
+    pub(super) call_timeout: Option<Duration>,
 }
 
 impl Default for BrokerConfig {
@@ -20,6 +21,7 @@ impl Default for BrokerConfig {
             accept_timeout: ACCEPT_TIMEOUT,
             dial_timeout: DIAL_TIMEOUT,
             codec: CallConfig::default(),
+            call_timeout: None,
         }
     }
 }
@@ -43,9 +45,22 @@ impl BrokerConfig {
         self
     }
 
+    /// The deadline of each call to an interface that the broker connects to, unless the handle
+    /// that it is made through has another: see
+    /// [`Remote::with_timeout`](crate::Remote::with_timeout). Default none. Zero is an
+    /// [`InvalidOption`]. go-plugin has none.
+    #[must_use]
+    pub fn call_timeout(mut self, timeout: impl Into<Option<Duration>>) -> Self {
+        self.call_timeout = timeout.into();
+        self
+    }
+
     pub(crate) fn check(&self) -> Result<(), InvalidOption> {
         InvalidOption::check_duration("accept_timeout", self.accept_timeout)?;
         InvalidOption::check_duration("dial_timeout", self.dial_timeout)?;
+        if let Some(timeout) = self.call_timeout {
+            InvalidOption::check_duration("call_timeout", timeout)?;
+        }
         self.codec.check()
     }
 

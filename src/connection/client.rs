@@ -6,10 +6,11 @@ use tokio::io::{AsyncRead, AsyncWrite};
 
 use super::{ConnectionConfig, ConnectionError};
 use crate::broker::{DialError, MuxBroker};
+use crate::handshake::Extensions;
 use crate::interface::{CheckError, Interface, Remote, check};
 use crate::mux::transport::{Plain, Transport};
 use crate::mux::{Session, SessionError, Stream};
-use crate::rpc::{self, CallError, Obituary};
+use crate::rpc::{self, CallError, Negotiated, Obituary, Peer};
 
 /// The host's end of a connection to a plugin. (`RPCClient`)
 ///
@@ -58,13 +59,41 @@ impl RpcClient {
     where
         T: AsyncRead + AsyncWrite + Send + Unpin + 'static,
     {
-        Self::start(Plain(io), config, Obituary::default()).await
+        Self::connect_as(io, config, Extensions::NONE).await
     }
 
-    /// As [`connect`](Self::connect), with the news of the end of the plugin's process.
+    /// The same, with a plugin that is known to understand these extensions: one that is served
+    /// with this crate, or that has answered with them in its handshake.
+    ///
+    /// ```
+    /// # use plugwire::connection::{ConnectionConfig, ConnectionError, RpcClient};
+    /// use plugwire::handshake::Extensions;
+    ///
+    /// # async fn example(io: tokio::io::DuplexStream) -> Result<RpcClient, ConnectionError> {
+    /// let config = ConnectionConfig::default();
+    /// RpcClient::connect_as(io, &config, Extensions::supported()).await
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// As [`connect`](Self::connect).
+    pub async fn connect_as<T>(
+        io: T,
+        config: &ConnectionConfig,
+        extensions: Extensions,
+    ) -> Result<RpcClient, ConnectionError>
+    where
+        T: AsyncRead + AsyncWrite + Send + Unpin + 'static,
+    {
+        Self::start(Plain(io), config, extensions, Obituary::default()).await
+    }
+
+    /// As [`connect_as`](Self::connect_as), with the news of the end of the plugin's process.
     pub(crate) async fn start<T>(
         io: T,
         config: &ConnectionConfig,
+        extensions: Extensions,
         obituary: Obituary,
     ) -> Result<RpcClient, ConnectionError>
     where
@@ -76,10 +105,19 @@ impl RpcClient {
         let control = session.open().await?;
         let stdout = session.open().await?;
         let stderr = session.open().await?;
-        let broker = MuxBroker::start(session.clone(), config.broker_config(), obituary.clone());
+        let peer = Peer {
+            obituary,
+            negotiated: Negotiated::new(extensions.and(Extensions::supported())),
+            ..Peer::default()
+        };
+        let broker = MuxBroker::start(session.clone(), config.broker_config(), peer.clone());
+        let peer = Peer {
+            is_control: true,
+            ..peer
+        };
+        let control = rpc::Client::start(control, config.control_codec(), peer);
         Ok(RpcClient {
-            control: rpc::Client::start(control, config.control_codec(), obituary)
-                .with_timeout(config.control_timeout),
+            control: control.with_timeout(config.control_timeout),
             stdio: Some((stdout, stderr)),
             broker,
             session,

@@ -47,6 +47,7 @@ pub struct ConnectionConfig {
     broker: broker::BrokerConfig,
     limits: Option<Limits>,
     pub(super) control_timeout: Duration,
+    call_timeout: Option<Duration>,
 }
 
 impl Default for ConnectionConfig {
@@ -56,6 +57,7 @@ impl Default for ConnectionConfig {
             broker: broker::BrokerConfig::default(),
             limits: None,
             control_timeout: CONTROL_TIMEOUT,
+            call_timeout: None,
         }
     }
 }
@@ -93,11 +95,15 @@ impl ConnectionConfig {
         self
     }
 
-    /// The broker's settings, with the limits of the whole connection.
+    /// The broker's settings, with the limits and the call timeout of the whole connection.
     pub(super) fn broker_config(&self) -> broker::BrokerConfig {
-        match self.limits {
-            Some(limits) => self.broker.clone().limits(limits),
-            None => self.broker.clone(),
+        let mut config = self.broker.clone();
+        if let Some(limits) = self.limits {
+            config = config.limits(limits);
+        }
+        match self.call_timeout {
+            Some(timeout) => config.call_timeout(timeout),
+            None => config,
         }
     }
 
@@ -116,9 +122,20 @@ impl ConnectionConfig {
         self
     }
 
+    /// The deadline of each call to what is dispensed over the connection, and to each interface
+    /// that the peer hands over, unless the handle that it is made through has another: see
+    /// [`Remote::with_timeout`](crate::Remote::with_timeout). Default none: that of the broker's
+    /// [settings](broker::BrokerConfig::call_timeout), which have none either. Zero is an
+    /// [`InvalidOption`]. go-plugin has none.
+    #[must_use]
+    pub fn call_timeout(mut self, timeout: impl Into<Option<Duration>>) -> Self {
+        self.call_timeout = timeout.into();
+        self
+    }
+
     pub(crate) fn check(&self) -> Result<(), InvalidOption> {
         InvalidOption::check_duration("control_timeout", self.control_timeout)?;
         self.mux.check()?;
-        self.broker.check()
+        self.broker_config().check()
     }
 }

@@ -11,7 +11,7 @@ use crate::broker::MuxBroker;
 use crate::interface::{BoxFuture, CheckError, Interface, check};
 use crate::mux::transport::{Plain, Transport};
 use crate::mux::{Session, SessionError, Stream};
-use crate::rpc::{Empty, Server, Service};
+use crate::rpc::{self, Empty, Negotiated, Role, Server, Service};
 use crate::tuning::connection::QUIT_FLUSH;
 use plugwire_base::chain::logged;
 use plugwire_base::rescue::timeout;
@@ -254,7 +254,12 @@ impl RpcServer {
             .map_err(|_| ConnectionError::Incomplete(patience))??;
         connected();
         self.hooks.stdio(stdout, stderr);
-        let broker = MuxBroker::new(session.clone(), self.config.broker_config());
+        let negotiated = Negotiated::none();
+        let known = rpc::Peer {
+            negotiated: Arc::clone(&negotiated),
+            ..rpc::Peer::default()
+        };
+        let broker = MuxBroker::start(session.clone(), self.config.broker_config(), known);
         let context = DispenseContext {
             broker,
             app_version: self.app_version,
@@ -263,8 +268,9 @@ impl RpcServer {
         let server = Server::new()
             .register("Control", self.control_service(&session))
             .register("Dispenser", dispenser_service(&self.plugins, context));
+        let role = Role::Control(negotiated);
         tokio::select! {
-            served = server.serve_halves(control, self.config.control_codec()) => {
+            served = server.serve_halves(control, self.config.control_codec(), role) => {
                 served?;
                 // The host closes the control stream first and the session right after. Closing the
                 // session here would cut off what is in transit on other streams.

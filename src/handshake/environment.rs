@@ -11,6 +11,7 @@ use std::ops::RangeInclusive;
 use std::path::PathBuf;
 
 use super::config::HandshakeConfig;
+use super::extensions::Extensions;
 use super::version::{parse_versions, print_versions};
 
 /// Environment: lowest TCP port a plugin may listen on. Plugins on Unix use sockets and ignore it.
@@ -35,11 +36,16 @@ pub const ENV_MULTIPLEX_GRPC: &str = "PLUGIN_MULTIPLEX_GRPC";
 /// hosts.
 pub const ENV_DETACHED: &str = "PLUGWIRE_DETACHED";
 
+/// Environment: the [`Extensions`] that the host offers, as `KEY=VALUE;WORDS`. The magic cookie is
+/// in front for the same reason as in [`ENV_DETACHED`]. This crate's own; go-plugin ignores it.
+pub const ENV_EXTENSIONS: &str = "PLUGWIRE_EXTENSIONS";
+
 /// The variables that must not reach the plugins of a plugin that is a host itself: they speak of
 /// its own host. The others are always set again.
-pub(crate) const NOT_INHERITED: [&str; 5] = [
+pub(crate) const NOT_INHERITED: [&str; 6] = [
     ENV_CLIENT_CERT,
     ENV_DETACHED,
+    ENV_EXTENSIONS,
     ENV_MULTIPLEX_GRPC,
     ENV_UNIX_SOCKET_DIR,
     ENV_UNIX_SOCKET_GROUP,
@@ -57,6 +63,8 @@ pub(crate) struct Environment {
     pub(crate) client_cert: Option<OsString>,
     /// Whether the plugin is to outlive the host.
     pub(crate) detached: bool,
+    /// What the host offers beyond go-plugin's protocol.
+    pub(crate) extensions: Extensions,
     /// The directory for the plugin's unix socket, by the name that the plugin knows it by.
     pub(crate) socket_dir: Option<PathBuf>,
     /// The group that the plugin's unix socket is to belong to.
@@ -71,6 +79,7 @@ impl Default for Environment {
             ports: Ok(0..=0),
             client_cert: None,
             detached: false,
+            extensions: Extensions::NONE,
             socket_dir: None,
             socket_group: None,
         }
@@ -110,6 +119,10 @@ impl Environment {
         if self.detached {
             set(ENV_DETACHED, cookie_assignment(handshake).into());
         }
+        if !self.extensions.is_empty() {
+            let offer = format!("{};{}", cookie_assignment(handshake), self.extensions);
+            set(ENV_EXTENSIONS, offer.into());
+        }
         if let Some(directory) = &self.socket_dir {
             set(ENV_UNIX_SOCKET_DIR, directory.into());
         }
@@ -128,11 +141,16 @@ impl Environment {
         let raw = |name| variable(name).filter(|value| !value.is_empty());
         let text = |name| raw(name)?.into_string().ok();
         let assignment = cookie_assignment(handshake);
+        let offered = |value: String| {
+            let words = value.strip_prefix(&assignment)?.strip_prefix(';')?;
+            words.parse().ok()
+        };
         Self {
             versions: parse_versions(&text(ENV_PROTOCOL_VERSIONS).unwrap_or_default()),
             ports: ports(text),
             client_cert: raw(ENV_CLIENT_CERT),
             detached: raw(ENV_DETACHED).is_some_and(|value| value == *assignment),
+            extensions: text(ENV_EXTENSIONS).and_then(offered).unwrap_or_default(),
             socket_dir: raw(ENV_UNIX_SOCKET_DIR).map(PathBuf::from),
             socket_group: text(ENV_UNIX_SOCKET_GROUP),
         }
@@ -203,6 +221,7 @@ mod tests {
             ports: Ok(10_000..=25_000),
             client_cert: Some("-----BEGIN CERTIFICATE-----".into()),
             detached: true,
+            extensions: Extensions::CALLS.with(Extensions::ERRORS),
             socket_dir: Some("/tmp/plugin-dir1".into()),
             socket_group: Some("plugins".into()),
         };
@@ -222,6 +241,7 @@ mod tests {
                 ("PLUGIN_UNIX_SOCKET_DIR", "/tmp/plugin-dir1"),
                 ("PLUGIN_UNIX_SOCKET_GROUP", "plugins"),
                 ("PLUGWIRE_DETACHED", "BASIC_PLUGIN=hello"),
+                ("PLUGWIRE_EXTENSIONS", "BASIC_PLUGIN=hello;calls,errors"),
             ]
         );
     }
@@ -250,6 +270,7 @@ mod tests {
         let empty = [
             ENV_CLIENT_CERT,
             ENV_DETACHED,
+            ENV_EXTENSIONS,
             ENV_MAX_PORT,
             ENV_MIN_PORT,
             ENV_PROTOCOL_VERSIONS,
@@ -296,6 +317,23 @@ mod tests {
     }
 
     #[test]
+    fn an_offer_to_another_plugin_is_not_one_to_this() {
+        let of = |value| read_text(&[(ENV_EXTENSIONS, value)]).extensions;
+        assert_eq!(of("BASIC_PLUGIN=hello;calls"), Extensions::CALLS);
+        assert_eq!(of("BASIC_PLUGIN=hello;x,errors"), Extensions::ERRORS);
+        for foreign in [
+            "OTHER_PLUGIN=hello;calls",
+            "BASIC_PLUGIN=hello2;calls",
+            "BASIC_PLUGIN=hello",
+            "BASIC_PLUGIN=hello,calls",
+            "calls",
+            ";calls",
+        ] {
+            assert_eq!(of(foreign), Extensions::NONE, "{foreign}");
+        }
+    }
+
+    #[test]
     fn only_the_right_cookie_counts() {
         let has = |value: Option<&str>| {
             Environment::has_cookie(&HANDSHAKE, |name| {
@@ -328,17 +366,21 @@ mod tests {
             ports,
             prop::option::of(value()),
             any::<bool>(),
+            (0u32..4).prop_map(Extensions::of_bits),
             prop::option::of(value().prop_map(PathBuf::from)),
             prop::option::of("[^\0]{1,40}"),
         )
             .prop_map(
-                |(versions, ports, client_cert, detached, socket_dir, socket_group)| Environment {
-                    versions,
-                    ports,
-                    client_cert,
-                    detached,
-                    socket_dir,
-                    socket_group,
+                |(versions, ports, client_cert, detached, extensions, socket_dir, socket_group)| {
+                    Environment {
+                        versions,
+                        ports,
+                        client_cert,
+                        detached,
+                        extensions,
+                        socket_dir,
+                        socket_group,
+                    }
                 },
             )
     }

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use super::address::Address;
 use super::error::HandshakeError;
+use super::extensions::Extensions;
 use crate::tuning::handshake as tuning;
 
 /// The version of the plugin system itself, the first field of the line. go-plugin has never had
@@ -20,6 +21,9 @@ pub const MAX_LINE: usize = tuning::MAX_LINE;
 /// A sixth field of at most this length is not a certificate: some old plugins put other things
 /// there, and go-plugin ignores them (`client.go`, `Start`).
 const LONGEST_NON_CERT: usize = 50;
+
+/// What begins the field of this crate's own.
+const EXTENSIONS: &str = "plugwire=";
 
 /// The line that a plugin prints when it is ready to be dialled.
 ///
@@ -39,6 +43,10 @@ pub struct HandshakeLine {
     /// Whether the plugin can multiplex its gRPC broker. `None` when the field is absent or
     /// unreadable, neither of which matters over net/rpc.
     pub multiplex: Option<bool>,
+    /// What the plugin accepts of the extensions that the host offered. They are in a field that
+    /// begins with `plugwire=`, the eighth, which only a plugin prints that was offered some. Go's
+    /// hosts ignore it.
+    pub extensions: Extensions,
 }
 
 impl HandshakeLine {
@@ -51,11 +59,12 @@ impl HandshakeLine {
             protocol: NETRPC.to_owned(),
             server_cert: None,
             multiplex: None,
+            extensions: Extensions::NONE,
         }
     }
 
     /// Reads a line of any app version and protocol. White space around the line is ignored, and so
-    /// are fields after the seventh.
+    /// are fields after the seventh, but for that of the [extensions](Self::extensions).
     ///
     /// # Errors
     ///
@@ -140,12 +149,16 @@ impl HandshakeLine {
             .filter(|cert| cert.len() > LONGEST_NON_CERT)
             .map(text);
         let multiplex = fields.next().and_then(parse_bool);
+        // Go's own line may have an eighth field one day.
+        let words = fields.find_map(|field| field.strip_prefix(EXTENSIONS.as_bytes()));
+        let extensions = words.and_then(|words| text(words).parse().ok());
         Ok(Self {
             app_version,
             address,
             protocol,
             server_cert,
             multiplex,
+            extensions: extensions.unwrap_or_default(),
         })
     }
 
@@ -180,8 +193,14 @@ impl HandshakeLine {
         line.extend_from_slice(address);
         let cert = self.server_cert.as_deref().unwrap_or("");
         line.extend_from_slice(format!("|{}|{cert}", self.protocol).as_bytes());
-        if let Some(multiplex) = self.multiplex {
-            line.extend_from_slice(format!("|{multiplex}").as_bytes());
+        match self.multiplex {
+            Some(multiplex) => line.extend_from_slice(format!("|{multiplex}").as_bytes()),
+            // Empty, so that the next is the eighth.
+            None if !self.extensions.is_empty() => line.push(b'|'),
+            None => {}
+        }
+        if !self.extensions.is_empty() {
+            line.extend_from_slice(format!("|{EXTENSIONS}{}", self.extensions).as_bytes());
         }
         line.push(b'\n');
         Ok(line)

@@ -4,7 +4,7 @@
 //! environment. The plugin answers with one line on its standard output:
 //!
 //! ```text
-//! CORE|APP|NETWORK|ADDRESS|PROTOCOL|SERVERCERT[|MULTIPLEX]
+//! CORE|APP|NETWORK|ADDRESS|PROTOCOL|SERVERCERT[|MULTIPLEX[|plugwire=WORDS]]
 //! 1|1|unix|/tmp/plugin123456|netrpc|
 //! ```
 //!
@@ -27,6 +27,7 @@ mod address;
 mod config;
 mod environment;
 mod error;
+mod extensions;
 mod line;
 mod reattach;
 mod version;
@@ -34,11 +35,12 @@ mod version;
 pub use address::Address;
 pub use config::HandshakeConfig;
 pub use environment::{
-    ENV_CLIENT_CERT, ENV_DETACHED, ENV_MAX_PORT, ENV_MIN_PORT, ENV_MULTIPLEX_GRPC,
+    ENV_CLIENT_CERT, ENV_DETACHED, ENV_EXTENSIONS, ENV_MAX_PORT, ENV_MIN_PORT, ENV_MULTIPLEX_GRPC,
     ENV_PROTOCOL_VERSIONS, ENV_UNIX_SOCKET_DIR, ENV_UNIX_SOCKET_GROUP,
 };
 pub(crate) use environment::{Environment, NOT_INHERITED};
 pub use error::HandshakeError;
+pub use extensions::Extensions;
 pub use line::{CORE_PROTOCOL_VERSION, HandshakeLine, MAX_LINE, NETRPC};
 pub use reattach::ReattachConfig;
 pub use version::{choose_version, parse_versions, print_versions};

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::address::Address;
+use super::extensions::Extensions;
 use super::line::NETRPC;
 
 /// Where a running plugin is found. A host hands it on to the next, and a plugin in test mode to
@@ -45,6 +46,10 @@ pub struct ReattachConfig {
     /// Where the plugin listens.
     #[serde(rename = "Addr", with = "address")]
     pub address: Address,
+    /// What the plugin knows beyond go-plugin's protocol. In JSON it is left out where there is
+    /// none, and Go programs ignore it.
+    #[serde(default, skip_serializing_if = "Extensions::is_empty")]
+    pub extensions: Extensions,
 }
 
 impl ReattachConfig {
@@ -57,6 +62,7 @@ impl ReattachConfig {
             pid: None,
             test: false,
             address,
+            extensions: Extensions::NONE,
         }
     }
 
@@ -84,6 +90,14 @@ impl ReattachConfig {
     #[must_use]
     pub fn test(mut self, test: bool) -> Self {
         self.test = test;
+        self
+    }
+
+    /// What the plugin knows beyond go-plugin's protocol, as it said to the host that started it:
+    /// [`Client::reattach_config`](crate::host::Client::reattach_config) has it.
+    #[must_use]
+    pub fn extensions(mut self, extensions: Extensions) -> Self {
+        self.extensions = extensions;
         self
     }
 }
@@ -174,6 +188,22 @@ mod tests {
         assert_eq!(config, ReattachConfig::tcp("plugins.example:4000"));
         let json = serde_json::to_string(&config).unwrap();
         assert!(json.contains(r#""Pid":0,"Test":false"#), "{json}");
+    }
+
+    #[test]
+    fn extensions_are_in_the_json_where_there_are_some() {
+        let config = ReattachConfig::tcp("x:1").extensions(Extensions::CALLS);
+        let json = serde_json::to_string(&config).unwrap();
+        assert!(json.ends_with(r#","Extensions":"calls"}"#), "{json}");
+        assert_eq!(
+            serde_json::from_str::<ReattachConfig>(&json).unwrap(),
+            config
+        );
+        let later = json.replace("calls", "telepathy,calls");
+        assert_eq!(
+            serde_json::from_str::<ReattachConfig>(&later).unwrap(),
+            config
+        );
     }
 
     #[test]

@@ -56,7 +56,7 @@ impl Options {
     fn check(&self) -> Result<(), InvalidOption> {
         InvalidOption::check_duration("start_timeout", self.start_timeout)?;
         InvalidOption::check_duration("dial_timeout", self.dial_timeout)?;
-        self.connection.check()
+        self.connection().check()
     }
 }
 

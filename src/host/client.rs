@@ -73,6 +73,7 @@ impl Client {
         } = launch(&mut config).await?;
         let mut reattach = ReattachConfig::new(address).protocol_version(line.app_version);
         reattach.pid = process.pid();
+        reattach.extensions = line.extensions;
         let running = Running::new(Parts {
             process,
             reattach,

@@ -14,6 +14,7 @@ pub(super) struct Options {
     pub(super) start_timeout: Duration,
     pub(super) dial_timeout: Duration,
     pub(super) kill_grace: Duration,
+    pub(super) call_timeout: Option<Duration>,
     pub(super) sync_stdout: Option<Writer>,
     pub(super) sync_stderr: Option<Writer>,
     pub(super) managed: bool,
@@ -26,6 +27,7 @@ impl fmt::Debug for Options {
             .field("start_timeout", &self.start_timeout)
             .field("dial_timeout", &self.dial_timeout)
             .field("kill_grace", &self.kill_grace)
+            .field("call_timeout", &self.call_timeout)
             .field("managed", &self.managed)
             .finish_non_exhaustive()
     }
@@ -38,9 +40,21 @@ impl Default for Options {
             start_timeout: tuning::START_TIMEOUT,
             dial_timeout: tuning::DIAL_TIMEOUT,
             kill_grace: tuning::KILL_GRACE,
+            call_timeout: None,
             sync_stdout: None,
             sync_stderr: None,
             managed: false,
+        }
+    }
+}
+
+impl Options {
+    /// Settings of the session, the broker and the calls.
+    pub(super) fn connection(&self) -> ConnectionConfig {
+        let connection = self.connection.clone();
+        match self.call_timeout {
+            Some(timeout) => connection.call_timeout(timeout),
+            None => connection,
         }
     }
 }
@@ -70,6 +84,37 @@ macro_rules! setters {
             #[must_use]
             pub fn dial_timeout(mut self, timeout: std::time::Duration) -> Self {
                 self.options.dial_timeout = timeout;
+                self
+            }
+
+            /// The deadline of each call to what is dispensed, and to each interface that the
+            /// plugin hands over, unless the handle that it is made through has another:
+            /// [`Remote::with_timeout`](crate::Remote::with_timeout) sets one, or none. Default
+            /// none: that of the [connection](Self::connection). Not zero. go-plugin waits for
+            /// ever.
+            ///
+            /// ```
+            /// use std::process::Command;
+            /// use std::time::Duration;
+            /// use plugwire::handshake::HandshakeConfig;
+            /// use plugwire::host::{Client, ClientConfig};
+            ///
+            /// # #[plugwire::interface]
+            /// # trait Counter { async fn get(&self, key: String) -> plugwire::Result<i64>; }
+            /// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+            /// let handshake = HandshakeConfig::new(1, "BASIC_PLUGIN", "hello");
+            /// let config = ClientConfig::new(handshake, Command::new("./counter"))
+            ///     .call_timeout(Duration::from_secs(5));
+            /// let client = Client::launch(config).await?;
+            /// let counter = client.dispense::<dyn Counter>("counter").await?;
+            /// counter.get("visits".into()).await?; // 5 s
+            /// counter.with_timeout(None).get("visits".into()).await?; // as long as it takes
+            /// # Ok(())
+            /// # }
+            /// ```
+            #[must_use]
+            pub fn call_timeout(mut self, timeout: impl Into<Option<std::time::Duration>>) -> Self {
+                self.options.call_timeout = timeout.into();
                 self
             }
 

@@ -202,13 +202,16 @@ async fn connect(config: &mut AttachConfig) -> Result<Attached, ReattachError> {
         source: io::Error::new(reason.kind(), NotThere { sought, reason }),
     };
     let tls = config.tls.as_ref();
-    let Options {
-        connection,
-        dial_timeout,
-        ..
-    } = &config.options;
     let (crash_reporter, obituary) = CrashReporter::new();
-    let dialed = dial(&reattach.address, *dial_timeout, connection, tls, obituary).await;
+    let dialed = dial(
+        &reattach.address,
+        config.options.dial_timeout,
+        &config.options.connection(),
+        tls,
+        reattach.extensions,
+        obituary,
+    )
+    .await;
     let Dialed { mut rpc, listening } = match dialed {
         Ok(dialed) => dialed,
         Err(DialError::Connect(reason)) => {

@@ -8,6 +8,7 @@ use tokio::runtime::Handle;
 use tokio::task::spawn_blocking;
 
 use super::BoxFuture;
+use crate::rpc::call_context::call;
 use plugwire_base::abandoned::abandon;
 use plugwire_base::rescue::Inside;
 
@@ -20,10 +21,11 @@ where
 {
     let work = Work(Arc::new(Mutex::new(Some(work))));
     let taken = work.0.clone();
+    let context = call();
     let result = spawn_blocking(move || {
         // The end of the runtime waits for it.
         let _inside = Inside::enter_pooled();
-        take(&taken).map(|work| work())
+        take(&taken).map(|work| context.run(work))
     })
     .await;
     match result {

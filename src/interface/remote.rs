@@ -17,8 +17,8 @@ use super::map::{self, ArgMap};
 use super::{BoxFuture, Error, Interface};
 use crate::broker::MuxBroker;
 use crate::codec::Undecoded;
-use crate::rpc::{self, Around, CallError, Encode, EndReason};
-use plugwire_base::instant;
+use crate::rpc::call_context;
+use crate::rpc::{self, Around, Ask, CallError, Encode, EndReason};
 
 /// An implementation of the interface `I` in another process: `Remote<dyn Counter>` implements
 /// `Counter`.
@@ -109,13 +109,14 @@ impl<I: ?Sized> fmt::Debug for Method<I> {
 
 impl<I: Interface + ?Sized> Remote<I> {
     /// The interface that is served at the other end of `client`. The broker is that of the same
-    /// connection, for interfaces, readers and writers.
+    /// connection, for interfaces, readers and writers. The client's timeout becomes that of each
+    /// call, until [`with_timeout`](Self::with_timeout) sets another.
     #[must_use]
     pub fn new(client: rpc::Client, broker: MuxBroker) -> Self {
         Remote {
+            timeout: client.timeout(),
             rpc: client,
             broker: Some(broker),
-            timeout: None,
             method_timeouts: None,
             interface: PhantomData,
         }
@@ -247,9 +248,7 @@ impl<'a> Call<'a> {
             rpc: &remote.rpc,
             broker: remote.broker.as_ref(),
             method: method.name,
-            deadline: own
-                .unwrap_or(remote.timeout)
-                .map(|timeout| (instant::after(timeout), timeout)),
+            deadline: deadline(own.unwrap_or(remote.timeout)),
             brought: Brought::default(),
         }
     }
@@ -301,15 +300,15 @@ impl<'a> Call<'a> {
         let Some(broker) = self.broker else {
             return Ok(self.rpc.call(self.method, argument).await?);
         };
-        let brought = &mut self.brought;
-        let called = self.rpc.call_in(self.method, argument, broker, brought);
-        let reply = match self.deadline {
-            None => called.await,
-            Some((deadline, timeout)) => {
-                let called = self.rpc.deadlines().timeout_at(deadline, called).await;
-                called.unwrap_or_else(|_| Err(too_late(self.method, timeout)))
-            }
+        let ask = Ask {
+            deadline: self.deadline,
+            wants: 0,
         };
+        let brought = &mut self.brought;
+        let called = self
+            .rpc
+            .call_asking(self.method, argument, broker, brought, ask);
+        let reply = called.await;
         if self.brought.leases.is_empty() && self.brought.dials.is_empty() {
             return Ok(reply?.0);
         }
@@ -411,6 +410,14 @@ fn too_late(method: &str, timeout: Duration) -> CallError {
     CallError::Timeout {
         method: method.to_owned(),
         timeout,
+    }
+}
+
+/// The deadline of a call that begins now. The clock is not read where there is none.
+fn deadline(timeout: Option<Duration>) -> Option<(Instant, Duration)> {
+    match (timeout, call_context::deadline()) {
+        (None, None) => None,
+        (timeout, inherited) => rpc::deadline(timeout, inherited),
     }
 }
 

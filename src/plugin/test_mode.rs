@@ -15,7 +15,7 @@ use super::ending::Presence;
 use super::error::ServeError;
 use super::listener::Listener;
 use super::stdio::{Stdio, Tee};
-use crate::handshake::{Environment, ReattachConfig};
+use crate::handshake::{Environment, Extensions, ReattachConfig};
 
 /// How [`serve_test`] serves.
 #[derive(Clone, Debug, Default)]
@@ -121,6 +121,7 @@ pub async fn serve_test(
     let reattach = ReattachConfig::new(listener.address().clone())
         .pid(process::id())
         .protocol_version(version)
+        .extensions(Extensions::supported())
         .test(true);
 
     let (quit, quit_asked) = watch::channel(false);

@@ -9,8 +9,10 @@ use futures::future::BoxFuture;
 use serde::de::DeserializeOwned;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::task::JoinHandle;
+use tokio::time::Instant;
 
 use super::around::Around;
+use super::call_context;
 use super::call_error::CallError;
 use super::crash::Obituary;
 use super::deadline::{Deadlines, Timer};
@@ -18,7 +20,8 @@ use super::end::EndReason;
 use super::in_flight::{Ended, InFlight};
 use super::inbox::Inbox;
 use super::io::Halves;
-use super::message::{Request, Response};
+use super::message::{CANCEL, Empty, ExtendedRequest, ExtendedResponse};
+use super::negotiated::Negotiated;
 use super::outbox::{Outbox, SendError};
 use crate::codec::{CallConfig, DecodeError, Encode, Message, Undecoded};
 use crate::tuning::rpc::{SESSION_LOST, STREAM_ENDED};
@@ -45,12 +48,38 @@ struct Shared {
     calls: Mutex<InFlight>,
     deadlines: Deadlines,
     obituary: Obituary,
+    negotiated: Arc<Negotiated>,
+    /// Whether each request names what was agreed on.
+    is_control: bool,
+}
+
+/// What is known of the peer of a session's stream.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Peer {
+    /// The news of the end of its process.
+    pub(crate) obituary: Obituary,
+    pub(crate) negotiated: Arc<Negotiated>,
+    /// Whether it is the control stream, each request of which names what was agreed on.
+    pub(crate) is_control: bool,
+    /// The connection on which this one was asked for.
+    pub(crate) asked_by: Option<Client>,
+}
+
+/// What one call asks for beyond its reply.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Ask {
+    /// When the call is given up, and how long that is from its beginning.
+    pub(crate) deadline: Option<(Instant, Duration)>,
+    /// What the caller can use in the reply, as the header has it.
+    pub(crate) wants: u64,
 }
 
 struct Task {
     shared: Arc<Shared>,
     /// `None` for a connection that never was.
     handle: Option<JoinHandle<()>>,
+    /// The connection that this one was asked for by. A peer may take its end for the end of both.
+    _asked_by: Option<Client>,
 }
 
 impl Task {
@@ -79,17 +108,25 @@ impl Client {
     where
         T: AsyncRead + AsyncWrite + Send + Unpin + 'static,
     {
-        Self::start(Halves::of(io), config.into(), Obituary::default())
+        Self::start(Halves::of(io), config.into(), Peer::default())
     }
 
-    /// The same over the halves of a stream, with the news of the end of the peer's process.
-    pub(crate) fn start(io: impl Into<Halves>, config: CallConfig, obituary: Obituary) -> Client {
+    /// The same over the halves of a session's stream.
+    pub(crate) fn start(io: impl Into<Halves>, config: CallConfig, peer: Peer) -> Client {
         let Halves { read, write } = io.into();
+        let Peer {
+            obituary,
+            negotiated,
+            is_control,
+            asked_by,
+        } = peer;
         let shared = Arc::new(Shared {
             outbox: Outbox::new(write, config),
             calls: Mutex::new(InFlight::new()),
             deadlines: Deadlines::default(),
             obituary,
+            negotiated,
+            is_control,
         });
         let handle = {
             let run = run(shared.clone(), Inbox::of_replies(read, config));
@@ -99,6 +136,7 @@ impl Client {
             task: Arc::new(Task {
                 shared: shared.clone(),
                 handle: Some(handle),
+                _asked_by: asked_by,
             }),
             shared,
             timeout: None,
@@ -113,12 +151,15 @@ impl Client {
             calls: Mutex::new(InFlight::new()),
             deadlines: Deadlines::default(),
             obituary: Obituary::default(),
+            negotiated: Negotiated::none(),
+            is_control: false,
         });
         shared.end(&EndReason::Closed);
         Client {
             task: Arc::new(Task {
                 shared: shared.clone(),
                 handle: None,
+                _asked_by: None,
             }),
             shared,
             timeout: None,
@@ -140,7 +181,9 @@ impl Client {
     /// A Go method that needs no argument, or gives no reply, takes or gives a nil `interface{}`:
     /// that is `()` here.
     ///
-    /// Dropping the future abandons the call: the peer still runs it, and its reply is discarded.
+    /// Dropping the future cancels the call. A peer that agreed to it at the handshake, as those of
+    /// this crate do, drops the method's future. Any other still runs it, and its reply is
+    /// discarded. See [`CallContext`](super::CallContext), whose deadline a call inherits.
     ///
     /// # Errors
     ///
@@ -151,44 +194,72 @@ impl Client {
         A: Encode + ?Sized,
         R: DeserializeOwned,
     {
-        let (reply, _) = self.call_in(method, argument, &(), &mut ()).await?;
+        let (around, brought) = (&(), &mut ());
+        let inherited = call_context::deadline();
+        let reply = match (inherited, self.timeout) {
+            (None, None) => {
+                let exchange = self.exchange(method, argument, around, brought, Left::Forever, 0);
+                exchange.await
+            }
+            (None, Some(timeout)) => {
+                let left = Left::All(timeout);
+                let exchange = self.exchange(method, argument, around, brought, left, 0);
+                let replied = self.shared.deadlines.timeout(timeout, exchange).await;
+                replied.unwrap_or_else(|_| Err(too_late(method, timeout)))
+            }
+            (Some(_), timeout) => {
+                let deadline = deadline(timeout, inherited);
+                let ask = Ask { deadline, wants: 0 };
+                self.reply_until(method, argument, around, brought, ask)
+                    .await
+            }
+        }?;
+        let (reply, _) = decode(method, reply, around, brought)?;
         Ok(reply)
     }
 
-    /// The same with something around the values. Returns the reply undecoded, too.
-    pub(crate) async fn call_in<A, R, C>(
+    /// The same with something around the values, and with a deadline in place of this handle's,
+    /// which is not later than the one inherited: see [`deadline`]. Returns the reply undecoded,
+    /// too.
+    pub(crate) async fn call_asking<A, R, C>(
         &self,
         method: &str,
         argument: &A,
         around: &C,
         brought: &mut C::Brought,
+        ask: Ask,
     ) -> Result<(R, Undecoded), CallError>
     where
         A: Encode + ?Sized,
         R: DeserializeOwned,
         C: Around,
     {
-        let reply = match self.timeout {
-            None => self.exchange(method, argument, around, brought).await,
-            Some(timeout) => {
-                let exchange = self.exchange(method, argument, around, brought);
-                match self.shared.deadlines.timeout(timeout, exchange).await {
-                    Ok(reply) => reply,
-                    Err(_) => Err(CallError::Timeout {
-                        method: method.to_owned(),
-                        timeout,
-                    }),
-                }
-            }
-        }?;
-        let decoded = around.decode(brought, || reply.body.decode());
-        match decoded {
-            Ok(decoded) => Ok((decoded, reply.body)),
-            Err(source) => Err(CallError::Decode {
-                method: method.to_owned(),
-                source,
-            }),
-        }
+        let reply = self
+            .reply_until(method, argument, around, brought, ask)
+            .await?;
+        decode(method, reply, around, brought)
+    }
+
+    async fn reply_until<A, C>(
+        &self,
+        method: &str,
+        argument: &A,
+        around: &C,
+        brought: &mut C::Brought,
+        Ask { deadline, wants }: Ask,
+    ) -> Result<Message, CallError>
+    where
+        A: Encode + ?Sized,
+        C: Around,
+    {
+        let Some((at, timeout)) = deadline else {
+            let exchange = self.exchange(method, argument, around, brought, Left::Forever, wants);
+            return exchange.await;
+        };
+        let left = Left::Until(at);
+        let exchange = self.exchange(method, argument, around, brought, left, wants);
+        let replied = self.shared.deadlines.timeout_at(at, exchange).await;
+        replied.unwrap_or_else(|_| Err(too_late(method, timeout)))
     }
 
     async fn exchange<A, C>(
@@ -197,6 +268,8 @@ impl Client {
         argument: &A,
         around: &C,
         brought: &mut C::Brought,
+        left: Left,
+        wants: u64,
     ) -> Result<Message, CallError>
     where
         A: Encode + ?Sized,
@@ -212,15 +285,14 @@ impl Client {
         let mut waiting = Waiting {
             shared,
             seq,
-            answered: false,
+            is_sent: false,
+            is_over: false,
         };
-        let request = Request {
-            service_method: method,
-            seq,
-        };
-        match around.encode(brought, || shared.outbox.send(&request, argument)) {
+        let send = || shared.send(method, seq, argument, left, wants);
+        match around.encode(brought, send) {
+            Ok(()) => waiting.is_sent = true,
             // The connection is ending, and `reply` gives the reason.
-            Ok(()) | Err(SendError::Closed) => {}
+            Err(SendError::Closed) => {}
             Err(SendError::Encode(source)) => {
                 return Err(CallError::Encode {
                     method: method.to_owned(),
@@ -229,7 +301,7 @@ impl Client {
             }
         }
         let reply = reply.await;
-        waiting.answered = true;
+        waiting.is_over = true;
         match reply {
             Ok(Err(error)) if error.is_disconnected() => Err(self.lost(method, error).await),
             Ok(reply) => reply,
@@ -268,9 +340,9 @@ impl Client {
         })
     }
 
-    /// The deadlines that the connection's task polls.
-    pub(crate) fn deadlines(&self) -> &Deadlines {
-        &self.shared.deadlines
+    /// The deadline of each call through this handle.
+    pub(crate) fn timeout(&self) -> Option<Duration> {
+        self.timeout
     }
 
     /// Closes the connection. Calls that wait, and all later ones, fail with
@@ -300,6 +372,47 @@ impl Shared {
         self.calls.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Sends a request, in Go's form unless there is more to say to a peer that understands it.
+    fn send<A>(
+        &self,
+        method: &str,
+        seq: u64,
+        argument: &A,
+        left: Left,
+        wants: u64,
+    ) -> Result<(), SendError>
+    where
+        A: Encode + ?Sized,
+    {
+        let mut request = ExtendedRequest::new(method, seq);
+        if !self.negotiated.calls() {
+            return self.outbox.send(&request.plain(), argument);
+        }
+        request.deadline = left.nanos();
+        request.wants = wants;
+        let trace = call_context::trace();
+        request.trace = trace.as_deref().unwrap_or_default();
+        let words;
+        if self.is_control {
+            words = self.negotiated.extensions().to_string();
+            request.words = &words;
+        }
+        match request.is_plain() {
+            true => self.outbox.send(&request.plain(), argument),
+            false => self.outbox.send(&request, argument),
+        }
+    }
+
+    /// Has the peer end a call, if it understands that. Never waits.
+    fn cancel(&self, seq: u64) {
+        if self.negotiated.calls() {
+            let mut request = ExtendedRequest::new(CANCEL, seq);
+            request.cancel = seq;
+            // Where the connection has ended, so has the call.
+            let _ = self.outbox.send(&request, &Empty {});
+        }
+    }
+
     /// Fails the calls before later ones find the outbox closed.
     fn end(&self, reason: &EndReason) {
         let waiters = self.calls().end(reason);
@@ -310,19 +423,87 @@ impl Shared {
     }
 }
 
-/// A call that waits. Dropped without an answer, it is forgotten.
+/// A call that waits. Dropped without an answer, it is forgotten here and ended at the peer.
 struct Waiting<'a> {
     shared: &'a Shared,
     seq: u64,
-    answered: bool,
+    /// Whether the peer has the call.
+    is_sent: bool,
+    /// Whether it has answered, or cannot answer any more.
+    is_over: bool,
 }
 
 impl Drop for Waiting<'_> {
     fn drop(&mut self) {
-        if !self.answered {
-            let waiter = self.shared.calls().remove(self.seq);
-            drop(waiter);
+        if self.is_over {
+            return;
         }
+        // Not under the lock.
+        let waiter = self.shared.calls().remove(self.seq);
+        if waiter.is_some() && self.is_sent {
+            self.shared.cancel(self.seq);
+        }
+    }
+}
+
+/// How long a call may still take.
+#[derive(Clone, Copy)]
+enum Left {
+    Forever,
+    /// From now on. The clock need not be read.
+    All(Duration),
+    Until(Instant),
+}
+
+impl Left {
+    /// As the header of a request has it: at least 1 where there is a deadline, since 0 is none.
+    fn nanos(self) -> i64 {
+        let left = match self {
+            Left::Forever => return 0,
+            Left::All(timeout) => timeout,
+            Left::Until(deadline) => deadline.saturating_duration_since(Instant::now()),
+        };
+        i64::try_from(left.as_nanos()).unwrap_or(i64::MAX).max(1)
+    }
+}
+
+/// The earlier of a call's own deadline and the one that it inherits, and how long that is from now.
+pub(crate) fn deadline(
+    timeout: Option<Duration>,
+    inherited: Option<Instant>,
+) -> Option<(Instant, Duration)> {
+    let now = Instant::now();
+    let own = timeout.map(|timeout| (instant::later(now, timeout), timeout));
+    let inherited = inherited.map(|at| (at, at.saturating_duration_since(now)));
+    match (own, inherited) {
+        (Some(own), Some(inherited)) => Some(if own.0 <= inherited.0 { own } else { inherited }),
+        (own, inherited) => own.or(inherited),
+    }
+}
+
+fn too_late(method: &str, timeout: Duration) -> CallError {
+    CallError::Timeout {
+        method: method.to_owned(),
+        timeout,
+    }
+}
+
+fn decode<R, C>(
+    method: &str,
+    reply: Message,
+    around: &C,
+    brought: &mut C::Brought,
+) -> Result<(R, Undecoded), CallError>
+where
+    R: DeserializeOwned,
+    C: Around,
+{
+    match around.decode(brought, || reply.body.decode()) {
+        Ok(decoded) => Ok((decoded, reply.body)),
+        Err(source) => Err(CallError::Decode {
+            method: method.to_owned(),
+            source,
+        }),
     }
 }
 
@@ -356,7 +537,7 @@ async fn run(shared: Arc<Shared>, mut inbox: Inbox) {
 
 /// Hands a reply to its call. An error means that the peer's headers cannot be read.
 fn take_reply(shared: &Shared, reply: Message) -> Result<(), DecodeError> {
-    let header: Response<'_> = reply.header.decode()?;
+    let header: ExtendedResponse<'_> = reply.header.decode()?;
     let (seq, error) = (header.seq, header.error);
     let outcome = if error.is_empty() {
         Ok(reply)

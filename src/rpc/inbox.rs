@@ -9,7 +9,7 @@ use tokio_util::codec::Decoder;
 use tokio_util::io::poll_read_buf;
 
 use super::io::BoxRead;
-use super::message::{Request, Response};
+use super::message::{ExtendedRequest, ExtendedResponse};
 use crate::codec::{CallConfig, DecodeError, Message, MessageDecoder, Undecoded};
 use crate::tuning::rpc::{LARGE_READ, SMALL_READ};
 
@@ -21,6 +21,8 @@ pub(super) struct Inbox {
     is_header: IsHeader,
     /// Whether the header that waits for its body has been checked.
     checked: bool,
+    /// How many bytes of the message that arrives have been taken.
+    taken: usize,
 }
 
 /// Whether a value is a header of the kind expected.
@@ -42,14 +44,14 @@ impl Inbox {
     /// The inbox of a server.
     pub(super) fn of_requests(io: BoxRead, config: CallConfig) -> Self {
         Self::new(io, config, |header| {
-            header.decode::<Request<'_>>().map(drop)
+            header.decode::<ExtendedRequest<'_>>().map(drop)
         })
     }
 
     /// The inbox of a client.
     pub(super) fn of_replies(io: BoxRead, config: CallConfig) -> Self {
         Self::new(io, config, |header| {
-            header.decode::<Response<'_>>().map(drop)
+            header.decode::<ExtendedResponse<'_>>().map(drop)
         })
     }
 
@@ -61,6 +63,7 @@ impl Inbox {
             room: SMALL_READ,
             is_header,
             checked: false,
+            taken: 0,
         }
     }
 
@@ -70,11 +73,14 @@ impl Inbox {
         cx: &mut Context<'_>,
     ) -> Poll<Result<Message, ReceiveError>> {
         loop {
-            if !self.buffer.is_empty()
-                && let Some(message) = self.decoder.decode(&mut self.buffer)?
-            {
-                self.checked = false;
-                return Poll::Ready(Ok(message));
+            if !self.buffer.is_empty() {
+                let before = self.buffer.len();
+                let decoded = self.decoder.decode(&mut self.buffer)?;
+                self.taken = self.taken.saturating_add(before - self.buffer.len());
+                if let Some(message) = decoded {
+                    self.checked = false;
+                    return Poll::Ready(Ok(message));
+                }
             }
             self.check_header()?;
             self.buffer.reserve(self.room);
@@ -89,6 +95,11 @@ impl Inbox {
                 self.room = SMALL_READ;
             }
         }
+    }
+
+    /// How many bytes the messages had that came since this was last asked.
+    pub(super) fn take_size(&mut self) -> usize {
+        std::mem::take(&mut self.taken)
     }
 
     /// Fails at an invalid header as soon as it is complete, as Go does, since its body may never

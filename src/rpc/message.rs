@@ -1,6 +1,21 @@
 //! The headers of net/rpc's messages. (Go: `net/rpc/server.go`)
+//!
+//! Each has two forms. The first is Go's, and all that a peer sees which did not agree to more. The
+//! extended form has further fields behind Go's. It is sent only where one of them says something,
+//! and read always: what is left out is zero.
 
 use serde::{Deserialize, Serialize};
+
+/// The method that ends a call, by the number in [`ExtendedRequest::cancel`]. It has no reply.
+pub(super) const CANCEL: &str = "plugwire.Cancel";
+
+/// The method that asks for a stream on which deadlines, cancels and traces travel. Its reply is a
+/// broker id. Go programs with the package `plugwire` have it, and ask with it.
+pub(crate) const ASK: &str = "Plugin.PlugwireCalls";
+
+/// In [`ExtendedRequest::wants`]: an error's value, beside its text.
+#[expect(dead_code, reason = "typed errors are built on it")]
+pub(super) const WANTS_ERRORS: u64 = 1;
 
 /// The header of a call's argument.
 #[derive(Debug, Serialize, Deserialize)]
@@ -8,6 +23,25 @@ use serde::{Deserialize, Serialize};
 pub(super) struct Request<'a> {
     pub(super) service_method: &'a str,
     pub(super) seq: u64,
+}
+
+/// The same, with what peers agreed on that know `calls`.
+#[derive(Debug, Default, Serialize, Deserialize)]
+#[serde(rename = "Request", rename_all = "PascalCase", default)]
+pub(super) struct ExtendedRequest<'a> {
+    pub(super) service_method: &'a str,
+    pub(super) seq: u64,
+    /// The time that is left for the call, in nanoseconds. Zero is no deadline. One that has
+    /// passed is negative.
+    pub(super) deadline: i64,
+    /// The trace that the call is part of, in the form of W3C's `traceparent`.
+    pub(super) trace: &'a str,
+    /// The number of the call that [`CANCEL`] ends: one of the same connection.
+    pub(super) cancel: u64,
+    /// What the caller can use in the reply beyond Go's fields, as bits.
+    pub(super) wants: u64,
+    /// The words agreed on, in every request of the control stream.
+    pub(super) words: &'a str,
 }
 
 /// The header of a call's reply.
@@ -19,6 +53,48 @@ pub(super) struct Response<'a> {
     pub(super) error: &'a str,
 }
 
+/// The same, for a request that wanted more.
+#[derive(Debug, Default, Serialize, Deserialize)]
+#[serde(rename = "Response", rename_all = "PascalCase", default)]
+pub(super) struct ExtendedResponse<'a> {
+    pub(super) service_method: &'a str,
+    pub(super) seq: u64,
+    pub(super) error: &'a str,
+    /// What the body beside an error is: zero is Go's empty struct.
+    pub(super) detail: u64,
+}
+
 /// Go's `struct{}`: the reply of a method without a result, and the body beside an error.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Empty {}
+
+impl<'a> ExtendedRequest<'a> {
+    pub(super) fn new(service_method: &'a str, seq: u64) -> Self {
+        ExtendedRequest {
+            service_method,
+            seq,
+            ..ExtendedRequest::default()
+        }
+    }
+
+    /// Whether Go's two fields say all there is.
+    pub(super) fn is_plain(&self) -> bool {
+        let ExtendedRequest {
+            service_method: _,
+            seq: _,
+            deadline,
+            trace,
+            cancel,
+            wants,
+            words,
+        } = self;
+        *deadline == 0 && trace.is_empty() && *cancel == 0 && *wants == 0 && words.is_empty()
+    }
+
+    pub(super) fn plain(&self) -> Request<'a> {
+        Request {
+            service_method: self.service_method,
+            seq: self.seq,
+        }
+    }
+}

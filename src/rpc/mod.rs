@@ -44,6 +44,7 @@
 // room either. Wakers and channels are used after unlocking.
 
 mod around;
+pub(crate) mod call_context;
 mod call_error;
 mod client;
 mod crash;
@@ -54,11 +55,13 @@ mod inbox;
 mod io;
 mod message;
 mod method;
+mod negotiated;
 mod outbox;
 mod registry;
 mod request_error;
 mod responder;
 mod running;
+mod running_calls;
 mod server;
 mod service;
 mod serving;
@@ -67,17 +70,22 @@ mod serving;
 pub use crate::codec::TimeFormat;
 pub use crate::codec::{CallConfig, Codec, Encode};
 pub(crate) use around::Around;
+pub use call_context::CallContext;
 pub use call_error::CallError;
 pub use client::Client;
+pub(crate) use client::{Ask, Peer, deadline};
 pub use crash::Crash;
 #[cfg(feature = "host")]
 pub(crate) use crash::Fate;
 pub(crate) use crash::Obituary;
 pub use end::EndReason;
 pub(crate) use io::Halves;
+pub(crate) use message::ASK;
 pub use message::Empty;
+pub(crate) use negotiated::Negotiated;
 pub use registry::Registry;
 pub use request_error::RequestError;
 pub use server::Server;
 pub use service::Service;
 pub(crate) use service::boxed_text;
+pub(crate) use serving::{Role, Share};

@@ -6,8 +6,10 @@ use super::around::Around;
 use super::message::{Empty, Response};
 use super::outbox::{Outbox, SendError};
 use crate::codec::Encode;
+use plugwire_base::abandoned::is_abandoned;
 
-/// Answers one call, exactly once. A method that panics drops it, which is an answer too.
+/// Answers one call, exactly once. A method that panics drops it, which is an answer too. A call
+/// that is cancelled gets no answer.
 pub(super) struct Responder {
     outbox: Arc<Outbox>,
     method: Arc<str>,
@@ -39,6 +41,17 @@ impl Responder {
         self.answered = true;
         let sent = around.encode(&mut brought, || self.send("", reply));
         around.replied(brought, sent.is_ok());
+        self.fail_unless_sent(sent);
+    }
+
+    /// Replies without waiting for room.
+    pub(super) fn reply_now<R: Encode>(mut self, reply: &R) {
+        self.answered = true;
+        let sent = self.send("", reply);
+        self.fail_unless_sent(sent);
+    }
+
+    fn fail_unless_sent(&self, sent: Result<(), SendError>) {
         if let Err(SendError::Encode(error)) = sent {
             let text = format!("rpc: error encoding the reply of {}: {error}", self.method);
             let _ = self.send(&text, &Empty {});
@@ -74,7 +87,9 @@ impl Responder {
 
 impl Drop for Responder {
     fn drop(&mut self) {
-        if !self.answered {
+        // A call that was cancelled has no reply: its caller has forgotten it.
+        let is_cancelled = is_abandoned() && !std::thread::panicking();
+        if !self.answered && !is_cancelled {
             let text = format!("rpc: {} ended without a reply", self.method);
             let _ = self.send(&text, &Empty {});
         }

@@ -16,6 +16,10 @@ impl Running {
     pub(super) fn new(call: BoxFuture<'static, ()>) -> Self {
         Running(Some(call))
     }
+
+    pub(super) fn has_ended(&self) -> bool {
+        self.0.is_none()
+    }
 }
 
 impl Future for Running {

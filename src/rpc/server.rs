@@ -3,10 +3,11 @@
 use tokio::io::{AsyncRead, AsyncWrite};
 
 use super::io::Halves;
+use super::negotiated::Negotiated;
 use super::registry::Registry;
 use super::request_error::RequestError;
 use super::service::{Service, Services};
-use super::serving::Serving;
+use super::serving::{Role, Serving};
 use crate::codec::CallConfig;
 use plugwire_base::rescue::{self, Watch};
 
@@ -61,16 +62,18 @@ impl Server {
     where
         T: AsyncRead + AsyncWrite + Send + Unpin + 'static,
     {
-        self.serve_halves(Halves::of(io), config.into()).await
+        let role = Role::brokered(Negotiated::none());
+        self.serve_halves(Halves::of(io), config.into(), role).await
     }
 
-    /// The same over the halves of a stream.
+    /// The same over the halves of a stream of a session.
     pub(crate) async fn serve_halves(
         &self,
         io: impl Into<Halves>,
         config: CallConfig,
+        role: Role,
     ) -> Result<(), RequestError> {
-        let serving = Serving::new(self.services.clone(), io.into(), config);
+        let serving = Serving::new(self.services.clone(), io.into(), config, role);
         // The library's own methods have deadlines.
         let watch = match self.services.has_own() {
             true => Watch::Always,

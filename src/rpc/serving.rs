@@ -4,6 +4,7 @@
 //! expected to end soon runs on the connection's own task, but aside: another task can take the
 //! connection over if the method does block.
 
+use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::sync::Arc;
@@ -12,19 +13,24 @@ use std::time::{Duration, Instant};
 
 use futures::stream::FuturesUnordered;
 use futures::{FutureExt, StreamExt};
-use tokio::task::JoinSet;
+use tokio::time;
 
+use super::call_context::{CallContext, Current};
 use super::inbox::{Inbox, ReceiveError};
 use super::io::Halves;
-use super::message::Request;
+use super::message::{ASK, CANCEL, ExtendedRequest};
 use super::method::{Method, QUICK};
+use super::negotiated::Negotiated;
 use super::outbox::Outbox;
 use super::request_error::RequestError;
 use super::responder::Responder;
 use super::running::Running;
+use super::running_calls::{RunningCalls, Seq};
 use super::service::{Found, Services};
 use crate::codec::{CallConfig, DecodeError, Message};
-use crate::tuning::rpc::TURN;
+use crate::handshake::Extensions;
+use crate::tuning::rpc::{AHEAD, AHEAD_BYTES, TURN};
+use plugwire_base::instant;
 use plugwire_base::rescue::{self, Inside, Step, Work};
 
 /// One connection being served. Dropping it ends the running calls without an answer: the peer
@@ -33,7 +39,9 @@ pub(super) struct Serving {
     services: Services,
     outbox: Arc<Outbox>,
     inbox: Inbox,
-    running: JoinSet<()>,
+    role: Role,
+    ahead: Ahead,
+    running: RunningCalls,
     /// Calls of the library's own methods, which run here even while all threads are blocked.
     own: FuturesUnordered<FirstPoll>,
     max_calls: usize,
@@ -45,6 +53,84 @@ pub(super) struct Serving {
     received: Option<Result<(), RequestError>>,
     /// The method called last, which is usually the next one too.
     last: Option<Called>,
+}
+
+/// Which of a session's streams it is.
+pub(crate) enum Role {
+    /// The control stream, on which the host names what it agrees on.
+    Control(Arc<Negotiated>),
+    /// A stream of the broker, or one without a session.
+    Brokered {
+        negotiated: Arc<Negotiated>,
+        /// For a peer that asks for another stream.
+        share: Option<Share>,
+    },
+}
+
+/// Serves the same on a further stream, as [`ASK`] wants it, and gives its broker id.
+pub(crate) type Share = Box<dyn Fn() -> u32 + Send + Sync>;
+
+impl Role {
+    pub(crate) fn brokered(negotiated: Arc<Negotiated>) -> Self {
+        Role::Brokered {
+            negotiated,
+            share: None,
+        }
+    }
+
+    fn negotiated(&self) -> &Negotiated {
+        match self {
+            Role::Control(negotiated) | Role::Brokered { negotiated, .. } => negotiated,
+        }
+    }
+
+    /// The answer to a request of no service's.
+    fn answer(&self, method: &str) -> Option<u32> {
+        match self {
+            Role::Brokered {
+                share: Some(share), ..
+            } if method == ASK => Some(share()),
+            _ => None,
+        }
+    }
+}
+
+/// Requests that were read while no further call could run.
+#[derive(Default)]
+struct Ahead {
+    requests: VecDeque<Message>,
+    /// How many bytes they had.
+    bytes: usize,
+    /// How receiving ended behind them.
+    ended: Option<ReceiveError>,
+}
+
+impl Ahead {
+    fn is_full(&self) -> bool {
+        self.ended.is_some() || self.requests.len() >= AHEAD || self.bytes >= AHEAD_BYTES
+    }
+
+    /// The next request, or the end behind the last.
+    fn next(&mut self) -> Option<Result<Message, ReceiveError>> {
+        match self.requests.pop_front() {
+            Some(request) => {
+                if self.requests.is_empty() {
+                    self.bytes = 0;
+                }
+                Some(Ok(request))
+            }
+            None => self.ended.take().map(Err),
+        }
+    }
+
+    /// Drops a request that was cancelled before its call has begun.
+    fn cancel(&mut self, seq: Seq) {
+        let is_another = |request: &Message| {
+            let header = request.header.decode::<ExtendedRequest<'_>>();
+            header.is_ok_and(|header| header.seq != seq)
+        };
+        self.requests.retain(is_another);
+    }
 }
 
 /// Requests that are read in a row.
@@ -76,12 +162,15 @@ impl Serving {
         services: Services,
         Halves { read, write }: Halves,
         config: CallConfig,
+        role: Role,
     ) -> Self {
         Serving {
             services,
             outbox: Arc::new(Outbox::new(write, config)),
             inbox: Inbox::of_requests(read, config),
-            running: JoinSet::new(),
+            role,
+            ahead: Ahead::default(),
+            running: RunningCalls::default(),
             own: FuturesUnordered::new(),
             max_calls: config.calls(),
             turn: None,
@@ -94,7 +183,7 @@ impl Serving {
     /// Starts a call for each request. Ready when the peer has finished or the connection broke.
     fn poll_receive(&mut self, cx: &mut Context<'_>) -> Step<Result<(), RequestError>, Aside> {
         if self.turn.is_none() {
-            while let Poll::Ready(Some(_)) = self.running.poll_join_next(cx) {}
+            while let Poll::Ready(Some(())) = self.running.poll_ended(cx) {}
             self.outbox.hold();
             self.poll_own(cx);
         }
@@ -118,7 +207,7 @@ impl Serving {
     fn has_room(&mut self, cx: &mut Context<'_>) -> bool {
         while self.running.len() + self.own.len() >= self.max_calls {
             // Calls that have ended count until they are joined.
-            if self.running.poll_join_next(cx).is_pending() || !self.own.is_empty() {
+            if self.running.poll_ended(cx).is_pending() || !self.own.is_empty() {
                 return false;
             }
         }
@@ -138,9 +227,10 @@ impl Serving {
                 break Step::Pending;
             }
             if !self.has_room(cx) {
+                self.look_ahead(cx);
                 break Step::Pending;
             }
-            match self.inbox.poll_next(cx) {
+            match self.poll_request(cx) {
                 Poll::Ready(Ok(request)) => {
                     turn.requests += 1;
                     match self.start(request, &mut turn, cx) {
@@ -165,6 +255,41 @@ impl Serving {
         received
     }
 
+    /// The next request, of those that were read ahead first.
+    fn poll_request(&mut self, cx: &mut Context<'_>) -> Poll<Result<Message, ReceiveError>> {
+        match self.ahead.next() {
+            Some(next) => Poll::Ready(next),
+            None => self.inbox.poll_next(cx),
+        }
+    }
+
+    /// Finds cancels while no further call may run: they may be what makes room. No further than a
+    /// bound, since the requests between them have to be held.
+    fn look_ahead(&mut self, cx: &mut Context<'_>) {
+        if !self.role.negotiated().calls() || self.outbox.is_full() {
+            return;
+        }
+        self.inbox.take_size();
+        while !self.ahead.is_full() {
+            match self.inbox.poll_next(cx) {
+                Poll::Ready(Ok(request)) => match cancelled(&request) {
+                    Some(seq) => self.cancel(seq),
+                    None => {
+                        self.ahead.bytes = self.ahead.bytes.saturating_add(self.inbox.take_size());
+                        self.ahead.requests.push_back(request);
+                    }
+                },
+                Poll::Ready(Err(ended)) => self.ahead.ended = Some(ended),
+                Poll::Pending => return,
+            }
+        }
+    }
+
+    fn cancel(&mut self, seq: Seq) {
+        self.ahead.cancel(seq);
+        self.running.cancel(seq);
+    }
+
     /// Starts a call, or gives it back to be run aside.
     fn start(
         &mut self,
@@ -172,8 +297,19 @@ impl Serving {
         turn: &mut Turn,
         cx: &mut Context<'_>,
     ) -> Result<Option<Aside>, DecodeError> {
-        let header: Request<'_> = request.header.decode()?;
+        let header: ExtendedRequest<'_> = request.header.decode()?;
         let seq = header.seq;
+        if let Role::Control(negotiated) = &self.role
+            && !header.words.is_empty()
+        {
+            let Ok(words) = header.words.parse::<Extensions>();
+            negotiated.agree(words);
+        }
+        let can_be_cancelled = self.role.negotiated().calls();
+        if can_be_cancelled && header.service_method == CANCEL {
+            self.cancel(header.cancel);
+            return Ok(None);
+        }
         match self.find(header.service_method) {
             Ok(Called { name, method, .. }) => {
                 let responder = self.responder(name, seq);
@@ -181,6 +317,8 @@ impl Serving {
                 let mut call = FirstPoll {
                     call: method.run(request.body, responder),
                     method: Some(method),
+                    context: Current::served(context(&header)),
+                    seq,
                 };
                 if is_own {
                     if !call.ends_at_once(false, cx) {
@@ -189,16 +327,22 @@ impl Serving {
                     }
                 } else if is_quick && !turn.spawned && !rescue::is_rescuing() {
                     let timed = self.slow;
+                    if can_be_cancelled {
+                        self.running.put_aside(seq);
+                    }
                     return Ok(Some(Aside { call, timed }));
                 } else {
                     turn.spawned = true;
-                    self.running.spawn(call);
+                    self.running.spawn(seq, call, can_be_cancelled);
                 }
             }
             Err(text) => {
+                let responder = self.responder(header.service_method.into(), seq);
                 // There is room: a request is read only while the outbox is not full.
-                self.responder(header.service_method.into(), seq)
-                    .fail_now(&text);
+                match self.role.answer(header.service_method) {
+                    Some(id) => responder.reply_now(&id),
+                    None => responder.fail_now(&text),
+                }
             }
         }
         Ok(None)
@@ -239,8 +383,8 @@ impl Serving {
             if self.outbox.poll_write(cx).is_ready() {
                 return Poll::Ready(());
             }
-            match self.running.poll_join_next(cx) {
-                Poll::Ready(Some(_)) => {}
+            match self.running.poll_ended(cx) {
+                Poll::Ready(Some(())) => {}
                 Poll::Ready(None) if self.own.is_empty() => {
                     return self.outbox.poll_finish(cx).map(|_| ());
                 }
@@ -277,8 +421,15 @@ impl Work for Serving {
         (!ended).then_some(aside)
     }
 
-    fn take_back(&mut self, aside: Aside) {
-        self.running.spawn(aside.call);
+    fn take_back(&mut self, Aside { call, .. }: Aside) {
+        let seq = call.seq;
+        let can_be_cancelled = self.role.negotiated().calls();
+        let is_cancelled = self.running.take_back(seq);
+        self.running.spawn(seq, call, can_be_cancelled);
+        if is_cancelled {
+            // Not dropped here, where its author's code would hold up the connection.
+            self.running.cancel(seq);
+        }
     }
 
     fn abandon_aside(&mut self) {
@@ -299,6 +450,8 @@ pub(super) struct Aside {
 pub(super) struct FirstPoll {
     call: Running,
     method: Option<Arc<Method>>,
+    context: Current,
+    seq: Seq,
 }
 
 impl FirstPoll {
@@ -318,20 +471,44 @@ impl FirstPoll {
 
     fn poll_call(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         let _inside = Inside::enter();
+        let _current = self.context.enter();
         self.call.poll_unpin(cx)
     }
 }
 
-impl Future for FirstPoll {
-    type Output = ();
+impl Drop for FirstPoll {
+    fn drop(&mut self) {
+        if !self.call.has_ended() {
+            self.context.cancel();
+        }
+    }
+}
 
-    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+impl Future for FirstPoll {
+    /// The call's number.
+    type Output = Seq;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Seq> {
+        let seq = self.seq;
         let Some(method) = self.method.take() else {
-            return self.poll_call(cx);
+            return self.poll_call(cx).map(|()| seq);
         };
         let start = Instant::now();
         let polled = self.poll_call(cx);
         method.note(polled.is_ready(), start.elapsed());
-        polled
+        polled.map(|()| seq)
     }
+}
+
+/// The number of the call that a request ends.
+fn cancelled(request: &Message) -> Option<Seq> {
+    let header: ExtendedRequest<'_> = request.header.decode().ok()?;
+    (header.service_method == CANCEL).then_some(header.cancel)
+}
+
+/// What the header says to the method.
+fn context(header: &ExtendedRequest<'_>) -> CallContext {
+    let left = Duration::from_nanos(header.deadline.try_into().unwrap_or_default());
+    let deadline = (header.deadline != 0).then(|| instant::later(time::Instant::now(), left));
+    CallContext::new(deadline, header.trace)
 }

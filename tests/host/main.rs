@@ -2,6 +2,7 @@
 #![cfg(unix)]
 
 mod addresses;
+mod cancelled;
 mod crashes;
 mod half;
 mod launch_errors;

@@ -111,6 +111,22 @@ async fn a_launch_refuses_what_means_nothing() {
             ("control_timeout", "0ns", "longer than zero"),
         ),
         (
+            |config| config.call_timeout(NOTHING),
+            ("call_timeout", "0ns", "longer than zero"),
+        ),
+        (
+            |config| config.connection(ConnectionConfig::default().call_timeout(NOTHING)),
+            ("call_timeout", "0ns", "longer than zero"),
+        ),
+        (
+            |config| {
+                config.connection(with_broker(
+                    broker::BrokerConfig::default().call_timeout(NOTHING),
+                ))
+            },
+            ("call_timeout", "0ns", "longer than zero"),
+        ),
+        (
             |config| config.connection(with_mux(mux::Config::default().accept_backlog(0))),
             ("accept_backlog", "0", "at least 1"),
         ),
@@ -325,6 +341,10 @@ async fn a_reattach_refuses_what_means_nothing() {
         (
             there().connection(impatient()),
             ("control_timeout", "0ns", "longer than zero"),
+        ),
+        (
+            there().call_timeout(NOTHING),
+            ("call_timeout", "0ns", "longer than zero"),
         ),
     ];
     for (config, refusal) in refusals {

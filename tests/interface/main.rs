@@ -3,6 +3,7 @@
 extern crate plugwire as renamed;
 
 mod calls;
+mod cancelled;
 mod check;
 mod counter;
 mod cut_off;
@@ -22,9 +23,10 @@ use std::sync::Arc;
 
 use plugwire::Remote;
 use plugwire::broker::{BrokerConfig, MuxBroker};
+use plugwire::handshake::Extensions;
 use plugwire::interface::Interface;
 use plugwire::mux::{self, Session};
-use plugwire::rpc::{Client, Codec, Server, Service};
+use plugwire::rpc::{CallConfig, Client, Codec, Server, Service};
 use support::within;
 
 /// The two ends of a connection.
@@ -44,13 +46,26 @@ impl Pair {
 
     /// A pair with no more room between the two than this.
     fn with(codec: Codec, room: usize) -> Pair {
+        Pair::of(room, BrokerConfig::default().codec(codec), Extensions::NONE)
+    }
+
+    /// A pair that agreed on all that this crate knows beyond Go's protocol.
+    fn agreed(config: impl Into<CallConfig>) -> Pair {
+        let broker = BrokerConfig::default().codec(config);
+        Pair::of(64 * 1024, broker, Extensions::supported())
+    }
+
+    fn of(room: usize, broker: BrokerConfig, extensions: Extensions) -> Pair {
         let (here, there) = tokio::io::duplex(room);
         // Virtual time passes without the crate's pings.
         let config = mux::Config::default().keep_alive(None);
-        let broker = BrokerConfig::default().codec(codec);
+        let (host, plugin) = (
+            Session::client(here, config.clone()),
+            Session::server(there, config),
+        );
         Pair {
-            host: MuxBroker::new(Session::client(here, config.clone()), broker.clone()),
-            plugin: MuxBroker::new(Session::server(there, config), broker),
+            host: MuxBroker::new_as(host, broker.clone(), extensions),
+            plugin: MuxBroker::new_as(plugin, broker, extensions),
         }
     }
 

@@ -42,6 +42,7 @@ mod batches;
 mod bounds;
 mod cases;
 mod gob;
+mod headers;
 mod locks;
 #[cfg(feature = "msgpack")]
 mod msgpack;

@@ -160,6 +160,38 @@ fn a_printed_line_is_exactly_gos() {
 }
 
 #[test]
+fn the_eighth_field_has_the_extensions() {
+    let mut line = HandshakeLine::new(4, Address::Unix("/tmp/plugin1".into()));
+    line.extensions = Extensions::CALLS.with(Extensions::ERRORS);
+    let printed = b"1|4|unix|/tmp/plugin1|netrpc|||plugwire=calls,errors\n";
+    assert_eq!(line.encode().unwrap(), printed);
+    assert_eq!(HandshakeLine::parse(printed).unwrap(), line);
+    line.multiplex = Some(true);
+    let printed = b"1|4|unix|/tmp/plugin1|netrpc||true|plugwire=calls,errors\n";
+    assert_eq!(line.encode().unwrap(), printed);
+    assert_eq!(HandshakeLine::parse(printed).unwrap(), line);
+
+    let extensions = |line| parse(line).unwrap().extensions;
+    assert_eq!(
+        extensions("1|1|unix|/s|netrpc|||plugwire=errors,unknown"),
+        Extensions::ERRORS
+    );
+    assert_eq!(
+        extensions("1|1|unix|/s|netrpc||true|new|plugwire=calls\r\n"),
+        Extensions::CALLS
+    );
+    for line in [
+        "1|1|unix|/s|netrpc|||",
+        "1|1|unix|/s|netrpc|||plugwire=",
+        "1|1|unix|/s|netrpc|||calls",
+        "1|1|unix|/s|netrpc||plugwire=calls",
+        "1|1|unix|/s|netrpc|plugwire=calls",
+    ] {
+        assert_eq!(extensions(line), Extensions::NONE, "{line}");
+    }
+}
+
+#[test]
 fn what_is_printed_reads_back() {
     let mut line = HandshakeLine::new(u32::MAX, Address::Unix("/tmp/with space".into()));
     line.server_cert = Some("Q".repeat(700));

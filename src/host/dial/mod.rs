@@ -13,7 +13,7 @@ use tokio::net::TcpStream;
 use tokio::time::{Instant, timeout, timeout_at};
 
 use crate::connection::{ConnectionConfig, ConnectionError, RpcClient};
-use crate::handshake::Address;
+use crate::handshake::{Address, Extensions};
 use crate::mux::{OpenError, SessionError};
 use crate::rpc::{CallError, Obituary};
 use crate::tls::Connector;
@@ -56,6 +56,7 @@ pub(super) async fn dial(
     timeout: Duration,
     config: &ConnectionConfig,
     tls: Option<&Connector>,
+    extensions: Extensions,
     obituary: Obituary,
 ) -> Result<Dialed, DialError> {
     let deadline = instant::after(timeout);
@@ -64,6 +65,7 @@ pub(super) async fn dial(
         config,
         tls,
         deadline,
+        extensions,
         obituary,
     };
     match address {
@@ -92,6 +94,7 @@ struct Session<'a> {
     config: &'a ConnectionConfig,
     tls: Option<&'a Connector>,
     deadline: Instant,
+    extensions: Extensions,
     obituary: Obituary,
 }
 
@@ -100,11 +103,12 @@ impl Session<'_> {
     where
         T: Transport + 'static,
     {
+        let (config, extensions, obituary) = (self.config, self.extensions, self.obituary);
         let started = match self.tls {
-            None => RpcClient::start(stream, self.config, self.obituary).await,
+            None => RpcClient::start(stream, config, extensions, obituary).await,
             Some(tls) => {
                 let secured = within(self.deadline, DialError::Tls, tls.connect(stream)).await?;
-                RpcClient::start(Plain(secured), self.config, self.obituary).await
+                RpcClient::start(Plain(secured), config, extensions, obituary).await
             }
         };
         started.map_err(|error| {

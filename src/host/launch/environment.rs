@@ -6,7 +6,7 @@ use std::path::Path;
 
 use super::security::Security;
 use super::socket_dir::SocketDir;
-use crate::handshake::Environment;
+use crate::handshake::{Environment, Extensions};
 use crate::host::config::ClientConfig;
 use crate::host::runner::LaunchEnvironment;
 
@@ -22,6 +22,7 @@ pub(super) fn of(
         ports: Ok(config.ports.clone()),
         client_cert: security.client_cert().map(OsString::from),
         detached: config.launch.detached,
+        extensions: Extensions::supported(),
         socket_dir: sockets.in_plugin().map(Path::to_owned),
         socket_group: unix_socket.and_then(|unix_socket| unix_socket.group.clone()),
     };
@@ -40,7 +41,7 @@ mod tests {
     use std::process::Command;
 
     use super::*;
-    use crate::handshake::{HandshakeConfig, NOT_INHERITED};
+    use crate::handshake::{ENV_EXTENSIONS, HandshakeConfig, NOT_INHERITED};
 
     const HANDSHAKE: HandshakeConfig = HandshakeConfig::new(3, "COOKIE", "crumbs");
 
@@ -83,9 +84,19 @@ mod tests {
     }
 
     #[test]
+    fn the_extensions_are_offered() {
+        let offer = format!("COOKIE=crumbs;{}", Extensions::supported());
+        let env = environment(|config| config);
+        assert_eq!(env.get("PLUGWIRE_EXTENSIONS").cloned(), set(&offer));
+    }
+
+    #[test]
     fn the_variables_of_an_outer_host_are_not_passed_on() {
         let env = environment(|config| config);
         for key in NOT_INHERITED {
+            if key == ENV_EXTENSIONS {
+                continue; // Its own offer replaces it.
+            }
             assert_eq!(env.get(key), Some(&None), "{key}");
         }
     }

@@ -30,7 +30,6 @@ use super::crash_reporter::CrashReporter;
 use super::dial::{DialError, Dialed, Listening, PingError, dial, first_ping};
 use super::error::LaunchError;
 use super::log::LogSink;
-use super::options::Options;
 use super::output::{self, Lines, Tail, until_drained};
 use super::process::Process;
 use super::runner::{Output, Started};
@@ -174,12 +173,15 @@ impl Candidate {
         };
         tracing::debug!(%address, version = line.app_version, "using plugin");
 
-        let Options {
-            connection,
-            dial_timeout,
-            ..
-        } = &config.options;
-        let dialed = dial(&address, *dial_timeout, connection, tls.as_ref(), obituary).await;
+        let dialed = dial(
+            &address,
+            config.options.dial_timeout,
+            &config.options.connection(),
+            tls.as_ref(),
+            line.extensions,
+            obituary,
+        )
+        .await;
         let Dialed { mut rpc, listening } = match dialed {
             Ok(dialed) => dialed,
             Err(error) => return Err(Failure::Dial(address, error)),
