@@ -15,6 +15,10 @@ pub enum Codec {
     /// as maps keyed by field name. Packer and Consul use it. (Feature `msgpack`)
     #[cfg(feature = "msgpack")]
     MsgPack,
+    /// Any serde type, and each value exactly: variants with data, `Option<Option<_>>`,
+    /// `Some(0)`, `None` in lists, integers of 128 bits, maps with any key. MessagePack by name,
+    /// between plugwire peers only.
+    Rich,
 }
 
 /// How a [`Time`](crate::gob::Time) is written in MessagePack. Every form that Go peers write is
@@ -79,6 +83,7 @@ impl CallConfig {
 
     /// What is accepted from the peer: a longer or deeper message ends the connection. MessagePack
     /// heeds the length alone. Its depth is fixed, at gob's default, and it has no types to define.
+    /// The rich codec heeds length and depth.
     #[must_use]
     pub fn limits(mut self, limits: Limits) -> Self {
         self.limits = limits;

@@ -1,6 +1,6 @@
 //! Why a value could not be read or written, in any codec.
 
-#[cfg(feature = "msgpack")]
+use super::rich::RichError;
 use super::scan::MalformedError;
 #[cfg(feature = "msgpack")]
 use plugwire_base::escape::Escaped;
@@ -16,8 +16,10 @@ pub enum DecodeError {
     #[cfg(feature = "msgpack")]
     #[error("msgpack: {}", Escaped(.0))]
     MsgPack(Box<rmp_serde::decode::Error>),
+    /// The bytes are not what the rich codec writes, or the value is of another type.
+    #[error(transparent)]
+    Rich(#[from] RichError),
     /// The bytes are no MessagePack, or exceed the limits.
-    #[cfg(feature = "msgpack")]
     #[error(transparent)]
     Malformed(#[from] MalformedError),
     /// The stream failed or ended within a message.
@@ -36,6 +38,9 @@ pub enum EncodeError {
     #[cfg(feature = "msgpack")]
     #[error("msgpack: {0}")]
     MsgPack(Box<rmp_serde::encode::Error>),
+    /// The value could not be written by the rich codec.
+    #[error(transparent)]
+    Rich(#[from] RichError),
     /// The stream failed.
     #[error(transparent)]
     Io(#[from] std::io::Error),

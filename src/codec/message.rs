@@ -8,6 +8,7 @@ use super::error::{DecodeError, EncodeError};
 use super::gob;
 #[cfg(feature = "msgpack")]
 use super::msgpack;
+use super::{rich, scan};
 use crate::gob::{Encode, Prepared, RawValue};
 use crate::tuning::rpc::KEEP_BUFFER;
 
@@ -30,7 +31,11 @@ enum UndecodedRepr {
     Gob(RawValue),
     #[cfg(feature = "msgpack")]
     MsgPack(Bytes),
+    Rich(Bytes, Depth),
 }
+
+/// How deep the value may be.
+type Depth = usize;
 
 impl Undecoded {
     /// A header may have fields that this version does not know, whatever the limits are.
@@ -52,6 +57,7 @@ impl Undecoded {
             UndecodedRepr::Gob(raw) => Ok(raw.decode()?),
             #[cfg(feature = "msgpack")]
             UndecodedRepr::MsgPack(bytes) => msgpack::decode(bytes),
+            UndecodedRepr::Rich(bytes, depth) => Ok(rich::decode(bytes, *depth)?),
         }
     }
 }
@@ -69,7 +75,8 @@ pub struct MessageDecoder {
 enum Values {
     Gob(crate::gob::Decoder),
     #[cfg(feature = "msgpack")]
-    MsgPack(msgpack::Values),
+    MsgPack(scan::Values),
+    Rich(scan::Values, Depth),
 }
 
 impl MessageDecoder {
@@ -83,7 +90,8 @@ impl MessageDecoder {
                 Values::Gob(crate::gob::Decoder::with_limits(limits))
             }
             #[cfg(feature = "msgpack")]
-            Codec::MsgPack => Values::MsgPack(msgpack::Values::new(limits)),
+            Codec::MsgPack => Values::MsgPack(scan::Values::new(limits)),
+            Codec::Rich => Values::Rich(scan::Values::new(limits), limits.deepest()),
         };
         MessageDecoder {
             values,
@@ -103,6 +111,10 @@ impl MessageDecoder {
             Values::Gob(values) => values.next_value(bytes)?.map(UndecodedRepr::Gob),
             #[cfg(feature = "msgpack")]
             Values::MsgPack(values) => values.next_value(bytes)?.map(UndecodedRepr::MsgPack),
+            Values::Rich(values, depth) => {
+                let value = values.next_value(bytes)?;
+                value.map(|bytes| UndecodedRepr::Rich(bytes, *depth))
+            }
         };
         Ok(value.map(Undecoded))
     }
@@ -136,14 +148,15 @@ pub(crate) enum BodyEncoder {
     Gob,
     #[cfg(feature = "msgpack")]
     MsgPack(msgpack::Encoder),
+    Rich,
 }
 
 /// What a [`MessageEncoder`] has to know of a body that a [`BodyEncoder`] has encoded.
 #[derive(Debug)]
 pub(crate) enum EncodedBody {
     Gob(Prepared),
-    #[cfg(feature = "msgpack")]
-    MsgPack,
+    /// No codec but gob has something to say in front of a body.
+    Plain,
 }
 
 impl BodyEncoder {
@@ -152,6 +165,7 @@ impl BodyEncoder {
             Codec::Gob => BodyEncoder::Gob,
             #[cfg(feature = "msgpack")]
             Codec::MsgPack => BodyEncoder::MsgPack(msgpack::Encoder::new(config.times)),
+            Codec::Rich => BodyEncoder::Rich,
         }
     }
 
@@ -165,7 +179,11 @@ impl BodyEncoder {
             #[cfg(feature = "msgpack")]
             BodyEncoder::MsgPack(encoder) => {
                 encoder.encode(body, out)?;
-                Ok(EncodedBody::MsgPack)
+                Ok(EncodedBody::Plain)
+            }
+            BodyEncoder::Rich => {
+                rich::encode(body, out)?;
+                Ok(EncodedBody::Plain)
             }
         }
     }
@@ -185,6 +203,7 @@ enum Headers {
     Gob(gob::Headers),
     #[cfg(feature = "msgpack")]
     MsgPack(msgpack::Encoder),
+    Rich,
 }
 
 impl MessageEncoder {
@@ -196,6 +215,7 @@ impl MessageEncoder {
             BodyEncoder::Gob => Headers::Gob(gob::Headers::default()),
             #[cfg(feature = "msgpack")]
             BodyEncoder::MsgPack(encoder) => Headers::MsgPack(encoder),
+            BodyEncoder::Rich => Headers::Rich,
         };
         MessageEncoder {
             headers,
@@ -224,8 +244,11 @@ impl MessageEncoder {
             }
             #[cfg(feature = "msgpack")]
             (Headers::MsgPack(encoder), _) => encoder.encode(header, out).map(|()| None),
-            #[cfg(feature = "msgpack")]
-            (Headers::Gob(_), EncodedBody::MsgPack) => {
+            (Headers::Rich, _) => {
+                rich::encode(header, out)?;
+                Ok(None)
+            }
+            (Headers::Gob(_), EncodedBody::Plain) => {
                 unreachable!("a connection has one codec in a direction")
             }
         }

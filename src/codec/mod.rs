@@ -13,7 +13,7 @@ mod lenient;
 mod message;
 #[cfg(feature = "msgpack")]
 mod msgpack;
-#[cfg(feature = "msgpack")]
+pub(crate) mod rich;
 mod scan;
 
 #[cfg(feature = "msgpack")]
@@ -22,7 +22,7 @@ pub use self::config::{CallConfig, Codec};
 pub use self::error::{DecodeError, EncodeError};
 pub(crate) use self::message::BodyEncoder;
 pub use self::message::{Message, MessageDecoder, MessageEncoder, Undecoded};
-#[cfg(feature = "msgpack")]
+pub use self::rich::RichError;
 pub use self::scan::MalformedError;
 pub(crate) use crate::gob::Any;
 pub use crate::gob::{Encode, Limits};

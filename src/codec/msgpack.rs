@@ -21,7 +21,7 @@
 mod ser;
 mod time;
 
-use bytes::{BufMut, Bytes, BytesMut};
+use bytes::{BufMut, BytesMut};
 use rmp_serde::Serializer;
 use rmp_serde::config::BytesMode;
 use serde::{Deserialize, Serialize};
@@ -30,8 +30,6 @@ use self::ser::Plain;
 use super::config::TimeFormat;
 use super::error::{DecodeError, EncodeError};
 use super::lenient::{self, Lenient};
-use super::scan::Scanner;
-use crate::gob::Limits;
 
 /// How deep values may be nested, as for gob.
 const MAX_DEPTH: usize = 128;
@@ -39,31 +37,6 @@ const MAX_DEPTH: usize = 128;
 /// How deep types may be nested while they read a value: each container may be in an enum, an
 /// `Option` and a newtype of its own.
 const MAX_TYPES: usize = 4 * MAX_DEPTH;
-
-/// Cuts values out of one direction of a connection.
-#[derive(Debug)]
-pub(super) struct Values {
-    max_value: usize,
-    scanner: Scanner,
-}
-
-impl Values {
-    pub(super) fn new(limits: Limits) -> Self {
-        Values {
-            max_value: limits.longest_message(),
-            scanner: Scanner::default(),
-        }
-    }
-
-    /// Takes one value off the front of `bytes` once it is complete.
-    pub(super) fn next_value(
-        &mut self,
-        bytes: &mut BytesMut,
-    ) -> Result<Option<Bytes>, DecodeError> {
-        let length = self.scanner.scan(bytes, self.max_value)?;
-        Ok(length.map(|length| bytes.split_to(length).freeze()))
-    }
-}
 
 pub(super) fn decode<'a, T: Deserialize<'a>>(value: &'a [u8]) -> Result<T, DecodeError> {
     lenient::QUIRKS

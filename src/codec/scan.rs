@@ -4,6 +4,35 @@
 //! makes further values due, each string and extension makes bytes due. The count survives between
 //! calls, so a value that arrives in pieces is looked at once.
 
+use bytes::{Bytes, BytesMut};
+
+use crate::gob::Limits;
+
+/// Cuts values out of one direction of a connection.
+#[derive(Debug)]
+pub(super) struct Values {
+    max_value: usize,
+    scanner: Scanner,
+}
+
+impl Values {
+    pub(super) fn new(limits: Limits) -> Self {
+        Values {
+            max_value: limits.longest_message(),
+            scanner: Scanner::default(),
+        }
+    }
+
+    /// Takes one value off the front of `bytes` once it is complete.
+    pub(super) fn next_value(
+        &mut self,
+        bytes: &mut BytesMut,
+    ) -> Result<Option<Bytes>, MalformedError> {
+        let length = self.scanner.scan(bytes, self.max_value)?;
+        Ok(length.map(|length| bytes.split_to(length).freeze()))
+    }
+}
+
 /// Follows one value after the other through bytes that arrive in pieces.
 #[derive(Debug, Default)]
 pub(super) struct Scanner {

@@ -1,4 +1,4 @@
-//! The message codecs: messages, MessagePack's types and times, and hostile bytes.
+//! The message codecs: messages, MessagePack's types and times, the rich codec, and hostile bytes.
 
 mod hostile;
 mod messages;

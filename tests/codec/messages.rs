@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use support::causes::assert_fails;
 use tokio_util::codec::{Decoder, Encoder};
 
-const CODECS: [Codec; 2] = [Codec::Gob, Codec::MsgPack];
+const CODECS: [Codec; 3] = [Codec::Gob, Codec::MsgPack, Codec::Rich];
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase")]

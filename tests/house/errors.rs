@@ -87,6 +87,8 @@ fn examples() -> Vec<Example> {
         example(decode()),
         example(codec::DecodeError::from(gob_decode())),
         example(codec::EncodeError::from(system())),
+        example(codec::RichError::TooDeep { limit: 128 }),
+        example(codec::DecodeError::from(codec::RichError::Utf8)),
         example(gob_decode()),
         example(gob::DecodeErrorKind::NotUtf8),
         example(gob_encode()),

@@ -7,6 +7,7 @@ mod handshake;
 mod hclog;
 mod messages;
 mod mux;
+mod rich;
 mod roundtrip;
 mod session;
 mod shapes;
@@ -21,6 +22,7 @@ pub use handshake::handshake_line;
 pub use hclog::hclog_line;
 pub use messages::{messages_gob, messages_msgpack};
 pub use mux::mux_frames;
+pub use rich::codec_rich;
 pub use roundtrip::gob_roundtrip;
 pub use session::{broker_preface, client_connection, server_connection};
 pub use shapes::{gob_go, gob_shapes};
@@ -30,7 +32,7 @@ pub use yamux::{yamux_crate, yamux_frames};
 pub type Target = (&'static str, fn(&[u8]));
 
 /// Every target.
-pub const ALL: [Target; 18] = [
+pub const ALL: [Target; 19] = [
     ("gob_typed", gob_typed),
     ("gob_dynamic", gob_dynamic),
     ("gob_skip", gob_skip),
@@ -49,4 +51,5 @@ pub const ALL: [Target; 18] = [
     ("gob_go", gob_go),
     ("yamux_frames", yamux_frames),
     ("yamux_crate", yamux_crate),
+    ("codec_rich", codec_rich),
 ];

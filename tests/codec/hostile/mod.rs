@@ -3,6 +3,7 @@
 
 mod gob;
 mod msgpack;
+mod rich;
 
 use std::collections::BTreeMap;
 

@@ -8,6 +8,7 @@ pub mod go;
 pub mod gob;
 pub mod hex;
 pub mod hostile;
+pub mod model;
 pub mod process;
 pub mod rng;
 mod within;

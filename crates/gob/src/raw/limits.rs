@@ -68,6 +68,13 @@ impl Limits {
         self.max_message
     }
 
+    /// How deep values may be, for the other codecs of plugwire.
+    #[doc(hidden)]
+    #[must_use]
+    pub fn deepest(&self) -> usize {
+        self.max_depth
+    }
+
     pub(crate) fn depth(&self) -> usize {
         self.max_depth
     }
