@@ -54,6 +54,20 @@ fn a_frame_may_be_written_in_any_pieces() {
     }
 }
 
+#[test]
+fn a_frame_takes_along_the_one_that_opens_its_stream() {
+    let mut side = Side::new();
+    let Poll::Ready(Ok(key)) = side.session.open() else {
+        panic!();
+    };
+    assert!(side.session.has_new_streams());
+    let (queued, header) = side.session.before_data(key, 100);
+    let n = queued.len() + header.len() + 100;
+    assert!(side.session.data_transmitted(side.now, key, &[7; 100], n));
+    assert!(!side.session.has_new_streams());
+    assert_eq!(side.output(), []);
+}
+
 /// A session where a large frame of a stream has begun, whose reader waits with a large buffer.
 fn lent(side: &mut Side) -> StreamKey {
     let key = side.open();
