@@ -43,7 +43,7 @@ impl<'t, 'de> Cx<'t, 'de> {
             cursor: Cursor::new(data),
             source,
             depth: 0,
-            max_depth: bounds.max_depth,
+            max_depth: bounds.max_depth as usize,
             strict: bounds.strict,
             unclaimed: data.len(),
             budget: ExpansionBudget::default(),
@@ -82,7 +82,7 @@ impl<'t, 'de> Cx<'t, 'de> {
     /// The bounds of a value that is kept for later.
     pub(super) fn bounds(&self) -> Bounds {
         Bounds {
-            max_depth: self.max_depth - self.depth,
+            max_depth: (self.max_depth - self.depth) as u32,
             strict: self.strict,
         }
     }

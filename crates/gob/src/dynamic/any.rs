@@ -309,3 +309,6 @@ impl<T: Into<Any>> From<Option<T>> for Any {
         value.map_or(Self::Nil, Into::into)
     }
 }
+
+// A list can have very many: see `Limits`.
+const _: () = assert!(size_of::<Any>() <= 80);

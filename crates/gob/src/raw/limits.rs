@@ -31,7 +31,8 @@ pub struct Limits {
 /// The limits that a value takes along.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Bounds {
-    pub(crate) max_depth: usize,
+    /// Of 32 bits: a list can have very many values with their bounds.
+    pub(crate) max_depth: u32,
     /// Whether fields that the receiver does not have are refused.
     pub(crate) strict: bool,
 }
@@ -81,7 +82,7 @@ impl Limits {
 
     pub(crate) fn bounds(&self) -> Bounds {
         Bounds {
-            max_depth: self.max_depth,
+            max_depth: u32::try_from(self.max_depth).unwrap_or(u32::MAX),
             strict: self.strict,
         }
     }

@@ -31,7 +31,7 @@ pub(crate) fn put_interface(
         out,
         interner,
         ids: None,
-        depth: value.bounds.max_depth,
+        depth: value.bounds.max_depth as usize,
     };
     copy.alone(&mut cursor, &value.types, value.id)
 }
@@ -50,7 +50,7 @@ pub(crate) fn put_part(
         out,
         interner,
         ids: None,
-        depth: value.bounds.max_depth,
+        depth: value.bounds.max_depth as usize,
     };
     copy.value(&mut cursor, &value.types, value.id)
 }
