@@ -21,7 +21,6 @@ mod plain;
 mod positional;
 mod properties;
 mod shapes;
-mod unknown;
 mod vectors;
 
 #[global_allocator]

@@ -1,4 +1,6 @@
 //! Fields of a sender that the receiver does not have, and structs that have nothing in common.
+//!
+//! A program of its own: the list of unknown fields is the process's, and hostile inputs fill it.
 
 use std::collections::BTreeMap;
 
