@@ -275,12 +275,12 @@ fn cure_of(error: &EncodeError) -> &'static str {
     match error.kind() {
         EncodeErrorKind::VariantWithData { .. } => {
             "use a struct with an `Option` for each variant, `gob::interface!` for types that Go \
-             registers, or between peers of plugwire its own codec (`ClientConfig::codec`)"
+             registers, or between peers of plugwire its own codec (`Codec::Rich`)"
         }
         EncodeErrorKind::TooDeep => "put an `Option`, a `Vec` or a map in between",
         _ => {
             "send it as text with `#[serde(with = \"plugwire::gob::as_string\")]` on the field, \
-             write flattened fields out, or use plugwire's own codec (`ClientConfig::codec`)"
+             write flattened fields out, or use plugwire's own codec (`Codec::Rich`)"
         }
     }
 }
@@ -304,7 +304,7 @@ fn cure(loss: LossKind) -> Option<&'static str> {
              field",
         ),
         LossKind::MapKey => Some("use a `Vec` of pairs, or text for the key"),
-        _ => Some("use plugwire's own codec (`ClientConfig::codec`)"),
+        _ => Some("use plugwire's own codec (`Codec::Rich`)"),
     }
 }
 

@@ -3,7 +3,9 @@
 use std::sync::Arc;
 
 use plugwire::Result;
+use plugwire::broker::BrokerConfig;
 use plugwire::connection::{ConnectionConfig, DispenseError, PluginSet, RpcClient, RpcServer};
+use plugwire::rpc::Codec;
 use support::within;
 
 use crate::limits::Quiet;
@@ -54,4 +56,12 @@ async fn a_host_learns_it_when_it_dispenses() {
     // A host by hand gets the plugin's.
     let error = within(host.dispense_client("wide")).await.unwrap_err();
     assert!(error.to_string().contains(EXPECTED), "{error}");
+}
+
+#[tokio::test]
+async fn with_the_rich_codec_everything_passes() {
+    let broker = BrokerConfig::default().codec(Codec::Rich);
+    let host = connected(ConnectionConfig::default().broker(broker)).await;
+    let wide = within(host.dispense::<dyn Wide>("wide")).await.unwrap();
+    assert_eq!(within(wide.total()).await.unwrap(), 1);
 }
