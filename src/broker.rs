@@ -118,6 +118,11 @@ impl MuxBroker {
         }
     }
 
+    /// How the peer writes what crosses by number, and how much of it is accepted.
+    pub(crate) fn calls(&self) -> CallConfig {
+        self.shared.config.calls()
+    }
+
     /// The deadlines that the broker's task polls.
     pub(crate) fn deadlines(&self) -> &Deadlines {
         &self.shared.deadlines

@@ -205,7 +205,7 @@ pub use plugwire_yamux as mux;
 pub use plugwire_base::InvalidOption;
 
 pub use interface::nested as brokered;
-pub use interface::{BrokeredStream, Error, Reader, Remote, Result, Writer};
+pub use interface::{BrokeredStream, Error, Reader, Remote, Result, Stream, StreamSender, Writer};
 #[cfg(feature = "macros")]
 #[doc = include_str!("interface/attribute.md")]
 #[doc = "```"]

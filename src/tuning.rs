@@ -287,7 +287,7 @@ pub(crate) mod connection {
     pub(crate) const QUIT_FLUSH: Duration = Duration::from_secs(1);
 }
 
-/// Readers and writers.
+/// Readers and writers, and streams of items.
 pub(crate) mod interface {
     /// How many bytes are copied at a time: the longest frame that this crate sends.
     pub(crate) const CHUNK: usize = 64 * 1024;
@@ -295,4 +295,14 @@ pub(crate) mod interface {
     /// How many interfaces, readers, writers and streams one value may hold. Each is a stream, and
     /// some are a task of the receiver's, for one to five bytes of the sender's.
     pub(crate) const MAX_NESTED: usize = 1024;
+
+    /// How many items a channel holds, and how many are taken out of it together.
+    pub(crate) const ITEMS: usize = 64;
+
+    /// Items of so many bytes together are written at once.
+    pub(crate) const ITEM_BYTES: usize = 16 * 1024;
+
+    /// After this many writes, or reads, without waiting, other tasks get their turn.
+    pub(crate) const ITEM_WRITES: u32 = 16;
+    pub(crate) const ITEM_READS: u32 = 16;
 }

@@ -8,6 +8,7 @@
 mod config;
 mod error;
 mod gob;
+mod items;
 #[cfg(feature = "msgpack")]
 mod lenient;
 mod message;
@@ -20,6 +21,7 @@ mod scan;
 pub use self::config::TimeFormat;
 pub use self::config::{CallConfig, Codec};
 pub use self::error::{DecodeError, EncodeError};
+pub(crate) use self::items::{ItemDecoder, ItemEncodeError, ItemEncoder, Next, StreamFailure};
 pub(crate) use self::message::BodyEncoder;
 pub use self::message::{Message, MessageDecoder, MessageEncoder, Undecoded};
 pub use self::rich::RichError;

@@ -28,8 +28,14 @@ impl Values {
         &mut self,
         bytes: &mut BytesMut,
     ) -> Result<Option<Bytes>, MalformedError> {
-        let length = self.scanner.scan(bytes, self.max_value)?;
+        let length = self.next_length(bytes)?;
         Ok(length.map(|length| bytes.split_to(length).freeze()))
+    }
+
+    /// The length of the value at the front of `bytes` once it is complete. The value has to be
+    /// taken off before the next call.
+    pub(super) fn next_length(&mut self, bytes: &[u8]) -> Result<Option<usize>, MalformedError> {
+        self.scanner.scan(bytes, self.max_value)
     }
 }
 

@@ -8,17 +8,18 @@ use crate::mux::Stream;
 use plugwire_base::chain::logged;
 
 /// What crosses the wire as a broker id: `Arc<dyn Trait>` of an [`Interface`](super::Interface),
-/// [`Reader`](super::Reader), [`Writer`](super::Writer), and an `Option` of these, whose `None` is
-/// the id 0.
+/// [`Reader`](super::Reader), [`Writer`](super::Writer), [`Stream`](super::Stream), and an `Option`
+/// of these, whose `None` is the id 0.
 ///
 /// This is a closed set: the trait exists to be named in bounds, and cannot be implemented.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot cross the wire as a broker id",
-    note = "interfaces, readers and writers can: `Arc<dyn Trait>` with `#[plugwire::interface]` on \
-            the trait, `plugwire::Reader`, `plugwire::Writer`, and `Option`s of them"
+    note = "interfaces, readers, writers and streams can: `Arc<dyn Trait>` with \
+            `#[plugwire::interface]` on the trait, `plugwire::Reader`, `plugwire::Writer`, \
+            `plugwire::Stream<T>` of items that cross themselves, and `Option`s of them"
 )]
 pub trait Brokered: sealed::Sealed + Sized + Send + 'static {
-    /// Whether it consists of bytes, some of which may be in transit when a call returns.
+    /// Whether it consists of bytes or items, some of which may be in transit when a call returns.
     #[doc(hidden)]
     const STREAM: bool;
 

@@ -2,6 +2,7 @@
 
 use std::io;
 
+use super::{ItemError, SendError};
 use crate::broker::{AcceptError, DialError};
 use crate::rpc::{CallError, Crash, boxed_text};
 use plugwire_base::chain::Chain;
@@ -43,6 +44,9 @@ pub enum Error {
         /// The error of the reader or writer.
         source: io::Error,
     },
+    /// A [`Stream`](super::Stream) was cut off, or has an item that does not decode.
+    #[error(transparent)]
+    Item(#[from] ItemError),
     /// An implementation's own error.
     #[error(transparent)]
     Other(Box<dyn std::error::Error + Send + Sync>),
@@ -111,6 +115,7 @@ impl Error {
             Error::Dial(error) | Error::Connect { source: error, .. } => {
                 matches!(error, DialError::Open(_))
             }
+            Error::Item(error) => error.is_disconnected(),
             _ => false,
         }
     }
@@ -139,6 +144,13 @@ impl From<Box<dyn std::error::Error + Send + Sync>> for Error {
 impl From<Error> for String {
     fn from(error: Error) -> String {
         error.for_peer()
+    }
+}
+
+/// So that a method that sends items can use `?`.
+impl From<SendError> for Error {
+    fn from(error: SendError) -> Error {
+        Error::other(error)
     }
 }
 

@@ -3,13 +3,15 @@
 //! The attribute makes a trait an [`Interface`]: callable through a [`Remote`], and served as a
 //! [`Service`]. Its methods take and return any serde types. A whole parameter or result may also
 //! be
-//! [`Brokered`]: another interface as `Arc<dyn Trait>`, a [`Reader`] or a [`Writer`].
+//! [`Brokered`]: another interface as `Arc<dyn Trait>`, a [`Reader`], a [`Writer`] or a
+//! [`Stream`].
 
 mod around;
 mod awaited;
 mod brokered;
 mod check;
 mod error;
+mod items;
 mod leaf;
 mod lease;
 mod map;
@@ -30,6 +32,7 @@ use std::sync::Arc;
 pub use brokered::{Brokered, dial, lend};
 pub use check::{CheckError, Problem, check};
 pub use error::{Error, Result};
+pub use items::{IntoItem, ItemError, SendError, Stream, StreamSender};
 pub use raw::BrokeredStream;
 pub use remote::{Method, Remote};
 pub use stream::{Reader, Writer};

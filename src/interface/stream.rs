@@ -265,13 +265,13 @@ impl Leaf for Writer {
 
 /// The stream of something lent. Unless all was sent or received, dropping it resets the stream, so
 /// that neither a failure nor a cancellation looks like an end.
-struct LentStream<S: Reset> {
-    stream: S,
-    is_whole: bool,
+pub(super) struct LentStream<S: Reset> {
+    pub(super) stream: S,
+    pub(super) is_whole: bool,
 }
 
 /// What can be reset: a stream, or its writing half.
-trait Reset {
+pub(super) trait Reset {
     fn reset(&mut self);
 }
 
@@ -288,7 +288,7 @@ impl Reset for WriteHalf {
 }
 
 impl<S: Reset> LentStream<S> {
-    fn new(stream: S) -> Self {
+    pub(super) fn new(stream: S) -> Self {
         LentStream {
             stream,
             is_whole: false,
@@ -337,7 +337,7 @@ async fn read_out(
 }
 
 /// Waits until the peer, which only reads, has closed its side of the stream.
-async fn hung_up(mut peer: ReadHalf) {
+pub(super) async fn hung_up(mut peer: ReadHalf) {
     let mut buffer = [0; 64];
     while peer.read(&mut buffer).await.is_ok_and(|n| n > 0) {}
 }

@@ -20,6 +20,7 @@ use plugwire::handshake::{Address, HandshakeConfig, HandshakeError};
 use plugwire::host::{
     Client, ClientConfig, DiscoverError, LaunchError, ProcessReport, ReattachError, SecureError,
 };
+use plugwire::interface::{ItemError, SendError};
 use plugwire::mux::proto::frame::HeaderError;
 use plugwire::mux::{OpenError, SessionError};
 use plugwire::plugin;
@@ -161,7 +162,20 @@ fn examples() -> Vec<Example> {
             method: method(),
             source: system(),
         }),
+        example(plugwire::Error::from(ItemError::Decode {
+            item: 3,
+            source: decode(),
+        })),
         example(plugwire::Error::from(system())),
+        example(ItemError::Decode {
+            item: 3,
+            source: decode(),
+        }),
+        example(ItemError::CutOff {
+            items: 3,
+            source: Some(system()),
+        }),
+        example(closed()),
         example(DispenseError::from(DialError::Io {
             id: 7,
             source: system(),
@@ -268,6 +282,14 @@ fn examples() -> Vec<Example> {
         example(plugin::ServeError::Announce(system())),
         example(plugin::ServeError::Accept(system())),
     ]
+}
+
+/// Of a stream that was dropped.
+fn closed() -> SendError {
+    let (sender, stream) = plugwire::Stream::<u64>::channel();
+    drop(stream);
+    let runtime = tokio::runtime::Builder::new_current_thread().build();
+    runtime.unwrap().block_on(sender.send(1)).unwrap_err()
 }
 
 fn gob_decode() -> gob::DecodeError {

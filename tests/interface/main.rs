@@ -10,6 +10,8 @@ mod cut_off;
 mod deadlines;
 mod defaults;
 mod forms;
+mod item_bytes;
+mod items;
 mod lifetimes;
 mod nested;
 mod nested_errors;
@@ -45,7 +47,7 @@ impl Pair {
     }
 
     /// A pair with no more room between the two than this.
-    fn with(codec: Codec, room: usize) -> Pair {
+    fn with(codec: impl Into<CallConfig>, room: usize) -> Pair {
         Pair::of(room, BrokerConfig::default().codec(codec), Extensions::NONE)
     }
 

@@ -1,10 +1,11 @@
 //! Decoding into Rust types: [`from_slice`] and [`RawValue::decode`].
 
 use serde::Deserialize;
+use serde::de::DeserializeOwned;
 
 use crate::de;
 use crate::error::DecodeError;
-use crate::raw::{Bounds, Decoder, RawValue};
+use crate::raw::{Bounds, Decoder, Front, RawValue};
 
 /// Decodes the first value of a stream of gobs. The definitions before it are read, what follows is
 /// not.
@@ -40,5 +41,16 @@ impl RawValue {
             Some(&self.bytes),
             self.bounds,
         )
+    }
+}
+
+impl Front<'_> {
+    /// Decodes the value.
+    ///
+    /// # Errors
+    ///
+    /// When the value is malformed or `T` cannot take it. The stream is not affected.
+    pub fn decode<T: DeserializeOwned>(&self) -> Result<T, DecodeError> {
+        de::from_value(self.types, self.id, self.bytes, None, self.bounds)
     }
 }

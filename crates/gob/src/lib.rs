@@ -172,6 +172,7 @@ pub use __gob_interface as interface;
 #[doc(hidden)]
 pub mod __private {
     pub use crate::passthrough::{TIME, marshaler as opaque_kind};
+    pub use crate::raw::Front;
     pub use crate::time::TIMESTAMP;
     pub use crate::trace::is_tracing;
     pub use crate::types::Marshaler as OpaqueKind;

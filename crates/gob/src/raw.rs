@@ -2,6 +2,7 @@
 //! a stream has defined.
 
 mod decoder;
+mod front;
 pub(crate) mod interner;
 mod limits;
 pub(crate) mod transcode;
@@ -9,6 +10,7 @@ mod value;
 pub(crate) mod walk;
 
 pub use self::decoder::Decoder;
+pub use self::front::Front;
 pub(crate) use self::interner::Interner;
 pub(crate) use self::limits::Bounds;
 pub use self::limits::Limits;

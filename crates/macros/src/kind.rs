@@ -87,6 +87,10 @@ fn whole_path(path: &Path) -> Result<Option<Kind>> {
             Ok(Some(Kind::Brokered { writer: false }))
         }
         ("Option", Some(inner)) => whole(inner),
+        // Its second argument is the error of its items.
+        ("Stream", _) if is_ours(path) && has_type(&last.arguments) => {
+            Ok(Some(Kind::Brokered { writer: false }))
+        }
         ("Reader", None) if is_ours(path) => Ok(Some(Kind::Brokered { writer: false })),
         ("Writer", None) if is_ours(path) => Ok(Some(Kind::Brokered { writer: true })),
         _ => Ok(None),
@@ -100,7 +104,7 @@ fn is_interface(path: &Path) -> bool {
     })
 }
 
-/// Whether `Reader` or `Writer` is plugwire's, as far as the tokens show.
+/// Whether `Reader`, `Writer` or `Stream` is plugwire's, as far as the tokens show.
 fn is_ours(path: &Path) -> bool {
     path.segments.len() == 1 || path.segments[0].ident == "plugwire"
 }
@@ -114,6 +118,17 @@ fn only_type(arguments: &PathArguments) -> Option<&Type> {
             }
         }
         _ => None,
+    }
+}
+
+/// Whether there are one or two arguments, and the first is a type.
+fn has_type(arguments: &PathArguments) -> bool {
+    match arguments {
+        PathArguments::AngleBracketed(arguments) => {
+            matches!(arguments.args.first(), Some(GenericArgument::Type(_)))
+                && arguments.args.len() <= 2
+        }
+        _ => false,
     }
 }
 

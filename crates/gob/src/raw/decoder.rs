@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use bytes::{Buf, BytesMut};
 
-use super::limits::Limits;
+use super::limits::{Bounds, Limits};
 use super::value::RawValue;
 use super::walk::{self, Catalog, Walked, Walker};
 use crate::error::{DecodeError, DecodeErrorKind};
@@ -60,7 +60,7 @@ struct Partial {
 }
 
 /// What is at the front of the bytes.
-enum Scan {
+pub(super) enum Scan {
     More,
     Definition {
         end: usize,
@@ -145,7 +145,11 @@ impl Decoder {
         &self.types
     }
 
-    fn scan(&mut self, input: &[u8]) -> Result<Scan, DecodeError> {
+    pub(super) fn bounds(&self) -> Bounds {
+        self.limits.bounds()
+    }
+
+    pub(super) fn scan(&mut self, input: &[u8]) -> Result<Scan, DecodeError> {
         if let Some(partial) = self.partial.take() {
             return self.resume(input, partial);
         }

@@ -1,0 +1,290 @@
+//! Streams of items: one value after the other, in either codec, and at most one error behind them.
+//!
+//! An item is written as any value is, so that Go's `gob.NewDecoder(conn)` and
+//! `gob.NewEncoder(conn)` read and write items. The end is the end of the byte stream. An error is
+//! a value of another type, a struct whose first field is `StreamError`, the error's text:
+//!
+//! ```go
+//! type StreamError struct{ StreamError string }
+//! ```
+//!
+//! Gob sends a type's description before its first value, so the two types cannot be confused. Go's
+//! decoder gives a string or a number no such value, and reports one of the types. A Go author that
+//! wants the text adds a field `StreamError string` to the item's struct. MessagePack has no types:
+//! there an error is a map whose first key is `StreamError`, with a text that is not empty. An item
+//! that would be read as an error is not sent.
+
+use bytes::{Buf, BytesMut};
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+
+use super::config::{CallConfig, Codec};
+use super::error::{DecodeError, EncodeError};
+#[cfg(feature = "msgpack")]
+use super::msgpack;
+use super::{rich, scan};
+use crate::gob::{self, Encode, Schema};
+
+/// The field by which an error is known.
+const MARK: &str = "StreamError";
+
+/// The error that ended a stream.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(rename = "StreamError")]
+pub(crate) struct StreamFailure {
+    #[serde(rename = "StreamError", default)]
+    pub(crate) text: String,
+}
+
+/// What stands in a stream.
+#[derive(Debug)]
+pub(crate) enum Next<T> {
+    Item(T),
+    /// The last value of the stream.
+    Failure(StreamFailure),
+}
+
+/// Why an item is not sent.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum ItemEncodeError {
+    #[error(transparent)]
+    Encode(#[from] EncodeError),
+    #[error(
+        "`{ty}` has a field `{MARK}`, which marks the error that ends a stream: rename the field"
+    )]
+    Marked { ty: &'static str },
+}
+
+/// Writes the items of one stream.
+#[derive(Debug)]
+pub(crate) enum ItemEncoder {
+    Gob {
+        encoder: gob::Encoder,
+        /// Whether the items' type has been looked at.
+        checked: bool,
+    },
+    #[cfg(feature = "msgpack")]
+    MsgPack(msgpack::Encoder),
+    Rich,
+}
+
+impl ItemEncoder {
+    pub(crate) fn new(config: CallConfig) -> Self {
+        match config.codec {
+            Codec::Gob => ItemEncoder::Gob {
+                encoder: gob::Encoder::new(),
+                checked: false,
+            },
+            #[cfg(feature = "msgpack")]
+            Codec::MsgPack => ItemEncoder::MsgPack(msgpack::Encoder::new(config.times)),
+            Codec::Rich => ItemEncoder::Rich,
+        }
+    }
+
+    /// Appends an item. After an error `out` is as it was.
+    #[inline]
+    pub(crate) fn encode<T: Encode>(
+        &mut self,
+        item: &T,
+        out: &mut BytesMut,
+    ) -> Result<(), ItemEncodeError> {
+        match self {
+            ItemEncoder::Gob { encoder, checked } => {
+                if !*checked {
+                    check::<T>()?;
+                    *checked = true;
+                }
+                encoder.encode(item, out).map_err(EncodeError::from)?;
+            }
+            #[cfg(feature = "msgpack")]
+            ItemEncoder::MsgPack(encoder) => {
+                let start = out.len();
+                encoder.encode(item, out)?;
+                if is_marked(&out[start..]) {
+                    out.truncate(start);
+                    return Err(marked::<T>());
+                }
+            }
+            ItemEncoder::Rich => {
+                let start = out.len();
+                rich::encode(item, out).map_err(EncodeError::from)?;
+                if is_marked(&out[start..]) {
+                    out.truncate(start);
+                    return Err(marked::<T>());
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Appends the error that ends the stream.
+    pub(crate) fn fail(&mut self, mut failure: StreamFailure, out: &mut BytesMut) {
+        if failure.text.is_empty() {
+            // An empty text is no error to the receiver.
+            failure.text.push_str("unknown error");
+        }
+        let encoded = match self {
+            ItemEncoder::Gob { encoder, .. } => {
+                encoder.encode(&failure, out).map_err(EncodeError::from)
+            }
+            #[cfg(feature = "msgpack")]
+            ItemEncoder::MsgPack(encoder) => encoder.encode(&failure, out),
+            ItemEncoder::Rich => rich::encode(&failure, out).map_err(EncodeError::from),
+        };
+        debug_assert!(encoded.is_ok(), "a text has a form in every codec");
+    }
+}
+
+/// Fails for a type whose values could be read as errors.
+#[cold]
+fn check<T: Encode>() -> Result<(), ItemEncodeError> {
+    let schema = Schema::of::<T>().map_err(EncodeError::from)?;
+    match schema.has_text_field(MARK) {
+        true => Err(marked::<T>()),
+        false => Ok(()),
+    }
+}
+
+#[cold]
+fn marked<T>() -> ItemEncodeError {
+    ItemEncodeError::Marked {
+        ty: std::any::type_name::<T>(),
+    }
+}
+
+/// Reads the items of one stream.
+#[derive(Debug)]
+pub(crate) struct ItemDecoder {
+    values: Values,
+    /// Whether a part of a value was taken out of the buffer.
+    begun: bool,
+}
+
+#[derive(Debug)]
+enum Values {
+    Gob {
+        decoder: gob::Decoder,
+        /// The number of a type that errors do not have; 0 is no type's.
+        plain: u32,
+    },
+    #[cfg(feature = "msgpack")]
+    MsgPack(scan::Values),
+    Rich(scan::Values, usize),
+}
+
+impl ItemDecoder {
+    pub(crate) fn new(config: CallConfig) -> Self {
+        let values = match config.codec {
+            Codec::Gob => Values::Gob {
+                decoder: gob::Decoder::with_limits(config.limits),
+                plain: 0,
+            },
+            #[cfg(feature = "msgpack")]
+            Codec::MsgPack => Values::MsgPack(scan::Values::new(config.limits)),
+            Codec::Rich => {
+                Values::Rich(scan::Values::new(config.limits), config.limits.deepest())
+            }
+        };
+        ItemDecoder {
+            values,
+            begun: false,
+        }
+    }
+
+    /// Takes the next item off the front of `bytes` once it is complete. Between calls, bytes may
+    /// only be appended. After an error the stream cannot be read any further.
+    #[inline]
+    pub(crate) fn next<T: DeserializeOwned>(
+        &mut self,
+        bytes: &mut BytesMut,
+    ) -> Result<Option<Next<T>>, DecodeError> {
+        let had = bytes.len();
+        let next = match &mut self.values {
+            Values::Gob { decoder, plain } => decoder
+                .read_next(bytes, |front| {
+                    let number = front.type_number();
+                    if number != *plain {
+                        if let Some(failure) = failure(&front)? {
+                            return Ok(Next::Failure(failure));
+                        }
+                        if !front.has_text_field(MARK) {
+                            *plain = number;
+                        }
+                    }
+                    front.decode().map(Next::Item)
+                })?
+                .transpose()?,
+            #[cfg(feature = "msgpack")]
+            Values::MsgPack(values) => match values.next_length(bytes)? {
+                None => None,
+                Some(length) => {
+                    let value = &bytes[..length];
+                    let next = match is_failure(value, |value| msgpack::decode(value).ok()) {
+                        Some(failure) => Next::Failure(failure),
+                        None => Next::Item(msgpack::decode(value)?),
+                    };
+                    bytes.advance(length);
+                    Some(next)
+                }
+            },
+            Values::Rich(values, depth) => match values.next_length(bytes)? {
+                None => None,
+                Some(length) => {
+                    let value = &bytes[..length];
+                    let next = match is_failure(value, |value| rich::decode(value, *depth).ok()) {
+                        Some(failure) => Next::Failure(failure),
+                        None => Next::Item(rich::decode(value, *depth)?),
+                    };
+                    bytes.advance(length);
+                    Some(next)
+                }
+            },
+        };
+        match &next {
+            Some(_) => self.begun = false,
+            None => self.begun |= bytes.len() < had,
+        }
+        Ok(next)
+    }
+
+    /// Whether the stream may end here: behind an item, or before the first.
+    pub(crate) fn is_between_items(&self, rest: &BytesMut) -> bool {
+        rest.is_empty() && !self.begun
+    }
+}
+
+/// The error that a gob is, if it is one. A Go author may send items and errors as one struct, in
+/// which the text of items is empty.
+#[cold]
+fn failure(front: &gob::__private::Front<'_>) -> Result<Option<StreamFailure>, gob::DecodeError> {
+    if !front.has_text_field(MARK) {
+        return Ok(None);
+    }
+    let failure: StreamFailure = front.decode()?;
+    Ok((!failure.text.is_empty()).then_some(failure))
+}
+
+/// Whether a MessagePack value is a map with the mark as its first key.
+fn is_marked(value: &[u8]) -> bool {
+    let entries = match value {
+        [0x81..=0x8f, rest @ ..] | [0xde, _, _, rest @ ..] | [0xdf, _, _, _, _, rest @ ..] => rest,
+        _ => return false,
+    };
+    // A string of up to 31 bytes, and one with its length in a byte.
+    let key = match entries {
+        [0xab, key @ ..] | [0xd9, 0x0b, key @ ..] => key,
+        _ => return false,
+    };
+    key.starts_with(MARK.as_bytes())
+}
+
+/// The error that a MessagePack value is, if it is one.
+fn is_failure(
+    value: &[u8],
+    decode: impl FnOnce(&[u8]) -> Option<StreamFailure>,
+) -> Option<StreamFailure> {
+    if !is_marked(value) {
+        return None;
+    }
+    decode(value).filter(|failure| !failure.text.is_empty())
+}
