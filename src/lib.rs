@@ -192,6 +192,8 @@ pub mod plugin;
 pub mod rpc;
 #[cfg(any(feature = "host", feature = "plugin"))]
 mod sys;
+#[cfg(feature = "testing")]
+pub mod testing;
 #[cfg(any(feature = "host", feature = "plugin"))]
 mod tls;
 mod tuning;

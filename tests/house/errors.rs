@@ -89,6 +89,8 @@ fn examples() -> Vec<Example> {
         example(codec::DecodeError::from(gob_decode())),
         example(codec::EncodeError::from(system())),
         example(codec::RichError::TooDeep { limit: 128 }),
+        #[cfg(feature = "testing")]
+        example("thunder".parse::<plugwire::testing::Fault>().unwrap_err()),
         example(codec::DecodeError::from(codec::RichError::Utf8)),
         example(gob_decode()),
         example(gob::DecodeErrorKind::NotUtf8),

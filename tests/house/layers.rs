@@ -14,6 +14,7 @@ const LAYERS: &[&[&str]] = &[
     &["interface"],
     &["connection"],
     &["host", "plugin"],
+    &["testing"],
 ];
 
 /// The layer of a room, and the room.

@@ -1,0 +1,6 @@
+//! `plugwire::testing`: connections in memory, faults on demand, and recordings.
+
+mod fake_plugin;
+mod faults;
+mod recordings;
+mod store;
