@@ -95,7 +95,7 @@ impl MuxBroker {
     #[must_use]
     pub fn new_as(session: Session, config: BrokerConfig, extensions: Extensions) -> MuxBroker {
         let peer = Peer {
-            negotiated: Negotiated::new(extensions.and(Extensions::supported())),
+            negotiated: Negotiated::new(extensions.and(config.extensions())),
             ..Peer::default()
         };
         Self::start(session, config, peer)

@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use crate::InvalidOption;
-use crate::codec::{CallConfig, Limits};
+use crate::codec::{CallConfig, Codec, Limits};
+use crate::handshake::Extensions;
 use crate::tuning::broker::{ACCEPT_TIMEOUT, DIAL_TIMEOUT};
 
 /// Settings of a [`MuxBroker`](super::MuxBroker).
@@ -72,6 +73,14 @@ impl BrokerConfig {
     pub fn codec(mut self, codec: impl Into<CallConfig>) -> Self {
         self.codec = codec.into();
         self
+    }
+
+    /// What a host with these settings offers: it asks for the rich codec only if it has it.
+    pub(crate) fn extensions(&self) -> Extensions {
+        match self.codec.name() {
+            Codec::Rich => Extensions::supported(),
+            _ => Extensions::supported().without(Extensions::MSGPACK),
+        }
     }
 
     /// The same codec with other limits.

@@ -17,7 +17,7 @@ pub enum Codec {
     MsgPack,
     /// Any serde type, and each value exactly: variants with data, `Option<Option<_>>`,
     /// `Some(0)`, `None` in lists, integers of 128 bits, maps with any key. MessagePack by name,
-    /// between plugwire peers only.
+    /// between plugwire peers only: see [`ClientConfig::codec`](crate::host::ClientConfig::codec).
     Rich,
 }
 
@@ -73,6 +73,11 @@ impl CallConfig {
             #[cfg(feature = "msgpack")]
             times: TimeFormat::default(),
         }
+    }
+
+    /// Which codec it is.
+    pub(crate) fn name(&self) -> Codec {
+        self.codec
     }
 
     /// The same limits in another codec.

@@ -107,7 +107,8 @@ impl RpcClient {
         let stderr = session.open().await?;
         let peer = Peer {
             obituary,
-            negotiated: Negotiated::new(extensions.and(Extensions::supported())),
+            // The plugin may have more than this host asks for.
+            negotiated: Negotiated::new(extensions.and(config.extensions())),
             ..Peer::default()
         };
         let broker = MuxBroker::start(session.clone(), config.broker_config(), peer.clone());

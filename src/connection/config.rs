@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use crate::InvalidOption;
 use crate::codec::Limits;
+use crate::handshake::Extensions;
 use crate::tuning::connection::CONTROL_TIMEOUT;
 use crate::{broker, mux, rpc};
 
@@ -131,6 +132,31 @@ impl ConnectionConfig {
     pub fn call_timeout(mut self, timeout: impl Into<Option<Duration>>) -> Self {
         self.call_timeout = timeout.into();
         self
+    }
+
+    /// The same with another codec of the broker.
+    pub(crate) fn codec(mut self, codec: rpc::Codec) -> Self {
+        let calls = self.broker.calls().codec(codec);
+        self.broker = self.broker.codec(calls);
+        self
+    }
+
+    /// What a host with these settings offers.
+    pub(crate) fn extensions(&self) -> Extensions {
+        self.broker.extensions()
+    }
+
+    /// The settings of a plugin for any host, and what the plugin answers. It speaks the rich codec
+    /// with hosts that ask for it, and gob with all others. A codec that is not negotiated leaves
+    /// no choice.
+    #[cfg(feature = "plugin")]
+    pub(crate) fn for_any_host(self) -> (Self, Extensions) {
+        match self.broker.calls().name() {
+            rpc::Codec::Gob => (self, Extensions::supported()),
+            rpc::Codec::Rich => (self.codec(rpc::Codec::Gob), Extensions::supported()),
+            #[cfg(feature = "msgpack")]
+            rpc::Codec::MsgPack => (self, Extensions::supported().without(Extensions::MSGPACK)),
+        }
     }
 
     pub(crate) fn check(&self) -> Result<(), InvalidOption> {

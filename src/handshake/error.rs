@@ -5,6 +5,7 @@ use std::num::ParseIntError;
 
 use super::address::Address;
 use super::environment::ENV_CLIENT_CERT;
+use super::extensions::Extensions;
 use super::line::{CORE_PROTOCOL_VERSION, MAX_LINE, NETRPC};
 use crate::tuning::handshake as tuning;
 use plugwire_base::escape::Escaped;
@@ -111,6 +112,18 @@ pub enum HandshakeError {
          `tls`)"
     )]
     UnexpectedServerCert,
+    /// The host asks for the rich codec, and the plugin does not answer that it has it.
+    #[error(
+        "the plugin does not speak the rich codec (`{}`), which this host asks for: it offers {}. \
+         A plugin that is made with this version of plugwire, or a later one, speaks it; one in Go \
+         does not. For any other plugin use the default codec",
+        Extensions::MSGPACK,
+        Offered(*offered)
+    )]
+    Codec {
+        /// What the plugin has beyond go-plugin's protocol.
+        offered: Extensions,
+    },
     /// The address cannot be written into a line.
     #[error("the address {address} cannot be written into a handshake line")]
     UnprintableAddress {
@@ -135,6 +148,18 @@ impl HandshakeError {
             self,
             Self::Unrecognized { .. } | Self::NoLine | Self::LineTooLong { .. }
         )
+    }
+}
+
+/// Extensions in a message.
+struct Offered(Extensions);
+
+impl fmt::Display for Offered {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0.is_empty() {
+            true => f.write_str("nothing beyond go-plugin's protocol"),
+            false => write!(f, "`{}`", self.0),
+        }
     }
 }
 

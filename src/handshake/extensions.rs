@@ -54,7 +54,9 @@ impl Extensions {
     /// All that this build knows.
     #[must_use]
     pub const fn supported() -> Extensions {
-        Extensions::CALLS.with(Extensions::CALLS_WHEN_ASKED)
+        Extensions::CALLS
+            .with(Extensions::CALLS_WHEN_ASKED)
+            .with(Extensions::MSGPACK)
     }
 
     /// Whether all of the others are among these.

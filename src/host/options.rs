@@ -4,7 +4,9 @@ use std::fmt;
 use std::time::Duration;
 
 use super::output::Writer;
+use crate::codec::Codec;
 use crate::connection::ConnectionConfig;
+use crate::handshake::{Extensions, HandshakeError};
 use crate::tuning::host as tuning;
 
 /// The options of both [`ClientConfig`](super::ClientConfig) and
@@ -15,6 +17,8 @@ pub(super) struct Options {
     pub(super) dial_timeout: Duration,
     pub(super) kill_grace: Duration,
     pub(super) call_timeout: Option<Duration>,
+    /// `None` for that of the connection.
+    pub(super) codec: Option<Codec>,
     pub(super) sync_stdout: Option<Writer>,
     pub(super) sync_stderr: Option<Writer>,
     pub(super) managed: bool,
@@ -28,6 +32,7 @@ impl fmt::Debug for Options {
             .field("dial_timeout", &self.dial_timeout)
             .field("kill_grace", &self.kill_grace)
             .field("call_timeout", &self.call_timeout)
+            .field("codec", &self.codec)
             .field("managed", &self.managed)
             .finish_non_exhaustive()
     }
@@ -41,6 +46,7 @@ impl Default for Options {
             dial_timeout: tuning::DIAL_TIMEOUT,
             kill_grace: tuning::KILL_GRACE,
             call_timeout: None,
+            codec: None,
             sync_stdout: None,
             sync_stderr: None,
             managed: false,
@@ -51,10 +57,25 @@ impl Default for Options {
 impl Options {
     /// Settings of the session, the broker and the calls.
     pub(super) fn connection(&self) -> ConnectionConfig {
-        let connection = self.connection.clone();
+        let connection = match self.codec {
+            Some(codec) => self.connection.clone().codec(codec),
+            None => self.connection.clone(),
+        };
         match self.call_timeout {
             Some(timeout) => connection.call_timeout(timeout),
             None => connection,
+        }
+    }
+}
+
+impl Options {
+    /// Whether a plugin has the codec that is asked for.
+    pub(super) fn check_codec(&self, offered: Extensions) -> Result<(), HandshakeError> {
+        let asked = self.connection().extensions().contains(Extensions::MSGPACK);
+        let needed = Extensions::MSGPACK.with(Extensions::CALLS);
+        match asked && !offered.contains(needed) {
+            true => Err(HandshakeError::Codec { offered }),
+            false => Ok(()),
         }
     }
 }
@@ -115,6 +136,39 @@ macro_rules! setters {
             #[must_use]
             pub fn call_timeout(mut self, timeout: impl Into<Option<std::time::Duration>>) -> Self {
                 self.options.call_timeout = timeout.into();
+                self
+            }
+
+            /// How the values of calls are written, with all that is dispensed and all that crosses
+            /// by broker id. Default: that of the [connection](Self::connection), which is gob,
+            /// go-plugin's own.
+            ///
+            /// With [`Codec::Rich`] every serde type can be a parameter and a result, and each
+            /// value arrives as it was: variants with data, `Option<Option<_>>`, `Some(0)`, `None`
+            /// in lists, maps with any key. The plugin has to know it: it is made with this crate,
+            /// needs no setting, and its other hosts may go on with gob. For a plugin that does not
+            /// know it, such as one in Go, connecting fails with
+            /// [`HandshakeError::Codec`](crate::handshake::HandshakeError::Codec). A plugin that
+            /// runs already says in
+            /// [`ReattachConfig::extensions`](crate::handshake::ReattachConfig::extensions) what
+            /// it knows.
+            ///
+            /// Any other codec is not negotiated: both sides have to be configured with it.
+            ///
+            /// ```
+            /// use std::process::Command;
+            /// use plugwire::codec::Codec;
+            /// use plugwire::handshake::HandshakeConfig;
+            /// use plugwire::host::ClientConfig;
+            ///
+            /// let handshake = HandshakeConfig::new(1, "BASIC_PLUGIN", "hello");
+            /// let config = ClientConfig::new(handshake, Command::new("./kv")).codec(Codec::Rich);
+            /// ```
+            ///
+            /// [`Codec::Rich`]: crate::codec::Codec::Rich
+            #[must_use]
+            pub fn codec(mut self, codec: $crate::codec::Codec) -> Self {
+                self.options.codec = Some(codec);
                 self
             }
 

@@ -8,7 +8,7 @@ use tokio::sync::watch;
 use tokio::time::timeout_at;
 
 use super::crash_reporter::CrashReporter;
-use super::dial::{DialError, Dialed, Listening, PingError, dial, first_ping};
+use super::dial::{DialError, Dialed, Listening, PingError, Way, first_ping};
 use super::options::{Options, setters};
 use super::process::{AttachedProcess, NoProcess, Process};
 use super::runner::AttachedRunner;
@@ -16,7 +16,7 @@ use super::runner::AttachedRunner;
 use super::tls::TlsConfig;
 use crate::InvalidOption;
 use crate::connection::{ConnectionError, RpcClient};
-use crate::handshake::{Address, NETRPC, ReattachConfig};
+use crate::handshake::{Address, HandshakeError, NETRPC, ReattachConfig};
 use crate::rpc::CallError;
 use crate::tls::Connector;
 use plugwire_base::instant;
@@ -116,6 +116,15 @@ pub enum ReattachError {
         /// The protocol.
         protocol: String,
     },
+    /// The plugin does not have what this host asks for, such as a codec. What a plugin has is in
+    /// [`ReattachConfig::extensions`].
+    #[error("cannot reattach to the plugin at {address}")]
+    Handshake {
+        /// Where the plugin listens.
+        address: Address,
+        /// What it does not have.
+        source: HandshakeError,
+    },
     /// A process listens, and does not speak TLS with this host: one of the two does not accept the
     /// other's certificate, or the other end has no TLS.
     #[error("no TLS with the plugin at {address}")]
@@ -185,6 +194,11 @@ pub(super) async fn attach(config: &mut AttachConfig) -> Result<Attached, Reatta
             protocol: protocol.clone(),
         });
     }
+    let codec = config.options.check_codec(config.reattach.extensions);
+    codec.map_err(|source| {
+        let address = config.reattach.address.clone();
+        ReattachError::Handshake { address, source }
+    })?;
     let after = config.options.start_timeout;
     let deadline = instant::after(after);
     let attached = timeout_at(deadline, connect(config)).await;
@@ -203,15 +217,15 @@ async fn connect(config: &mut AttachConfig) -> Result<Attached, ReattachError> {
     };
     let tls = config.tls.as_ref();
     let (crash_reporter, obituary) = CrashReporter::new();
-    let dialed = dial(
-        &reattach.address,
-        config.options.dial_timeout,
-        &config.options.connection(),
+    let connection = config.options.connection();
+    let way = Way {
+        timeout: config.options.dial_timeout,
+        config: &connection,
         tls,
-        reattach.extensions,
+        extensions: reattach.extensions,
         obituary,
-    )
-    .await;
+    };
+    let dialed = way.dial(&reattach.address).await;
     let Dialed { mut rpc, listening } = match dialed {
         Ok(dialed) => dialed,
         Err(DialError::Connect(reason)) => {

@@ -10,6 +10,7 @@ use tokio::io::AsyncRead;
 
 use crate::handshake::{self, Address};
 pub use crate::interface::BoxFuture;
+use crate::mux::transport::Transport;
 
 /// Starts a plugin somewhere: in a container, under another user, on another machine.
 ///
@@ -67,6 +68,17 @@ pub trait Runner: Send + Sync + 'static {
     /// Any error is reported as [`LaunchError::Connect`](super::LaunchError::Connect).
     fn plugin_to_host(&self, address: Address) -> io::Result<Address> {
         Ok(address)
+    }
+
+    /// A byte stream to the plugin, where there is another way to it than its address: a tunnel, or
+    /// the memory of this process. Called once, after the plugin has announced its address.
+    /// Default: `None`, and the host connects to the address.
+    ///
+    /// # Errors
+    ///
+    /// Any error is reported as [`LaunchError::Connect`](super::LaunchError::Connect).
+    fn connect(&mut self) -> BoxFuture<'_, io::Result<Option<Box<dyn Transport>>>> {
+        Box::pin(std::future::ready(Ok(None)))
     }
 
     /// What the plugin calls the host's `address`. Called on the directory for the plugin's unix

@@ -19,7 +19,7 @@ use super::interrupt;
 use super::listener::Listener;
 use super::panic;
 use super::stdio::{Stdio, Tee};
-use crate::handshake::{Environment, Extensions, HandshakeConfig, HandshakeLine};
+use crate::handshake::{Environment, HandshakeConfig, HandshakeLine};
 use crate::tuning::plugin as tuning;
 use plugwire_base::chain::Chain;
 
@@ -97,7 +97,8 @@ async fn serve_host(config: ServeConfig, process: Process) -> Result<End, ServeE
 
     let mut line = HandshakeLine::new(version, listener.address().clone());
     line.server_cert = security.server_cert;
-    line.extensions = environment.extensions.and(Extensions::supported());
+    let (connection, answer) = config.connection.for_any_host();
+    line.extensions = environment.extensions.and(answer);
     let line = line.encode()?;
     stdio.announce(&line).await.map_err(ServeError::Announce)?;
     tracing::debug!(address = %listener.address(), version, "serving");
@@ -108,7 +109,7 @@ async fn serve_host(config: ServeConfig, process: Process) -> Result<End, ServeE
     let handler = Handler {
         plugins,
         version,
-        connection: config.connection,
+        connection,
         stdio: Some(Arc::clone(&stdio)),
         quit,
         ending: ending.as_ref().map(Ending::quit),

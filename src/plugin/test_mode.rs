@@ -15,7 +15,7 @@ use super::ending::Presence;
 use super::error::ServeError;
 use super::listener::Listener;
 use super::stdio::{Stdio, Tee};
-use crate::handshake::{Environment, Extensions, ReattachConfig};
+use crate::handshake::{Environment, ReattachConfig};
 
 /// How [`serve_test`] serves.
 #[derive(Clone, Debug, Default)]
@@ -118,17 +118,18 @@ pub async fn serve_test(
         )),
         false => None,
     };
+    let (connection, extensions) = config.connection.for_any_host();
     let reattach = ReattachConfig::new(listener.address().clone())
         .pid(process::id())
         .protocol_version(version)
-        .extensions(Extensions::supported())
+        .extensions(extensions)
         .test(true);
 
     let (quit, quit_asked) = watch::channel(false);
     let handler = Handler {
         plugins,
         version,
-        connection: config.connection,
+        connection,
         stdio: stdio.clone(),
         quit,
         ending: None,

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use crate::codec::CallConfig;
+use crate::codec::{CallConfig, Codec};
 use crate::handshake::Extensions;
 
 /// What the two sides of a session agreed on beyond net/rpc: one for each session, which its
@@ -56,7 +56,11 @@ impl Negotiated {
     /// How what is dispensed and brokered is written, where `configured` is what the settings say.
     /// The control stream is always written in gob.
     pub(crate) fn codec(&self, configured: CallConfig) -> CallConfig {
-        configured
+        let rich = self.extensions().contains(Extensions::MSGPACK);
+        match configured.name() {
+            Codec::Gob if rich => configured.codec(Codec::Rich),
+            _ => configured,
+        }
     }
 }
 

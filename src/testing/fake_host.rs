@@ -10,6 +10,7 @@ use crate::broker::MuxBroker;
 use crate::connection::{
     ConnectionConfig, ConnectionError, DispenseError, PluginSet, RpcClient, RpcServer, ServeHooks,
 };
+use crate::handshake::Extensions;
 use crate::interface::{BoxFuture, Interface, Remote};
 use crate::mux::Stream;
 use crate::mux::transport::Plain;
@@ -95,7 +96,8 @@ impl FakeHost {
             // How it ends, the host's end shows.
             let _ = server.serve_conn(plugin).await;
         });
-        let client = RpcClient::start(Plain(host), &config, obituary).await?;
+        let known = Extensions::supported();
+        let client = RpcClient::start(Plain(host), &config, known, obituary).await?;
         Ok(FakeHost {
             client,
             faults,

@@ -13,7 +13,7 @@ use tokio::task::JoinSet;
 use super::fake_host::Hooks;
 use super::wire::{End, Faults, wire};
 use crate::connection::{ConnectionConfig, PluginSet, RpcServer};
-use crate::handshake::{Address, Environment, HandshakeConfig, HandshakeLine};
+use crate::handshake::{Address, Environment, Extensions, HandshakeConfig, HandshakeLine};
 use crate::host::{AttachedRunner, BoxFuture, Launch, LaunchEnvironment, Runner, Started};
 use crate::mux::transport::{Plain, Transport};
 use crate::rpc::Fate;
@@ -81,6 +81,7 @@ struct Plugin {
     handshake: HandshakeConfig,
     plugins: PluginSet,
     connection: Mutex<ConnectionConfig>,
+    extensions: Mutex<Extensions>,
     faults: Faults,
     fate: watch::Receiver<Fate>,
     /// Until it is launched.
@@ -102,6 +103,7 @@ impl FakePlugin {
             handshake,
             plugins,
             connection: Mutex::default(),
+            extensions: Mutex::new(Extensions::supported()),
             faults,
             fate,
             ends: Mutex::new(Some((host, plugin))),
@@ -116,6 +118,14 @@ impl FakePlugin {
     #[must_use]
     pub fn connection(self, connection: ConnectionConfig) -> Self {
         *lock(&self.plugin.connection) = connection;
+        self
+    }
+
+    /// What the plugin knows beyond go-plugin's protocol. Default: all that this version knows.
+    /// With [`Extensions::NONE`] it is like a plugin in Go.
+    #[must_use]
+    pub fn extensions(self, extensions: Extensions) -> Self {
+        *lock(&self.plugin.extensions) = extensions;
         self
     }
 
@@ -221,7 +231,10 @@ async fn run(
         let _ = output.write_all(b"this is no handshake\n").await;
     } else if Environment::has_cookie(&plugin.handshake, variable) {
         let address = Address::Tcp(NOWHERE.to_owned());
-        let line = HandshakeLine::new(plugin.handshake.protocol_version, address);
+        let mut line = HandshakeLine::new(plugin.handshake.protocol_version, address);
+        let environment = Environment::from_variables(&plugin.handshake, variable);
+        let known = *lock(&plugin.extensions);
+        line.extensions = environment.extensions.and(known);
         if let Ok(line) = line.encode() {
             let _ = output.write_all(&line).await;
         }

@@ -42,7 +42,7 @@
 //!            Dispenser.Dispense \"pair\" = 1\n\
 //!          host dials 1\n  \
 //!            Plugin.Put {Key: \"visits\", Value: 7} = nil\n  \
-//!            Plugin.Get \"visits\", no answer\n"
+//!            Plugin.Get \"visits\" = cancelled\n"
 //!     );
 //! }
 //! # let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true);

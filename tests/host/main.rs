@@ -9,4 +9,5 @@ mod launch_errors;
 mod lifecycle;
 mod logs;
 mod old_plugin;
+mod rich;
 mod silent;

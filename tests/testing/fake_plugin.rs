@@ -36,7 +36,10 @@ async fn it_is_launched_called_and_killed_like_a_process() {
         Some(0)
     );
     let lines = lines.lock().unwrap();
-    assert!(lines.iter().any(|line| line.contains("a line")), "{lines:?}");
+    assert!(
+        lines.iter().any(|line| line.contains("a line")),
+        "{lines:?}"
+    );
     let conversation = plugin.conversation();
     assert!(
         conversation.starts_with("control\n  Control.Ping true = {}\n"),

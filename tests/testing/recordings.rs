@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use plugwire::Reader;
 use plugwire::codec::Codec;
 use plugwire::testing::{FakeHost, Fault, pair_with};
 
@@ -19,7 +20,7 @@ async fn a_conversation_shows_each_call_with_its_answer() {
         quick.unwrap();
         kv.get("c".into()).await.unwrap_err();
         kv.add("b".into(), Arc::new(Three)).await.unwrap();
-        kv.import(std::io::Cursor::new("some text").into())
+        kv.import(Reader::new(std::io::Cursor::new("some text")))
             .await
             .unwrap();
         kv.faults().befall_at("Plugin.Wait", Fault::Silence);
@@ -35,7 +36,7 @@ async fn a_conversation_shows_each_call_with_its_answer() {
                Plugin.Get \"c\" = error \"no such key: c\"\n  \
                Plugin.Add {{Adder: 1, Key: \"b\"}} = -1\n  \
                Plugin.Import 2 = 9\n  \
-               Plugin.Wait 60, no answer\n\
+               Plugin.Wait 60 = cancelled\n\
              plugin dials 1\n  \
                Plugin.Add -4 = -1\n\
              plugin dials 2\n  \
@@ -71,7 +72,7 @@ async fn long_values_are_cut_and_bytes_of_any_kind_are_shown() {
     let kv = host.dispense::<dyn Kv>("kv").await.unwrap();
     kv.get("ü".repeat(100)).await.unwrap_err();
     let data = [&[0, 0xff, b'"'][..], &[b'x'; 300]].concat();
-    kv.import(std::io::Cursor::new(data).into())
+    kv.import(Reader::new(std::io::Cursor::new(data)))
         .await
         .unwrap_err();
     let conversation = host.conversation();

@@ -50,41 +50,58 @@ pub(super) enum Listening {
     Anywhere,
 }
 
-/// Connects within `timeout`, with TLS if there is any, and starts the session.
-pub(super) async fn dial(
-    address: &Address,
-    timeout: Duration,
-    config: &ConnectionConfig,
-    tls: Option<&Connector>,
-    extensions: Extensions,
-    obituary: Obituary,
-) -> Result<Dialed, DialError> {
-    let deadline = instant::after(timeout);
-    let connected = DialError::Connect;
-    let session = Session {
-        config,
-        tls,
-        deadline,
-        extensions,
-        obituary,
-    };
-    match address {
-        Address::Unix(path) => {
-            let is_abstract = address.is_abstract();
-            let stream = within(deadline, connected, system::connect(path, is_abstract)).await?;
-            let listening = system::listening(&stream);
-            let stream = system::transport(stream).map_err(DialError::Connect)?;
-            let rpc = session.start(stream).await?;
-            Ok(Dialed { rpc, listening })
+/// How to connect: within `timeout`, with TLS if there is any.
+pub(super) struct Way<'a> {
+    pub(super) timeout: Duration,
+    pub(super) config: &'a ConnectionConfig,
+    pub(super) tls: Option<&'a Connector>,
+    pub(super) extensions: Extensions,
+    pub(super) obituary: Obituary,
+}
+
+impl<'a> Way<'a> {
+    fn session(self) -> Session<'a> {
+        Session {
+            deadline: instant::after(self.timeout),
+            config: self.config,
+            tls: self.tls,
+            extensions: self.extensions,
+            obituary: self.obituary,
         }
-        Address::Tcp(address) => {
-            let stream = within(deadline, connected, connect_tcp(address)).await?;
-            let listening = match stream.peer_addr() {
-                Ok(peer) if peer.ip().is_loopback() => Listening::Local,
-                _ => Listening::Anywhere,
-            };
-            let rpc = session.start(transport::TcpStream::new(stream)).await?;
-            Ok(Dialed { rpc, listening })
+    }
+
+    /// Starts the session on a byte stream that is there already.
+    pub(super) async fn start(self, stream: Box<dyn Transport>) -> Result<Dialed, DialError> {
+        Ok(Dialed {
+            rpc: self.session().start(stream).await?,
+            listening: Listening::Anywhere,
+        })
+    }
+
+    /// Connects to an address and starts the session.
+    pub(super) async fn dial(self, address: &Address) -> Result<Dialed, DialError> {
+        let session = self.session();
+        let deadline = session.deadline;
+        let connected = DialError::Connect;
+        match address {
+            Address::Unix(path) => {
+                let is_abstract = address.is_abstract();
+                let connecting = system::connect(path, is_abstract);
+                let stream = within(deadline, connected, connecting).await?;
+                let listening = system::listening(&stream);
+                let stream = system::transport(stream).map_err(DialError::Connect)?;
+                let rpc = session.start(stream).await?;
+                Ok(Dialed { rpc, listening })
+            }
+            Address::Tcp(address) => {
+                let stream = within(deadline, connected, connect_tcp(address)).await?;
+                let listening = match stream.peer_addr() {
+                    Ok(peer) if peer.ip().is_loopback() => Listening::Local,
+                    _ => Listening::Anywhere,
+                };
+                let rpc = session.start(transport::TcpStream::new(stream)).await?;
+                Ok(Dialed { rpc, listening })
+            }
         }
     }
 }

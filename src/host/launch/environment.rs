@@ -6,7 +6,7 @@ use std::path::Path;
 
 use super::security::Security;
 use super::socket_dir::SocketDir;
-use crate::handshake::{Environment, Extensions};
+use crate::handshake::Environment;
 use crate::host::config::ClientConfig;
 use crate::host::runner::LaunchEnvironment;
 
@@ -22,7 +22,7 @@ pub(super) fn of(
         ports: Ok(config.ports.clone()),
         client_cert: security.client_cert().map(OsString::from),
         detached: config.launch.detached,
-        extensions: Extensions::supported(),
+        extensions: config.options.connection().extensions(),
         socket_dir: sockets.in_plugin().map(Path::to_owned),
         socket_group: unix_socket.and_then(|unix_socket| unix_socket.group.clone()),
     };
@@ -41,7 +41,8 @@ mod tests {
     use std::process::Command;
 
     use super::*;
-    use crate::handshake::{ENV_EXTENSIONS, HandshakeConfig, NOT_INHERITED};
+    use crate::codec::Codec;
+    use crate::handshake::{ENV_EXTENSIONS, Extensions, HandshakeConfig, NOT_INHERITED};
 
     const HANDSHAKE: HandshakeConfig = HandshakeConfig::new(3, "COOKIE", "crumbs");
 
@@ -85,9 +86,13 @@ mod tests {
 
     #[test]
     fn the_extensions_are_offered() {
-        let offer = format!("COOKIE=crumbs;{}", Extensions::supported());
+        let offer = |extensions| set(&format!("COOKIE=crumbs;{extensions}"));
+        let all = Extensions::supported();
         let env = environment(|config| config);
-        assert_eq!(env.get("PLUGWIRE_EXTENSIONS").cloned(), set(&offer));
+        let offered = env.get("PLUGWIRE_EXTENSIONS").cloned();
+        assert_eq!(offered, offer(all.without(Extensions::MSGPACK)));
+        let env = environment(|config| config.codec(Codec::Rich));
+        assert_eq!(env.get("PLUGWIRE_EXTENSIONS").cloned(), offer(all));
     }
 
     #[test]

@@ -16,6 +16,7 @@ mod first_line;
 mod security;
 mod socket_dir;
 
+use std::io;
 use std::path::Path;
 
 use tokio::task::JoinSet;
@@ -27,7 +28,7 @@ use self::security::Security;
 use self::socket_dir::SocketDir;
 use super::config::ClientConfig;
 use super::crash_reporter::CrashReporter;
-use super::dial::{DialError, Dialed, Listening, PingError, dial, first_ping};
+use super::dial::{DialError, Dialed, Listening, PingError, Way, first_ping};
 use super::error::LaunchError;
 use super::log::LogSink;
 use super::output::{self, Lines, Tail, until_drained};
@@ -166,6 +167,8 @@ impl Candidate {
             self.process.listens_at(&address);
         }
         let line = HandshakeLine::negotiate(&line, &config.versions).map_err(Failure::Handshake)?;
+        let codec = config.options.check_codec(line.extensions);
+        codec.map_err(Failure::Handshake)?;
         let tls = security.with_plugin(&line).map_err(Failure::Handshake)?;
         let address = match to_host(line.address.clone()) {
             Ok(address) => address,
@@ -173,15 +176,21 @@ impl Candidate {
         };
         tracing::debug!(%address, version = line.app_version, "using plugin");
 
-        let dialed = dial(
-            &address,
-            config.options.dial_timeout,
-            &config.options.connection(),
-            tls.as_ref(),
-            line.extensions,
+        let (timeout, tls) = (config.options.dial_timeout, tls.as_ref());
+        let connection = config.options.connection();
+        let way = Way {
+            timeout,
+            config: &connection,
+            tls,
+            extensions: line.extensions,
             obituary,
-        )
-        .await;
+        };
+        let dialed = match tokio::time::timeout(timeout, config.launch.runner.connect()).await {
+            Ok(Ok(Some(stream))) => way.start(stream).await,
+            Ok(Ok(None)) => way.dial(&address).await,
+            Ok(Err(error)) => Err(DialError::Connect(error)),
+            Err(_) => Err(DialError::Connect(io::ErrorKind::TimedOut.into())),
+        };
         let Dialed { mut rpc, listening } = match dialed {
             Ok(dialed) => dialed,
             Err(error) => return Err(Failure::Dial(address, error)),
@@ -191,7 +200,7 @@ impl Candidate {
         {
             self.process.owns_socket();
         }
-        match first_ping(&rpc, tls.as_ref()).await {
+        match first_ping(&rpc, tls).await {
             Ok(()) => {}
             Err(PingError::Refused(error)) => {
                 return Err(Failure::Dial(address, DialError::Tls(error)));

@@ -450,6 +450,21 @@ const ROWS: &[Row] = &[
         others: &[],
     },
     Row {
+        what: "the rich codec, asked for and offered, beside peers that do not know it",
+        cases: &[],
+        go_host: &[],
+        others: &[
+            (
+                "rich::a_go_plugin_that_is_asked_for_the_rich_codec_is_refused_at_the_launch",
+                [false, true, false],
+            ),
+            (
+                "rich::a_go_host_with_an_offer_in_its_environment_is_spoken_to_in_gob",
+                GO_HOST,
+            ),
+        ],
+    },
+    Row {
         what: "managed clients, cleaned up together",
         cases: &[],
         go_host: &[],

@@ -30,6 +30,7 @@ mod nest_cases;
 mod peer;
 mod pki;
 mod reattach_cases;
+mod rich;
 mod shape_cases;
 mod shape_host;
 mod stdio_cases;
