@@ -89,6 +89,9 @@ fn examples() -> Vec<Example> {
         example(codec::DecodeError::from(gob_decode())),
         example(codec::EncodeError::from(system())),
         example(codec::RichError::TooDeep { limit: 128 }),
+        example(HandshakeError::Codec {
+            offered: plugwire::handshake::Extensions::CALLS,
+        }),
         #[cfg(feature = "testing")]
         example("thunder".parse::<plugwire::testing::Fault>().unwrap_err()),
         example(codec::DecodeError::from(codec::RichError::Utf8)),
