@@ -86,7 +86,7 @@ mod tests {
 
     #[test]
     fn the_extensions_are_offered() {
-        let offer = |extensions| set(&format!("COOKIE=crumbs;{extensions}"));
+        let offer = |extensions: Extensions| set(&format!("COOKIE=crumbs;{extensions}"));
         let all = Extensions::supported();
         let env = environment(|config| config);
         let offered = env.get("PLUGWIRE_EXTENSIONS").cloned();
