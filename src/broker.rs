@@ -120,7 +120,7 @@ impl MuxBroker {
 
     /// How the peer writes what crosses by number, and how much of it is accepted.
     pub(crate) fn calls(&self) -> CallConfig {
-        self.shared.config.calls()
+        self.codec()
     }
 
     /// The deadlines that the broker's task polls.
