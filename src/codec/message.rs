@@ -42,7 +42,6 @@ impl Undecoded {
     fn into_header(self) -> Self {
         match self.0 {
             UndecodedRepr::Gob(raw) => Undecoded(UndecodedRepr::Gob(raw.allow_unknown_fields())),
-            #[cfg(feature = "msgpack")]
             other => Undecoded(other),
         }
     }
