@@ -15,6 +15,10 @@ pub trait Counter: Send + Sync + 'static {
     fn __is_plain_fn(&self, _method: &str) -> bool {
         false
     }
+    #[doc(hidden)]
+    fn __remote(&self) -> Option<&Remote<dyn Counter>> {
+        None
+    }
 }
 /// The default bodies of [`Counter`], for those that implement it and for remotes whose peer lacks a method.
 trait CounterDefaults: Counter {
@@ -102,6 +106,9 @@ const _: () = {
                 )
             })
         }
+        fn __remote(&self) -> Option<&Self> {
+            Some(self)
+        }
     }
     impl wire::Interface for dyn Counter {
         fn service(self: Arc<Self>, broker: wire::MuxBroker) -> wire::Service {
@@ -179,6 +186,9 @@ const _: () = {
         }
         fn from_remote(remote: wire::Remote<Self>) -> Arc<Self> {
             Arc::new(remote)
+        }
+        fn remote(&self) -> Option<&wire::Remote<Self>> {
+            Counter::__remote(self)
         }
     }
 };

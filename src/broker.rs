@@ -145,8 +145,9 @@ impl MuxBroker {
     pub fn next_id(&self) -> u32 {
         loop {
             let last = self.shared.next_id.fetch_add(1, Ordering::Relaxed);
-            if last != u32::MAX {
-                return last + 1;
+            let id = last.wrapping_add(1);
+            if id != 0 {
+                return id;
             }
         }
     }

@@ -212,7 +212,7 @@ pub use interface::{BrokeredStream, Error, Reader, Remote, Result, Stream, Strea
 #[doc = include_str!("interface/attribute.md")]
 #[doc = "```"]
 #[doc = "# use std::sync::Arc;"]
-#[doc = "# use plugwire::{Result, interface::BoxFuture};"]
+#[doc = "# use plugwire::{Remote, Result, interface::BoxFuture};"]
 #[doc = "# #[plugwire::interface] pub trait AddHelper {}"]
 #[doc = "# #[plugwire::interface] pub trait Subscription {}"]
 #[doc = include_str!("../docs/interface-expanded.rs")]

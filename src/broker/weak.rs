@@ -4,8 +4,7 @@ use std::sync::{Arc, Weak};
 
 use super::{Acceptor, MuxBroker, Shared};
 
-/// A broker that may be gone. Comparing it with a broker costs no more than two addresses do, which
-/// a clone of the broker costs a call.
+/// A broker that may be gone.
 #[derive(Debug)]
 pub(crate) struct WeakBroker {
     shared: Weak<Shared>,
@@ -21,11 +20,6 @@ impl WeakBroker {
         }
     }
 
-    /// Whether it is this broker. No other broker has its address as long as this exists.
-    pub(crate) fn is(&self, broker: &MuxBroker) -> bool {
-        std::ptr::eq(self.shared.as_ptr(), Arc::as_ptr(&broker.shared))
-    }
-
     pub(crate) fn upgrade(&self) -> Option<MuxBroker> {
         Some(MuxBroker {
             shared: self.shared.upgrade()?,
@@ -35,6 +29,11 @@ impl WeakBroker {
 }
 
 impl MuxBroker {
+    /// What no other broker has while a weak reference to this one exists.
+    pub(crate) fn address(&self) -> usize {
+        Arc::as_ptr(&self.shared).addr()
+    }
+
     pub(crate) fn downgrade(&self) -> WeakBroker {
         WeakBroker {
             shared: Arc::downgrade(&self.shared),

@@ -64,6 +64,11 @@ pub trait Interface: Send + Sync + 'static {
 
     /// The remote implementation behind `remote`.
     fn from_remote(remote: Remote<Self>) -> Arc<Self>;
+
+    /// The remote that this is, if it is one: see [`Remote::of`].
+    fn remote(&self) -> Option<&Remote<Self>> {
+        None
+    }
 }
 
 /// What the attribute's code uses besides the public items.

@@ -170,6 +170,30 @@ impl<I: Interface + ?Sized> Remote<I> {
         remote
     }
 
+    /// The remote that an interface is, to give its calls other deadlines. `None` if it is
+    /// implemented in this process.
+    ///
+    /// What was received in a call, or in a part of an argument or reply, has the connection's
+    /// deadline for calls.
+    ///
+    /// ```
+    /// # use std::{sync::Arc, time::Duration};
+    /// # use plugwire::{Remote, Result};
+    /// # #[plugwire::interface]
+    /// # trait Logger { async fn log(&self, line: String) -> Result<()>; }
+    /// /// Logs within a second or fails.
+    /// fn in_a_second(logger: Arc<dyn Logger>) -> Arc<dyn Logger> {
+    ///     match Remote::of(&*logger) {
+    ///         Some(remote) => Arc::new(remote.with_timeout(Duration::from_secs(1))),
+    ///         None => logger,
+    ///     }
+    /// }
+    /// ```
+    #[must_use]
+    pub fn of(interface: &I) -> Option<&Self> {
+        interface.remote()
+    }
+
     /// The connection below, for calls that the interface does not have. An associated function, so
     /// that it hides no method of an interface.
     #[must_use]

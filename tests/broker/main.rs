@@ -267,3 +267,62 @@ async fn a_client_whose_peer_accepts_another_id_fails_its_calls() {
         "{error}"
     );
 }
+
+fn counting() -> Service {
+    Service::new().method("Double", |n: i64| async move { Ok::<_, String>(n * 2) })
+}
+
+async fn doubles(client: &Client) {
+    let doubled: i64 = within(client.call("Plugin.Double", &21)).await.unwrap();
+    assert_eq!(doubled, 42);
+}
+
+#[tokio::test]
+async fn what_is_shared_is_served_to_every_stream_of_its_id() {
+    let (host, plugin) = brokers();
+    let id = plugin.share(counting());
+    tokio::time::pause();
+    let first = within(host.dial_client(id)).await.unwrap();
+    doubles(&first).await;
+    // Long after the time that a broker waits for a dial, and at once with the first.
+    tokio::time::sleep(Duration::from_secs(60)).await;
+    let second = within(host.dial_client(id)).await.unwrap();
+    doubles(&second).await;
+    doubles(&first).await;
+    drop((first, second));
+    // And again, while it is still offered.
+    tokio::time::sleep(Duration::from_secs(4)).await;
+    doubles(&within(host.dial_client(id)).await.unwrap()).await;
+}
+
+#[tokio::test]
+async fn what_is_shared_is_dropped_when_the_peer_has_not_held_it_for_the_accept_timeout() {
+    let (host, plugin) = brokers();
+    let held = std::sync::Arc::new(());
+    let service = |held: std::sync::Arc<()>| {
+        counting().method("Hold", move |_: ()| {
+            let _held = held.clone();
+            async { Ok::<_, String>(()) }
+        })
+    };
+    tokio::time::pause();
+    // Never dialed.
+    let _id = plugin.share(service(held.clone()));
+    tokio::time::sleep(Duration::from_secs(4)).await;
+    assert_eq!(std::sync::Arc::strong_count(&held), 2);
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    assert_eq!(std::sync::Arc::strong_count(&held), 1);
+    // Dialed, and left.
+    let id = plugin.share(service(held.clone()));
+    let client = host.dial_client(id).await.unwrap();
+    tokio::time::sleep(Duration::from_secs(60)).await;
+    doubles(&client).await;
+    drop(client);
+    tokio::time::sleep(Duration::from_secs(11)).await;
+    assert_eq!(std::sync::Arc::strong_count(&held), 1);
+    // With the session.
+    let _id = plugin.share(service(held.clone()));
+    plugin.session().close().await;
+    tokio::time::sleep(Duration::from_millis(10)).await;
+    assert_eq!(std::sync::Arc::strong_count(&held), 1);
+}

@@ -15,6 +15,7 @@ mod items;
 mod lifetimes;
 mod nested;
 mod nested_errors;
+mod nested_leaks;
 mod own_error;
 mod plain;
 mod pulled;

@@ -351,3 +351,15 @@ fn to_gob_each_is_a_uint32() {
     let ids = format!("{:?}", Schema::of::<Ids>().unwrap()).replace("Ids", "Job");
     assert_eq!(format!("{:?}", Schema::of::<Job>().unwrap()), ids);
 }
+
+#[tokio::test]
+async fn what_was_received_gets_other_deadlines() {
+    let (_pair, worker) = worker(Codec::Gob).await;
+    let sum: Arc<dyn Progress> = Arc::new(Sum::default());
+    assert!(Remote::of(&*sum).is_none());
+    let named = within(worker.all(vec![sum], None)).await.unwrap();
+    let remote = Remote::of(&*named["0"]).expect("it was received");
+    let late = remote.with_timeout(std::time::Duration::from_nanos(1));
+    assert!(within(late.at(1)).await.unwrap_err().is_timeout());
+    assert!(within(remote.at(1)).await.is_ok());
+}

@@ -46,5 +46,6 @@ mod headers;
 mod locks;
 #[cfg(feature = "msgpack")]
 mod msgpack;
+mod registry;
 mod session_ends;
 mod wrong;

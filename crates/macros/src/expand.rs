@@ -102,6 +102,7 @@ impl<'a> Expansion<'a> {
         });
         let bounds = quote!(#(#bounds +)*);
         let is_plain = body::is_plain_fn();
+        let (remote, krate) = (remote_fn(), self.krate);
         quote! {
             #(#attributes)*
             #vis trait #name: #bounds ::core::marker::Send + ::core::marker::Sync + 'static {
@@ -109,6 +110,10 @@ impl<'a> Expansion<'a> {
                 #[doc(hidden)]
                 fn #is_plain(&self, _method: &str) -> bool {
                     false
+                }
+                #[doc(hidden)]
+                fn #remote(&self) -> ::core::option::Option<&#krate::Remote<dyn #name>> {
+                    ::core::option::Option::None
                 }
             }
         }
@@ -260,9 +265,13 @@ impl<'a> Expansion<'a> {
                 }
             }
         });
+        let remote = remote_fn();
         quote! {
             impl #name for #wire::Remote<dyn #name> {
                 #(#methods)*
+                fn #remote(&self) -> ::core::option::Option<&Self> {
+                    ::core::option::Option::Some(self)
+                }
             }
         }
     }
@@ -446,6 +455,7 @@ impl<'a> Expansion<'a> {
         let Expansion { name, wire, .. } = self;
         let methods = local("methods");
         let is_plain = body::is_plain_fn();
+        let remote = remote_fn();
         let added = self.methods().map(|method| self.serve(method));
         let types = check::types(self.interface, wire);
         let service = self
@@ -470,6 +480,10 @@ impl<'a> Expansion<'a> {
 
                 fn from_remote(remote: #wire::Remote<Self>) -> ::std::sync::Arc<Self> {
                     ::std::sync::Arc::new(remote)
+                }
+
+                fn remote(&self) -> ::core::option::Option<&#wire::Remote<Self>> {
+                    #name::#remote(self)
                 }
             }
         }
@@ -631,6 +645,11 @@ impl<'a> Expansion<'a> {
 /// type.
 fn or_error(method: &Method) -> TokenStream {
     quote_spanned!(method.output.span()=> ?)
+}
+
+/// The method of every interface that says whether it is a remote.
+fn remote_fn() -> Ident {
+    Ident::new("__remote", Span::call_site())
 }
 
 fn default_name(method: &Method) -> Ident {

@@ -13,9 +13,11 @@ const UPDATE: &str = "PLUGWIRE_UPDATE_DOCS";
 
 /// Paths that are absolute, so that the code means the same everywhere, and the short forms for
 /// the page, as tokens.
-const SHORTER: [(&str, &str); 8] = [
+const SHORTER: [(&str, &str); 10] = [
     (":: core :: result :: Result :: ", ""),
     (":: core :: option :: Option :: ", ""),
+    (":: core :: option :: Option", "Option"),
+    (":: plugwire :: Remote", "Remote"),
     (":: core :: marker :: ", ""),
     (":: std :: boxed :: Box :: ", "Box :: "),
     (":: std :: sync :: Arc", "Arc"),
