@@ -13,6 +13,8 @@ mod lenient;
 mod message;
 #[cfg(feature = "msgpack")]
 mod msgpack;
+#[cfg(feature = "macros")]
+pub(crate) mod named;
 #[cfg(feature = "msgpack")]
 mod scan;
 

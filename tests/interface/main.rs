@@ -8,6 +8,7 @@ mod counter;
 mod cut_off;
 mod deadlines;
 mod defaults;
+// mod forged_errors;
 mod forms;
 mod lifetimes;
 mod nested;
@@ -17,6 +18,7 @@ mod plain;
 mod pulled;
 mod streams;
 mod syntax;
+// mod typed_errors;
 
 use std::sync::Arc;
 
