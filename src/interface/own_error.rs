@@ -17,7 +17,7 @@ use super::Error;
 use super::map::ArgumentError;
 use super::signature::Signature;
 use crate::codec::named;
-use crate::rpc::{CallError, Detail, Failure, PeerError};
+use crate::rpc::{Detail, Failure, PeerError};
 
 /// How an error crosses, besides its text.
 #[doc(hidden)]
@@ -273,6 +273,7 @@ macro_rules! __error_form {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::rpc::CallError;
 
     struct Generic<T>(T);
 
