@@ -12,9 +12,7 @@ pub trait Counter: Send + Sync + 'static {
         CounterDefaults::default_doubled(self, key)
     }
     #[doc(hidden)]
-    fn __is_plain_fn(&self, _method: &str) -> bool {
-        false
-    }
+    fn __the_attribute_plugwire_interface_is_missing(&self, method: &str) -> bool;
     #[doc(hidden)]
     fn __remote(&self) -> Option<&Remote<dyn Counter>> {
         None
@@ -37,13 +35,29 @@ const _: () = {
     use plugwire::interface::__private as wire;
     #[derive(wire::serde::Serialize, wire::serde::Deserialize)]
     #[serde(crate = "plugwire::interface::__private::serde")]
-    struct PutArgs {
+    struct PutArgs<A, B> {
         #[serde(rename = "Key")]
-        key: String,
+        key: A,
         #[serde(rename = "Value")]
-        value: i64,
+        value: B,
         #[serde(rename = "Sum")]
         sum: u32,
+    }
+    wire::signature! {
+        PutMethod(PutArgs < String, i64 >) -> (), (), < Result < () > as wire::Outcome >
+        ::Error; String, i64, ()
+    }
+    wire::signature! {
+        GetMethod(String) -> i64, i64, < Result < i64 > as wire::Outcome > ::Error;
+        String, i64
+    }
+    wire::signature! {
+        WatchMethod(String) -> u32, u32, < Result < Arc < dyn Subscription > > as
+        wire::Outcome > ::Error; String
+    }
+    wire::signature! {
+        DoubledMethod(String) -> i64, i64, < Result < i64 > as wire::Outcome > ::Error;
+        String, i64
     }
     impl dyn Counter {
         /// [`Counter::put`] as it is called on the wire.
@@ -77,34 +91,55 @@ const _: () = {
                     value,
                     sum: sum.id(),
                 };
-                Ok(call.send(&args).await?)
+                Ok(
+                    call
+                        .send::<PutMethod>(&args)
+                        .await
+                        .map_err(wire::caught::<PutMethod>)?,
+                )
             })
         }
         fn get(&self, key: String) -> BoxFuture<'_, Result<i64>> {
             Box::pin(async move {
                 let mut call = wire::Call::new(self, <dyn Counter>::GET);
-                Ok(call.send(&key).await?)
+                Ok(
+                    call
+                        .send::<GetMethod>(&key)
+                        .await
+                        .map_err(wire::caught::<GetMethod>)?,
+                )
             })
         }
         fn watch(&self, key: String) -> BoxFuture<'_, Result<Arc<dyn Subscription>>> {
             Box::pin(async move {
                 let mut call = wire::Call::new(self, <dyn Counter>::WATCH);
-                let reply = call.send(&key).await?;
-                Ok(call.dial::<Arc<dyn Subscription>>(reply).await?)
+                let reply = call
+                    .send::<WatchMethod>(&key)
+                    .await
+                    .map_err(wire::caught::<WatchMethod>)?;
+                Ok(
+                    call
+                        .dial::<Arc<dyn Subscription>>(reply)
+                        .await
+                        .map_err(wire::caught::<WatchMethod>)?,
+                )
             })
         }
         fn doubled(&self, key: String) -> BoxFuture<'_, Result<i64>> {
             Box::pin(async move {
                 let mut call = wire::Call::new(self, <dyn Counter>::DOUBLED);
                 Ok(
-                    match call.send(&key).await {
+                    match call.send::<DoubledMethod>(&key).await {
                         Err(error) if call.is_unknown(&error) => {
                             return CounterDefaults::default_doubled(self, key).await;
                         }
-                        reply => reply?,
+                        reply => reply.map_err(wire::caught::<DoubledMethod>)?,
                     },
                 )
             })
+        }
+        fn __the_attribute_plugwire_interface_is_missing(&self, _: &str) -> bool {
+            false
         }
         fn __remote(&self) -> Option<&Self> {
             Some(self)
@@ -112,14 +147,23 @@ const _: () = {
     }
     impl wire::Interface for dyn Counter {
         fn service(self: Arc<Self>, broker: wire::MuxBroker) -> wire::Service {
-            let mut methods = wire::Methods::new(self, broker, Counter::__is_plain_fn);
+            let mut methods = wire::Methods::new(
+                self,
+                broker,
+                Counter::__the_attribute_plugwire_interface_is_missing,
+            );
             methods
-                .add(
+                .add::<
+                    PutMethod,
+                    _,
+                    _,
+                >(
                     "Put",
                     "put",
-                    |object, broker, args: PutArgs| async move {
+                    |object, broker, args| async move {
                         let sum = wire::dial::<Arc<dyn AddHelper>>(&broker, args.sum)
-                            .await?;
+                            .await
+                            .map_err(wire::caught::<PutMethod>)?;
                         object
                             .call(move |object| Counter::put(
                                 object,
@@ -131,18 +175,26 @@ const _: () = {
                     },
                 );
             methods
-                .add(
+                .add::<
+                    GetMethod,
+                    _,
+                    _,
+                >(
                     "Get",
                     "get",
-                    |object, _, key: String| async move {
+                    |object, _, key| async move {
                         object.call(move |object| Counter::get(object, key)).await
                     },
                 );
             methods
-                .add(
+                .add::<
+                    WatchMethod,
+                    _,
+                    _,
+                >(
                     "Watch",
                     "watch",
-                    |object, broker, key: String| async move {
+                    |object, broker, key| async move {
                         object
                             .call(move |object| Counter::watch(object, key))
                             .await
@@ -150,10 +202,14 @@ const _: () = {
                     },
                 );
             methods
-                .add(
+                .add::<
+                    DoubledMethod,
+                    _,
+                    _,
+                >(
                     "Doubled",
                     "doubled",
-                    |object, _, key: String| async move {
+                    |object, _, key| async move {
                         object.call(move |object| Counter::doubled(object, key)).await
                     },
                 );

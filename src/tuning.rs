@@ -262,6 +262,18 @@ pub(crate) mod rpc {
 
     /// The same for a call whose stream alone ended, which is rarely by the death of the process.
     pub(crate) const STREAM_ENDED: Duration = Duration::from_millis(100);
+
+    /// How many causes of an error cross, and how many a log line shows. Errors nest a few deep; one
+    /// whose causes never end is a mistake that must not fill a message.
+    pub(crate) use plugwire_base::chain::MAX_CAUSES as CAUSES;
+
+    /// How long the texts of an error's causes may be together, in bytes: an error with a page of
+    /// text a cause.
+    pub(crate) const CAUSES_TEXT: usize = 64 * 1024;
+
+    /// How long the value of an error may be, in bytes, with its type's name. A longer one is left
+    /// out, and the error crosses as text.
+    pub(crate) const ERROR_VALUE: usize = 1024 * 1024;
 }
 
 /// The broker.

@@ -2,10 +2,12 @@
 
 use std::io;
 
+use serde::de::{Deserialize, Deserializer};
+use serde::ser::{Serialize, Serializer};
+
 use super::{ItemError, SendError};
 use crate::broker::{AcceptError, DialError};
-use crate::rpc::{CallError, Crash, boxed_text};
-use plugwire_base::chain::Chain;
+use crate::rpc::{CallError, Crash, Failure, PeerError, boxed_failure};
 
 /// What a method of an interface returns, unless the trait names an error of its own.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
@@ -17,7 +19,8 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 /// of the error's causes, and a remote caller finds it in [`Error::Call`].
 ///
 /// A trait may have its own error type. It implements `Display`, which gives the text that crosses,
-/// and `From<plugwire::Error>`, for the failures of calls.
+/// and `From<plugwire::Error>`, for the failures of calls. If it is `Serialize` and `Deserialize`,
+/// its values cross as they are: see [the attribute](macro@crate::interface#errors).
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
@@ -58,12 +61,23 @@ impl Error {
         Error::Other(error.into())
     }
 
-    /// The text that crosses the wire when an implementation fails with this.
-    pub(super) fn for_peer(&self) -> String {
+    /// What crosses the wire when an implementation fails with this.
+    pub(super) fn failure(&self) -> Failure {
         match self {
-            Error::Call(error) => error.for_peer(),
-            Error::Other(error) => boxed_text(&**error),
-            error => Chain(error).to_string(),
+            Error::Call(error) => error.failure(),
+            Error::Other(error) => boxed_failure(&**error),
+            error => Failure::chained(error),
+        }
+    }
+
+    /// What a peer answered in place of a reply, if that is why the call failed: its text, the texts
+    /// of the causes, and whether the value came with it.
+    #[must_use]
+    pub fn peer_error(&self) -> Option<&PeerError> {
+        match self {
+            Error::Call(error) => error.peer_error(),
+            Error::Other(error) => error.downcast_ref(),
+            _ => None,
         }
     }
 
@@ -143,7 +157,7 @@ impl From<Box<dyn std::error::Error + Send + Sync>> for Error {
 /// peer's text as it came.
 impl From<Error> for String {
     fn from(error: Error) -> String {
-        error.for_peer()
+        error.failure().text
     }
 }
 
@@ -185,5 +199,20 @@ impl From<crate::gob::DecodeError> for Error {
 impl From<AcceptError> for Error {
     fn from(error: AcceptError) -> Error {
         Error::other(error)
+    }
+}
+
+/// As text, causes and the value that a peer's error came with. So a type of error of your own may
+/// have a variant for the failures of calls, and cross with it.
+impl Serialize for Error {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        self.failure().serialize(serializer)
+    }
+}
+
+/// As the error of a peer: [`Error::Call`].
+impl<'de> Deserialize<'de> for Error {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        PeerError::deserialize(deserializer).map(|error| CallError::Server(error).into())
     }
 }

@@ -17,13 +17,18 @@ mod lease;
 mod map;
 pub mod nested;
 mod object;
+#[cfg(feature = "macros")]
+mod own_error;
 mod plain;
 mod raw;
 mod remote;
 mod scope;
+#[cfg(feature = "macros")]
 mod served;
 mod shape;
 mod shelf;
+#[cfg(feature = "macros")]
+mod signature;
 mod stream;
 
 use std::pin::Pin;
@@ -72,6 +77,7 @@ pub trait Interface: Send + Sync + 'static {
 }
 
 /// What the attribute's code uses besides the public items.
+#[cfg(feature = "macros")]
 #[doc(hidden)]
 pub mod __private {
     pub use serde;
@@ -80,12 +86,19 @@ pub mod __private {
         CheckError, Learn, LearnBrokered, Learned, MethodCheck, Skip, TypeCheck, TypeOf, check,
     };
     pub use super::map::{ArgMap, InterfaceValue, put, take, take_in};
+    pub use super::own_error::{
+        CausesAlone, ErrorForm, NoError, Probe, TextAlone, ValueAlone, ValueAndCauses, caught,
+    };
     pub use super::remote::{Call, Loan};
     pub use super::served::{Methods, Object, flush};
     pub use super::shape::{
         As, BoxOf, Id, ListOf, MapOf, MaybeId, OptionOf, ResultOf, Same, Shape, Shaped, TupleOf,
     };
+    pub use super::signature::{
+        Crossing, NotCrossing, Outcome, OwnError, Signature, Types, Value, check_error, check_value,
+    };
     pub use super::{Interface, Method, Remote, dial, lend};
+    pub use crate::__signature as signature;
     pub use crate::broker::MuxBroker;
     pub use crate::gob::Optional;
     pub use crate::rpc::{Empty, Service};

@@ -14,6 +14,8 @@ use super::around::{self, Brought, Unconnected};
 use super::brokered::{Brokered, dial, offer};
 use super::lease::{Lease, Lent, Slot};
 use super::map::{self, ArgMap};
+#[cfg(feature = "macros")]
+use super::signature::Signature;
 use super::{BoxFuture, Error, Interface};
 use crate::broker::MuxBroker;
 use crate::codec::Undecoded;
@@ -316,7 +318,12 @@ impl<'a> Call<'a> {
     ///
     /// When the call fails, or what was lent for it does, or when what the reply lends cannot be
     /// connected to.
-    pub async fn send<A, R>(&mut self, argument: &A) -> Result<R, Error>
+    #[cfg(feature = "macros")]
+    pub async fn send<M: Signature>(&mut self, argument: &M::Args) -> Result<M::Received, Error> {
+        M::send(self, argument).await
+    }
+
+    pub(super) async fn exchange<A, R>(&mut self, argument: &A) -> Result<R, Error>
     where
         A: Encode,
         R: DeserializeOwned + Send,
@@ -406,10 +413,10 @@ impl<'a> Call<'a> {
     /// method is about a call that the peer has made itself.
     #[must_use]
     pub fn is_unknown(&self, error: &Error) -> bool {
-        let Error::Call(CallError::Server(text)) = error else {
+        let Error::Call(CallError::Server(error)) = error else {
             return false;
         };
-        text.strip_prefix("rpc: can't find method ") == Some(self.method)
+        error.text().strip_prefix("rpc: can't find method ") == Some(self.method)
     }
 }
 

@@ -1,14 +1,11 @@
 //! The serving side of an interface.
 
-use std::fmt::Display;
 use std::sync::Arc;
 
-use serde::de::DeserializeOwned;
-
-use super::map::ArgumentError;
-use super::{BoxFuture, Error, plain};
+use super::signature::Signature;
+use super::{BoxFuture, plain};
 use crate::broker::MuxBroker;
-use crate::rpc::{Encode, Service};
+use crate::rpc::Service;
 
 /// Builds the [`Service`] of an implementation.
 #[doc(hidden)]
@@ -32,44 +29,34 @@ impl<I: Send + Sync + ?Sized + 'static> Methods<I> {
     }
 
     /// Adds a method under its name on the wire. `plain_name` is its name in the trait.
-    pub fn add<A, R, E, F, Fut>(&mut self, name: &'static str, plain_name: &str, method: F)
+    pub fn add<M, F, Fut>(&mut self, name: &'static str, plain_name: &str, method: F)
     where
-        A: DeserializeOwned + Send + 'static,
-        R: Encode + Send + Sync + 'static,
-        E: Display + Send + 'static,
-        F: Fn(Object<I>, MuxBroker, A) -> Fut + Send + Sync + 'static,
-        Fut: Future<Output = Result<R, E>> + Send + 'static,
+        M: Signature,
+        F: Fn(Object<I>, MuxBroker, M::Args) -> Fut + Send + Sync + 'static,
+        Fut: Future<Output = Result<M::Reply, M::Error>> + Send + 'static,
     {
         let (object, broker) = (self.object.clone(), self.broker.clone());
         let is_plain = (self.is_plain)(&object, plain_name);
         let service = std::mem::take(&mut self.service);
         let around = self.broker.clone();
-        let call = move |argument: A| {
+        let call = move |argument: M::Args| {
             let object = Object {
                 object: object.clone(),
                 is_plain,
             };
             let call = method(object, broker.clone(), argument);
-            async move { call.await.map_err(|error| text(name, &error)) }
+            async move {
+                let failure = |error| M::error_form().failure(name, error);
+                call.await.map_err(failure)
+            }
         };
-        self.service = service.method_in(name, call, around);
+        self.service = M::add(service, name, call, around);
     }
 
     /// The service.
     #[must_use]
     pub fn into_service(self) -> Service {
         self.service
-    }
-}
-
-/// What the caller gets of a method's error.
-fn text<E: Display + 'static>(method: &str, error: &E) -> String {
-    match castaway::cast!(error, &Error) {
-        Ok(Error::Other(other)) if other.is::<ArgumentError>() => {
-            format!("{other} (in a call of {method})")
-        }
-        Ok(error) => error.for_peer(),
-        Err(error) => error.to_string(),
     }
 }
 

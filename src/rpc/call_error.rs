@@ -5,19 +5,18 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::crash::Crash;
+use super::detail::Failure;
 use super::end::EndReason;
+use super::peer_error::PeerError;
 use crate::codec::{DecodeError, EncodeError};
-use plugwire_base::chain::Chain;
-use plugwire_base::escape::Escaped;
 
 /// Why a call gave no reply.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum CallError {
-    /// The peer answered with an error: its text, as it came. Printed, it is on one line, with line
-    /// breaks and other control characters written out, so that it can go to a terminal or a log.
-    #[error("{}", Escaped(.0))]
-    Server(String),
+    /// The peer answered with an error.
+    #[error(transparent)]
+    Server(PeerError),
     /// The connection was closed before the call, or on this side during it.
     #[error("connection is shut down")]
     Shutdown(#[source] EndReason),
@@ -85,37 +84,45 @@ impl CallError {
         }
     }
 
-    /// The text that crosses the wire when a method fails with this error: a peer's text as it
-    /// came; for a lost connection Go's words, which Go programs compare with; every other error
-    /// with its causes.
-    pub(crate) fn for_peer(&self) -> String {
+    /// What crosses the wire when a method fails with this error: a peer's error as it came; for a
+    /// lost connection Go's words, which Go programs compare with; every other error with its
+    /// causes.
+    pub(crate) fn failure(&self) -> Failure {
         match self {
-            CallError::Server(text) => text.clone(),
-            CallError::Shutdown(_) | CallError::UnexpectedEof(_) => self.to_string(),
-            error => Chain(error).to_string(),
+            CallError::Server(error) => error.failure(),
+            CallError::Shutdown(_) | CallError::UnexpectedEof(_) => self.to_string().into(),
+            error => Failure::chained(error),
+        }
+    }
+
+    /// What the peer answered, if it answered with an error.
+    #[must_use]
+    pub fn peer_error(&self) -> Option<&PeerError> {
+        match self {
+            CallError::Server(error) => Some(error),
+            _ => None,
         }
     }
 
     /// The peer's text as it came, if it answered with an error.
     #[must_use]
     pub fn peer_text(&self) -> Option<&str> {
-        match self {
-            CallError::Server(text) => Some(text),
-            _ => None,
-        }
+        self.peer_error().map(PeerError::text)
     }
 
     /// Whether the peer has the service but not the method: it is older than the caller, or
     /// another plugin.
     #[must_use]
     pub fn is_method_not_found(&self) -> bool {
-        matches!(self, CallError::Server(text) if text.starts_with("rpc: can't find method "))
+        self.peer_text()
+            .is_some_and(|text| text.starts_with("rpc: can't find method "))
     }
 
     /// Whether the peer does not have the service.
     #[must_use]
     pub fn is_service_not_found(&self) -> bool {
-        matches!(self, CallError::Server(text) if text.starts_with("rpc: can't find service "))
+        self.peer_text()
+            .is_some_and(|text| text.starts_with("rpc: can't find service "))
     }
 
     /// Whether the deadline passed.

@@ -542,7 +542,7 @@ fn take_reply(shared: &Shared, reply: Message) -> Result<(), DecodeError> {
     let outcome = if error.is_empty() {
         Ok(reply)
     } else {
-        Err(CallError::Server(error.to_owned()))
+        Err(CallError::Server(error.into()))
     };
     let waiter = shared.calls().remove(seq);
     if waiter.is_none_or(|waiter| waiter.send(outcome).is_err()) {

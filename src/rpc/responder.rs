@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::around::Around;
+use super::detail::Failure;
 use super::message::{Empty, Response};
 use super::outbox::{Outbox, SendError};
 use crate::codec::Encode;
@@ -58,9 +59,9 @@ impl Responder {
         }
     }
 
-    pub(super) async fn fail(self, error: &str) {
+    pub(super) async fn fail(self, failure: Failure) {
         self.outbox.ready().await;
-        self.fail_now(error);
+        self.fail_now(&failure.text);
     }
 
     /// Answers without waiting for room.

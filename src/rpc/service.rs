@@ -8,7 +8,9 @@ use serde::de::DeserializeOwned;
 
 use super::around::Around;
 use super::call_error::CallError;
+use super::detail::Failure;
 use super::method::{Method, Run};
+use super::peer_error::PeerError;
 use super::registry::Registry;
 use crate::codec::Encode;
 use plugwire_base::chain::Chain;
@@ -34,7 +36,7 @@ impl Service {
     ///
     /// The argument is any type that can be deserialized, and the reply any that can be
     /// [encoded](Encode). The caller gets the error's text, with the texts of its causes if it is a
-    /// [`CallError`] or a boxed error. For Go's `interface{}` without a value write `()`.
+    /// [`CallError`] or a boxed error. Another peer's error is passed on with all that came with it. For Go's `interface{}` without a value write `()`.
     ///
     /// Calls run concurrently, each as a task of its own. Calls of a method that keeps ending
     /// within microseconds, without waiting at an await, run on the connection's task instead,
@@ -108,16 +110,17 @@ impl Service {
                 };
                 drop(argument);
                 let reply = match decoded {
-                    Ok(argument) => method(argument).await.map_err(|error| text(&error)),
+                    Ok(argument) => method(argument).await.map_err(failure),
                     Err(error) => {
                         let method = responder.method();
-                        Err(format!("cannot decode the argument of {method}: {error}"))
+                        let text = format!("cannot decode the argument of {method}: {error}");
+                        Err(Failure::from(text))
                     }
                 };
                 around.replying(&mut brought).await;
                 match reply {
                     Ok(reply) => responder.reply(&reply, around, brought).await,
-                    Err(error) => responder.fail(&error).await,
+                    Err(error) => responder.fail(error).await,
                 }
             })
         });
@@ -174,22 +177,32 @@ pub(super) enum Found {
     NoService,
 }
 
-/// What the caller gets of a method's error. Another peer's text is passed on as it came.
-fn text<E: Display + 'static>(error: &E) -> String {
-    if let Ok(error) = castaway::cast!(error, &CallError) {
-        return error.for_peer();
+/// What the caller gets of a method's error. Another peer's error is passed on as it came.
+fn failure<E: Display + 'static>(error: E) -> Failure {
+    let error = match castaway::cast!(error, Failure) {
+        Ok(failure) => return failure,
+        Err(error) => error,
+    };
+    if let Ok(error) = castaway::cast!(&error, &CallError) {
+        return error.failure();
     }
-    if let Ok(error) = castaway::cast!(error, &Box<dyn std::error::Error + Send + Sync>) {
-        return boxed_text(&**error);
+    if let Ok(error) = castaway::cast!(&error, &PeerError) {
+        return error.failure();
     }
-    error.to_string()
+    if let Ok(error) = castaway::cast!(&error, &Box<dyn std::error::Error + Send + Sync>) {
+        return boxed_failure(&**error);
+    }
+    error.to_string().into()
 }
 
-/// The text of an error of any type, with its causes.
-pub(crate) fn boxed_text(error: &(dyn std::error::Error + Send + Sync + 'static)) -> String {
+/// What the caller gets of an error of any type: its text with those of its causes.
+pub(crate) fn boxed_failure(error: &(dyn std::error::Error + Send + Sync + 'static)) -> Failure {
     match error.downcast_ref::<CallError>() {
-        Some(error) => error.for_peer(),
-        None => Chain(error).to_string(),
+        Some(error) => error.failure(),
+        None => match error.downcast_ref::<PeerError>() {
+            Some(error) => error.failure(),
+            None => Failure::chained(error),
+        },
     }
 }
 

@@ -120,6 +120,7 @@ fn examples() -> Vec<Example> {
             source: system(),
         }),
         example(CallError::Server("no such key".into())),
+        example(rpc::PeerError::from("no such key")),
         example(CallError::Shutdown(EndReason::Closed)),
         example(CallError::UnexpectedEof(ended())),
         example(CallError::Connection(EndReason::Malformed(Arc::new(
@@ -437,9 +438,9 @@ fn what_a_peer_sends_cannot_write_to_the_terminal_or_forge_a_line() {
     let gob =
         gob::from_slice::<std::collections::BTreeMap<String, bool>>(&gob::to_vec(&map).unwrap());
     let errors = [
-        example(CallError::Server(text())),
-        example(plugwire::Error::from(CallError::Server(text()))),
-        example(DispenseError::from(CallError::Server(text()))),
+        example(CallError::Server(text().into())),
+        example(plugwire::Error::from(CallError::Server(text().into()))),
+        example(DispenseError::from(CallError::Server(text().into()))),
         example(HandshakeError::Unrecognized { line: text() }),
         example(HandshakeError::Unrecognized {
             line: text().repeat(100),
@@ -508,9 +509,9 @@ fn what_a_peer_sends_cannot_write_to_the_terminal_or_forge_a_line() {
         }
     }
     // The text as it came is there, too.
-    assert_eq!(CallError::Server(text()).peer_text(), Some(HOSTILE));
+    assert_eq!(CallError::Server(text().into()).peer_text(), Some(HOSTILE));
     assert_eq!(
-        String::from(plugwire::Error::from(CallError::Server(text()))),
+        String::from(plugwire::Error::from(CallError::Server(text().into()))),
         HOSTILE
     );
 }

@@ -9,6 +9,7 @@ mod counter;
 mod cut_off;
 mod deadlines;
 mod defaults;
+// mod forged_errors;
 mod forms;
 mod item_bytes;
 mod items;
@@ -21,6 +22,7 @@ mod plain;
 mod pulled;
 mod streams;
 mod syntax;
+// mod typed_errors;
 
 use std::sync::Arc;
 

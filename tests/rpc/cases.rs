@@ -59,7 +59,7 @@ pub async fn errors_are_in_go_s_words_and_the_connection_goes_on(codec: Codec) {
     let error = within(client.call::<_, ()>("Plugin.Fail", "not today"))
         .await
         .unwrap_err();
-    assert!(matches!(error, CallError::Server(text) if text == "not today"));
+    assert!(matches!(error, CallError::Server(error) if error.text() == "not today"));
     let pair = Pair {
         left: 1,
         right: String::new(),

@@ -139,7 +139,7 @@ async fn a_value_that_cannot_be_written_fails_the_call_alone() {
         .await
         .unwrap_err();
     assert!(
-        matches!(&error, CallError::Server(text) if text.contains("not today")),
+        matches!(&error, CallError::Server(error) if error.text().contains("not today")),
         "{error:?}"
     );
     let reply: Pair = within(client.call("Plugin.Echo", &pair(1))).await.unwrap();

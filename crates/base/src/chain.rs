@@ -8,6 +8,10 @@ use std::fmt::{self, Display};
 
 use crate::escape::Escaped;
 
+/// How many causes of an error are shown. Errors nest a few deep; one that is its own cause has no
+/// last.
+pub const MAX_CAUSES: usize = 32;
+
 /// Shows an error and its causes: `error: cause: cause`. A cause that an error's own text ends
 /// with, as with errors of others that print their source, is shown once.
 pub struct Chain<'a>(pub &'a (dyn StdError + 'static));
@@ -16,7 +20,8 @@ impl Display for Chain<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut shown = self.0.to_string();
         f.write_str(&shown)?;
-        for cause in std::iter::successors(self.0.source(), |&error| error.source()) {
+        let causes = std::iter::successors(self.0.source(), |&error| error.source());
+        for cause in causes.take(MAX_CAUSES) {
             let text = cause.to_string();
             if !shown.ends_with(&text) {
                 write!(f, ": {text}")?;

@@ -54,9 +54,14 @@ pub(crate) fn plain(
     }
 }
 
-/// The method of every interface that says which methods of an implementation are plain.
+/// The method of every interface that says which methods of an implementation are plain. The
+/// attribute writes it, so the compiler misses it in an implementation without the attribute, and
+/// prints its name.
 pub(crate) fn is_plain_fn() -> Ident {
-    Ident::new("__is_plain_fn", Span::call_site())
+    Ident::new(
+        "__the_attribute_plugwire_interface_is_missing",
+        Span::call_site(),
+    )
 }
 
 /// Gives every parameter a name, and returns the names with the original patterns.

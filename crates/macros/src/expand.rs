@@ -1,10 +1,14 @@
 //! The code generated for a trait.
 
+mod declaration;
+mod signature;
+
 use proc_macro2::{Ident, Span, TokenStream};
-use quote::{ToTokens, format_ident, quote, quote_spanned};
+use quote::{ToTokens, quote, quote_spanned};
 use syn::spanned::Spanned;
 use syn::{LitStr, Path, Type};
 
+use self::declaration::default_name;
 use crate::body;
 use crate::check;
 use crate::interface::{ArgsForm, Interface, Method, Param, ReplyForm};
@@ -23,6 +27,7 @@ pub(crate) fn expand(interface: &Interface) -> TokenStream {
         .methods
         .iter()
         .map(|method| expansion.structs(method));
+    let signatures = (interface.methods.iter()).map(|method| expansion.signature_of(method));
     let constants = expansion.constants();
     let remote = expansion.remote();
     let served = expansion.served();
@@ -32,6 +37,7 @@ pub(crate) fn expand(interface: &Interface) -> TokenStream {
         const _: () = {
             use #krate::interface::__private as #wire;
             #(#structs)*
+            #(#signatures)*
             #constants
             #remote
             #served
@@ -79,117 +85,52 @@ impl<'a> Expansion<'a> {
         self.interface.methods.iter()
     }
 
-    /// The trait, made object-safe.
-    fn declaration(&self) -> TokenStream {
-        let name = self.name;
-        let item = &self.interface.item;
-        let attributes = &item.attrs;
-        let vis = &item.vis;
-        let bounds = item.supertraits.iter();
-        let methods = self.methods().map(|method| {
-            let attributes = &method.attributes;
-            let signature = self.signature(method, method.ident());
-            let body = match &method.default {
-                None => quote!(;),
-                Some(_) => {
-                    let defaults = &self.defaults;
-                    let default = default_name(method);
-                    let params = method.params.iter().map(|param| &param.ident);
-                    quote!({ #defaults::#default(self, #(#params),*) })
-                }
-            };
-            quote!(#(#attributes)* #signature #body)
-        });
-        let bounds = quote!(#(#bounds +)*);
-        let is_plain = body::is_plain_fn();
-        let (remote, krate) = (remote_fn(), self.krate);
-        quote! {
-            #(#attributes)*
-            #vis trait #name: #bounds ::core::marker::Send + ::core::marker::Sync + 'static {
-                #(#methods)*
-                #[doc(hidden)]
-                fn #is_plain(&self, _method: &str) -> bool {
-                    false
-                }
-                #[doc(hidden)]
-                fn #remote(&self) -> ::core::option::Option<&#krate::Remote<dyn #name>> {
-                    ::core::option::Option::None
-                }
-            }
-        }
-    }
-
-    fn signature(&self, method: &Method, name: &Ident) -> TokenStream {
-        let krate = self.krate;
-        let receiver = method.signature.receiver();
-        let params = method
-            .params
-            .iter()
-            .map(|Param { ident, ty, .. }| quote!(#ident: #ty));
-        let output = &method.output;
-        quote! {
-            fn #name(#receiver, #(#params),*) -> #krate::interface::BoxFuture<'_, #output>
-        }
-    }
-
-    /// The default bodies, in a trait of their own that a remote implementation can call too.
-    fn defaults(&self) -> Option<TokenStream> {
-        let Expansion { name, defaults, .. } = self;
-        let mut bodies = self.methods().filter_map(|method| {
-            let block = method.default.as_ref()?;
-            let cfgs = method.cfgs();
-            let signature = self.signature(method, &default_name(method));
-            let params: Vec<_> = method
-                .params
-                .iter()
-                .map(|param| (param.ident.clone(), param.pattern.clone()))
-                .collect();
-            let body = body::boxed(&params, &method.output, block);
-            Some(quote!(#(#cfgs)* #signature { #body }))
-        });
-        let first = bodies.next()?;
-        let note = format!(
-            " The default bodies of [`{name}`], for those that implement it and for remotes whose peer lacks a method."
-        );
-        Some(quote! {
-            #[doc = #note]
-            trait #defaults: #name {
-                #first
-                #(#bodies)*
-            }
-            impl<T: #name + ?Sized> #defaults for T {}
-        })
-    }
-
     /// The argument and the reply of a method, if they are structs.
     fn structs(&self, method: &Method) -> TokenStream {
         let Expansion { wire, .. } = self;
         let krate = self.krate.to_token_stream().to_string().replace(' ', "");
         let serde = format!("{krate}::interface::__private::serde");
         let cfgs: Vec<_> = method.cfgs().collect();
-        let declare = |name: Ident, fields: Vec<TokenStream>| {
+        // Each field: its name on the wire, its name here, and its type, which is a parameter of
+        // the struct where it is a value.
+        let declare = |name: Ident, fields: Vec<(LitStr, Ident, &Type, Kind)>| {
+            let values = fields.iter().filter(|(.., kind)| *kind == Kind::Value);
+            let parameters: Vec<Ident> = signature::parameters(values.count()).collect();
+            let mut types = parameters.iter();
+            let fields = fields.iter().map(|(name, ident, ty, kind)| match kind {
+                Kind::Value => {
+                    let ty = types.next();
+                    quote!(#[serde(rename = #name)] #ident: #ty)
+                }
+                Kind::Brokered { .. } => quote!(#[serde(rename = #name)] #ident: u32),
+                Kind::Nested => {
+                    let shape = shape(ty, wire);
+                    let with = quote!(#wire::As::<#shape>).to_string().replace(' ', "");
+                    quote!(#[serde(rename = #name, with = #with)] #ident: #ty)
+                }
+            });
+            let fields: Vec<TokenStream> = fields.collect();
+            let generics = (!parameters.is_empty()).then(|| quote!(<#(#parameters),*>));
             quote! {
                 #(#cfgs)*
                 #[derive(#wire::serde::Serialize, #wire::serde::Deserialize)]
                 #[serde(crate = #serde)]
-                struct #name {
+                struct #name #generics {
                     #(#fields),*
                 }
-            }
-        };
-        let field = |name: &LitStr, ident: &Ident, ty: &Type, kind: Kind| match kind {
-            Kind::Value => quote!(#[serde(rename = #name)] #ident: #ty),
-            Kind::Brokered { .. } => quote!(#[serde(rename = #name)] #ident: u32),
-            Kind::Nested => {
-                let shape = shape(ty, wire);
-                let with = quote!(#wire::As::<#shape>).to_string().replace(' ', "");
-                quote!(#[serde(rename = #name, with = #with)] #ident: #ty)
             }
         };
         let args = (method.args == ArgsForm::Struct).then(|| {
             let fields = method.params.iter();
             let fields = fields
-                .map(|param| field(&param.field, &param.ident, &param.ty, param.kind))
+                .map(|param| {
+                    (
+                        param.field.clone(),
+                        param.ident.clone(),
+                        &param.ty,
+                        param.kind,
+                    )
+                })
                 .collect();
             declare(self.args_name(method), fields)
         });
@@ -198,7 +139,7 @@ impl<'a> Expansion<'a> {
                 let fields = letters(fields.len())
                     .zip(fields)
                     .map(|((ident, name), (ty, kind))| {
-                        field(&LitStr::new(&name, ty.span()), &ident, ty, *kind)
+                        (LitStr::new(&name, ty.span()), ident, ty, *kind)
                     })
                     .collect();
                 Some(declare(self.reply_name(method), fields))
@@ -265,10 +206,15 @@ impl<'a> Expansion<'a> {
                 }
             }
         });
+        let is_plain = body::is_plain_fn();
         let remote = remote_fn();
         quote! {
             impl #name for #wire::Remote<dyn #name> {
                 #(#methods)*
+
+                fn #is_plain(&self, _: &str) -> bool {
+                    false
+                }
                 fn #remote(&self) -> ::core::option::Option<&Self> {
                     ::core::option::Option::Some(self)
                 }
@@ -296,8 +242,9 @@ impl<'a> Expansion<'a> {
         });
         let (arguments, argument) = self.arguments(method);
         let send = Ident::new("send", method.output.span());
-        let sent = quote!(#call.#send(#argument).await);
-        let or_error = or_error(method);
+        let signature = self.signature_name(method);
+        let sent = quote!(#call.#send::<#signature>(#argument).await);
+        let or_error = self.caught(method);
         let replied = match &method.default {
             None => quote!(#sent #or_error),
             Some(_) => self.fall_back(method, &sent),
@@ -306,15 +253,12 @@ impl<'a> Expansion<'a> {
             ReplyForm::Empty | ReplyForm::Bare(_, Kind::Value) => {
                 quote!(::core::result::Result::Ok(#replied))
             }
-            ReplyForm::Bare(ty, Kind::Nested) => {
-                let shape = shape(ty, wire);
-                quote! {
-                    let #reply: #wire::Shaped<#ty, #shape> = #replied;
-                    ::core::result::Result::Ok(#reply.into_inner())
-                }
-            }
-            ReplyForm::Optional(ty) => quote! {
-                let #reply: #wire::Optional<#ty> = #replied;
+            ReplyForm::Bare(_, Kind::Nested) => quote! {
+                let #reply = #replied;
+                ::core::result::Result::Ok(#reply.into_inner())
+            },
+            ReplyForm::Optional(_) => quote! {
+                let #reply = #replied;
                 ::core::result::Result::Ok(#reply.0)
             },
             ReplyForm::Bare(ty, Kind::Brokered { .. }) => quote! {
@@ -322,7 +266,6 @@ impl<'a> Expansion<'a> {
                 ::core::result::Result::Ok(#call.dial::<#ty>(#reply).await #or_error)
             },
             ReplyForm::Struct { fields, tuple } => {
-                let struct_name = self.reply_name(method);
                 let values = letters(fields.len())
                     .zip(fields)
                     .map(|((ident, _), (ty, kind))| match kind {
@@ -336,7 +279,7 @@ impl<'a> Expansion<'a> {
                     false => quote!(#(#values)*),
                 };
                 quote! {
-                    let #reply: #struct_name = #replied;
+                    let #reply = #replied;
                     ::core::result::Result::Ok(#value)
                 }
             }
@@ -354,7 +297,7 @@ impl<'a> Expansion<'a> {
     fn arguments(&self, method: &Method) -> (TokenStream, TokenStream) {
         let wire = &self.wire;
         let (args, call) = (local("args"), local("call"));
-        let or_error = or_error(method);
+        let or_error = self.caught(method);
         match method.args {
             ArgsForm::Nil => (TokenStream::new(), quote!(&())),
             ArgsForm::Bare => {
@@ -414,7 +357,7 @@ impl<'a> Expansion<'a> {
     /// The reply, or the default body's result if the peer does not have the method.
     fn fall_back(&self, method: &Method, sent: &TokenStream) -> TokenStream {
         let defaults = &self.defaults;
-        let or_error = or_error(method);
+        let caught = self.caught(method);
         let (call, reply, error, args) =
             (local("call"), local("reply"), local("error"), local("args"));
         let default = default_name(method);
@@ -445,7 +388,7 @@ impl<'a> Expansion<'a> {
                     #(#taken)*
                     return #defaults::#default(self, #(#params),*).await;
                 }
-                #reply => #reply #or_error,
+                #reply => #reply #caught,
             }
         }
     }
@@ -495,34 +438,15 @@ impl<'a> Expansion<'a> {
         let (methods, object, broker) = (local("methods"), local("object"), local("broker"));
         let (args, reply) = (local("args"), local("reply"));
         let cfgs = method.cfgs();
-        let or_error = or_error(method);
+        let or_error = self.caught(method);
         let ident = method.ident();
         let wire_name = &method.wire;
         let plain_name = names::plain(ident);
         let argument = match method.args {
-            ArgsForm::Nil => quote!(_: ()),
-            ArgsForm::Bare => {
-                let Param {
-                    ident, ty, kind, ..
-                } = &method.params[0];
-                match kind {
-                    Kind::Value => quote!(#ident: #ty),
-                    Kind::Brokered { .. } => quote!(#ident: u32),
-                    Kind::Nested => {
-                        let shape = shape(ty, wire);
-                        quote!(#ident: #wire::Shaped<#ty, #shape>)
-                    }
-                }
-            }
-            ArgsForm::Optional => {
-                let inner = &method.params[0].optional;
-                quote!(#args: #wire::Optional<#inner>)
-            }
-            ArgsForm::Struct => {
-                let struct_name = self.args_name(method);
-                quote!(#args: #struct_name)
-            }
-            ArgsForm::Map => quote!(mut #args: #wire::ArgMap),
+            ArgsForm::Nil => quote!(_),
+            ArgsForm::Bare => method.params[0].ident.to_token_stream(),
+            ArgsForm::Struct | ArgsForm::Optional => quote!(#args),
+            ArgsForm::Map => quote!(mut #args),
         };
         let taken = method.params.iter().filter_map(|param| {
             let Param {
@@ -597,13 +521,21 @@ impl<'a> Expansion<'a> {
             false => quote!(_),
         };
         let add = Ident::new("add", method.output.span());
+        let signature = self.signature_name(method);
         quote_spanned! {method.output.span()=>
             #(#cfgs)*
-            #methods.#add(#wire_name, #plain_name, |#object, #broker, #argument| async move {
+            #methods.#add::<#signature, _, _>(#wire_name, #plain_name, |#object, #broker, #argument| async move {
                 #(#taken)*
                 #outcome
             });
         }
+    }
+
+    /// A `?` for the error of a call, which is the method's own if the peer's is.
+    fn caught(&self, method: &Method) -> TokenStream {
+        let wire = &self.wire;
+        let signature = self.signature_name(method);
+        quote!(.map_err(#wire::caught::<#signature>)?)
     }
 
     /// The expression that turns a result into the reply.
@@ -641,19 +573,14 @@ impl<'a> Expansion<'a> {
     }
 }
 
-/// A `?` that converts to the method's error. If it cannot, the compiler points at the method's
-/// type.
-fn or_error(method: &Method) -> TokenStream {
-    quote_spanned!(method.output.span()=> ?)
-}
-
 /// The method of every interface that says whether it is a remote.
 fn remote_fn() -> Ident {
     Ident::new("__remote", Span::call_site())
 }
 
-fn default_name(method: &Method) -> Ident {
-    format_ident!("default_{}", method.ident())
+/// Whether the client takes any reply for an empty one.
+fn reads_nothing(reply: &ReplyForm) -> bool {
+    matches!(reply, ReplyForm::Empty)
 }
 
 /// The fields of a lettered struct, and their names on the wire.

@@ -6,7 +6,7 @@ use quote::{ToTokens, quote};
 use syn::{Error, ImplItem, ImplItemFn, ItemImpl, Result, ReturnType, Type};
 
 use crate::attributes::TraitOptions;
-use crate::interface::result_of;
+use crate::output::{self, Output};
 use crate::{body, names};
 
 pub(crate) fn expand(options: TokenStream, mut item: ItemImpl) -> Result<TokenStream> {
@@ -53,17 +53,15 @@ pub(crate) fn expand(options: TokenStream, mut item: ItemImpl) -> Result<TokenSt
             plain.push(quote!(#(#cfgs)* #name => true,));
         }
     }
-    if !plain.is_empty() {
-        let is_plain_fn = body::is_plain_fn();
-        item.items.push(syn::parse_quote! {
-            fn #is_plain_fn(&self, method: &str) -> bool {
-                match method {
-                    #(#plain)*
-                    _ => false,
-                }
+    let is_plain_fn = body::is_plain_fn();
+    item.items.push(syn::parse_quote! {
+        fn #is_plain_fn(&self, method: &str) -> bool {
+            match method {
+                #(#plain)*
+                _ => false,
             }
-        });
-    }
+        }
+    });
     let item = item.into_token_stream();
     Ok(quote!(#item))
 }
@@ -75,7 +73,7 @@ fn is_plain_fn(function: &ImplItemFn) -> Result<bool> {
         return Ok(false);
     }
     match &function.sig.output {
-        ReturnType::Type(_, output) => Ok(result_of(output).is_some()),
+        ReturnType::Type(_, output) => Ok(matches!(output::of(output), Output::Result(_))),
         ReturnType::Default => Err(Error::new_spanned(
             &function.sig,
             "a method returns a `Result`: as an `async fn`, or as a plain `fn`, which may block",

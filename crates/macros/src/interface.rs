@@ -3,16 +3,17 @@
 use std::collections::HashMap;
 
 use proc_macro2::TokenStream;
-use quote::ToTokens;
+use quote::{ToTokens, quote_spanned};
+use syn::spanned::Spanned;
 use syn::{
-    Attribute, Block, Error, FnArg, GenericArgument, Ident, ItemTrait, LitStr, Pat, PathArguments,
-    ReceiverKind, Result, ReturnType, Safety, Signature, TraitItem, TraitItemFn, Type,
-    TypeParamBound,
+    Attribute, Block, Error, FnArg, Ident, ItemTrait, LitStr, Pat, Path, ReceiverKind, Result,
+    ReturnType, Safety, Signature, TraitItem, TraitItemFn, Type, TypeParamBound,
 };
 
 use crate::attributes::{Args, MethodOptions, ParamOptions, Reply, TraitOptions};
 use crate::kind::{self, Kind};
 use crate::names;
+use crate::output::{self, Output};
 
 /// A trait that can cross the wire.
 pub(crate) struct Interface {
@@ -229,7 +230,7 @@ impl Method {
             (Some(Args::Map), _) => ArgsForm::Map,
         };
         check_params(&params, form)?;
-        let (output, ok) = output(&signature)?;
+        let (output, ok) = output(&signature, &of_trait.krate)?;
         check_reply(&ok, &options)?;
         let reply = reply(ok, &options, of_trait)?;
         Ok(Method {
@@ -414,28 +415,23 @@ fn check_params(params: &[Param], form: ArgsForm) -> Result<()> {
 }
 
 /// The return type of a method, and the type that crosses as the reply.
-fn output(signature: &Signature) -> Result<(Type, Type)> {
-    const MESSAGE: &str = "a call can always fail: return `plugwire::Result<T>`, or a `Result<T, E>` whose `E` is made from `plugwire::Error`";
+fn output(signature: &Signature, krate: &Path) -> Result<(Type, Type)> {
     let ReturnType::Type(_, output) = &signature.output else {
-        return Err(Error::new_spanned(&signature.ident, MESSAGE));
+        return Err(Error::new_spanned(&signature.ident, output::MESSAGE));
     };
-    match result_of(output) {
-        Some(ok) => Ok(((**output).clone(), ok.clone())),
-        None => Err(Error::new_spanned(output, MESSAGE)),
-    }
-}
-
-/// The `T` of a type whose name ends in `Result`.
-pub(crate) fn result_of(output: &Type) -> Option<&Type> {
-    if let Type::Path(path) = output
-        && let Some(last) = path.path.segments.last()
-        && let PathArguments::AngleBracketed(arguments) = &last.arguments
-        && let Some(GenericArgument::Type(ok)) = arguments.args.first()
-        && last.ident.to_string().ends_with("Result")
-    {
-        return Some(ok);
-    }
-    None
+    let ok = match output::of(output) {
+        Output::Result(Some(ok)) => ok.clone(),
+        // An alias of which the tokens show no more.
+        Output::Result(None) => {
+            let ok = quote_spanned! {output.span()=>
+                <#output as #krate::interface::__private::Outcome>::Ok
+            };
+            Type::Verbatim(ok)
+        }
+        Output::Other => return Err(Error::new_spanned(output, output::MESSAGE)),
+        Output::Stream => return Err(Error::new_spanned(output, output::STREAM)),
+    };
+    Ok(((**output).clone(), ok))
 }
 
 fn check_reply(ok: &Type, options: &MethodOptions) -> Result<()> {

@@ -7,6 +7,8 @@ use quote::ToTokens;
 use syn::visit::{self, Visit};
 use syn::{Error, GenericArgument, Path, PathArguments, Result, Type, TypeParamBound, TypePath};
 
+use crate::output;
+
 /// How a value crosses the wire.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) enum Kind {
@@ -162,6 +164,13 @@ impl Check {
 
 impl Visit<'_> for Check {
     fn visit_type(&mut self, ty: &Type) {
+        if output::is_stream(ty) {
+            self.refuse(
+                ty,
+                "a stream of items crosses as `plugwire::Stream<T>`: `Stream::new` makes one of any `futures::Stream`, and it is one on the other side",
+            );
+            return;
+        }
         match ty {
             Type::Reference(reference) => {
                 let instead = match &*reference.elem {

@@ -20,6 +20,7 @@ mod implementation;
 mod interface;
 mod kind;
 mod names;
+mod output;
 #[cfg(test)]
 mod page;
 mod shape;

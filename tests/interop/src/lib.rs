@@ -11,6 +11,7 @@ pub mod service;
 pub mod shapes;
 pub mod tls;
 pub mod types;
+pub mod vault;
 
 use plugwire::handshake::HandshakeConfig;
 

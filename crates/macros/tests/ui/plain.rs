@@ -30,7 +30,7 @@ mod plugwire {
 
 trait Other {
     fn get(&self) -> plugwire::interface::BoxFuture<'_, Result<i64>>;
-    fn __is_plain_fn(&self, method: &str) -> bool;
+    fn __the_attribute_plugwire_interface_is_missing(&self, method: &str) -> bool;
 }
 
 async fn later() -> Result<i64> {

@@ -51,7 +51,7 @@ pub async fn server_error(peer: Peer) {
             .await
             .unwrap_err();
         assert!(
-            matches!(&error, CallError::Server(got) if got == text),
+            matches!(&error, CallError::Server(got) if got.text() == text),
             "{error:?}"
         );
         assert!(!error.is_method_not_found());

@@ -13,6 +13,7 @@ mod cut_off_cases;
 mod defaults;
 mod dial_forms;
 mod ending_cases;
+mod error_cases;
 mod examples;
 mod go;
 mod go_host;
@@ -163,6 +164,11 @@ cases! {
     nest_cases::within_structs_in_a_list,
     nest_cases::within_parameters_and_a_map_of_a_result,
     nest_cases::a_raw_stream_each_way,
+    error_cases::an_error_keeps_its_type,
+    error_cases::an_error_keeps_its_type_through_a_callback,
+    error_cases::an_error_keeps_its_type_through_a_third_process,
+    error_cases::a_host_that_does_not_know_the_type_passes_it_on,
+    error_cases::the_causes_of_an_error_arrive,
 }
 
 // By AutoMTLS. What has nothing to do with the connection is not run again.

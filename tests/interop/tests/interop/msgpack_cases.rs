@@ -49,7 +49,7 @@ pub async fn errors_are_in_go_s_words_and_the_connection_lives_on(go: &Connectio
             .await
             .unwrap_err();
         assert!(
-            matches!(&error, CallError::Server(got) if got == text),
+            matches!(&error, CallError::Server(got) if got.text() == text),
             "{error:?}"
         );
     }

@@ -45,6 +45,7 @@ shape_host_cases! {
     shape_never_lent,
     shape_optional,
     shape_unmodelled,
+    shape_errors,
 }
 
 /// No round of these takes longer than a minute: the host says so itself, and where it waits.

@@ -266,3 +266,35 @@ func lettersAndEmpty(session plugin.ClientProtocol) error {
 	_, err = c.Get("a")
 	return refused("Get", err, "no such key: a")
 }
+
+// errorTexts sees the texts of errors that have types in Rust, however they came.
+func errorTexts(session plugin.ClientProtocol) error {
+	raw, err := session.Dispense("vault")
+	if err != nil {
+		return err
+	}
+	vault := raw.(shapes.Vault)
+	adopted, err := vault.Adopt(shapes.Rooms{})
+	if err != nil {
+		return err
+	}
+	texts := map[string]string{
+		"none":       `there is no key "none"`,
+		"locked":     "locked is locked for 30 s",
+		"unreadable": "cannot read the vault",
+	}
+	var all []error
+	for key, text := range texts {
+		_, got := vault.Get(key)
+		_, asked := vault.Ask(key, shapes.Rooms{})
+		_, relayed := vault.Relay(key, shapes.Rooms{})
+		_, through := adopted.Get(key)
+		all = append(all,
+			refused("Get", got, text),
+			refused("Ask", asked, text),
+			refused("Relay", relayed, text),
+			refused("Get of the adopted", through, text))
+	}
+	got, err := vault.Get("four")
+	return errors.Join(append(all, wrong("Get", err, got, int64(4)))...)
+}

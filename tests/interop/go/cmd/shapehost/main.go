@@ -39,6 +39,7 @@ var cases = map[string]func(plugin.ClientProtocol) error{
 	"shape_never_lent":         neverLent,
 	"shape_optional":           optional,
 	"shape_unmodelled":         unmodelled,
+	"shape_errors":             errorTexts,
 }
 
 // manyPlugins are cases that launch their plugins themselves.

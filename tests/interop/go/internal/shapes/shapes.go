@@ -24,6 +24,7 @@ func Plugins() plugin.PluginSet {
 		"counter": counterPlugin{},
 		"nest":    nestPlugin{},
 		"lookup":  lookupPlugin{},
+		"vault":   vaultPlugin{},
 	}
 }
 
