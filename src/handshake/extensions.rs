@@ -57,6 +57,7 @@ impl Extensions {
         Extensions::CALLS
             .with(Extensions::CALLS_WHEN_ASKED)
             .with(Extensions::MSGPACK)
+            .with(Extensions::ERRORS)
     }
 
     /// Whether all of the others are among these.

@@ -20,9 +20,10 @@ use super::end::EndReason;
 use super::in_flight::{Ended, InFlight};
 use super::inbox::Inbox;
 use super::io::Halves;
-use super::message::{CANCEL, Empty, ExtendedRequest, ExtendedResponse};
+use super::message::{CANCEL, DETAIL, Empty, ExtendedRequest, ExtendedResponse};
 use super::negotiated::Negotiated;
 use super::outbox::{Outbox, SendError};
+use super::peer_error::PeerError;
 use crate::codec::{CallConfig, DecodeError, Encode, Message, Undecoded};
 use crate::tuning::rpc::{SESSION_LOST, STREAM_ENDED};
 use plugwire_base::chain::logged;
@@ -538,11 +539,15 @@ async fn run(shared: Arc<Shared>, mut inbox: Inbox) {
 /// Hands a reply to its call. An error means that the peer's headers cannot be read.
 fn take_reply(shared: &Shared, reply: Message) -> Result<(), DecodeError> {
     let header: ExtendedResponse<'_> = reply.header.decode()?;
-    let (seq, error) = (header.seq, header.error);
-    let outcome = if error.is_empty() {
-        Ok(reply)
-    } else {
-        Err(CallError::Server(error.into()))
+    let seq = header.seq;
+    let outcome = match header.error {
+        "" => Ok(reply),
+        error => {
+            let detail = (header.detail == DETAIL).then(|| reply.body.decode());
+            // Of a body that is none, the text is left.
+            let detail = detail.and_then(Result::ok);
+            Err(CallError::Server(PeerError::new(error.into(), detail)))
+        }
     };
     let waiter = shared.calls().remove(seq);
     if waiter.is_none_or(|waiter| waiter.send(outcome).is_err()) {

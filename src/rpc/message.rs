@@ -17,6 +17,9 @@ pub(crate) const ASK: &str = "Plugin.PlugwireCalls";
 #[expect(dead_code, reason = "typed errors are built on it")]
 pub(super) const WANTS_ERRORS: u64 = 1;
 
+/// In [`ExtendedResponse::detail`]: the body is a [`Detail`](super::detail::Detail).
+pub(super) const DETAIL: u64 = 1;
+
 /// The header of a call's argument.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase")]

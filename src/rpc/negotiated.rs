@@ -48,7 +48,6 @@ impl Negotiated {
     }
 
     /// Whether errors keep their type.
-    #[expect(dead_code, reason = "typed errors are built on it")]
     pub(crate) fn errors(&self) -> bool {
         self.extensions().contains(Extensions::ERRORS)
     }

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use super::around::Around;
-use super::detail::Failure;
-use super::message::{Empty, Response};
+use super::detail::{Detail, Failure};
+use super::message::{DETAIL, Empty, ExtendedResponse, Response};
 use super::outbox::{Outbox, SendError};
 use crate::codec::Encode;
 use plugwire_base::abandoned::is_abandoned;
@@ -15,15 +15,18 @@ pub(super) struct Responder {
     outbox: Arc<Outbox>,
     method: Arc<str>,
     seq: u64,
+    /// Whether the caller understands what an error says beside its text.
+    errors: bool,
     answered: bool,
 }
 
 impl Responder {
-    pub(super) fn new(outbox: Arc<Outbox>, method: Arc<str>, seq: u64) -> Self {
+    pub(super) fn new(outbox: Arc<Outbox>, method: Arc<str>, seq: u64, errors: bool) -> Self {
         Responder {
             outbox,
             method,
             seq,
+            errors,
             answered: false,
         }
     }
@@ -59,21 +62,32 @@ impl Responder {
         }
     }
 
-    pub(super) async fn fail(self, failure: Failure) {
+    pub(super) async fn fail(mut self, Failure { text, detail }: Failure) {
         self.outbox.ready().await;
-        self.fail_now(&failure.text);
+        let detail = detail.filter(|_| self.errors).map(Detail::bounded);
+        if let Some(detail) = detail.filter(|detail| !detail.is_empty())
+            && self.send_detail(&text, &detail).is_ok()
+        {
+            self.answered = true;
+            return;
+        }
+        self.fail_now(&text);
     }
 
     /// Answers without waiting for room.
     pub(super) fn fail_now(mut self, error: &str) {
         self.answered = true;
-        // An empty text would pass for success.
-        let error = if error.is_empty() {
-            "unspecified error"
-        } else {
-            error
+        let _ = self.send(or_unspecified(error), &Empty {});
+    }
+
+    fn send_detail(&self, error: &str, detail: &Detail) -> Result<(), SendError> {
+        let response = ExtendedResponse {
+            service_method: &self.method,
+            seq: self.seq,
+            error: or_unspecified(error),
+            detail: DETAIL,
         };
-        let _ = self.send(error, &Empty {});
+        self.outbox.send(&response, detail)
     }
 
     fn send<R: Encode>(&self, error: &str, reply: &R) -> Result<(), SendError> {
@@ -83,6 +97,14 @@ impl Responder {
             error,
         };
         self.outbox.send(&response, reply)
+    }
+}
+
+/// An empty text would pass for success.
+fn or_unspecified(error: &str) -> &str {
+    match error {
+        "" => "unspecified error",
+        error => error,
     }
 }
 

@@ -373,7 +373,8 @@ impl Serving {
     }
 
     fn responder(&self, method: Arc<str>, seq: u64) -> Responder {
-        Responder::new(self.outbox.clone(), method, seq)
+        let errors = self.role.negotiated().errors();
+        Responder::new(self.outbox.clone(), method, seq, errors)
     }
 
     /// Waits for the running calls and sends their replies.

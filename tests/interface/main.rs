@@ -9,7 +9,7 @@ mod counter;
 mod cut_off;
 mod deadlines;
 mod defaults;
-// mod forged_errors;
+mod forged_errors;
 mod forms;
 mod item_bytes;
 mod items;
@@ -22,7 +22,7 @@ mod plain;
 mod pulled;
 mod streams;
 mod syntax;
-// mod typed_errors;
+mod typed_errors;
 
 use std::sync::Arc;
 

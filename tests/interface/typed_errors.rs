@@ -89,7 +89,7 @@ trait Opaque {
 #[tokio::test]
 async fn an_error_keeps_its_type() {
     for codec in CODECS {
-        let pair = Pair::extended(codec);
+        let pair = Pair::agreed(codec);
         let kv = pair.connect::<dyn Kv>(Arc::new(Map)).await;
         let got = within(kv.get("a".into())).await;
         assert_eq!(got, Err(KvError::NotFound("a".into())));
@@ -138,7 +138,7 @@ impl Opaque for Onward {
 #[tokio::test]
 async fn a_process_that_does_not_know_the_type_passes_it_on() {
     for (codec, other) in [(Codec::Gob, Codec::MsgPack), (Codec::MsgPack, Codec::Gob)] {
-        let (first, second) = (Pair::extended(codec), Pair::extended(other));
+        let (first, second) = (Pair::agreed(codec), Pair::agreed(other));
         let opaque = connect_as::<dyn Kv, dyn Opaque>(&first, Arc::new(Map)).await;
         let error = within(opaque.get("a".into())).await.unwrap_err();
         assert_eq!(error.downcast(), Some(KvError::NotFound("a".into())));
@@ -162,7 +162,7 @@ impl Opaque for Typed {
 
 #[tokio::test]
 async fn an_error_without_a_type_of_its_own_may_carry_one() {
-    let pair = Pair::extended(Codec::Gob);
+    let pair = Pair::agreed(Codec::Gob);
     let kv = connect_as::<dyn Opaque, dyn Kv>(&pair, Arc::new(Typed)).await;
     let got = within(kv.get("a".into())).await;
     assert_eq!(got, Err(KvError::NotFound("a".into())));
@@ -189,7 +189,7 @@ impl Opaque for Saving {
 #[tokio::test]
 async fn causes_arrive_as_texts() {
     for codec in CODECS {
-        let pair = Pair::extended(codec);
+        let pair = Pair::agreed(codec);
         let saving = pair.connect::<dyn Opaque>(Arc::new(Saving)).await;
         let error = within(saving.get("a".into())).await.unwrap_err();
         assert_eq!(error.to_string(), "cannot save");
@@ -234,7 +234,7 @@ impl Opaque for Wrong {
 
 #[tokio::test]
 async fn a_value_of_another_type_is_left_undecoded() {
-    let pair = Pair::extended(Codec::Gob);
+    let pair = Pair::agreed(Codec::Gob);
     let kv = connect_as::<dyn Opaque, dyn Kv>(&pair, Arc::new(Wrong)).await;
     let name = within(kv.get("name".into())).await;
     assert_eq!(name, Err(KvError::Failed("another".into())));
@@ -289,7 +289,7 @@ async fn an_error_is_a_value_too() {
 /// A service by hand passes on what its own call failed with.
 #[tokio::test]
 async fn a_service_by_hand_passes_it_on() {
-    let (first, second) = (Pair::extended(Codec::Gob), Pair::extended(Codec::Gob));
+    let (first, second) = (Pair::agreed(Codec::Gob), Pair::agreed(Codec::Gob));
     let kv = first.connect::<dyn Kv>(Arc::new(Map)).await;
     let client = Remote::rpc_client(&kv).clone();
     let service = Service::new().method("Get", move |key: String| {
