@@ -6,6 +6,7 @@
 pub mod bytes;
 pub mod lookup;
 pub mod nest;
+pub mod context;
 pub mod objects;
 pub mod service;
 pub mod shapes;
