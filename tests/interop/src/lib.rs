@@ -4,9 +4,9 @@
 #![forbid(unsafe_code)]
 
 pub mod bytes;
+pub mod context;
 pub mod lookup;
 pub mod nest;
-pub mod context;
 pub mod objects;
 pub mod service;
 pub mod shapes;
