@@ -103,7 +103,7 @@ where
                     return Poll::Ready(Some(Ok(item)));
                 }
                 Ok(Some(Next::Failure(failure))) => {
-                    let error = Error::from(CallError::Server(failure.text));
+                    let error = Error::from(CallError::Server(failure.text.into()));
                     return Poll::Ready(Some(Err(error.into())));
                 }
                 Ok(None) => {}

@@ -138,7 +138,7 @@ where
     fn refuse(&mut self, error: EncodeItemError) -> Outcome {
         let error = Arc::new(error);
         let failure = Error::other(Arc::clone(&error));
-        self.fail(failure.for_peer());
+        self.fail(failure.failure().text);
         if let Some(fate) = &self.items.fate {
             Fate::refuse(fate, Arc::clone(&error));
         }
@@ -169,7 +169,7 @@ where
 /// What the peer gets of an error.
 fn text<E: Display + 'static>(error: &E) -> String {
     match castaway::cast!(error, &Error) {
-        Ok(error) => error.for_peer(),
+        Ok(error) => error.failure().text,
         Err(error) => error.to_string(),
     }
 }
