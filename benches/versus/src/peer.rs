@@ -71,6 +71,14 @@ pub trait Peer: Clone + Send + Sync + 'static {
     fn writer(&self, _bytes: u64) -> impl Future<Output = Result<Digest>> + Send {
         lacks()
     }
+    /// The plugin receives so many numbers, one item each, and adds them up.
+    fn items(&self, _count: u64) -> impl Future<Output = Result<u64>> + Send {
+        lacks()
+    }
+    /// The same with texts of 64 bytes, and their bytes.
+    fn texts(&self, _count: u64) -> impl Future<Output = Result<u64>> + Send {
+        lacks()
+    }
     /// Exchanges small messages on one stream for a while. Opening it is not timed.
     fn ping_pong(&self, _limit: Duration) -> impl Future<Output = Result<Measured>> + Send {
         lacks()

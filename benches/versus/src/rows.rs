@@ -125,6 +125,8 @@ pub async fn run<P: Peer>(rows: Arc<Rows<P>>, line: String) -> Result<Measured> 
         "reader" => streams(peer, 1, n, |peer| async move { peer.reader(n).await }).await,
         "writer" => streams(peer, 1, n, |peer| async move { peer.writer(n).await }).await,
         "streams-64" => streams(peer, 64, n, |peer| async move { peer.reader(n).await }).await,
+        "items" => items(peer, n).await,
+        "texts" => texts(peer, n).await,
         "idle" => idle(peer, n, limit).await,
         "hold-streams" => hold_streams(&rows, n).await,
         "hold-calls" => hold_calls(&rows, n).await,
@@ -195,6 +197,24 @@ where
     let right = digests.iter().all(|digest| *digest == expected);
     expect(right, "a stream arrived otherwise than it was sent")?;
     Ok(measured(1, elapsed, count as u64 * bytes))
+}
+
+/// So many numbers on one stream.
+async fn items<P: Peer>(peer: &P, count: u64) -> Result<Measured> {
+    let start = Instant::now();
+    let sum = peer.items(count).await?;
+    let elapsed = start.elapsed();
+    expect(sum == (0..count).sum(), "another sum")?;
+    Ok(measured(count, elapsed, 0))
+}
+
+/// So many texts of 64 bytes on one stream.
+async fn texts<P: Peer>(peer: &P, count: u64) -> Result<Measured> {
+    let start = Instant::now();
+    let bytes = peer.texts(count).await?;
+    let elapsed = start.elapsed();
+    expect(bytes == count * TEXT.len() as u64, "another length")?;
+    Ok(measured(count, elapsed, bytes))
 }
 
 /// One caller beside `n` calls that wait.

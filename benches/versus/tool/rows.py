@@ -74,6 +74,8 @@ def rows(gibibyte):
         Row("reader", "1 GiB through a reader", "reader", gibibyte, "bandwidth", streamers | frozenset(FLOORS)),
         Row("writer", "1 GiB through a writer", "writer", gibibyte, "bandwidth", streamers | frozenset(FLOORS)),
         Row("streams-64", "64 streams at once", "streams-64", gibibyte // 64, "bandwidth", streamers | {"tokio"}),
+        Row("items", "numbers as items of a stream", "items", 1_000_000, "rate", streamers - {"crate"}),
+        Row("texts", "64-byte texts as items of a stream", "texts", gibibyte // 1024, "bandwidth", streamers - {"crate"}),
         Row("idle", "1 busy beside 1,000 idle", "idle", 1000, cpu_counts=False),
         *reva,
     ]

@@ -5,6 +5,7 @@
 
 pub mod bytes;
 pub mod context;
+pub mod events;
 pub mod lookup;
 pub mod nest;
 pub mod objects;

@@ -11,6 +11,8 @@ use plugwire::connection::PluginSet;
 use plugwire::gob::Any;
 use plugwire::handshake::HandshakeConfig;
 use plugwire::{Reader, Result, Writer};
+
+pub use crate::events::{Event, Events, Ticks};
 use support::broken::Broken;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::sync::Mutex;
@@ -24,6 +26,7 @@ pub fn plugins() -> PluginSet {
         .register::<dyn Lookup>("lookup", || Ok(Arc::new(Shelf)))
         .register::<dyn Counter>("counter", || Ok(Arc::new(Counts::default())))
         .register::<dyn Nest>("nest", || Ok(Arc::new(Nested)))
+        .register::<dyn Events>("events", || Ok(Arc::new(Ticks::default())))
 }
 
 /// No argument.

@@ -12,6 +12,7 @@ use plugwire::interface::Remote;
 use plugwire::mux;
 use plugwire::plugin::{ServeConfig, serve};
 use plugwire::rpc::{self, Service};
+use plugwire::{Stream, StreamSender};
 use tokio::sync::OnceCell;
 
 use crate::pattern::Pattern;
@@ -39,10 +40,12 @@ fn connection() -> Result<ConnectionConfig> {
     }
 }
 
-/// The part of the service that the row of the typed client calls.
+/// The part of the service that the rows of the typed client and of items call.
 #[plugwire::interface]
 trait Bench {
     async fn echo(&self, text: String) -> plugwire::Result<String>;
+    async fn items(&self, items: Stream<u64>) -> plugwire::Result<u64>;
+    async fn texts(&self, texts: Stream<String>) -> plugwire::Result<u64>;
 }
 
 #[derive(Clone)]
@@ -137,6 +140,22 @@ impl Peer for Host {
         Ok(read)
     }
 
+    async fn items(&self, count: u64) -> Result<u64> {
+        let (sender, items) = Stream::channel();
+        let call = async { Ok(self.typed().await?.items(items).await?) };
+        let send = send_all(sender, 0..count);
+        let (sum, ()) = tokio::try_join!(call, send)?;
+        Ok(sum)
+    }
+
+    async fn texts(&self, count: u64) -> Result<u64> {
+        let (sender, texts) = Stream::channel();
+        let call = async { Ok(self.typed().await?.texts(texts).await?) };
+        let send = send_all(sender, (0..count).map(|_| TEXT.to_owned()));
+        let (bytes, ()) = tokio::try_join!(call, send)?;
+        Ok(bytes)
+    }
+
     async fn ping_pong(&self, limit: Duration) -> Result<Measured> {
         let broker = self.client.broker();
         let id = broker.next_id();
@@ -194,6 +213,23 @@ impl Peer for Host {
     }
 }
 
+/// Sends from a task of its own, as the other contenders do.
+async fn send_all<T>(
+    sender: StreamSender<T>,
+    items: impl Iterator<Item = T> + Send + 'static,
+) -> Result<()>
+where
+    T: Send + 'static,
+{
+    tokio::spawn(async move {
+        for item in items {
+            sender.send(item).await?;
+        }
+        Ok(())
+    })
+    .await?
+}
+
 pub async fn plugin() -> Result<()> {
     let state = PluginState::default();
     let plugins =
@@ -236,6 +272,8 @@ fn service(state: &PluginState, broker: MuxBroker) -> Service {
         .method("Read", brokered(&broker, read))
         .method("Write", brokered(&broker, write))
         .method("PingPong", brokered(&broker, pong))
+        .method("Items", brokered(&broker, items))
+        .method("Texts", brokered(&broker, texts))
         .method("Hold", move |id: u32| {
             let (state, broker) = (holds.clone(), dials.clone());
             async move {
@@ -273,6 +311,24 @@ async fn callback(broker: MuxBroker, id: u32) -> Result<String> {
 
 async fn read(broker: MuxBroker, id: u32) -> Result<Digest> {
     Ok(Digest::of(broker.dial(id).await?).await?)
+}
+
+async fn items(broker: MuxBroker, id: u32) -> Result<u64> {
+    let mut items: Stream<u64> = plugwire::interface::dial(&broker, id).await?;
+    let mut sum = 0;
+    while let Some(item) = items.next().await {
+        sum += item?;
+    }
+    Ok(sum)
+}
+
+async fn texts(broker: MuxBroker, id: u32) -> Result<u64> {
+    let mut texts: Stream<String> = plugwire::interface::dial(&broker, id).await?;
+    let mut bytes = 0;
+    while let Some(text) = texts.next().await {
+        bytes += text?.len() as u64;
+    }
+    Ok(bytes)
 }
 
 async fn pong(broker: MuxBroker, id: u32) -> Result<u64> {

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use bytes::{Buf, Bytes};
 use remoc::prelude::*;
-use remoc::rch::bin;
+use remoc::rch::{bin, mpsc};
 use remoc::rtc::CallError;
 use tokio::net::{UnixListener, UnixStream};
 use tokio::sync::Mutex;
@@ -54,6 +54,8 @@ pub trait Bench {
     async fn read(&self, from: bin::Receiver) -> Called<Digest>;
     async fn write(&self, to: bin::Sender, bytes: u64) -> Called<Digest>;
     async fn ping_pong(&self, from: bin::Receiver, to: bin::Sender) -> Called<u64>;
+    async fn items(&self, items: mpsc::Receiver<u64>) -> Called<u64>;
+    async fn texts(&self, texts: mpsc::Receiver<String>) -> Called<u64>;
     async fn hold(&self, stream: bin::Receiver) -> Called<()>;
     async fn wait(&self, number: u64) -> Called<u64>;
     async fn waiting(&self) -> Called<u64>;
@@ -109,6 +111,26 @@ async fn digest_of(from: bin::Receiver) -> Called<Digest> {
         }
     }
     Ok(digest)
+}
+
+/// How many items a channel holds here: as many as plugwire's.
+const ITEMS: usize = 64;
+
+/// Sends from a task of its own, as the other contenders do.
+async fn send_all<T>(
+    sender: mpsc::Sender<T>,
+    items: impl Iterator<Item = T> + Send + 'static,
+) -> Called<()>
+where
+    T: remoc::RemoteSend,
+{
+    let sending = tokio::spawn(async move {
+        for item in items {
+            sender.send(item).await.map_err(failed)?;
+        }
+        Ok(())
+    });
+    sending.await.map_err(failed)?
 }
 
 /// Two channels are what a stream in both directions is to remoc.
@@ -171,6 +193,19 @@ impl Peer for Host {
         let (sender, receiver) = bin::channel();
         let (read, _) = tokio::try_join!(digest_of(receiver), self.bench.write(sender, bytes))?;
         Ok(read)
+    }
+
+    async fn items(&self, count: u64) -> Result<u64> {
+        let (sender, items) = mpsc::channel(ITEMS);
+        let (sum, ()) = tokio::try_join!(self.bench.items(items), send_all(sender, 0..count))?;
+        Ok(sum)
+    }
+
+    async fn texts(&self, count: u64) -> Result<u64> {
+        let (sender, texts) = mpsc::channel(ITEMS);
+        let send = send_all(sender, (0..count).map(|_| TEXT.to_owned()));
+        let (bytes, ()) = tokio::try_join!(self.bench.texts(texts), send)?;
+        Ok(bytes)
     }
 
     async fn ping_pong(&self, limit: Duration) -> Result<Measured> {
@@ -261,6 +296,22 @@ impl Bench for Served {
         while let Some(message) = from.recv().await.map_err(failed)? {
             bytes += message.remaining() as u64;
             to.send(message.into()).await.map_err(failed)?;
+        }
+        Ok(bytes)
+    }
+
+    async fn items(&self, mut items: mpsc::Receiver<u64>) -> Called<u64> {
+        let mut sum = 0;
+        while let Some(item) = items.recv().await.map_err(failed)? {
+            sum += item;
+        }
+        Ok(sum)
+    }
+
+    async fn texts(&self, mut texts: mpsc::Receiver<String>) -> Called<u64> {
+        let mut bytes = 0;
+        while let Some(text) = texts.recv().await.map_err(failed)? {
+            bytes += text.len() as u64;
         }
         Ok(bytes)
     }

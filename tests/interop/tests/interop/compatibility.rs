@@ -134,6 +134,25 @@ const ROWS: &[Row] = &[
         ],
     },
     Row {
+        what: "traits: streams of items, both ways at once, failed, stopped, handed on",
+        cases: &[
+            "items_of_the_plugin_arrive",
+            "items_of_the_host_arrive",
+            "items_go_both_ways_at_once",
+            "an_error_ends_a_stream_of_items",
+            "dropping_a_stream_stops_the_plugin",
+            "items_of_one_plugin_go_to_another",
+        ],
+        go_host: &[],
+        others: &[
+            ("shape_host::shape_items_received", GO_HOST),
+            ("shape_host::shape_items_sent", GO_HOST),
+            ("shape_host::shape_items_both_ways", GO_HOST),
+            ("shape_host::shape_items_fail", GO_HOST),
+            ("shape_host::shape_items_stopped", GO_HOST),
+        ],
+    },
+    Row {
         what: "traits: an interface of one plugin handed to another",
         cases: &["an_interface_of_one_plugin_is_handed_to_another"],
         go_host: &[],

@@ -18,6 +18,7 @@ mod error_cases;
 mod examples;
 mod go;
 mod go_host;
+mod item_cases;
 mod launch_cases;
 mod leftover_cases;
 mod lifecycle_cases;
@@ -170,6 +171,12 @@ cases! {
     error_cases::an_error_keeps_its_type_through_a_third_process,
     error_cases::a_host_that_does_not_know_the_type_passes_it_on,
     error_cases::the_causes_of_an_error_arrive,
+    item_cases::items_of_the_plugin_arrive,
+    item_cases::items_of_the_host_arrive,
+    item_cases::items_go_both_ways_at_once,
+    item_cases::an_error_ends_a_stream_of_items,
+    item_cases::dropping_a_stream_stops_the_plugin,
+    item_cases::items_of_one_plugin_go_to_another,
 }
 
 // By AutoMTLS. What has nothing to do with the connection is not run again.

@@ -46,6 +46,11 @@ shape_host_cases! {
     shape_optional,
     shape_unmodelled,
     shape_errors,
+    shape_items_received,
+    shape_items_sent,
+    shape_items_both_ways,
+    shape_items_fail,
+    shape_items_stopped,
 }
 
 /// No round of these takes longer than a minute: the host says so itself, and where it waits.

@@ -59,6 +59,11 @@ func (r *rows) run(text string) (measured, error) {
 		return p.transfer(1, line.n, p.writer)
 	case "streams-64":
 		return p.transfer(64, line.n, p.reader)
+	case "items":
+		return items(p, "Items", line.n, line.n*(line.n-1)/2, 0, func(i uint64) uint64 { return i })
+	case "texts":
+		bytes := line.n * uint64(len(bench.Text))
+		return items(p, "Texts", line.n, bytes, bytes, func(uint64) string { return bench.Text })
 	case "idle":
 		return p.idle(line.n, line.limit)
 	case "hold-streams":
@@ -254,6 +259,27 @@ func (p *peer) pingPong(limit time.Duration) (measured, error) {
 	ops, elapsed, err := bench.PingPong(conn, limit)
 	err = errors.Join(err, conn.Close(), <-called)
 	return measured{Ops: ops, Ns: elapsed.Nanoseconds()}, err
+}
+
+// items sends so many items on one stream, of which the plugin makes one number.
+func items[T any](p *peer, method string, count, expected, bytes uint64, item func(uint64) T) (measured, error) {
+	start := time.Now()
+	id := p.broker.NextId()
+	sent := make(chan error, 1)
+	go func() {
+		conn, err := p.broker.Accept(id)
+		if err == nil {
+			defer conn.Close()
+			err = bench.SendItems(conn, count, item)
+		}
+		sent <- err
+	}()
+	var reply uint64
+	err := p.calls.Call("Plugin."+method, id, &reply)
+	if err = errors.Join(err, <-sent); err == nil && reply != expected {
+		err = fmt.Errorf("%s gave %d", method, reply)
+	}
+	return measured{Ops: count, Ns: time.Since(start).Nanoseconds(), Bytes: bytes}, err
 }
 
 // idle measures one caller beside n calls that wait.

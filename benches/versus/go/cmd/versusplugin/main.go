@@ -95,6 +95,26 @@ func (s *Service) Write(args bench.WriteArgs, reply *bench.Digest) error {
 	return err
 }
 
+// Items adds up the numbers of a stream.
+func (s *Service) Items(id uint32, reply *uint64) error {
+	conn, err := s.broker.Dial(id)
+	if err != nil {
+		return err
+	}
+	defer conn.Close()
+	return bench.Items(conn, func(number uint64) { *reply += number })
+}
+
+// Texts counts the bytes of the texts of a stream.
+func (s *Service) Texts(id uint32, reply *uint64) error {
+	conn, err := s.broker.Dial(id)
+	if err != nil {
+		return err
+	}
+	defer conn.Close()
+	return bench.Items(conn, func(text string) { *reply += uint64(len(text)) })
+}
+
 func (s *Service) PingPong(id uint32, reply *uint64) error {
 	conn, err := s.broker.Dial(id)
 	if err != nil {

@@ -40,6 +40,11 @@ var cases = map[string]func(plugin.ClientProtocol) error{
 	"shape_optional":           optional,
 	"shape_unmodelled":         unmodelled,
 	"shape_errors":             errorTexts,
+	"shape_items_received":     itemsReceived,
+	"shape_items_sent":         itemsSent,
+	"shape_items_both_ways":    itemsBothWays,
+	"shape_items_fail":         itemsFail,
+	"shape_items_stopped":      itemsStopped,
 }
 
 // manyPlugins are cases that launch their plugins themselves.

@@ -25,6 +25,7 @@ func Plugins() plugin.PluginSet {
 		"nest":    nestPlugin{},
 		"lookup":  lookupPlugin{},
 		"vault":   vaultPlugin{},
+		"events":  eventsPlugin{},
 	}
 }
 
