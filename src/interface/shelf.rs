@@ -9,7 +9,7 @@ use super::lease::{Progress, Slot};
 use super::scope::{self, Lending, NestedError};
 
 /// A type whose values are lent by serializing them.
-pub(super) trait Shelved: Brokered {
+pub(super) trait Shelved: Sized {
     /// What it consists of.
     type Inner: Send;
 
@@ -76,7 +76,10 @@ impl<B: Shelved> Shelf<B> {
     }
 
     /// Lends the value, and returns its id.
-    pub(super) fn lend(&self) -> Result<u32, NestedError> {
+    pub(super) fn lend(&self) -> Result<u32, NestedError>
+    where
+        B: Brokered,
+    {
         let mut place = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let lent = scope::lend(|| {
             place.settle();

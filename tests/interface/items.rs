@@ -14,6 +14,7 @@ use serde::{Deserialize, Serialize};
 use tokio::sync::{Mutex, mpsc};
 
 use crate::Pair;
+use crate::counter::{AddHelper, Adder};
 use crate::own_error::LookupError;
 use support::causes::assert_fails;
 use support::within;
@@ -579,4 +580,77 @@ async fn streams_that_are_dropped_half_way_leave_nothing() {
         }
     })
     .await;
+}
+
+/// An item that brings more along.
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct Part {
+    name: String,
+    numbers: Stream<u64>,
+    #[serde(with = "plugwire::brokered")]
+    adder: Option<Arc<dyn AddHelper>>,
+}
+
+#[plugwire::interface]
+pub trait Parts {
+    async fn parts(&self, count: u64) -> Result<Stream<Part>>;
+    async fn sums(&self, of: Vec<Stream<u64>>) -> Result<Vec<u64>>;
+    async fn use_parts(&self, parts: Stream<Part>) -> Result<i64>;
+}
+
+struct Whole;
+
+#[plugwire::interface]
+impl Parts for Whole {
+    async fn parts(&self, count: u64) -> Result<Stream<Part>> {
+        Ok(Stream::new(stream::iter(0..count).map(|at| Part {
+            name: format!("part {at}"),
+            numbers: Stream::new(stream::iter(0..at)),
+            adder: (at % 2 == 0).then(|| Adder::new() as Arc<dyn AddHelper>),
+        })))
+    }
+
+    async fn sums(&self, of: Vec<Stream<u64>>) -> Result<Vec<u64>> {
+        let mut sums = Vec::new();
+        for stream in of {
+            sums.push(stream.try_fold(0, async |sum, item| Ok(sum + item)).await?);
+        }
+        Ok(sums)
+    }
+
+    async fn use_parts(&self, mut parts: Stream<Part>) -> Result<i64> {
+        let mut sum = 0;
+        while let Some(part) = parts.next().await {
+            let Part { numbers, adder, .. } = part?;
+            let items: Vec<u64> = numbers.try_collect().await?;
+            if let Some(adder) = adder {
+                sum = adder.add(sum, items.len() as i64).await?;
+            }
+        }
+        Ok(sum)
+    }
+}
+
+#[tokio::test]
+async fn items_bring_streams_and_interfaces_along() {
+    for codec in CODECS {
+        let pair = Pair::speaking(codec);
+        let parts = pair.connect::<dyn Parts>(Arc::new(Whole)).await;
+        let received = whole(within(parts.parts(20)).await.unwrap()).await;
+        for (at, part) in received.into_iter().enumerate() {
+            assert_eq!(part.name, format!("part {at}"));
+            assert_eq!(part.adder.is_some(), at % 2 == 0);
+            assert!(whole(part.numbers).await.into_iter().eq(0..at as u64));
+            if let Some(adder) = part.adder {
+                assert_eq!(within(adder.add(1, 2)).await.unwrap(), 3);
+            }
+        }
+        // And lent to the plugin.
+        let lent = Whole.parts(10).await.unwrap();
+        assert_eq!(within(parts.use_parts(lent)).await.unwrap(), 20);
+        let streams = [3, 0, 5].map(|count| Stream::new(stream::iter(0..count)));
+        let sums = within(parts.sums(streams.into())).await.unwrap();
+        assert_eq!(sums, [3, 0, 10]);
+    }
 }

@@ -10,8 +10,12 @@ use serde::de::DeserializeOwned;
 use tokio_util::io::poll_read_buf;
 
 use super::error::ItemError;
-use crate::codec::{CallConfig, DecodeError, ItemDecoder, Next};
-use crate::interface::Error;
+use crate::broker::MuxBroker;
+use crate::codec::{DecodeError, ItemDecoder, Next};
+use crate::interface::around::{self, Unconnected};
+use crate::interface::awaited::Awaited;
+use crate::interface::scope::{self, Dial};
+use crate::interface::{BoxFuture, Error};
 use crate::mux;
 use crate::rpc::CallError;
 use crate::tuning::interface::ITEM_READS;
@@ -20,7 +24,11 @@ use crate::tuning::rpc::{LARGE_READ, SMALL_READ};
 /// The items of a peer's stream. What has arrived is decoded where it is taken, so that there is no
 /// task between the connection and the receiver.
 pub(super) struct Incoming<T, E> {
-    stream: mux::Stream,
+    stream: Awaited<mux::Stream>,
+    /// Where what the items bring along is connected.
+    broker: MuxBroker,
+    /// An item that has arrived and is not connected yet.
+    connecting: Option<Connecting<T>>,
     decoder: ItemDecoder,
     /// What has arrived and is not decoded.
     buffer: BytesMut,
@@ -33,11 +41,18 @@ pub(super) struct Incoming<T, E> {
     items_of: PhantomData<fn() -> Result<T, E>>,
 }
 
+type Connecting<T> = BoxFuture<'static, Result<T, Unconnected>>;
+
+// No part of it is pinned but what is boxed.
+impl<T, E> Unpin for Incoming<T, E> {}
+
 impl<T, E> Incoming<T, E> {
-    pub(super) fn new(stream: mux::Stream, config: CallConfig) -> Self {
+    pub(super) fn new(stream: Awaited<mux::Stream>, broker: &MuxBroker) -> Self {
         Incoming {
             stream,
-            decoder: ItemDecoder::new(config),
+            decoder: ItemDecoder::new(broker.calls()),
+            broker: broker.clone(),
+            connecting: None,
             buffer: BytesMut::new(),
             room: SMALL_READ,
             items: 0,
@@ -82,9 +97,49 @@ impl<T, E> Incoming<T, E> {
     }
 }
 
+impl<T: DeserializeOwned + Send + 'static, E> Incoming<T, E> {
+    /// The next item of what has arrived, and what it is to be connected to.
+    fn decode(&mut self) -> Result<Option<(Next<T>, Vec<Dial>)>, DecodeError> {
+        let mut dials = Vec::new();
+        let next = match std::mem::needs_drop::<T>() {
+            // What needs no drop has no interface, reader, writer or stream in it.
+            false => self.decoder.next(&mut self.buffer)?,
+            true => {
+                let (decoder, buffer) = (&mut self.decoder, &mut self.buffer);
+                scope::decode(&self.broker, &mut dials, || decoder.next(buffer))?
+            }
+        };
+        Ok(next.map(|next| (next, dials)))
+    }
+
+    /// Begins to connect an item to all that it brought along.
+    #[cold]
+    fn connect(&mut self, dials: Vec<Dial>, item: T) {
+        let broker = self.broker.clone();
+        self.connecting = Some(Box::pin(async move {
+            around::connect(&broker, dials, item, |_, _| None).await
+        }));
+    }
+
+    fn poll_connected(&mut self, cx: &mut Context<'_>) -> Poll<Result<Option<T>, Error>> {
+        let Some(connecting) = &mut self.connecting else {
+            return Poll::Ready(Ok(None));
+        };
+        let connected = ready!(connecting.as_mut().poll(cx));
+        self.connecting = None;
+        Poll::Ready(match connected {
+            Ok(item) => Ok(Some(item)),
+            Err(Unconnected { error, .. }) => Err(Error::Connect {
+                place: format!("item {} of the stream", self.items),
+                source: error,
+            }),
+        })
+    }
+}
+
 impl<T, E> futures::Stream for Incoming<T, E>
 where
-    T: DeserializeOwned,
+    T: DeserializeOwned + Send + 'static,
     E: From<Error>,
 {
     type Item = Result<T, E>;
@@ -92,17 +147,26 @@ where
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         let this = &mut *self;
         loop {
+            match ready!(this.poll_connected(cx)) {
+                Ok(None) => {}
+                Ok(Some(item)) => return Poll::Ready(Some(Ok(item))),
+                Err(error) => return Poll::Ready(Some(Err(error.into()))),
+            }
             let had = this.buffer.len();
-            match this.decoder.next(&mut this.buffer) {
-                Ok(Some(Next::Item(item))) => {
+            match this.decode() {
+                Ok(Some((Next::Item(item), dials))) => {
                     this.items = this.items.saturating_add(1);
                     if had > LARGE_READ && this.buffer.is_empty() {
                         // One large item costs an idle stream no memory.
                         this.buffer = BytesMut::new();
                     }
-                    return Poll::Ready(Some(Ok(item)));
+                    if dials.is_empty() {
+                        return Poll::Ready(Some(Ok(item)));
+                    }
+                    this.connect(dials, item);
+                    continue;
                 }
-                Ok(Some(Next::Failure(failure))) => {
+                Ok(Some((Next::Failure(failure), _))) => {
                     let error = Error::from(CallError::Server(failure.text.into()));
                     return Poll::Ready(Some(Err(error.into())));
                 }

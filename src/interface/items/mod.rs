@@ -11,15 +11,20 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
-use serde::Serialize;
-use serde::de::DeserializeOwned;
+use serde::de::{Deserialize, DeserializeOwned, Deserializer};
+use serde::ser::{Serialize, Serializer};
 
 use self::channel::Fate;
 use self::incoming::Incoming;
 use self::outgoing::{Outcome, Outgoing};
 use super::Error;
+use super::awaited::{Awaited, awaited};
 use super::brokered::{Brokered, sealed};
+use super::leaf::{self, Leaf, LendError};
 use super::lease::Offer;
+use super::scope::Connect;
+use super::shape::{Id, MaybeId, Nested};
+use super::shelf::{Shelf, Shelved};
 use super::stream::hung_up;
 use crate::broker::{DialError, MuxBroker};
 use crate::mux;
@@ -133,13 +138,35 @@ pub use self::error::{ItemError, SendError};
 /// error is a map with that key, which has to be its first. So items cannot be structs with a field
 /// of this name.
 pub struct Stream<T, E = Error> {
-    /// `None` from the end on: the source is dropped.
-    items: Option<Source<T, E>>,
+    source: Shelf<Stream<T, E>>,
+    /// Whether there was an error that the source does not know of.
+    is_over: bool,
+}
+
+/// Where a stream's items are from.
+pub(super) struct Source<T, E> {
+    /// `None` from the end on: what they are from is dropped.
+    items: Option<Items<T, E>>,
     /// That of a channel.
     fate: Option<Arc<Fate>>,
 }
 
-type Source<T, E> = Pin<Box<dyn futures::Stream<Item = Result<T, E>> + Send>>;
+type Items<T, E> = Pin<Box<dyn futures::Stream<Item = Result<T, E>> + Send>>;
+
+impl<T, E> Shelved for Stream<T, E> {
+    type Inner = Source<T, E>;
+
+    fn of(source: Source<T, E>) -> Self {
+        Stream {
+            source: Shelf::new(source),
+            is_over: false,
+        }
+    }
+
+    fn into_inner(self) -> Option<Source<T, E>> {
+        self.source.into_inner()
+    }
+}
 
 impl<T: 'static, E: 'static> Stream<T, E> {
     /// Makes a stream of any [`futures::Stream`] of items, or of `Result`s with items: `T` or
@@ -148,13 +175,8 @@ impl<T: 'static, E: 'static> Stream<T, E> {
     where
         S: futures::Stream<Item: IntoItem<T, E, Form>> + Send + 'static,
     {
-        Stream {
-            items: Some(Box::pin(futures::StreamExt::map(
-                items,
-                IntoItem::into_item,
-            ))),
-            fate: None,
-        }
+        let items = futures::StreamExt::map(items, IntoItem::into_item);
+        Stream::of(Source::new(items))
     }
 
     /// A stream, and the sender of its items. The stream holds up to 64 items that the receiver has
@@ -165,15 +187,15 @@ impl<T: 'static, E: 'static> Stream<T, E> {
         E: From<Error> + Send,
     {
         let (sender, items, fate) = channel::channel();
-        let stream = Stream {
-            items: Some(Box::pin(items)),
+        let source = Source {
             fate: Some(fate),
+            ..Source::new(items)
         };
-        (sender, stream)
+        (sender, Stream::of(source))
     }
 }
 
-impl<T, E> Stream<T, E> {
+impl<T, E: From<Error>> Stream<T, E> {
     /// The next item, or an error; `None` at the end, and after an error.
     ///
     /// # Cancel safety
@@ -181,6 +203,28 @@ impl<T, E> Stream<T, E> {
     /// Dropping the future loses no item.
     pub async fn next(&mut self) -> Option<Result<T, E>> {
         poll_fn(|cx| self.poll_item(cx)).await
+    }
+
+    fn poll_item(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<T, E>>> {
+        match self.source.get() {
+            Ok(source) => source.poll_item(cx),
+            Err(_) if self.is_over => Poll::Ready(None),
+            Err(elsewhere) => {
+                self.is_over = true;
+                let source = Some(elsewhere);
+                let cut_off = ItemError::CutOff { items: 0, source };
+                Poll::Ready(Some(Err(Error::from(cut_off).into())))
+            }
+        }
+    }
+}
+
+impl<T, E> Source<T, E> {
+    fn new(items: impl futures::Stream<Item = Result<T, E>> + Send + 'static) -> Self {
+        Source {
+            items: Some(Box::pin(items)),
+            fate: None,
+        }
     }
 
     fn poll_item(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<T, E>>> {
@@ -200,7 +244,7 @@ impl<T, E> Stream<T, E> {
     }
 }
 
-impl<T, E> futures::Stream for Stream<T, E> {
+impl<T, E: From<Error>> futures::Stream for Stream<T, E> {
     type Item = Result<T, E>;
 
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
@@ -258,8 +302,11 @@ where
     const STREAM: bool = true;
 
     async fn serve(self, stream: mux::Stream, broker: MuxBroker, offer: &mut Offer) {
+        let Some(source) = self.into_inner() else {
+            return;
+        };
         let (peer, stream) = stream.into_split();
-        let mut outgoing = Outgoing::new(self, stream, broker.calls());
+        let mut outgoing = Outgoing::new(source, stream, broker);
         // A source that is pending is dropped when the peer has gone.
         let hung_up = hung_up(peer);
         tokio::pin!(hung_up);
@@ -278,10 +325,59 @@ where
     }
 
     async fn connect(broker: &MuxBroker, id: u32) -> Result<Self, DialError> {
-        let incoming = Incoming::<T, E>::new(broker.dial(id).await?, broker.calls());
-        Ok(Stream {
-            items: Some(Box::pin(incoming)),
-            fate: None,
-        })
+        let stream = Awaited::Here(broker.dial(id).await?);
+        Ok(Stream::of(Source::new(Incoming::new(stream, broker))))
     }
+}
+
+impl<T, E> Leaf for Stream<T, E>
+where
+    T: Serialize + DeserializeOwned + Send + 'static,
+    E: Display + From<Error> + Send + 'static,
+{
+    fn lend_nested(&self) -> Result<u32, LendError> {
+        Ok(self.source.lend()?)
+    }
+
+    fn receive(broker: &MuxBroker, id: u32) -> (Self, Connect) {
+        let (filler, stream) = awaited();
+        let source = Source::new(Incoming::new(stream, broker));
+        (Stream::of(source), leaf::connect_to(broker, id, filler))
+    }
+
+    fn stand_in() -> Self {
+        Stream {
+            source: Shelf::empty(),
+            is_over: false,
+        }
+    }
+}
+
+impl<T, E> Serialize for Stream<T, E>
+where
+    T: Serialize + DeserializeOwned + Send + 'static,
+    E: Display + From<Error> + Send + 'static,
+{
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        leaf::serialize(self, serializer)
+    }
+}
+
+impl<'de, T, E> Deserialize<'de> for Stream<T, E>
+where
+    T: Serialize + DeserializeOwned + Send + 'static,
+    E: Display + From<Error> + Send + 'static,
+{
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        leaf::deserialize(deserializer)
+    }
+}
+
+impl<T, E> Nested for Stream<T, E>
+where
+    T: Serialize + DeserializeOwned + Send + 'static,
+    E: Display + From<Error> + Send + 'static,
+{
+    type Shape = Id;
+    type Optional = MaybeId;
 }

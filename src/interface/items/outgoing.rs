@@ -10,9 +10,11 @@ use bytes::BytesMut;
 use tokio::io::AsyncWrite;
 
 use super::error::EncodeItemError;
-use super::{Fate, Stream};
-use crate::codec::{CallConfig, Encode, ItemEncoder, StreamFailure};
-use crate::interface::Error;
+use super::{Fate, Source};
+use crate::broker::MuxBroker;
+use crate::codec::{Encode, ItemEncodeError, ItemEncoder, StreamFailure};
+use crate::interface::lease::Lease;
+use crate::interface::{Error, scope};
 use crate::interface::stream::LentStream;
 use crate::mux::WriteHalf;
 use crate::tuning::interface::{ITEM_BYTES, ITEM_WRITES};
@@ -24,7 +26,9 @@ use crate::tuning::rpc::{KEEP_BUFFER, SMALL_READ};
 /// there is no further item yet. Only then, too, is it flushed, so that a lone item goes out at
 /// once.
 pub(super) struct Outgoing<T, E> {
-    items: Stream<T, E>,
+    items: Source<T, E>,
+    /// Where what the items bring along is lent.
+    broker: MuxBroker,
     encoder: ItemEncoder,
     buffer: BytesMut,
     /// How much of the buffer was written.
@@ -57,10 +61,11 @@ where
     T: Encode,
     E: Display + 'static,
 {
-    pub(super) fn new(items: Stream<T, E>, peer: WriteHalf, config: CallConfig) -> Self {
+    pub(super) fn new(items: Source<T, E>, peer: WriteHalf, broker: MuxBroker) -> Self {
         Outgoing {
             items,
-            encoder: ItemEncoder::new(config),
+            encoder: ItemEncoder::new(broker.calls()),
+            broker,
             buffer: BytesMut::new(),
             written: 0,
             sent: 0,
@@ -114,18 +119,29 @@ where
             match self.items.poll_item(cx) {
                 Poll::Ready(Some(Ok(item))) => {
                     self.sent = self.sent.saturating_add(1);
-                    self.encoder
-                        .encode(&item, &mut self.buffer)
-                        .map_err(|source| EncodeItemError {
-                            item: self.sent,
-                            source,
-                        })?;
+                    self.encode(&item).map_err(|source| EncodeItemError {
+                        item: self.sent,
+                        source,
+                    })?;
                 }
                 Poll::Ready(Some(Err(error))) => self.fail(text(&error)),
                 Poll::Ready(None) => self.is_over = true,
                 Poll::Pending => return Ok(Due::Idle),
             }
         }
+    }
+
+    fn encode(&mut self, item: &T) -> Result<(), ItemEncodeError> {
+        // What needs no drop has no interface, reader, writer or stream in it.
+        if !std::mem::needs_drop::<T>() {
+            return self.encoder.encode(item, &mut self.buffer);
+        }
+        let mut leases = Vec::new();
+        let (encoder, buffer) = (&mut self.encoder, &mut self.buffer);
+        scope::encode(&self.broker, &mut leases, || encoder.encode(item, buffer))?;
+        // As those of a reply, they outlive the stream.
+        leases.into_iter().for_each(Lease::keep);
+        Ok(())
     }
 
     fn fail(&mut self, text: String) {
