@@ -134,6 +134,18 @@ const ROWS: &[Row] = &[
         ],
     },
     Row {
+        what: "traits: errors keep their type, through callbacks and other processes; their text in Go",
+        cases: &[
+            "an_error_keeps_its_type",
+            "an_error_keeps_its_type_through_a_callback",
+            "an_error_keeps_its_type_through_a_third_process",
+            "a_host_that_does_not_know_the_type_passes_it_on",
+            "the_causes_of_an_error_arrive",
+        ],
+        go_host: &[],
+        others: &[("shape_host::shape_errors", GO_HOST)],
+    },
+    Row {
         what: "traits: streams of items, both ways at once, failed, stopped, handed on",
         cases: &[
             "items_of_the_plugin_arrive",
