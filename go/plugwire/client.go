@@ -138,16 +138,12 @@ func (c *calls) call(ctx context.Context, method string, args, reply any) error 
 	}
 	select {
 	case err := <-call.done:
-		if err != nil && ctx.Err() != nil {
-			// The peer's deadline is the same, and its error may come first.
-			return ctx.Err()
-		}
-		return err
+		return late(ctx, err)
 	case <-ctx.Done():
 	}
 	if !c.forget(h.Seq) {
 		// The reply is being decoded.
-		return <-call.done
+		return late(ctx, <-call.done)
 	}
 	// Not here: a peer that does not read would hold the caller up.
 	go func() {
@@ -156,6 +152,18 @@ func (c *calls) call(ctx context.Context, method string, args, reply any) error 
 		c.write(header{ServiceMethod: cancel, Seq: h.Seq, Cancel: h.Seq}, struct{}{})
 	}()
 	return ctx.Err()
+}
+
+// late gives the context's error for the peer's: both have one deadline, and the
+// peer may see it pass first.
+func late(ctx context.Context, err error) error {
+	if _, ok := ctx.Deadline(); ok && err == rpc.ServerError(context.DeadlineExceeded.Error()) {
+		return context.DeadlineExceeded
+	}
+	if err != nil && ctx.Err() != nil {
+		return ctx.Err()
+	}
+	return err
 }
 
 // forget takes a call out, and reports whether it still waited.
