@@ -120,14 +120,14 @@ func (c *calls) call(ctx context.Context, method string, args, reply any) error 
 		c.mu.Unlock()
 		return rpc.ErrShutdown
 	}
-	h := header{ServiceMethod: method, Seq: c.next, Trace: Traceparent(ctx)}
+	h := header{ServiceMethod: method, Seq: c.next, PlugwireTrace: Traceparent(ctx)}
 	c.next++
 	c.waiting[h.Seq] = call
 	c.mu.Unlock()
 
 	if deadline, ok := ctx.Deadline(); ok {
 		// Zero would be none.
-		h.Deadline = max(int64(time.Until(deadline)), 1)
+		h.PlugwireDeadline = max(int64(time.Until(deadline)), 1)
 	}
 	c.writing.Lock()
 	err := c.write(h, args)
@@ -149,7 +149,7 @@ func (c *calls) call(ctx context.Context, method string, args, reply any) error 
 	go func() {
 		c.writing.Lock()
 		defer c.writing.Unlock()
-		c.write(header{ServiceMethod: cancel, Seq: h.Seq, Cancel: h.Seq}, struct{}{})
+		c.write(header{ServiceMethod: cancel, Seq: h.Seq, PlugwireCancel: h.Seq}, struct{}{})
 	}()
 	return ctx.Err()
 }

@@ -177,7 +177,7 @@ func TestForgedHeaders(t *testing.T) {
 	send(header{ServiceMethod: "Plugin.Hang", Seq: 5}, HangArgs{Name: "x"})
 	get(t, s.begun)
 	for _, seq := range []uint64{0, 4, 6, 1<<64 - 1} {
-		send(header{ServiceMethod: cancel, Seq: 5, Cancel: seq}, struct{}{})
+		send(header{ServiceMethod: cancel, Seq: 5, PlugwireCancel: seq}, struct{}{})
 	}
 	read := func() (r rpc.Response, seen Seen) {
 		t.Helper()
@@ -194,7 +194,7 @@ func TestForgedHeaders(t *testing.T) {
 		return r, seen
 	}
 	for _, deadline := range []int64{-1, -1 << 63, 1, 1<<63 - 1} {
-		h := header{ServiceMethod: "Plugin.Seen", Seq: 6, Deadline: deadline, Trace: "a\nb"}
+		h := header{ServiceMethod: "Plugin.Seen", Seq: 6, PlugwireDeadline: deadline, PlugwireTrace: "a\nb"}
 		send(h, HangArgs{Name: "x"})
 		r, seen := read()
 		if r.Seq != 6 || r.Error != "" || seen.Trace != "" || (deadline < 1000) != (seen.Left <= 0) {

@@ -101,7 +101,7 @@ func (c *serverCodec) ReadRequestHeader(r *rpc.Request) error {
 				c.end()
 				return err
 			}
-			c.finish(h.Cancel)
+			c.finish(h.PlugwireCancel)
 			continue
 		}
 		r.ServiceMethod, r.Seq = h.ServiceMethod, h.Seq
@@ -113,10 +113,10 @@ func (c *serverCodec) ReadRequestHeader(r *rpc.Request) error {
 // begin makes the context of a call.
 func (c *serverCodec) begin(h header) {
 	ctx, end := context.WithCancel(c.base)
-	if h.Deadline != 0 {
-		ctx, end = context.WithTimeout(c.base, time.Duration(h.Deadline))
+	if h.PlugwireDeadline != 0 {
+		ctx, end = context.WithTimeout(c.base, time.Duration(h.PlugwireDeadline))
 	}
-	c.current = WithTraceparent(ctx, h.Trace)
+	c.current = WithTraceparent(ctx, h.PlugwireTrace)
 	c.mu.Lock()
 	before := c.running[h.Seq]
 	c.running[h.Seq] = end

@@ -11,13 +11,13 @@ import (
 type header struct {
 	ServiceMethod string
 	Seq           uint64
-	// Deadline is the time that is left for the call, in nanoseconds. Zero is
+	// PlugwireDeadline is the time that is left for the call, in nanoseconds. Zero is
 	// no deadline. One that has passed is negative.
-	Deadline int64
-	// Trace is the trace that the call is part of: W3C's traceparent.
-	Trace string
-	// Cancel is the number of the call that the method cancel ends.
-	Cancel uint64
+	PlugwireDeadline int64
+	// PlugwireTrace is the trace that the call is part of: W3C's traceparent.
+	PlugwireTrace string
+	// PlugwireCancel is the number of the call that the method cancel ends.
+	PlugwireCancel uint64
 }
 
 // cancel is the method that ends a call of the same connection, by its number.

@@ -181,9 +181,7 @@ impl ItemDecoder {
             },
             #[cfg(feature = "msgpack")]
             Codec::MsgPack => Values::MsgPack(scan::Values::new(config.limits)),
-            Codec::Rich => {
-                Values::Rich(scan::Values::new(config.limits), config.limits.deepest())
-            }
+            Codec::Rich => Values::Rich(scan::Values::new(config.limits), config.limits.deepest()),
         };
         ItemDecoder {
             values,

@@ -7,9 +7,10 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 /// Extensions of go-plugin's protocol, as a host offers them and a plugin accepts them.
 ///
-/// A host names its own in the environment ([`ENV_EXTENSIONS`](super::ENV_EXTENSIONS)), and a plugin
-/// that knows some answers with them in its [line](super::HandshakeLine::extensions). A peer that
-/// does not answer, such as every plugin of go-plugin alone, sees the bytes that it always saw.
+/// A host names its own in the environment ([`ENV_EXTENSIONS`](super::ENV_EXTENSIONS)), and a
+/// plugin that knows some answers with them in its [line](super::HandshakeLine::extensions). A peer
+/// that does not answer, such as every plugin of go-plugin alone, sees the bytes that it always
+/// saw.
 ///
 /// As text they are words with commas between them. A word that this version does not know is
 /// ignored, so that later versions can have more.
@@ -172,7 +173,10 @@ mod tests {
 
     proptest! {
         #[test]
-        fn what_is_printed_reads_back(bits in 0u32..1 << WORDS.len(), other in 0u32..1 << WORDS.len()) {
+        fn what_is_printed_reads_back(
+            bits in 0u32..1 << WORDS.len(),
+            other in 0u32..1 << WORDS.len(),
+        ) {
             let (one, other) = (Extensions(bits), Extensions(other));
             prop_assert_eq!(parsed(&one.to_string()), one);
             prop_assert!(one.with(other).contains(one) && one.contains(one.and(other)));

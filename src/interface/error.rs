@@ -70,8 +70,8 @@ impl Error {
         }
     }
 
-    /// What a peer answered in place of a reply, if that is why the call failed: its text, the texts
-    /// of the causes, and whether the value came with it.
+    /// What a peer answered in place of a reply, if that is why the call failed: its text, the
+    /// texts of the causes, and whether the value came with it.
     #[must_use]
     pub fn peer_error(&self) -> Option<&PeerError> {
         match self {

@@ -95,10 +95,10 @@ pub mod __private {
         As, BoxOf, Id, ListOf, MapOf, MaybeId, OptionOf, ResultOf, Same, Shape, Shaped, TupleOf,
     };
     pub use super::signature::{
-        Crossing, NotCrossing, Outcome, OwnError, Signature, Types, Value, check_error, check_value,
+        Crossing, NotCrossing, Outcome, OwnError, Signature, Types, Value, check_error,
+        check_value, signature,
     };
     pub use super::{Interface, Method, Remote, dial, lend};
-    pub use crate::__signature as signature;
     pub use crate::broker::MuxBroker;
     pub use crate::gob::Optional;
     pub use crate::rpc::{Empty, Service};

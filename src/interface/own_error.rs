@@ -138,7 +138,7 @@ impl Error {
 
     /// The value of the error that a peer failed with, or that was made with
     /// [`typed`](Self::typed). `None` if it came without its value, or if the value is of another
-    /// type. Types are told apart by their names, without modules.
+    /// type. Types are compared by their names, without modules.
     #[must_use]
     pub fn downcast<E: DeserializeOwned + 'static>(&self) -> Option<E> {
         let value = value_of::<E>(self.peer_error()?)?;

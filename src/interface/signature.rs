@@ -104,6 +104,9 @@ macro_rules! __signature {
 }
 
 #[doc(hidden)]
+pub use __signature as signature;
+
+#[doc(hidden)]
 #[macro_export]
 macro_rules! __pick {
     ($($types:ty),*) => {{

@@ -2,7 +2,8 @@
 //!
 //! Each has two forms. The first is Go's, and all that a peer sees which did not agree to more. The
 //! extended form has further fields behind Go's. It is sent only where one of them says something,
-//! and read always: what is left out is zero.
+//! and read always: what is left out is zero. Their names begin with `Plugwire`, so that they are no
+//! other extension's.
 
 use serde::{Deserialize, Serialize};
 
@@ -30,20 +31,25 @@ pub(super) struct Request<'a> {
 
 /// The same, with what peers agreed on that know `calls`.
 #[derive(Debug, Default, Serialize, Deserialize)]
-#[serde(rename = "Request", rename_all = "PascalCase", default)]
+#[serde(rename = "Request", rename_all = "PascalCase")]
 pub(super) struct ExtendedRequest<'a> {
     pub(super) service_method: &'a str,
     pub(super) seq: u64,
     /// The time that is left for the call, in nanoseconds. Zero is no deadline. One that has
     /// passed is negative.
+    #[serde(default, rename = "PlugwireDeadline")]
     pub(super) deadline: i64,
     /// The trace that the call is part of, in the form of W3C's `traceparent`.
+    #[serde(default, rename = "PlugwireTrace")]
     pub(super) trace: &'a str,
     /// The number of the call that [`CANCEL`] ends: one of the same connection.
+    #[serde(default, rename = "PlugwireCancel")]
     pub(super) cancel: u64,
     /// What the caller can use in the reply beyond Go's fields, as bits.
+    #[serde(default, rename = "PlugwireWants")]
     pub(super) wants: u64,
     /// The words agreed on, in every request of the control stream.
+    #[serde(default, rename = "PlugwireWords")]
     pub(super) words: &'a str,
 }
 
@@ -58,12 +64,13 @@ pub(super) struct Response<'a> {
 
 /// The same, for a request that wanted more.
 #[derive(Debug, Default, Serialize, Deserialize)]
-#[serde(rename = "Response", rename_all = "PascalCase", default)]
+#[serde(rename = "Response", rename_all = "PascalCase")]
 pub(super) struct ExtendedResponse<'a> {
     pub(super) service_method: &'a str,
     pub(super) seq: u64,
     pub(super) error: &'a str,
     /// What the body beside an error is: zero is Go's empty struct.
+    #[serde(default, rename = "PlugwireDetail")]
     pub(super) detail: u64,
 }
 

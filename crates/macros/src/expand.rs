@@ -524,10 +524,14 @@ impl<'a> Expansion<'a> {
         let signature = self.signature_name(method);
         quote_spanned! {method.output.span()=>
             #(#cfgs)*
-            #methods.#add::<#signature, _, _>(#wire_name, #plain_name, |#object, #broker, #argument| async move {
-                #(#taken)*
-                #outcome
-            });
+            #methods.#add::<#signature, _, _>(
+                #wire_name,
+                #plain_name,
+                |#object, #broker, #argument| async move {
+                    #(#taken)*
+                    #outcome
+                },
+            );
         }
     }
 

@@ -90,7 +90,7 @@ async fn drop_a_call(worker: &Remote<dyn Worker>, behind: bool) {
     assert_eq!(within(events.recv()).await.unwrap(), "begun one");
     call.abort();
     assert_eq!(within(events.recv()).await.unwrap(), "cancelled one");
-    // The watcher is let go of.
+    // The watcher is dropped.
     assert_eq!(within(events.recv()).await, None);
 }
 
