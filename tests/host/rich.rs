@@ -56,7 +56,6 @@ pub trait Echo {
     async fn feed(&self, events: Vec<Event>, sink: Arc<dyn Sink>) -> Result<Option<Option<u64>>>;
     async fn import(&self, data: Reader) -> Result<u64>;
     async fn other(&self) -> Result<Arc<dyn Echo>>;
-    /// In gob and in the rich codec alike.
 }
 
 #[plugwire::interface]
