@@ -115,7 +115,6 @@ impl Echo for Plugin {
     async fn other(&self) -> Result<Arc<dyn Echo>> {
         Ok(Arc::new(Plugin))
     }
-
 }
 
 // ---- the host's half ----

@@ -54,6 +54,7 @@ struct Response {
     service_method: String,
     seq: u64,
     error: String,
+    #[serde(rename = "PlugwireDetail")]
     detail: u64,
 }
 

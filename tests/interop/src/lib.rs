@@ -4,7 +4,6 @@
 #![forbid(unsafe_code)]
 
 pub mod bytes;
-pub mod context;
 pub mod events;
 pub mod lookup;
 pub mod nest;

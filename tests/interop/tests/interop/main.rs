@@ -8,7 +8,6 @@ mod broker_cases;
 mod call_cases;
 mod certificate_cases;
 mod compatibility;
-mod context;
 mod crash_cases;
 mod cut_off_cases;
 mod defaults;
