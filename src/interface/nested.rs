@@ -33,8 +33,8 @@
 //! Each interface, reader, writer or stream is a `uint32` to Go: the broker id under which the
 //! other side connects to it, and 0 for `None`. It may be in an `Option`, a `Vec`, a `VecDeque`,
 //! the values of a `HashMap` or `BTreeMap`, a tuple, a `Box` or a `Result`, at any depth, beside
-//! numbers and strings. A parameter or result whose type shows an interface in one of these needs no
-//! attribute.
+//! numbers and strings. A parameter or result whose type shows an interface in one of these needs
+//! no attribute.
 //!
 //! # When it crosses
 //!

@@ -1,8 +1,8 @@
 //! Errors of a method's own type, on their way to the caller and back.
 //!
 //! The text crosses always. To a peer that asks for it goes what the text does not say: the texts
-//! of the causes, if the type is an [`Error`](std::error::Error), and the value itself, if the type is
-//! `Serialize` and `Deserialize`. Which of these it is, the attribute's code finds out where the
+//! of the causes, if the type is an [`Error`](std::error::Error), and the value itself, if the type
+//! is `Serialize` and `Deserialize`. Which of these it is, the attribute's code finds out where the
 //! type is written, by [`error_form`].
 
 use std::any::type_name;
@@ -100,14 +100,15 @@ impl<E: 'static> ErrorForm<E> {
 
 /// The error of a call that failed, as the method's own.
 #[doc(hidden)]
+#[must_use]
 pub fn caught<M: Signature + ?Sized>(error: Error) -> M::Error {
     M::error_form().caught(error)
 }
 
 impl Error {
     /// An implementation's own error, with its type: a caller that expects this type gets the
-    /// value, and [`downcast`](Self::downcast) gives it to any other, however many processes have passed it
-    /// on. The texts of its causes cross, too.
+    /// value, and [`downcast`](Self::downcast) gives it to any other, however many processes have
+    /// passed it on. The texts of its causes cross, too.
     ///
     /// It is encoded at once. A value that serde cannot write crosses as its text.
     ///

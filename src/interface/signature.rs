@@ -183,17 +183,19 @@ pub fn check_error<E: OwnError<Which>, Which>() {}
 /// The types of an argument, a reply, and of what is read of the reply.
 #[doc(hidden)]
 #[derive(Debug)]
-pub struct Types<A, R, Q>(PhantomData<fn() -> (A, R, Q)>);
+pub struct Types<A, R, Q>(Marker<A, R, Q>);
+
+type Marker<A, R, Q> = PhantomData<fn() -> (A, R, Q)>;
 
 /// The same, of types that cross.
 #[doc(hidden)]
 #[derive(Debug)]
-pub struct Known<A, R, Q>(PhantomData<fn() -> (A, R, Q)>);
+pub struct Known<A, R, Q>(Marker<A, R, Q>);
 
 /// The same, of which one does not cross.
 #[doc(hidden)]
 #[derive(Debug)]
-pub struct Unknown<A, R, Q>(PhantomData<fn() -> (A, R, Q)>);
+pub struct Unknown<A, R, Q>(Marker<A, R, Q>);
 
 impl<A, R, Q> Types<A, R, Q> {
     #[doc(hidden)]

@@ -63,8 +63,10 @@ impl Handler {
         let rpc = RpcServer::new(self.plugins, self.connection, Arc::new(hooks));
         let rpc = rpc.app_version(self.version);
         let acceptor = self.acceptor.as_ref();
-        let mut peer = Peer::default();
-        peer.is_encrypted = acceptor.is_some();
+        let mut peer = Peer {
+            is_encrypted: acceptor.is_some(),
+            ..Peer::default()
+        };
         let result = match accepted {
             #[cfg(unix)]
             Accepted::Unix(stream) => {

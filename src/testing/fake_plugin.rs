@@ -254,7 +254,7 @@ async fn run(
         return;
     }
     // A plugin goes on without a host.
-    std::future::pending().await
+    std::future::pending::<()>().await;
 }
 
 /// A [`FakePlugin`] that was launched.

@@ -130,7 +130,7 @@ struct Onward(Remote<dyn Opaque>);
 #[plugwire::interface]
 impl Opaque for Onward {
     async fn get(&self, key: String) -> Result<i64> {
-        Ok(self.0.get(key).await?)
+        self.0.get(key).await
     }
 }
 

@@ -181,6 +181,7 @@ impl<T: 'static, E: 'static> Stream<T, E> {
 
     /// A stream, and the sender of its items. The stream holds up to 64 items that the receiver has
     /// not taken.
+    #[must_use]
     pub fn channel() -> (StreamSender<T, E>, Self)
     where
         T: Send,

@@ -11,7 +11,7 @@ impl Serialize for Typed<'_> {
     fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
         let Typed(ty, value) = *self;
         // Some collections know their length and some do not.
-        let known = |len: usize| (len % 2 == 0).then_some(len);
+        let known = |len: usize| len.is_multiple_of(2).then_some(len);
         match (ty, value) {
             (Type::Bool, Value::Bool(value)) => to.serialize_bool(*value),
             (Type::I8, Value::Int(value)) => to.serialize_i8(*value as i8),
