@@ -263,8 +263,8 @@ pub(crate) mod rpc {
     /// The same for a call whose stream alone ended, which is rarely by the death of the process.
     pub(crate) const STREAM_ENDED: Duration = Duration::from_millis(100);
 
-    /// How many causes of an error cross, and how many a log line shows. Errors nest a few deep; one
-    /// whose causes never end is a mistake that must not fill a message.
+    /// How many causes of an error cross, and how many a log line shows. Errors nest a few deep;
+    /// one whose causes never end is a mistake that must not fill a message.
     pub(crate) use plugwire_base::chain::MAX_CAUSES as CAUSES;
 
     /// How long the texts of an error's causes may be together, in bytes: an error with a page of

@@ -1,10 +1,10 @@
 //! How values with interfaces in them cross, where serde has no say.
 //!
-//! `Arc<dyn Trait>` cannot implement serde's traits, which are other crates', and `None` in place of
-//! an interface is the id 0, which serde's `Option` does not know. So a type that holds one is
+//! `Arc<dyn Trait>` cannot implement serde's traits, which are other crates', and `None` in place
+//! of an interface is the id 0, which serde's `Option` does not know. So a type that holds one is
 //! described by a *shape*, a type that has the same structure: `ListOf<Id>` for
-//! `Vec<Arc<dyn Trait>>`, `TupleOf<(Id, Same)>` for `(Reader, u32)`. The attribute makes it from the
-//! tokens of a parameter or result, [`Nested`] from a type.
+//! `Vec<Arc<dyn Trait>>`, `TupleOf<(Id, Same)>` for `(Reader, u32)`. The attribute makes it from
+//! the tokens of a parameter or result, [`Nested`] from a type.
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::hash::{BuildHasher, Hash};
@@ -305,9 +305,9 @@ macro_rules! tuples {
 /// This is a closed set: the trait exists to be named in bounds.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` has no interface that crosses as a broker id",
-    note = "`plugwire::brokered` is for `Arc<dyn Trait>` with `#[plugwire::interface]` on the trait, \
-            for readers, writers and streams, and for `Option`, `Vec`, maps, tuples, `Box` and \
-            `Result` of them; a type of your own has the attribute on its own fields"
+    note = "`plugwire::brokered` is for `Arc<dyn Trait>` with `#[plugwire::interface]` on the \
+            trait, for readers, writers and streams, and for `Option`, `Vec`, maps, tuples, \
+            `Box` and `Result` of them; a type of your own has the attribute on its own fields"
 )]
 pub trait Nested: Sized {
     /// How a value crosses.

@@ -1,9 +1,9 @@
 //! A method's types. The attribute's code names them once, in a [`Signature`] by the macro
 //! `signature`, and everything else takes them from there.
 //!
-//! A type that cannot cross is one error of the compiler, where the type is written: the macro checks
-//! each by [`check_value`] or [`check_error`]. All other code compiles whatever the type. Where that
-//! needs what the type lacks, [`Types::pick`] gives a stand-in that is never run.
+//! A type that cannot cross is one error of the compiler, where the type is written: the macro
+//! checks each by [`check_value`] or [`check_error`]. All other code compiles whatever the type.
+//! Where that needs what the type lacks, [`Types::pick`] gives a stand-in that is never run.
 
 use std::fmt::Display;
 use std::marker::PhantomData;

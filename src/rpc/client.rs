@@ -260,7 +260,13 @@ impl Client {
         let left = Left::Until(at);
         let exchange = self.exchange(method, argument, around, brought, left, wants);
         let replied = self.shared.deadlines.timeout_at(at, exchange).await;
-        replied.unwrap_or_else(|_| Err(too_late(method, timeout)))
+        match replied {
+            // Both sides have the deadline. Timers count in milliseconds, so the peer's error about
+            // it may come before this side's.
+            Ok(Err(CallError::Server(_))) if Instant::now() >= at => Err(too_late(method, timeout)),
+            Ok(replied) => replied,
+            Err(_) => Err(too_late(method, timeout)),
+        }
     }
 
     async fn exchange<A, C>(
@@ -468,7 +474,8 @@ impl Left {
     }
 }
 
-/// The earlier of a call's own deadline and the one that it inherits, and how long that is from now.
+/// The earlier of a call's own deadline and the one that it inherits, and how long that is from
+/// now.
 pub(crate) fn deadline(
     timeout: Option<Duration>,
     inherited: Option<Instant>,

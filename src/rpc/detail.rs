@@ -49,8 +49,8 @@ impl Detail {
         self.name.is_empty() && self.causes.is_empty()
     }
 
-    /// What is kept of it: the first causes, and a value that is not too long. A value or a cause is
-    /// kept as a whole or not at all.
+    /// What is kept of it: the first causes, and a value that is not too long. A value or a cause
+    /// is kept as a whole or not at all.
     pub(crate) fn bounded(mut self) -> Self {
         let mut left = CAUSES_TEXT;
         let kept = self.causes.iter().take(CAUSES);

@@ -2,8 +2,8 @@
 //!
 //! Each has two forms. The first is Go's, and all that a peer sees which did not agree to more. The
 //! extended form has further fields behind Go's. It is sent only where one of them says something,
-//! and read always: what is left out is zero. Their names begin with `Plugwire`, so that they are no
-//! other extension's.
+//! and read always: what is left out is zero. Their names begin with `Plugwire`, so that they are
+//! no other extension's.
 
 use serde::{Deserialize, Serialize};
 

@@ -12,8 +12,8 @@ use plugwire_base::escape::Escaped;
 
 /// The error that a method of the peer failed with: its text, and what came with it.
 ///
-/// A peer that has this crate on its side sends more than the text: the texts of the error's causes,
-/// which [`source`](StdError::source) gives, and the error's own value if its type is
+/// A peer that has this crate on its side sends more than the text: the texts of the error's
+/// causes, which [`source`](StdError::source) gives, and the error's own value if its type is
 /// `Serialize` and `Deserialize`. The value stays undecoded until a caller asks for it by its type,
 /// so a process that does not know the type passes it on unchanged. A Go peer sends the text alone.
 ///

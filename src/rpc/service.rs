@@ -36,7 +36,8 @@ impl Service {
     ///
     /// The argument is any type that can be deserialized, and the reply any that can be
     /// [encoded](Encode). The caller gets the error's text, with the texts of its causes if it is a
-    /// [`CallError`] or a boxed error. Another peer's error is passed on with all that came with it. For Go's `interface{}` without a value write `()`.
+    /// [`CallError`] or a boxed error. Another peer's error is passed on with all that came with
+    /// it. For Go's `interface{}` without a value write `()`.
     ///
     /// Calls run concurrently, each as a task of its own. Calls of a method that keeps ending
     /// within microseconds, without waiting at an await, run on the connection's task instead,

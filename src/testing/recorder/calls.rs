@@ -50,6 +50,7 @@ struct Header {
     service_method: String,
     seq: u64,
     error: String,
+    #[serde(rename = "PlugwireCancel")]
     cancel: u64,
 }
 
