@@ -14,8 +14,6 @@ mod lenient;
 mod message;
 #[cfg(feature = "msgpack")]
 mod msgpack;
-#[cfg(feature = "macros")]
-pub(crate) mod named;
 pub(crate) mod rich;
 mod scan;
 

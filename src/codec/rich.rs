@@ -160,7 +160,6 @@ where
 }
 
 /// A value alone, for places that hold bytes.
-#[allow(dead_code, reason = "for typed errors")]
 pub(crate) fn to_bytes<T>(value: &T) -> Result<BytesMut, RichError>
 where
     T: Serialize + ?Sized,
@@ -171,7 +170,6 @@ where
 }
 
 /// Reads the value that is all of `bytes`.
-#[allow(dead_code, reason = "for typed errors")]
 pub(crate) fn from_bytes<'a, T>(bytes: &'a [u8], limits: Limits) -> Result<T, RichError>
 where
     T: Deserialize<'a>,

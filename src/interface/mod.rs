@@ -17,17 +17,14 @@ mod lease;
 mod map;
 pub mod nested;
 mod object;
-#[cfg(feature = "macros")]
 mod own_error;
 mod plain;
 mod raw;
 mod remote;
 mod scope;
-#[cfg(feature = "macros")]
 mod served;
 mod shape;
 mod shelf;
-#[cfg(feature = "macros")]
 mod signature;
 mod stream;
 
@@ -65,7 +62,7 @@ pub trait Interface: Send + Sync + 'static {
 
     /// The types of its methods, for [`check`].
     #[doc(hidden)]
-    fn check_types(_: &mut __private::TypeCheck) {}
+    fn check_types(_: &mut check::TypeCheck) {}
 
     /// The remote implementation behind `remote`.
     fn from_remote(remote: Remote<Self>) -> Arc<Self>;
@@ -77,7 +74,6 @@ pub trait Interface: Send + Sync + 'static {
 }
 
 /// What the attribute's code uses besides the public items.
-#[cfg(feature = "macros")]
 #[doc(hidden)]
 pub mod __private {
     pub use serde;

@@ -16,7 +16,7 @@ use serde::de::DeserializeOwned;
 use super::Error;
 use super::map::ArgumentError;
 use super::signature::Signature;
-use crate::codec::named;
+use crate::codec::{Limits, rich};
 use crate::rpc::{Detail, Failure, PeerError};
 
 /// How an error crosses, besides its text.
@@ -49,8 +49,8 @@ type Source<E> = fn(&E) -> &(dyn StdError + 'static);
 impl<E: Serialize + DeserializeOwned> ValueForm<E> {
     fn new() -> Self {
         ValueForm {
-            encode: |error| named::to_vec(error),
-            decode: |bytes| named::from_slice(bytes),
+            encode: |error| to_bytes(error),
+            decode: |bytes| from_bytes(bytes),
         }
     }
 }
@@ -129,7 +129,7 @@ impl Error {
         E: StdError + Serialize + 'static,
     {
         let mut detail = Detail::of_causes(error);
-        if let Some(value) = named::to_vec(error) {
+        if let Some(value) = to_bytes(error) {
             detail.name = short_name::<E>();
             detail.value = value;
         }
@@ -143,7 +143,7 @@ impl Error {
     #[must_use]
     pub fn downcast<E: DeserializeOwned + 'static>(&self) -> Option<E> {
         let value = value_of::<E>(self.peer_error()?)?;
-        named::from_slice(value)
+        from_bytes(value)
     }
 }
 
@@ -269,6 +269,17 @@ macro_rules! __error_form {
         };
         (&&&&&$crate::interface::__private::Probe::<$error>::new()).form()
     }};
+}
+
+/// The bytes of an error's value, whatever codec the connection has. `None` if serde cannot write
+/// it.
+fn to_bytes<E: Serialize>(error: &E) -> Option<Vec<u8>> {
+    rich::to_bytes(error).ok().map(Vec::from)
+}
+
+/// The value of bytes that a peer sent. `None` if they are no value of this type.
+fn from_bytes<E: DeserializeOwned>(bytes: &[u8]) -> Option<E> {
+    rich::from_bytes(bytes, Limits::default()).ok()
 }
 
 #[cfg(test)]

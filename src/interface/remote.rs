@@ -14,7 +14,6 @@ use super::around::{self, Brought, Unconnected};
 use super::brokered::{Brokered, dial, offer};
 use super::lease::{Lease, Lent, Slot};
 use super::map::{self, ArgMap};
-#[cfg(feature = "macros")]
 use super::signature::Signature;
 use super::{BoxFuture, Error, Interface};
 use crate::broker::MuxBroker;
@@ -318,7 +317,6 @@ impl<'a> Call<'a> {
     ///
     /// When the call fails, or what was lent for it does, or when what the reply lends cannot be
     /// connected to.
-    #[cfg(feature = "macros")]
     pub async fn send<M: Signature>(&mut self, argument: &M::Args) -> Result<M::Received, Error> {
         M::send(self, argument).await
     }

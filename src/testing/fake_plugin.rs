@@ -67,9 +67,9 @@ const NOWHERE: &str = "127.0.0.1:1";
 /// ```
 ///
 /// A fault that befalls it before it is launched befalls the launch: after a
-/// [crash](Fault::Crash) it exits without a handshake line, in [silence](Fault::Silence) it prints
-/// none, [garbage](Fault::Garbage) is its first line, and after a [cut](Fault::Cut) it has a line
-/// and no connection.
+/// [crash](super::Fault::Crash) it exits without a handshake line, in
+/// [silence](super::Fault::Silence) it prints none, [garbage](super::Fault::Garbage) is its first
+/// line, and after a [cut](super::Fault::Cut) it has a line and no connection.
 ///
 /// Cheap to clone: all clones are one plugin, which is launched once.
 #[derive(Clone)]

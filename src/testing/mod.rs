@@ -45,8 +45,9 @@
 //!            Plugin.Get \"visits\" = cancelled\n"
 //!     );
 //! }
-//! # let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true);
-//! # runtime.build().unwrap().block_on(a_silent_plugin_is_given_up());
+//! # let mut runtime = tokio::runtime::Builder::new_current_thread();
+//! # let runtime = runtime.enable_time().start_paused(true).build();
+//! # runtime.unwrap().block_on(a_silent_plugin_is_given_up());
 //! ```
 //!
 //! # Recordings
