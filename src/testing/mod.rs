@@ -9,7 +9,7 @@
 //!   [garbage](Fault::Garbage), a [crash](Fault::Crash), [silence](Fault::Silence).
 //! - [`Faults::conversation`] is what was said, as text.
 //!
-//! All of it works in tokio's paused time, in which a deadline of a minute passes at once:
+//! All of it works in tokio's paused time, in which a deadline of 20 seconds passes at once:
 //!
 //! ```
 //! use std::sync::Arc;
@@ -34,7 +34,7 @@
 //!     let kv = pair::<dyn Kv>(store()).await;
 //!     kv.put("visits".into(), 7).await.unwrap();
 //!     kv.faults().befall_at("Plugin.Get", Fault::Silence);
-//!     let patient = kv.with_timeout(Duration::from_secs(60));
+//!     let patient = kv.with_timeout(Duration::from_secs(20));
 //!     assert!(patient.get("visits".into()).await.unwrap_err().is_timeout());
 //!     assert_eq!(
 //!         kv.conversation(),
