@@ -269,8 +269,8 @@ impl MuxBroker {
         client.with_timeout(self.shared.config.call_timeout)
     }
 
-    /// Asks a Go program with the package `plugwire` for a stream that carries deadlines and
-    /// cancels, since go-plugin serves its own. Not all that it serves has one.
+    /// Asks a peer that agreed to `calls=asked` for a stream that carries deadlines and cancels:
+    /// its others are served by net/rpc itself. Not all that it serves has one.
     async fn ask(&self, client: Client) -> Result<Client, DialError> {
         let asking = client.with_timeout(self.shared.config.dial_timeout);
         match asking.call(ASK, "").await {

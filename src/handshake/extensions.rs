@@ -48,8 +48,8 @@ impl Extensions {
     /// for every serde type.
     pub const MSGPACK: Extensions = Extensions(1 << 2);
 
-    /// `calls=asked`: as [`CALLS`](Self::CALLS), but only on streams that were asked for. The Go
-    /// package `plugwire` answers with it: go-plugin has the streams that it serves itself.
+    /// `calls=asked`: as [`CALLS`](Self::CALLS), but only on streams that were asked for: a
+    /// program with go-plugin leaves its other streams to net/rpc.
     pub const CALLS_WHEN_ASKED: Extensions = Extensions(1 << 3);
 
     /// All that this build knows.

@@ -8,7 +8,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use serde::de::DeserializeOwned;
-use tokio::time::Instant;
 
 use super::around::{self, Brought, Unconnected};
 use super::brokered::{Brokered, dial, offer};
@@ -19,7 +18,7 @@ use super::{BoxFuture, Error, Interface};
 use crate::broker::MuxBroker;
 use crate::codec::Undecoded;
 use crate::rpc::call_context;
-use crate::rpc::{self, Around, Ask, CallError, Encode, EndReason};
+use crate::rpc::{self, Around, CallError, Deadline, Encode, EndReason, too_late};
 
 /// An implementation of the interface `I` in another process: `Remote<dyn Counter>` implements
 /// `Counter`.
@@ -237,7 +236,7 @@ pub struct Call<'a> {
     rpc: &'a rpc::Client,
     broker: Option<&'a MuxBroker>,
     method: &'static str,
-    deadline: Option<(Instant, Duration)>,
+    deadline: Deadline,
     brought: Brought,
 }
 
@@ -273,7 +272,7 @@ impl<'a> Call<'a> {
             rpc: &remote.rpc,
             broker: remote.broker.as_ref(),
             method: method.name,
-            deadline: deadline(own.unwrap_or(remote.timeout)),
+            deadline: rpc::deadline(own.unwrap_or(remote.timeout), call_context::deadline()),
             brought: Brought::default(),
         }
     }
@@ -329,14 +328,10 @@ impl<'a> Call<'a> {
         let Some(broker) = self.broker else {
             return Ok(self.rpc.call(self.method, argument).await?);
         };
-        let ask = Ask {
-            deadline: self.deadline,
-            wants: 0,
-        };
         let brought = &mut self.brought;
         let called = self
             .rpc
-            .call_asking(self.method, argument, broker, brought, ask);
+            .call_asking(self.method, argument, broker, brought, self.deadline);
         let reply = called.await;
         if self.brought.leases.is_empty() && self.brought.dials.is_empty() {
             return Ok(reply?.0);
@@ -433,21 +428,6 @@ async fn settle(leases: &[Lease], method: &str, replied: bool) -> Result<(), Err
         }
     }
     Ok(())
-}
-
-fn too_late(method: &str, timeout: Duration) -> CallError {
-    CallError::Timeout {
-        method: method.to_owned(),
-        timeout,
-    }
-}
-
-/// The deadline of a call that begins now. The clock is not read where there is none.
-fn deadline(timeout: Option<Duration>) -> Option<(Instant, Duration)> {
-    match (timeout, call_context::deadline()) {
-        (None, None) => None,
-        (timeout, inherited) => rpc::deadline(timeout, inherited),
-    }
 }
 
 /// Whether the peer has answered, with a reply or an error.

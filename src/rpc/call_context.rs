@@ -18,10 +18,10 @@ use crate::tuning::rpc::LONGEST_TRACE;
 /// What a method knows of the call that it serves: how long the caller waits, whether it has given
 /// up, and which trace the call is part of. [`call`] gives it.
 ///
-/// Between peers of this crate, and towards Go programs with the package `plugwire`, it travels
-/// with each call. The calls that a method makes in turn inherit the deadline and the trace: a call
-/// ends at the earlier of its own deadline and the inherited one. From a peer that knows nothing of
-/// it come calls without deadline and trace, which are cancelled only when the connection ends.
+/// Between peers of this crate it travels with each call. The calls that a method makes in turn
+/// inherit the deadline and the trace: a call ends at the earlier of its own deadline and the
+/// inherited one. From a peer that knows nothing of it come calls without deadline and trace, which
+/// are cancelled only when the connection ends.
 ///
 /// A call whose future is dropped, or whose deadline passes, is cancelled. The method's future is
 /// then dropped at its next await, and what the call lent is taken back. A plain `fn`, which cannot

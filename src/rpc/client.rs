@@ -66,14 +66,8 @@ pub(crate) struct Peer {
     pub(crate) asked_by: Option<Client>,
 }
 
-/// What one call asks for beyond its reply.
-#[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Ask {
-    /// When the call is given up, and how long that is from its beginning.
-    pub(crate) deadline: Option<(Instant, Duration)>,
-    /// What the caller can use in the reply, as the header has it.
-    pub(crate) wants: u64,
-}
+/// When a call is given up, and how long that is from its beginning.
+pub(crate) type Deadline = Option<(Instant, Duration)>;
 
 struct Task {
     shared: Arc<Shared>,
@@ -199,19 +193,18 @@ impl Client {
         let inherited = call_context::deadline();
         let reply = match (inherited, self.timeout) {
             (None, None) => {
-                let exchange = self.exchange(method, argument, around, brought, Left::Forever, 0);
+                let exchange = self.exchange(method, argument, around, brought, Left::Forever);
                 exchange.await
             }
             (None, Some(timeout)) => {
                 let left = Left::All(timeout);
-                let exchange = self.exchange(method, argument, around, brought, left, 0);
+                let exchange = self.exchange(method, argument, around, brought, left);
                 let replied = self.shared.deadlines.timeout(timeout, exchange).await;
                 replied.unwrap_or_else(|_| Err(too_late(method, timeout)))
             }
             (Some(_), timeout) => {
                 let deadline = deadline(timeout, inherited);
-                let ask = Ask { deadline, wants: 0 };
-                self.reply_until(method, argument, around, brought, ask)
+                self.reply_until(method, argument, around, brought, deadline)
                     .await
             }
         }?;
@@ -228,7 +221,7 @@ impl Client {
         argument: &A,
         around: &C,
         brought: &mut C::Brought,
-        ask: Ask,
+        deadline: Deadline,
     ) -> Result<(R, Undecoded), CallError>
     where
         A: Encode + ?Sized,
@@ -236,7 +229,7 @@ impl Client {
         C: Around,
     {
         let reply = self
-            .reply_until(method, argument, around, brought, ask)
+            .reply_until(method, argument, around, brought, deadline)
             .await?;
         decode(method, reply, around, brought)
     }
@@ -247,18 +240,18 @@ impl Client {
         argument: &A,
         around: &C,
         brought: &mut C::Brought,
-        Ask { deadline, wants }: Ask,
+        deadline: Deadline,
     ) -> Result<Message, CallError>
     where
         A: Encode + ?Sized,
         C: Around,
     {
         let Some((at, timeout)) = deadline else {
-            let exchange = self.exchange(method, argument, around, brought, Left::Forever, wants);
+            let exchange = self.exchange(method, argument, around, brought, Left::Forever);
             return exchange.await;
         };
         let left = Left::Until(at);
-        let exchange = self.exchange(method, argument, around, brought, left, wants);
+        let exchange = self.exchange(method, argument, around, brought, left);
         let replied = self.shared.deadlines.timeout_at(at, exchange).await;
         match replied {
             // Both sides have the deadline. Timers count in milliseconds, so the peer's error about
@@ -276,7 +269,6 @@ impl Client {
         around: &C,
         brought: &mut C::Brought,
         left: Left,
-        wants: u64,
     ) -> Result<Message, CallError>
     where
         A: Encode + ?Sized,
@@ -295,7 +287,7 @@ impl Client {
             is_sent: false,
             is_over: false,
         };
-        let send = || shared.send(method, seq, argument, left, wants);
+        let send = || shared.send(method, seq, argument, left);
         match around.encode(brought, send) {
             Ok(()) => waiting.is_sent = true,
             // The connection is ending, and `reply` gives the reason.
@@ -380,14 +372,7 @@ impl Shared {
     }
 
     /// Sends a request, in Go's form unless there is more to say to a peer that understands it.
-    fn send<A>(
-        &self,
-        method: &str,
-        seq: u64,
-        argument: &A,
-        left: Left,
-        wants: u64,
-    ) -> Result<(), SendError>
+    fn send<A>(&self, method: &str, seq: u64, argument: &A, left: Left) -> Result<(), SendError>
     where
         A: Encode + ?Sized,
     {
@@ -396,7 +381,6 @@ impl Shared {
             return self.outbox.send(&request.plain(), argument);
         }
         request.deadline = left.nanos();
-        request.wants = wants;
         let trace = call_context::trace();
         request.trace = trace.as_deref().unwrap_or_default();
         let words;
@@ -476,10 +460,11 @@ impl Left {
 
 /// The earlier of a call's own deadline and the one that it inherits, and how long that is from
 /// now.
-pub(crate) fn deadline(
-    timeout: Option<Duration>,
-    inherited: Option<Instant>,
-) -> Option<(Instant, Duration)> {
+pub(crate) fn deadline(timeout: Option<Duration>, inherited: Option<Instant>) -> Deadline {
+    if timeout.is_none() && inherited.is_none() {
+        // The clock need not be read.
+        return None;
+    }
     let now = Instant::now();
     let own = timeout.map(|timeout| (instant::later(now, timeout), timeout));
     let inherited = inherited.map(|at| (at, at.saturating_duration_since(now)));
@@ -489,7 +474,7 @@ pub(crate) fn deadline(
     }
 }
 
-fn too_late(method: &str, timeout: Duration) -> CallError {
+pub(crate) fn too_late(method: &str, timeout: Duration) -> CallError {
     CallError::Timeout {
         method: method.to_owned(),
         timeout,

@@ -11,12 +11,8 @@ use serde::{Deserialize, Serialize};
 pub(super) const CANCEL: &str = "plugwire.Cancel";
 
 /// The method that asks for a stream on which deadlines, cancels and traces travel. Its reply is a
-/// broker id. Go programs with the package `plugwire` have it, and ask with it.
+/// broker id. It is for peers whose other streams are served by net/rpc itself, as in Go.
 pub(crate) const ASK: &str = "Plugin.PlugwireCalls";
-
-/// In [`ExtendedRequest::wants`]: an error's value, beside its text.
-#[expect(dead_code, reason = "typed errors are built on it")]
-pub(super) const WANTS_ERRORS: u64 = 1;
 
 /// In [`ExtendedResponse::detail`]: the body is a [`Detail`](super::detail::Detail).
 pub(super) const DETAIL: u64 = 1;
@@ -45,9 +41,6 @@ pub(super) struct ExtendedRequest<'a> {
     /// The number of the call that [`CANCEL`] ends: one of the same connection.
     #[serde(default, rename = "PlugwireCancel")]
     pub(super) cancel: u64,
-    /// What the caller can use in the reply beyond Go's fields, as bits.
-    #[serde(default, rename = "PlugwireWants")]
-    pub(super) wants: u64,
     /// The words agreed on, in every request of the control stream.
     #[serde(default, rename = "PlugwireWords")]
     pub(super) words: &'a str,
@@ -95,10 +88,9 @@ impl<'a> ExtendedRequest<'a> {
             deadline,
             trace,
             cancel,
-            wants,
             words,
         } = self;
-        *deadline == 0 && trace.is_empty() && *cancel == 0 && *wants == 0 && words.is_empty()
+        *deadline == 0 && trace.is_empty() && *cancel == 0 && words.is_empty()
     }
 
     pub(super) fn plain(&self) -> Request<'a> {

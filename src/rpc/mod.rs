@@ -75,7 +75,7 @@ pub(crate) use around::Around;
 pub use call_context::CallContext;
 pub use call_error::CallError;
 pub use client::Client;
-pub(crate) use client::{Ask, Peer, deadline};
+pub(crate) use client::{Deadline, Peer, deadline, too_late};
 pub use crash::Crash;
 #[cfg(feature = "host")]
 pub(crate) use crash::Fate;
