@@ -11,7 +11,10 @@ require (
 	github.com/hashicorp/yamux v0.1.2
 	github.com/mattn/go-isatty v0.0.17
 	github.com/ugorji/go/codec v1.2.14
+	plugwire.test/plugwire v0.0.0
 )
+
+replace plugwire.test/plugwire => ../../../go/plugwire
 
 require (
 	github.com/fatih/color v1.13.0 // indirect

@@ -4,6 +4,7 @@
 #![forbid(unsafe_code)]
 
 pub mod bytes;
+pub mod context;
 pub mod events;
 pub mod lookup;
 pub mod nest;

@@ -219,6 +219,47 @@ const ROWS: &[Row] = &[
         others: &[("shape_host::shape_broken_reader", GO_HOST)],
     },
     Row {
+        what: "deadlines, cancels and traces cross, to Go with its package `plugwire`",
+        cases: &[],
+        go_host: &[],
+        others: &[
+            (
+                "context::a_rust_plugin_sees_deadlines_and_traces",
+                RUST_TO_RUST,
+            ),
+            (
+                "context::a_dropped_call_ends_in_a_rust_plugin_and_behind_it",
+                RUST_TO_RUST,
+            ),
+            (
+                "context::a_go_plugin_with_the_package_sees_deadlines_and_traces",
+                [false, true, false],
+            ),
+            (
+                "context::a_dropped_call_ends_in_a_go_plugin_with_the_package_and_behind_it",
+                [false, true, false],
+            ),
+            (
+                "context::a_go_plugin_with_the_package_says_so_where_it_was_offered",
+                [false, true, false],
+            ),
+            ("context::context_of_a_go_host", GO_HOST),
+            ("context::cancel_by_a_go_host", GO_HOST),
+            ("context::cancel_through_a_rust_plugin", GO_HOST),
+            ("context::deadline_through_a_rust_plugin", GO_HOST),
+            ("context::thousand_cancels_by_a_go_host", GO_HOST),
+        ],
+    },
+    Row {
+        what: "without that package nothing of it is seen",
+        cases: &[],
+        go_host: &[],
+        others: &[(
+            "context::a_go_plugin_without_the_package_sees_what_it_always_saw",
+            [false, true, false],
+        )],
+    },
+    Row {
         what: "600 brokered streams at once",
         cases: &[
             "six_hundred_streams_dialed_by_the_host",

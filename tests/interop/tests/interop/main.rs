@@ -8,6 +8,7 @@ mod broker_cases;
 mod call_cases;
 mod certificate_cases;
 mod compatibility;
+mod context;
 mod crash_cases;
 mod cut_off_cases;
 mod defaults;
