@@ -4,16 +4,18 @@
 //! is host and plugin in one, told by the cookie which. Prints the median of several rounds, with
 //! the fastest and the slowest, for a current-thread and a multi-thread runtime: once by hand on
 //! both sides, and once through a trait on both. The rounds are short and take turns, and each is
-//! compared with its neighbour, so that what else the machine does falls on both alike.
+//! compared with its neighbour, so that what else the machine does falls on both alike. A third
+//! pair is a remote of a supervisor beside a bare one on the same stream.
 
 use std::process::Command;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use plugwire::Remote;
 use plugwire::broker::MuxBroker;
 use plugwire::connection::{BoxError, PluginSet};
 use plugwire::handshake::HandshakeConfig;
-use plugwire::host::{Client, ClientConfig};
+use plugwire::host::{Client, ClientConfig, Supervisor, SupervisorConfig};
 use plugwire::plugin::{ServeConfig, serve};
 use plugwire::rpc::Service;
 use tokio::runtime::{Builder, Runtime};
@@ -49,8 +51,8 @@ fn main() {
     }
 }
 
-/// Makes the same calls in both ways, and prints the times.
-async fn compare<A, B>(what: &str, by_hand: impl Fn() -> A, by_trait: impl Fn() -> B)
+/// Makes the same calls in two ways, and prints the times.
+async fn compare<A, B>(what: &str, ways: [&str; 2], one: impl Fn() -> A, other: impl Fn() -> B)
 where
     A: Future<Output = ()>,
     B: Future<Output = ()>,
@@ -64,8 +66,8 @@ where
             let start = Instant::now();
             for _ in 0..CALLS {
                 match way {
-                    0 => by_hand().await,
-                    _ => by_trait().await,
+                    0 => one().await,
+                    _ => other().await,
                 }
             }
             times[way] = start.elapsed() / CALLS;
@@ -73,15 +75,16 @@ where
         rounds.push((times[0], times[1]));
     }
     let rounds = &rounds[1..];
-    show(what, "by hand", rounds.iter().map(|round| round.0));
-    show(what, "by trait", rounds.iter().map(|round| round.1));
+    show(what, ways[0], rounds.iter().map(|round| round.0));
+    show(what, ways[1], rounds.iter().map(|round| round.1));
     let ratios = rounds
         .iter()
-        .map(|(by_hand, by_trait)| by_trait.as_secs_f64() / by_hand.as_secs_f64());
+        .map(|(one, other)| other.as_secs_f64() / one.as_secs_f64());
     let mut ratios: Vec<f64> = ratios.collect();
     ratios.sort_by(f64::total_cmp);
     let more = (ratios[ROUNDS / 2] - 1.0) * 100.0;
-    println!("{what}: by trait a round takes {more:+.1} % of its neighbour by hand (median)");
+    let [one, other] = ways;
+    println!("{what}: {other} a round takes {more:+.1} % of its neighbour {one} (median)");
 }
 
 /// Prints the rounds in one of the ways.
@@ -138,15 +141,19 @@ async fn plugin() {
 async fn host(runtime: &'static str) {
     let this = std::env::current_exe().expect("the path of this program");
     let config = ClientConfig::new(HANDSHAKE, Command::new(this)).env(RUNTIME, runtime);
-    let client = Client::launch(config).await.expect("the plugin starts");
+    let client = Client::launch(config.clone())
+        .await
+        .expect("the plugin starts");
     let by_hand = client.dispense_client("by hand").await;
     let by_hand = by_hand.expect("it is dispensed");
     let by_trait = client.dispense::<dyn Echo>("by trait").await;
     let by_trait: Arc<dyn Echo> = Arc::new(by_trait.expect("it is dispensed"));
 
     let text = "x".repeat(64);
+    let ways = ["by hand", "by trait"];
     compare(
         &format!("{runtime}, a string of 64 bytes"),
+        ways,
         || {
             let (by_hand, text) = (by_hand.clone(), text.clone());
             async move {
@@ -168,6 +175,7 @@ async fn host(runtime: &'static str) {
     let same: Arc<dyn Echo> = Arc::new(Same);
     compare(
         &format!("{runtime}, an interface that is called back"),
+        ways,
         || {
             let (by_hand, broker) = (by_hand.clone(), client.broker().clone());
             async move {
@@ -187,5 +195,33 @@ async fn host(runtime: &'static str) {
         },
     )
     .await;
+    supervised(runtime, config, client.broker().clone()).await;
     client.kill().await;
+}
+
+/// A remote of a supervisor beside a bare one, which calls the same process over the same stream.
+/// The calls lend nothing, so any broker will do.
+async fn supervised(runtime: &str, config: ClientConfig, broker: MuxBroker) {
+    let config = SupervisorConfig::new(config);
+    let supervisor = Supervisor::start(config).expect("a valid configuration");
+    let supervised = supervisor.dispense::<dyn Echo>("by trait").await;
+    let supervised = supervised.expect("it is dispensed");
+    let bare = Remote::<dyn Echo>::new(Remote::rpc_client(&supervised), broker);
+    let text = "x".repeat(64);
+    let call = |remote: &Remote<dyn Echo>| {
+        let (remote, text) = (remote.clone(), text.clone());
+        async move {
+            let length = text.len();
+            let reply = remote.echo(text).await.expect("a reply");
+            assert_eq!(reply.len(), length);
+        }
+    };
+    compare(
+        &format!("{runtime}, a string of 64 bytes"),
+        ["bare", "supervised"],
+        || call(&bare),
+        || call(&supervised),
+    )
+    .await;
+    supervisor.shutdown().await;
 }

@@ -85,6 +85,9 @@ const _: () = {
         ) -> BoxFuture<'_, Result<()>> {
             Box::pin(async move {
                 let mut call = wire::Call::new(self, <dyn Counter>::PUT);
+                if call.is_waiting() {
+                    call.connect().await.map_err(wire::caught::<PutMethod>)?;
+                }
                 let sum = call.lend(sum);
                 let args = PutArgs {
                     key,
@@ -102,6 +105,9 @@ const _: () = {
         fn get(&self, key: String) -> BoxFuture<'_, Result<i64>> {
             Box::pin(async move {
                 let mut call = wire::Call::new(self, <dyn Counter>::GET);
+                if call.is_waiting() {
+                    call.connect().await.map_err(wire::caught::<GetMethod>)?;
+                }
                 Ok(
                     call
                         .send::<GetMethod>(&key)
@@ -113,6 +119,9 @@ const _: () = {
         fn watch(&self, key: String) -> BoxFuture<'_, Result<Arc<dyn Subscription>>> {
             Box::pin(async move {
                 let mut call = wire::Call::new(self, <dyn Counter>::WATCH);
+                if call.is_waiting() {
+                    call.connect().await.map_err(wire::caught::<WatchMethod>)?;
+                }
                 let reply = call
                     .send::<WatchMethod>(&key)
                     .await
@@ -128,6 +137,9 @@ const _: () = {
         fn doubled(&self, key: String) -> BoxFuture<'_, Result<i64>> {
             Box::pin(async move {
                 let mut call = wire::Call::new(self, <dyn Counter>::DOUBLED);
+                if call.is_waiting() {
+                    call.connect().await.map_err(wire::caught::<DoubledMethod>)?;
+                }
                 Ok(
                     match call.send::<DoubledMethod>(&key).await {
                         Err(error) if call.is_unknown(&error) => {

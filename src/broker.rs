@@ -152,6 +152,14 @@ impl MuxBroker {
         }
     }
 
+    /// Whether the peer may still dial what this side has lent.
+    #[cfg(feature = "host")]
+    pub(crate) fn is_awaiting(&self) -> bool {
+        let pending = self.shared.pending();
+        let mut pending = pending.values();
+        pending.any(|pending| matches!(pending, Pending::Accept(_)))
+    }
+
     /// Waits for the peer to dial `id`. The peer may have done so already.
     ///
     /// Dropping the future gives the id up.

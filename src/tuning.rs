@@ -100,6 +100,63 @@ pub(crate) mod host {
     pub(crate) const RECENT_PANIC: Duration = Duration::from_secs(10);
 }
 
+/// Keeping a plugin running.
+#[cfg(feature = "host")]
+pub(crate) mod supervisor {
+    use super::Duration;
+
+    /// Defaults of `RestartPolicy::delays`. A plugin starts in 10 to 50 ms, so the first delay
+    /// leaves a crash loop at a few processes a second; the last is what Kubernetes and systemd
+    /// users wait at most for a service to come back.
+    pub(crate) const FIRST_DELAY: Duration = Duration::from_millis(100);
+    pub(crate) const LONGEST_DELAY: Duration = Duration::from_secs(30);
+
+    /// Default of `RestartPolicy::jitter`: plugins that failed together start up to a fifth of
+    /// their delay apart.
+    pub(crate) const JITTER: f64 = 0.2;
+
+    /// Default of `RestartPolicy::stable_after`.
+    pub(crate) const STABLE_AFTER: Duration = Duration::from_secs(60);
+
+    /// Defaults of `RestartPolicy::limit`. With the default delays, ten restarts of a plugin that
+    /// crashes at once take 78 s or more.
+    pub(crate) const RESTARTS: u32 = 10;
+    pub(crate) const WINDOW: Duration = Duration::from_secs(300);
+
+    /// Default of `wait_timeout`: the start timeout.
+    pub(crate) const WAIT_TIMEOUT: Duration = super::host::START_TIMEOUT;
+
+    /// Default of `repeats`. A call that ended three processes would end a fourth.
+    pub(crate) const REPEATS: u32 = 3;
+
+    /// Default of `Health::deadline`. That of the keep-alive of a session.
+    pub(crate) const HEALTH_DEADLINE: Duration = Duration::from_secs(10);
+
+    /// Default of `drain_timeout`: what Kubernetes grants a service that it replaces.
+    pub(crate) const DRAIN_TIMEOUT: Duration = Duration::from_secs(30);
+
+    /// The most processes of a pool. Each takes a few descriptors, and most systems give a process
+    /// 1,024.
+    pub(crate) const MAX_INSTANCES: usize = 1024;
+
+    /// How many events wait for a reader.
+    pub(crate) const EVENTS: usize = 256;
+
+    /// How many requests of one kind wait for the owner of a process. Their senders wait then.
+    pub(crate) const ORDERS: usize = 16;
+
+    /// How many processes that were replaced or lost may be ending while another one starts. Each
+    /// of them has a bounded time.
+    pub(crate) const MAX_ENDING: usize = 8;
+
+    /// How soon, and how often at last, it is looked whether a process still has something to do.
+    pub(crate) const FIRST_LOOK: Duration = Duration::from_millis(1);
+    pub(crate) const LAST_LOOK: Duration = Duration::from_millis(50);
+
+    /// How many times in the idle timeout it is looked whether a process is idle.
+    pub(crate) const IDLE_LOOKS: u32 = 4;
+}
+
 /// Serving a host.
 #[cfg(feature = "plugin")]
 pub(crate) mod plugin {

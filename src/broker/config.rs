@@ -13,7 +13,7 @@ pub struct BrokerConfig {
     pub(super) accept_timeout: Duration,
     pub(super) dial_timeout: Duration,
     pub(super) codec: CallConfig,
-    pub(super) call_timeout: Option<Duration>,
+    pub(crate) call_timeout: Option<Duration>,
 }
 
 impl Default for BrokerConfig {

@@ -108,6 +108,12 @@ impl ConnectionConfig {
         }
     }
 
+    /// The deadline of each call to what is dispensed.
+    #[cfg(feature = "host")]
+    pub(crate) fn deadline_of_calls(&self) -> Option<Duration> {
+        self.broker_config().call_timeout
+    }
+
     /// How calls on the control stream are written, which is always in gob, and how much is
     /// accepted.
     pub(super) fn control_codec(&self) -> rpc::CallConfig {

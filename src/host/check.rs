@@ -40,6 +40,14 @@ impl ClientConfig {
     }
 }
 
+impl ClientConfig {
+    /// The same, for one that is launched again and again.
+    pub(super) fn check_again(&self) -> Result<(), InvalidOption> {
+        self.check()?;
+        self.launch.check_again()
+    }
+}
+
 impl AttachConfig {
     /// Finds the first option that is invalid.
     pub(super) fn check(&self) -> Result<(), InvalidOption> {

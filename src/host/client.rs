@@ -18,7 +18,7 @@ use crate::connection::DispenseError;
 use crate::handshake::{Address, ReattachConfig};
 use crate::interface::{Interface, Remote};
 use crate::mux::SessionError;
-use crate::rpc::{self, CallError};
+use crate::rpc::{self, CallError, Crash};
 
 /// A running plugin, and the connection to it.
 ///
@@ -261,6 +261,16 @@ impl Client {
     /// Dropping the future gives up the wait and has no other effect.
     pub async fn closed(&self) -> SessionError {
         self.running.rpc.closed().await
+    }
+
+    /// Whether this host ends the plugin, or has.
+    pub(super) fn is_ending(&self) -> bool {
+        self.running.is_ending()
+    }
+
+    /// How the process ended, if it has ended by itself.
+    pub(super) async fn crash(&self) -> Option<Arc<Crash>> {
+        self.running.crash().await
     }
 
     /// Ends the plugin, and returns when it is gone.

@@ -1,14 +1,15 @@
 //! The runner for a plain command: it starts a child of this process.
 
-use std::ffi::OsStr;
+use std::ffi::{OsStr, OsString};
 use std::fmt;
 use std::io;
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::diagnose;
 use super::process::{lead_group, start_local};
-use super::runner::{BoxFuture, LaunchEnvironment, Runner, Started};
+use super::runner::{BoxFuture, LaunchEnvironment, Runner, Started, own_variables};
 use super::secure::{SecureConfig, Verified};
 use crate::InvalidOption;
 
@@ -27,27 +28,95 @@ use crate::InvalidOption;
 /// ```
 ///
 /// [`ClientConfig::new`]: super::ClientConfig::new
+#[derive(Clone)]
 pub struct PluginCommand {
     program: Program,
     group: bool,
-    detached: Option<Stdio>,
+    /// Where the log of a plugin goes that outlives its host, until the plugin has it.
+    detached: Option<Arc<Mutex<Option<Stdio>>>>,
 }
 
+#[derive(Clone)]
 enum Program {
-    /// Taken when it is started. A command cannot be cloned.
-    Plain(Option<Command>),
+    Plain {
+        program: OsString,
+        /// A command cannot be cloned, and can be started again.
+        command: Arc<Mutex<Shared>>,
+    },
     Secure {
         secure: SecureConfig,
         program: PathBuf,
-        prepare: Box<dyn FnMut(&mut Command) + Send + Sync>,
+        prepare: Arc<Mutex<Prepare>>,
     },
+}
+
+type Prepare = dyn FnMut(&mut Command) + Send + Sync;
+
+/// A command, and what the launches so far have changed of it. Its lock is held while a process is
+/// started: the clones of a command take turns.
+struct Shared {
+    command: tokio::process::Command,
+    /// The variables that its author has set and removed.
+    own: Vec<(OsString, Option<OsString>)>,
+    last: Option<Last>,
+}
+
+/// The launch before.
+struct Last {
+    inherit: bool,
+    group: bool,
+    detached: bool,
+    variables: Vec<OsString>,
+}
+
+impl Shared {
+    fn new(command: Command) -> Self {
+        Self {
+            own: own_variables(&command),
+            command: command.into(),
+            last: None,
+        }
+    }
+
+    /// Gives the command another environment than at the launch before.
+    fn set(&mut self, environment: &LaunchEnvironment, group: bool) -> Result<(), InvalidOption> {
+        let command = self.command.as_std_mut();
+        if let Some(last) = &self.last {
+            // The system's interface to a command takes neither of them back.
+            if environment.inherit && !last.inherit {
+                let expected = "the same in all clones of a command";
+                return Err(InvalidOption::new("skip_host_env", false, expected));
+            }
+            if last.group && !group {
+                let expected = "the same in all clones of a command";
+                return Err(InvalidOption::new("process_group", false, expected));
+            }
+            for key in &last.variables {
+                match std::env::var_os(key).filter(|_| environment.inherit) {
+                    Some(inherited) => command.env(key, inherited),
+                    None => command.env_remove(key),
+                };
+            }
+        }
+        environment.apply_under(command, &self.own);
+        self.last = Some(Last {
+            inherit: environment.inherit,
+            group,
+            detached: false,
+            variables: environment.variables.keys().cloned().collect(),
+        });
+        Ok(())
+    }
 }
 
 impl PluginCommand {
     /// Starts `command`. Its standard streams are set when it is launched.
     #[must_use]
     pub fn new(command: Command) -> Self {
-        Self::with(Program::Plain(Some(command)))
+        Self::with(Program::Plain {
+            program: command.get_program().to_owned(),
+            command: Arc::new(Mutex::new(Shared::new(command))),
+        })
     }
 
     fn with(program: Program) -> Self {
@@ -85,12 +154,23 @@ impl PluginCommand {
     /// [`ReattachConfig`]: crate::handshake::ReattachConfig
     #[must_use]
     pub fn detached(mut self, stderr: impl Into<Stdio>) -> Self {
-        self.detached = Some(stderr.into());
+        self.detached = Some(Arc::new(Mutex::new(Some(stderr.into()))));
         self
     }
 
     pub(super) fn is_detached(&self) -> bool {
         self.detached.is_some()
+    }
+
+    /// Whether it starts any number of plugins.
+    pub(super) fn check_again(&self) -> Result<(), InvalidOption> {
+        match &self.program {
+            Program::Secure { program, .. } if self.is_detached() => {
+                let expected = "not detached, whose stderr goes to one plugin";
+                Err(InvalidOption::new("detached", program, expected))
+            }
+            Program::Plain { .. } | Program::Secure { .. } => Ok(()),
+        }
     }
 }
 
@@ -108,7 +188,7 @@ impl SecureConfig {
         PluginCommand::with(Program::Secure {
             secure: self,
             program: program.into(),
-            prepare: Box::new(prepare),
+            prepare: Arc::new(Mutex::new(prepare)),
         })
     }
 }
@@ -130,55 +210,96 @@ impl fmt::Debug for PluginCommand {
 }
 
 impl PluginCommand {
-    fn program(&self) -> &OsStr {
+    pub(super) fn program(&self) -> &OsStr {
         match &self.program {
-            Program::Plain(Some(command)) => command.get_program(),
-            Program::Plain(None) => OsStr::new(""),
+            Program::Plain { program, .. } => program,
             Program::Secure { program, .. } => program.as_os_str(),
         }
     }
 
-    /// The command, and the file that it executes where that is held open.
-    fn command(&mut self) -> io::Result<(Command, Option<Verified>)> {
-        match &mut self.program {
-            Program::Plain(command) => {
-                let program = command
-                    .as_ref()
-                    .map(|command| command.get_program().to_owned());
-                let again = program.map(Command::new);
-                let command = std::mem::replace(command, again);
-                let command = command.ok_or_else(|| io::Error::other("started already"))?;
-                Ok((command, None))
-            }
+    fn spawn(&self, environment: &LaunchEnvironment) -> io::Result<Started> {
+        match &self.program {
+            Program::Plain { command, .. } => self.spawn_plain(&mut locked(command), environment),
             Program::Secure {
                 secure,
                 program,
                 prepare,
             } => {
                 let (mut command, verified) = secure.verify(program).map_err(io::Error::other)?;
-                prepare(&mut command);
-                Ok((command, Some(verified)))
+                locked(prepare)(&mut command);
+                check(&command)?;
+                environment.apply(&mut command);
+                let stderr = match &self.detached {
+                    None => Stdio::piped(),
+                    Some(stderr) => locked(stderr).take().ok_or_else(no_stderr)?,
+                };
+                command.stderr(stderr);
+                self.spawn_command(&mut command.into(), Some(verified))
             }
         }
     }
 
-    fn spawn(&mut self, environment: &LaunchEnvironment) -> io::Result<Started> {
-        let (mut command, verified) = self.command()?;
-        check(&command)?;
-        environment.apply(&mut command);
-        let (group, detached) = (self.group, self.detached.take());
-        if group || detached.is_some() {
-            lead_group(&mut command);
+    fn spawn_plain(
+        &self,
+        shared: &mut Shared,
+        environment: &LaunchEnvironment,
+    ) -> io::Result<Started> {
+        check(shared.command.as_std())?;
+        let was_detached = shared.last.as_ref().is_some_and(|last| last.detached);
+        let group = self.group || self.is_detached();
+        shared.set(environment, group).map_err(refused)?;
+        match &self.detached {
+            None => {
+                shared.command.stderr(Stdio::piped());
+            }
+            Some(stderr) => {
+                match locked(stderr).take() {
+                    Some(stderr) => {
+                        shared.command.stderr(stderr);
+                    }
+                    // It still has it from the time before.
+                    None if was_detached => {}
+                    None => return Err(no_stderr()),
+                }
+                if let Some(last) = &mut shared.last {
+                    last.detached = true;
+                }
+            }
+        }
+        self.spawn_command(&mut shared.command, None)
+    }
+
+    /// Starts a command whose environment and stderr are set.
+    fn spawn_command(
+        &self,
+        command: &mut tokio::process::Command,
+        verified: Option<Verified>,
+    ) -> io::Result<Started> {
+        if self.group || self.is_detached() {
+            lead_group(command.as_std_mut());
         }
         tracing::debug!(
-            program = ?command.get_program(),
-            args = ?command.get_args(),
+            program = ?command.as_std().get_program(),
+            args = ?command.as_std().get_args(),
             "starting plugin"
         );
         command.stdin(Stdio::inherit()).stdout(Stdio::piped());
-        command.stderr(detached.unwrap_or_else(Stdio::piped));
-        start_local(command, group, verified)
+        start_local(command, self.group, verified)
     }
+}
+
+fn locked<T: ?Sized>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn refused(error: InvalidOption) -> io::Error {
+    io::Error::new(io::ErrorKind::InvalidInput, error)
+}
+
+/// What a detached plugin's stderr was to be is gone.
+fn no_stderr() -> io::Error {
+    let expected = "a stderr that no other plugin was started with";
+    refused(InvalidOption::new("detached", "one that was", expected))
 }
 
 impl Runner for PluginCommand {
@@ -188,22 +309,18 @@ impl Runner for PluginCommand {
 
     fn start(&mut self, environment: LaunchEnvironment) -> BoxFuture<'_, io::Result<Started>> {
         Box::pin(async move {
-            if matches!(self.program, Program::Plain(_)) {
+            if matches!(self.program, Program::Plain { .. }) {
                 return self.spawn(&environment);
             }
             // Reading a large executable takes long, and other tasks should not wait for it.
-            let placeholder = Self::with(Program::Plain(None));
-            let mut secure = std::mem::replace(self, placeholder);
+            let secure = self.clone();
             let runtime = tokio::runtime::Handle::current();
-            let (secure, started) = tokio::task::spawn_blocking(move || {
+            tokio::task::spawn_blocking(move || {
                 let _spawns_into = runtime.enter();
-                let started = secure.spawn(&environment);
-                (secure, started)
+                secure.spawn(&environment)
             })
             .await
-            .map_err(io::Error::other)?;
-            *self = secure;
-            started
+            .map_err(io::Error::other)?
         })
     }
 
@@ -214,10 +331,8 @@ impl Runner for PluginCommand {
 
 /// Names what is missing, where the system would only say that a file is.
 fn check(command: &Command) -> io::Result<()> {
-    let refused = |option, given: &OsStr, expected| {
-        let error = InvalidOption::new(option, given, expected);
-        Err(io::Error::new(io::ErrorKind::InvalidInput, error))
-    };
+    let refused =
+        |option, given: &OsStr, expected| Err(refused(InvalidOption::new(option, given, expected)));
     let program = command.get_program();
     if program.is_empty() {
         return refused("Command::new", program, "the path or the name of a program");

@@ -3,15 +3,13 @@
 use std::ffi::{OsStr, OsString};
 use std::fmt;
 use std::ops::RangeInclusive;
-use std::process::Command;
 
 use tokio::io::AsyncWrite;
 
-use super::command::PluginCommand;
+use super::launchable::Launch;
 use super::log::OnLog;
 use super::options::{Options, setters};
 use super::output::Writer;
-use super::runner::Runner;
 #[cfg(feature = "tls")]
 use super::tls::Tls;
 use super::unix_socket::UnixSocketConfig;
@@ -34,6 +32,11 @@ use crate::tuning::host as tuning;
 ///     .env("GREETER_MOOD", "sunny")
 ///     .sync_stdout(stdout);
 /// ```
+///
+/// It is cheap to clone, so that a plugin can be started again, or several times. The clones share
+/// the command, the writers and the callback that they were given. One with a
+/// [`Launch::runner`] can be launched once, one with [`Launch::runners`] again and again.
+#[derive(Clone)]
 pub struct ClientConfig {
     pub(super) handshake: HandshakeConfig,
     pub(super) launch: Launch,
@@ -53,7 +56,7 @@ pub struct ClientConfig {
 setters!(ClientConfig);
 
 impl ClientConfig {
-    /// A plugin to be started by a [`Command`], which may carry arguments, a working directory and
+    /// A plugin to be started by a [`Command`](std::process::Command), which may carry arguments, a working directory and
     /// environment variables. Its standard streams are set by [`Client::launch`]: input is the
     /// host's, so that a terminal stays one; output and error are pipes.
     ///
@@ -107,7 +110,7 @@ impl ClientConfig {
     /// written any more, and the plugin does not notice.
     #[must_use]
     pub fn stderr(mut self, writer: impl AsyncWrite + Send + Unpin + 'static) -> Self {
-        self.stderr = Some(Box::new(writer));
+        self.stderr = Some(Writer::new(writer));
         self
     }
 
@@ -131,7 +134,7 @@ impl ClientConfig {
     /// ```
     #[must_use]
     pub fn on_log(mut self, callback: impl FnMut(&LogRecord) + Send + 'static) -> Self {
-        self.on_log = Some(Box::new(callback));
+        self.on_log = Some(OnLog::new(callback));
         self
     }
 
@@ -185,45 +188,6 @@ impl ClientConfig {
     pub fn tls(mut self, tls: impl Into<Tls>) -> Self {
         self.tls = Some(tls.into());
         self
-    }
-}
-
-/// What starts a plugin.
-pub struct Launch {
-    pub(super) runner: Box<dyn Runner>,
-    /// Whether the plugin outlives its client.
-    pub(super) detached: bool,
-}
-
-impl Launch {
-    /// Started by your own [`Runner`].
-    #[must_use]
-    pub fn runner(runner: impl Runner) -> Self {
-        Self {
-            runner: Box::new(runner),
-            detached: false,
-        }
-    }
-}
-
-impl From<Command> for Launch {
-    fn from(command: Command) -> Self {
-        PluginCommand::new(command).into()
-    }
-}
-
-impl From<PluginCommand> for Launch {
-    fn from(command: PluginCommand) -> Self {
-        Self {
-            detached: command.is_detached(),
-            runner: Box::new(command),
-        }
-    }
-}
-
-impl fmt::Debug for Launch {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("Launch").field(&self.runner.name()).finish()
     }
 }
 

@@ -44,6 +44,22 @@ impl CrashReporter {
         })));
     }
 
+    /// Whether the host ends the process.
+    pub(super) fn is_dismissed(&self) -> bool {
+        matches!(*self.0.borrow(), Fate::Dismissed)
+    }
+
+    /// How the process ended, once that is known. `None` where its host ended it, or where it is
+    /// not known in time.
+    pub(super) async fn crash(&self) -> Option<Arc<Crash>> {
+        let mut fate = self.0.subscribe();
+        let decided = fate.wait_for(|fate| !matches!(fate, Fate::Running));
+        match &*timeout(tuning::KILL_WAIT, decided).await.ok()?.ok()? {
+            Fate::Crashed(crash) => Some(Arc::clone(crash)),
+            Fate::Running | Fate::Dismissed => None,
+        }
+    }
+
     /// The first decision stays.
     fn decide(&self, decided: Fate) {
         self.0.send_if_modified(|fate| {

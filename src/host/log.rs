@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use serde_json::{Map, Value};
 use tracing::Level;
@@ -17,8 +18,33 @@ use plugwire_base::escape::{Escaped, escaped};
 /// characters that change the direction of text.
 pub const LOG_TARGET: &str = "plugwire::log";
 
-/// A callback for each record.
-pub(super) type OnLog = Box<dyn FnMut(&LogRecord) + Send>;
+type Callback = Box<dyn FnMut(&LogRecord) + Send>;
+
+/// A callback for each record. The clones of a configuration share it. `None` once it has panicked.
+///
+/// It runs under its lock: only the logs of those clones' plugins wait for it.
+#[derive(Clone)]
+pub(super) struct OnLog(Arc<Mutex<Option<Callback>>>);
+
+impl OnLog {
+    pub(super) fn new(callback: impl FnMut(&LogRecord) + Send + 'static) -> Self {
+        Self(Arc::new(Mutex::new(Some(Box::new(callback)))))
+    }
+
+    fn call(&self, plugin: &str, record: &LogRecord) {
+        let mut shared = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some(callback) = &mut *shared else {
+            return;
+        };
+        // A panic would end the task that reads the pipe, and the plugin would then fail to write
+        // to a pipe without a reader.
+        let called = catch_unwind(AssertUnwindSafe(|| callback(record)));
+        if called.is_err() {
+            tracing::error!(plugin, "the log's callback panicked and is called no more");
+            *shared = None;
+        }
+    }
+}
 
 /// The log of one plugin.
 pub(super) struct LogSink {
@@ -49,15 +75,8 @@ impl LogSink {
         }
         let record = self.parser.parse(line, goes_on);
         tell(&self.plugin, &record);
-        if let Some(callback) = &mut self.callback {
-            // A panic would end the task that reads the pipe, and the plugin would then fail to
-            // write to a pipe without a reader.
-            let called = catch_unwind(AssertUnwindSafe(|| callback(&record)));
-            if called.is_err() {
-                let plugin = &*self.plugin;
-                tracing::error!(plugin, "the log's callback panicked and is called no more");
-                self.callback = None;
-            }
+        if let Some(callback) = &self.callback {
+            callback.call(&self.plugin, &record);
         }
     }
 }
@@ -111,7 +130,6 @@ impl fmt::Display for PairsAsJson<'_> {
 #[cfg(test)]
 mod tests {
     use std::fmt::Write as _;
-    use std::sync::{Arc, Mutex};
 
     use tracing::field::{Field, Visit};
     use tracing::{Event, Subscriber};
@@ -146,7 +164,7 @@ mod tests {
         let callback = move |record: &LogRecord| sender.send(record.clone()).unwrap();
         let subscriber = tracing_subscriber::registry().with(printed.clone());
         tracing::subscriber::with_default(subscriber, || {
-            LogSink::new("p".to_owned(), Some(Box::new(callback))).line(line, false);
+            LogSink::new("p".to_owned(), Some(OnLog::new(callback))).line(line, false);
         });
         let text = printed.0.lock().unwrap().clone();
         (text, records.recv().unwrap())
@@ -178,7 +196,7 @@ mod tests {
             *counted.lock().unwrap() += 1;
             assert_ne!(record.message, "bad");
         };
-        let mut sink = LogSink::new("p".to_owned(), Some(Box::new(callback)));
+        let mut sink = LogSink::new("p".to_owned(), Some(OnLog::new(callback)));
         for line in ["good", "bad", "good"] {
             sink.line(line.as_bytes(), false);
         }

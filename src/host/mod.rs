@@ -86,6 +86,7 @@ mod dial;
 mod discover;
 mod error;
 mod launch;
+mod launchable;
 mod log;
 mod managed;
 mod options;
@@ -95,6 +96,7 @@ mod reattach;
 mod runner;
 mod running;
 mod secure;
+mod supervisor;
 #[cfg(feature = "tls")]
 mod tls;
 mod unix_socket;
@@ -102,9 +104,10 @@ mod unix_socket;
 pub use crate::hclog::{LogLevel, LogParser, LogRecord};
 pub use client::Client;
 pub use command::PluginCommand;
-pub use config::{ClientConfig, Launch};
+pub use config::ClientConfig;
 pub use discover::{DiscoverError, discover};
 pub use error::{LaunchError, ProcessReport};
+pub use launchable::Launch;
 pub use log::LOG_TARGET;
 pub use managed::cleanup_clients;
 pub use process::local_process;
@@ -113,6 +116,10 @@ pub use runner::{
     AttachedRunner, BoxFuture, KillSwitch, LaunchEnvironment, Output, Runner, Started,
 };
 pub use secure::{SecureConfig, SecureError};
+pub use supervisor::{
+    Cause, Event, EventKind, Events, Health, HealthError, ReloadError, Restart, RestartPolicy,
+    StartError, State, StateWatch, Supervisor, SupervisorConfig, WhenDown,
+};
 #[cfg(feature = "tls")]
 pub use tls::{Tls, TlsConfig};
 pub use unix_socket::UnixSocketConfig;

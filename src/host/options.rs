@@ -11,6 +11,7 @@ use crate::tuning::host as tuning;
 
 /// The options of both [`ClientConfig`](super::ClientConfig) and
 /// [`AttachConfig`](super::AttachConfig).
+#[derive(Clone)]
 pub(super) struct Options {
     pub(super) connection: ConnectionConfig,
     pub(super) start_timeout: Duration,
@@ -184,13 +185,14 @@ macro_rules! setters {
             /// Default: nowhere. (`SyncStdout`)
             ///
             /// A slow writer slows the plugin down, as a slow pipe would. After a failure nothing
-            /// is written any more, and the plugin does not notice.
+            /// is written any more, and the plugin does not notice. The clones of a configuration
+            /// share the writer.
             #[must_use]
             pub fn sync_stdout(
                 mut self,
                 writer: impl tokio::io::AsyncWrite + Send + Unpin + 'static,
             ) -> Self {
-                self.options.sync_stdout = Some(Box::new(writer));
+                self.options.sync_stdout = Some($crate::host::output::Writer::new(writer));
                 self
             }
 
@@ -204,7 +206,7 @@ macro_rules! setters {
                 mut self,
                 writer: impl tokio::io::AsyncWrite + Send + Unpin + 'static,
             ) -> Self {
-                self.options.sync_stderr = Some(Box::new(writer));
+                self.options.sync_stderr = Some($crate::host::output::Writer::new(writer));
                 self
             }
 

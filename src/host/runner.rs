@@ -164,6 +164,13 @@ impl Started {
     }
 }
 
+/// The variables that were set and removed on a command.
+pub(super) fn own_variables(command: &Command) -> Vec<(OsString, Option<OsString>)> {
+    let own = command.get_envs();
+    own.map(|(key, value)| (key.to_owned(), value.map(OsStr::to_owned)))
+        .collect()
+}
+
 /// The environment that a plugin is to be started in.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
@@ -183,10 +190,12 @@ impl LaunchEnvironment {
     /// command itself are kept, except for the protocol's; of those only the directory for sockets
     /// is kept.
     pub fn apply(&self, command: &mut Command) {
-        let own: Vec<(OsString, Option<OsString>)> = command
-            .get_envs()
-            .map(|(key, value)| (key.to_owned(), value.map(OsStr::to_owned)))
-            .collect();
+        let own = own_variables(command);
+        self.apply_under(command, &own);
+    }
+
+    /// The same, with the variables that were set and removed on the command itself.
+    pub(super) fn apply_under(&self, command: &mut Command, own: &[(OsString, Option<OsString>)]) {
         if !self.inherit {
             command.env_clear();
         }
@@ -195,9 +204,9 @@ impl LaunchEnvironment {
         }
         command.envs(&self.variables);
         for (key, value) in own {
-            let ours = self.variables.contains_key(&key);
+            let ours = self.variables.contains_key(key);
             match value {
-                Some(_) if ours && key != handshake::ENV_UNIX_SOCKET_DIR => continue,
+                Some(_) if ours && *key != *handshake::ENV_UNIX_SOCKET_DIR => continue,
                 None if ours => continue,
                 Some(value) => command.env(key, value),
                 None => command.env_remove(key),

@@ -12,6 +12,7 @@ use super::output::{self, Writer};
 use super::process::{Ended, Exit, How, Process};
 use crate::connection::RpcClient;
 use crate::handshake::ReattachConfig;
+use crate::rpc::Crash;
 use crate::tuning::host as tuning;
 use plugwire_base::chain::logged;
 
@@ -100,6 +101,16 @@ impl Running {
         self.rpc.close().await;
         // A plugin takes the end of its pipes for the end of its host.
         self.tasks.pipes.lock().await.detach_all();
+    }
+
+    /// Whether this host ends the plugin, or has.
+    pub(super) fn is_ending(&self) -> bool {
+        self.crash_reporter.is_dismissed()
+    }
+
+    /// How the process ended, if it did so by itself. Waits for its last lines.
+    pub(super) async fn crash(&self) -> Option<Arc<Crash>> {
+        self.crash_reporter.crash().await
     }
 
     /// See [`Client::kill`](super::Client::kill).

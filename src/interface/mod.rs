@@ -27,6 +27,7 @@ mod shape;
 mod shelf;
 mod signature;
 mod stream;
+pub(crate) mod supervised;
 
 use std::pin::Pin;
 use std::sync::Arc;

@@ -14,6 +14,7 @@ use super::brokered::{Brokered, dial, offer};
 use super::lease::{Lease, Lent, Slot};
 use super::map::{self, ArgMap};
 use super::signature::Signature;
+use super::supervised::{InUse, Route};
 use super::{BoxFuture, Error, Interface};
 use crate::broker::MuxBroker;
 use crate::codec::Undecoded;
@@ -29,7 +30,7 @@ use crate::rpc::{self, Around, CallError, Deadline, Encode, EndReason, too_late}
 ///
 /// It does not keep the plugin alive. The plugin ends with its [`Client`](crate::host::Client).
 /// From then on calls fail as [disconnected](Error::is_disconnected), with the client's drop as the
-/// cause.
+/// cause. One that a supervisor dispensed stays valid when its plugin is started anew.
 ///
 /// # Deadlines
 ///
@@ -60,19 +61,30 @@ use crate::rpc::{self, Around, CallError, Deadline, Encode, EndReason, too_late}
 /// ends as one that failed: the peer reads and writes an error, so it does not take a part for the
 /// whole. An interface that it has connected to lives for as long as the peer keeps it.
 pub struct Remote<I: ?Sized> {
-    rpc: rpc::Client,
-    /// `None` for one that stands for a remote while a type is learned.
-    broker: Option<MuxBroker>,
+    link: Link,
     timeout: Option<Duration>,
     /// By the methods' full names. `None` while there are none.
     method_timeouts: Option<Arc<HashMap<&'static str, Option<Duration>>>>,
     interface: PhantomData<fn(&I)>,
 }
 
+/// How a remote is connected.
+#[derive(Clone, Debug)]
+enum Link {
+    Fixed {
+        rpc: rpc::Client,
+        /// `None` for one that stands for a remote while a type is learned.
+        broker: Option<MuxBroker>,
+    },
+    /// To the process in service.
+    Supervised(Arc<Route>),
+}
+
 /// A method of the interface `I`, under its name on the wire. The attribute makes one for each
 /// method: `<dyn Counter>::PUT`.
 pub struct Method<I: ?Sized> {
     name: &'static str,
+    is_idempotent: bool,
     interface: PhantomData<fn(&I)>,
 }
 
@@ -82,8 +94,23 @@ impl<I: ?Sized> Method<I> {
     pub const fn new(name: &'static str) -> Self {
         Method {
             name,
+            is_idempotent: false,
             interface: PhantomData,
         }
+    }
+
+    /// The same, as a method that may be called twice for once: a supervised call that is lost in a
+    /// crash is made anew. The attribute does this for `#[plugwire(idempotent)]`.
+    #[must_use]
+    pub const fn idempotent(mut self) -> Self {
+        self.is_idempotent = true;
+        self
+    }
+
+    /// Whether it may be called twice for once.
+    #[must_use]
+    pub const fn is_idempotent(&self) -> bool {
+        self.is_idempotent
     }
 
     /// The name on the wire, with the service's.
@@ -115,8 +142,21 @@ impl<I: Interface + ?Sized> Remote<I> {
     pub fn new(client: rpc::Client, broker: MuxBroker) -> Self {
         Remote {
             timeout: client.timeout(),
-            rpc: client,
-            broker: Some(broker),
+            link: Link::Fixed {
+                rpc: client,
+                broker: Some(broker),
+            },
+            method_timeouts: None,
+            interface: PhantomData,
+        }
+    }
+
+    /// One that calls the process in service.
+    #[cfg(feature = "host")]
+    pub(crate) fn supervised(route: Arc<Route>, timeout: Option<Duration>) -> Self {
+        Remote {
+            timeout,
+            link: Link::Supervised(route),
             method_timeouts: None,
             interface: PhantomData,
         }
@@ -125,8 +165,10 @@ impl<I: Interface + ?Sized> Remote<I> {
     /// One whose calls all fail, as those do of one whose connection has ended.
     pub(super) fn stand_in() -> Self {
         Remote {
-            rpc: rpc::Client::ended(),
-            broker: None,
+            link: Link::Fixed {
+                rpc: rpc::Client::ended(),
+                broker: None,
+            },
             timeout: None,
             method_timeouts: None,
             interface: PhantomData,
@@ -196,17 +238,22 @@ impl<I: Interface + ?Sized> Remote<I> {
 
     /// The connection below, for calls that the interface does not have. An associated function, so
     /// that it hides no method of an interface.
+    ///
+    /// Of a supervised remote it is the connection to the process that is in service now, and ends
+    /// with that process; one that has ended, while there is none.
     #[must_use]
-    pub fn rpc_client(this: &Self) -> &rpc::Client {
-        &this.rpc
+    pub fn rpc_client(this: &Self) -> rpc::Client {
+        match &this.link {
+            Link::Fixed { rpc, .. } => rpc.clone(),
+            Link::Supervised(route) => route.rpc_client(),
+        }
     }
 }
 
 impl<I: ?Sized> Clone for Remote<I> {
     fn clone(&self) -> Self {
         Remote {
-            rpc: self.rpc.clone(),
-            broker: self.broker.clone(),
+            link: self.link.clone(),
             timeout: self.timeout,
             method_timeouts: self.method_timeouts.clone(),
             interface: PhantomData,
@@ -218,7 +265,7 @@ impl<I: ?Sized> fmt::Debug for Remote<I> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Remote")
             .field("interface", &std::any::type_name::<I>())
-            .field("rpc", &self.rpc)
+            .field("link", &self.link)
             .field("timeout", &self.timeout)
             .field("method_timeouts", &self.method_timeouts)
             .finish_non_exhaustive()
@@ -233,11 +280,35 @@ type Finish<'c, R> = Pin<Box<dyn Future<Output = Result<R, Error>> + Send + 'c>>
 #[doc(hidden)]
 #[derive(Debug)]
 pub struct Call<'a> {
-    rpc: &'a rpc::Client,
-    broker: Option<&'a MuxBroker>,
+    line: Line<'a>,
     method: &'static str,
+    is_idempotent: bool,
     deadline: Deadline,
     brought: Brought,
+}
+
+/// What a call goes over.
+#[derive(Debug)]
+enum Line<'a> {
+    Fixed(&'a rpc::Client, Option<&'a MuxBroker>),
+    Supervised(&'a Route, InUse),
+    /// There is no process in service.
+    Waiting(&'a Route),
+}
+
+impl Line<'_> {
+    /// `None` where there is no connection: the call fails.
+    fn connection(&self) -> Option<(&rpc::Client, &MuxBroker)> {
+        match self {
+            Line::Fixed(rpc, broker) => Some((rpc, (*broker)?)),
+            Line::Supervised(_, held) => Some((&held.rpc, &held.broker)),
+            Line::Waiting(_) => None,
+        }
+    }
+
+    fn broker(&self) -> Option<&MuxBroker> {
+        self.connection().map(|(_, broker)| broker)
+    }
 }
 
 /// Something lent for a call: its id, and the thing itself until the peer has dialed.
@@ -269,17 +340,57 @@ impl<'a> Call<'a> {
         let timeouts = remote.method_timeouts.as_ref();
         let own = timeouts.and_then(|timeouts| timeouts.get(method.name).copied());
         Call {
-            rpc: &remote.rpc,
-            broker: remote.broker.as_ref(),
+            line: match &remote.link {
+                Link::Fixed { rpc, broker } => Line::Fixed(rpc, broker.as_ref()),
+                Link::Supervised(route) => match route.take() {
+                    Some(held) => Line::Supervised(route, held),
+                    None => Line::Waiting(route),
+                },
+            },
             method: method.name,
+            is_idempotent: method.is_idempotent,
             deadline: rpc::deadline(own.unwrap_or(remote.timeout), call_context::deadline()),
             brought: Brought::default(),
         }
     }
 
+    /// Whether there is no connection yet: see [`connect`](Self::connect).
+    #[must_use]
+    pub fn is_waiting(&self) -> bool {
+        matches!(self.line, Line::Waiting(_))
+    }
+
+    /// Waits for the plugin to be in service. Boxed, since it is rare.
+    ///
+    /// # Errors
+    ///
+    /// When it stays down, or does not come in time.
+    pub fn connect(&mut self) -> BoxFuture<'_, Result<(), Error>> {
+        Box::pin(async move {
+            if let Line::Waiting(route) = self.line {
+                let held = route.wait(self.method, self.deadline, None).await?;
+                self.line = Line::Supervised(route, held);
+            }
+            Ok(())
+        })
+    }
+
+    /// Waits for another process than the one that the call was lost with.
+    fn reconnect(&mut self, route: &'a Route) -> BoxFuture<'_, Result<(), CallError>> {
+        Box::pin(async move {
+            let failed = match std::mem::replace(&mut self.line, Line::Waiting(route)) {
+                Line::Supervised(_, held) => Some(held.process),
+                Line::Fixed(..) | Line::Waiting(_) => None,
+            };
+            let held = route.wait(self.method, self.deadline, failed).await?;
+            self.line = Line::Supervised(route, held);
+            Ok(())
+        })
+    }
+
     /// Offers something to the peer.
     pub fn lend<B: Brokered>(&mut self, value: B) -> Loan<B> {
-        let Some(broker) = self.broker else {
+        let Some(broker) = self.line.broker() else {
             // The call fails.
             return Loan {
                 id: 0,
@@ -304,7 +415,7 @@ impl<'a> Call<'a> {
         value: &T,
     ) -> Result<(), Error> {
         let mut put = || map::put_as(map, key, go, value);
-        match self.broker {
+        match self.line.broker() {
             Some(broker) => broker.encode(&mut self.brought, put),
             None => put(),
         }
@@ -325,28 +436,55 @@ impl<'a> Call<'a> {
         A: Encode,
         R: DeserializeOwned + Send,
     {
-        let Some(broker) = self.broker else {
-            return Ok(self.rpc.call(self.method, argument).await?);
-        };
-        let brought = &mut self.brought;
-        let called = self
-            .rpc
-            .call_asking(self.method, argument, broker, brought, self.deadline);
-        let reply = called.await;
-        if self.brought.leases.is_empty() && self.brought.dials.is_empty() {
-            return Ok(reply?.0);
+        let mut repeats = 0;
+        loop {
+            let Some((rpc, broker)) = self.line.connection() else {
+                return Err(CallError::Shutdown(EndReason::Closed).into());
+            };
+            let mut sent = false;
+            let brought = &mut self.brought;
+            let deadline = self.deadline;
+            let called =
+                rpc.call_asking(self.method, argument, broker, brought, deadline, &mut sent);
+            let reply = called.await;
+            if !self.brought.leases.is_empty() || !self.brought.dials.is_empty() {
+                return self.finish(reply).await;
+            }
+            let error = match reply {
+                Ok((reply, _)) => return Ok(reply),
+                Err(error) => error,
+            };
+            let Some(route) = self.repeats(&error, sent, repeats) else {
+                return Err(error.into());
+            };
+            repeats = repeats.saturating_add(1);
+            if self.reconnect(route).await.is_err() {
+                // What the call was lost with says more.
+                return Err(error.into());
+            }
         }
-        self.finish(broker, reply).await
+    }
+
+    /// Where a lost call is made anew, if it may be: it lends nothing, and either cannot have
+    /// reached the plugin or may reach it twice.
+    fn repeats(&self, error: &CallError, sent: bool, repeats: u32) -> Option<&'a Route> {
+        let Line::Supervised(route, _) = self.line else {
+            return None;
+        };
+        let may = error.is_disconnected() && (self.is_idempotent || !sent);
+        (may && repeats < route.repeats()).then_some(route)
     }
 
     /// The reply, once what the call lent is settled and what the reply lends is connected. Boxed,
     /// so that the futures of calls that lend nothing stay small.
     fn finish<'c, R: DeserializeOwned + Send + 'c>(
         &'c mut self,
-        broker: &'c MuxBroker,
         reply: Result<(R, Undecoded), CallError>,
     ) -> Finish<'c, R> {
         Box::pin(async move {
+            let Some(broker) = self.line.broker() else {
+                return Err(CallError::Shutdown(EndReason::Closed).into());
+            };
             let settled = settle(&self.brought.leases, self.method, reply.is_ok());
             let settled = match self.deadline {
                 None => settled.await,
@@ -386,7 +524,7 @@ impl<'a> Call<'a> {
     /// Connects to what the peer has lent in its reply.
     #[must_use]
     pub fn dial<B: Brokered>(&self, id: u32) -> BoxFuture<'_, Result<B, Error>> {
-        let Some(broker) = self.broker else {
+        let Some(broker) = self.line.broker() else {
             return Box::pin(async { Err(CallError::Shutdown(EndReason::Closed).into()) });
         };
         let dialed = dial(broker, id);

@@ -40,6 +40,17 @@ pub enum CallError {
         /// How the connection ended.
         source: EndReason,
     },
+    /// The plugin is not there to be called: its supervisor is starting it, has stopped it, or has
+    /// given it up. The call was not sent.
+    #[error("no plugin to call {method}{}", after(*waited))]
+    Down {
+        /// The service and method called.
+        method: String,
+        /// How long the call waited for the plugin. `None` if it did not wait to its end.
+        waited: Option<Duration>,
+        /// Why the plugin is down, where that is known.
+        source: Option<Arc<dyn std::error::Error + Send + Sync>>,
+    },
     /// No answer came within the deadline of [`Client::with_timeout`](super::Client::with_timeout).
     #[error("{method} gave no answer within {timeout:?}")]
     Timeout {
@@ -64,6 +75,11 @@ pub enum CallError {
         /// What is wrong with it.
         source: DecodeError,
     },
+}
+
+/// How long was waited, for an error's text.
+fn after(waited: Option<Duration>) -> String {
+    waited.map_or_else(String::new, |waited| format!(" within {waited:?}"))
 }
 
 impl CallError {
@@ -125,10 +141,17 @@ impl CallError {
             .is_some_and(|text| text.starts_with("rpc: can't find service "))
     }
 
-    /// Whether the deadline passed.
+    /// Whether the deadline passed: for an answer, or for a plugin that is down.
     #[must_use]
     pub fn is_timeout(&self) -> bool {
-        matches!(self, CallError::Timeout { .. })
+        matches!(
+            self,
+            CallError::Timeout { .. }
+                | CallError::Down {
+                    waited: Some(_),
+                    ..
+                }
+        )
     }
 
     /// Whether the connection has ended.
@@ -141,6 +164,12 @@ impl CallError {
                 | CallError::Connection(_)
                 | CallError::Crashed { .. }
         )
+    }
+
+    /// Whether the plugin was down, and the call was not sent.
+    #[must_use]
+    pub fn is_down(&self) -> bool {
+        matches!(self, CallError::Down { .. })
     }
 
     /// Whether the plugin's process ended and its host had not asked it to.

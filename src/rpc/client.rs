@@ -74,7 +74,7 @@ struct Task {
     /// `None` for a connection that never was.
     handle: Option<JoinHandle<()>>,
     /// The connection that this one was asked for by. A peer may take its end for the end of both.
-    _asked_by: Option<Client>,
+    asked_by: Option<Client>,
 }
 
 impl Task {
@@ -131,7 +131,7 @@ impl Client {
             task: Arc::new(Task {
                 shared: shared.clone(),
                 handle: Some(handle),
-                _asked_by: asked_by,
+                asked_by: asked_by,
             }),
             shared,
             timeout: None,
@@ -154,7 +154,7 @@ impl Client {
             task: Arc::new(Task {
                 shared: shared.clone(),
                 handle: None,
-                _asked_by: None,
+                asked_by: None,
             }),
             shared,
             timeout: None,
@@ -189,22 +189,23 @@ impl Client {
         A: Encode + ?Sized,
         R: DeserializeOwned,
     {
-        let (around, brought) = (&(), &mut ());
+        let (around, brought, sent) = (&(), &mut (), &mut false);
         let inherited = call_context::deadline();
         let reply = match (inherited, self.timeout) {
             (None, None) => {
-                let exchange = self.exchange(method, argument, around, brought, Left::Forever);
+                let exchange =
+                    self.exchange(method, argument, around, brought, Left::Forever, sent);
                 exchange.await
             }
             (None, Some(timeout)) => {
                 let left = Left::All(timeout);
-                let exchange = self.exchange(method, argument, around, brought, left);
+                let exchange = self.exchange(method, argument, around, brought, left, sent);
                 let replied = self.shared.deadlines.timeout(timeout, exchange).await;
                 replied.unwrap_or_else(|_| Err(too_late(method, timeout)))
             }
             (Some(_), timeout) => {
                 let deadline = deadline(timeout, inherited);
-                self.reply_until(method, argument, around, brought, deadline)
+                self.reply_until(method, argument, around, brought, deadline, sent)
                     .await
             }
         }?;
@@ -214,7 +215,7 @@ impl Client {
 
     /// The same with something around the values, and with a deadline in place of this handle's,
     /// which is not later than the one inherited: see [`deadline`]. Returns the reply undecoded,
-    /// too.
+    /// too. Sets `sent` once the peer may have the request.
     pub(crate) async fn call_asking<A, R, C>(
         &self,
         method: &str,
@@ -222,6 +223,7 @@ impl Client {
         around: &C,
         brought: &mut C::Brought,
         deadline: Deadline,
+        sent: &mut bool,
     ) -> Result<(R, Undecoded), CallError>
     where
         A: Encode + ?Sized,
@@ -229,7 +231,7 @@ impl Client {
         C: Around,
     {
         let reply = self
-            .reply_until(method, argument, around, brought, deadline)
+            .reply_until(method, argument, around, brought, deadline, sent)
             .await?;
         decode(method, reply, around, brought)
     }
@@ -241,17 +243,18 @@ impl Client {
         around: &C,
         brought: &mut C::Brought,
         deadline: Deadline,
+        sent: &mut bool,
     ) -> Result<Message, CallError>
     where
         A: Encode + ?Sized,
         C: Around,
     {
         let Some((at, timeout)) = deadline else {
-            let exchange = self.exchange(method, argument, around, brought, Left::Forever);
+            let exchange = self.exchange(method, argument, around, brought, Left::Forever, sent);
             return exchange.await;
         };
         let left = Left::Until(at);
-        let exchange = self.exchange(method, argument, around, brought, left);
+        let exchange = self.exchange(method, argument, around, brought, left, sent);
         let replied = self.shared.deadlines.timeout_at(at, exchange).await;
         match replied {
             // Both sides have the deadline. Timers count in milliseconds, so the peer's error about
@@ -269,6 +272,7 @@ impl Client {
         around: &C,
         brought: &mut C::Brought,
         left: Left,
+        sent: &mut bool,
     ) -> Result<Message, CallError>
     where
         A: Encode + ?Sized,
@@ -289,7 +293,10 @@ impl Client {
         };
         let send = || shared.send(method, seq, argument, left);
         match around.encode(brought, send) {
-            Ok(()) => waiting.is_sent = true,
+            Ok(()) => {
+                waiting.is_sent = true;
+                *sent = true;
+            }
             // The connection is ending, and `reply` gives the reason.
             Err(SendError::Closed) => {}
             Err(SendError::Encode(source)) => {
@@ -342,6 +349,14 @@ impl Client {
     /// The deadline of each call through this handle.
     pub(crate) fn timeout(&self) -> Option<Duration> {
         self.timeout
+    }
+
+    /// The number of streams that it is made of: one, and that of the connection by which it was
+    /// asked for.
+    #[cfg(feature = "host")]
+    pub(crate) fn streams(&self) -> usize {
+        let asked_by = self.task.asked_by.as_ref();
+        asked_by.map_or(1, |asked_by| asked_by.streams().saturating_add(1))
     }
 
     /// Closes the connection. Calls that wait, and all later ones, fail with

@@ -11,3 +11,4 @@ mod logs;
 mod old_plugin;
 mod rich;
 mod silent;
+mod supervisor;

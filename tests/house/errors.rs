@@ -18,7 +18,8 @@ use plugwire::connection::{ConnectionError, DispenseError};
 use plugwire::gob;
 use plugwire::handshake::{Address, HandshakeConfig, HandshakeError};
 use plugwire::host::{
-    Client, ClientConfig, DiscoverError, LaunchError, ProcessReport, ReattachError, SecureError,
+    Cause, Client, ClientConfig, DiscoverError, HealthError, LaunchError, ProcessReport,
+    ReattachError, ReloadError, SecureError, StartError,
 };
 use plugwire::interface::{ItemError, SendError};
 use plugwire::mux::proto::frame::HeaderError;
@@ -253,6 +254,39 @@ fn examples() -> Vec<Example> {
             },
             report: report(),
         }),
+        example(CallError::Down {
+            method: method(),
+            waited: Some(second),
+            source: Some(Arc::new(not_started())),
+        }),
+        example(not_started()),
+        example(Cause::Disconnected(session())),
+        example(Cause::Unhealthy(Arc::new(HealthError::Check(
+            system().into(),
+        )))),
+        example(Cause::GivenUp {
+            restarts: 3,
+            window: second,
+            source: Box::new(not_started()),
+        }),
+        example(StartError::from(LaunchError::ClientCert(system()))),
+        example(StartError::Dispense {
+            name: "kv".into(),
+            source: DispenseError::from(DialError::Io {
+                id: 7,
+                source: system(),
+            }),
+        }),
+        example(StartError::from(HealthError::Check(system().into()))),
+        example(HealthError::Ping(CallError::Decode {
+            method: method(),
+            source: decode(),
+        })),
+        example(HealthError::Check(system().into())),
+        example(ReloadError::from(option())),
+        example(ReloadError::Start(Arc::new(
+            LaunchError::ClientCert(system()).into(),
+        ))),
         example(ReattachError::from(option())),
         example(ReattachError::ProcessNotFound {
             address: address(),
@@ -288,6 +322,12 @@ fn examples() -> Vec<Example> {
         example(plugin::ServeError::Announce(system())),
         example(plugin::ServeError::Accept(system())),
     ]
+}
+
+/// Of a supervised plugin.
+fn not_started() -> Cause {
+    let error = LaunchError::ClientCert(system());
+    Cause::NotStarted(Arc::new(error.into()))
 }
 
 /// Of a stream that was dropped.

@@ -13,8 +13,9 @@ use plugwire::connection::{ConnectionConfig, PluginSet};
 use plugwire::gob::Limits;
 use plugwire::handshake::{Address, HandshakeConfig, ReattachConfig};
 use plugwire::host::{
-    AttachConfig, Client, ClientConfig, LaunchError, PluginCommand, ReattachError, SecureConfig,
-    SecureError, UnixSocketConfig, discover,
+    AttachConfig, Client, ClientConfig, Health, LaunchError, PluginCommand, ReattachError,
+    RestartPolicy, SecureConfig, SecureError, Supervisor, SupervisorConfig, UnixSocketConfig,
+    discover,
 };
 use plugwire::mux::{self, Session};
 use plugwire::plugin::{ServeConfig, ServeError, ServeTestConfig, serve_test, try_serve};
@@ -248,6 +249,83 @@ async fn a_launch_refuses_what_means_nothing() {
         ),
     );
     assert!(!started.exists(), "a refused plugin was started");
+}
+
+#[tokio::test]
+async fn a_supervisor_refuses_what_means_nothing() {
+    let second = Duration::from_secs(1);
+    type Change = Box<dyn Fn(SupervisorConfig) -> SupervisorConfig>;
+    let policy = |policy: RestartPolicy| -> Change {
+        Box::new(move |config: SupervisorConfig| config.restart(policy.clone()))
+    };
+    let restart = RestartPolicy::default;
+    let refusals: Vec<(Change, Refusal<'_>)> = vec![
+        (
+            policy(restart().delays(NOTHING, second)),
+            ("RestartPolicy::delays", "0ns", "longer than zero"),
+        ),
+        (
+            policy(restart().delays(2 * second, second)),
+            (
+                "RestartPolicy::delays",
+                "(2s, 1s)",
+                "not shorter than the first",
+            ),
+        ),
+        (
+            policy(restart().factor(0.9)),
+            ("RestartPolicy::factor", "0.9", "1 or more"),
+        ),
+        (
+            policy(restart().jitter(1.5)),
+            ("RestartPolicy::jitter", "1.5", "from 0 to 1"),
+        ),
+        (
+            policy(restart().stable_after(NOTHING)),
+            ("RestartPolicy::stable_after", "0ns", "longer than zero"),
+        ),
+        (
+            policy(restart().limit(3, NOTHING)),
+            ("RestartPolicy::limit", "0ns", "longer than zero"),
+        ),
+        (
+            Box::new(|config| config.wait_timeout(NOTHING)),
+            ("wait_timeout", "0ns", "longer than zero"),
+        ),
+        (
+            Box::new(|config| config.idle_timeout(NOTHING)),
+            ("idle_timeout", "0ns", "longer than zero"),
+        ),
+        (
+            Box::new(|config| config.health(Health::every(NOTHING))),
+            ("Health::every", "0ns", "longer than zero"),
+        ),
+        (
+            Box::new(move |config| config.health(Health::every(second).deadline(NOTHING))),
+            ("Health::deadline", "0ns", "longer than zero"),
+        ),
+        (
+            Box::new(|config| config.reload_on_change(NOTHING)),
+            ("reload_on_change", "0ns", "longer than zero"),
+        ),
+        (
+            Box::new(|config| config.instances(0)),
+            ("instances", "0", "from 1 to 1024"),
+        ),
+        (
+            Box::new(|config| config.instances(1025)),
+            ("instances", "1025", "from 1 to 1024"),
+        ),
+    ];
+    for (change, refusal) in refusals {
+        let client = ClientConfig::new(HANDSHAKE, Command::new("/no/such/plugin"));
+        let config = change(SupervisorConfig::new(client));
+        assert_refused(&Supervisor::start(config).unwrap_err(), refusal);
+    }
+    // What the client refuses, its supervisor does.
+    let client = ClientConfig::new(HANDSHAKE, Command::new("x")).versions([]);
+    let error = Supervisor::start(SupervisorConfig::new(client)).unwrap_err();
+    assert_refused(&error, ("versions", "[]", "one app version"));
 }
 
 async fn refused_launch(config: ClientConfig) -> InvalidOption {

@@ -2,6 +2,7 @@
 
 use syn::meta::ParseNestedMeta;
 use syn::parse::Parser;
+use syn::spanned::Spanned;
 use syn::{Attribute, Error, LitStr, Meta, Path, Result};
 
 /// How arguments are sent, as an option says it.
@@ -36,6 +37,8 @@ pub(crate) struct MethodOptions {
     pub name: Option<LitStr>,
     pub args: Option<Args>,
     pub reply: Option<(Reply, proc_macro2::Span)>,
+    /// Whether it may be called twice for once.
+    pub idempotent: Option<proc_macro2::Span>,
 }
 
 /// The options of a parameter.
@@ -110,8 +113,12 @@ impl MethodOptions {
                 options.args = Some(args(meta)?.0);
             } else if meta.path.is_ident("reply") {
                 options.reply = Some(reply(meta)?);
+            } else if meta.path.is_ident("idempotent") {
+                options.idempotent = Some(meta.path.span());
             } else {
-                return Err(meta.error("unknown option: a method takes `name`, `args` and `reply`"));
+                return Err(meta.error(
+                    "unknown option: a method takes `name`, `args`, `reply` and `idempotent`",
+                ));
             }
             Ok(())
         })?;

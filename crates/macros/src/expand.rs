@@ -171,6 +171,7 @@ impl<'a> Expansion<'a> {
             let cfgs = method.cfgs();
             let constant = names::constant(method.ident());
             let full = format!("{service}.{}", method.wire);
+            let idempotent = method.idempotent.then(|| quote!(.idempotent()));
             let note = format!(
                 " [`{name}::{}`] as it is called on the wire.",
                 method.ident()
@@ -178,7 +179,8 @@ impl<'a> Expansion<'a> {
             quote! {
                 #(#cfgs)*
                 #[doc = #note]
-                #vis const #constant: #wire::Method<dyn #name> = #wire::Method::new(#full);
+                #vis const #constant: #wire::Method<dyn #name> =
+                    #wire::Method::new(#full)#idempotent;
             }
         });
         let check = check::function(self.interface, wire);
@@ -286,6 +288,9 @@ impl<'a> Expansion<'a> {
         };
         quote! {
             let mut #call = #wire::Call::new(self, <dyn #name>::#constant);
+            if #call.is_waiting() {
+                #call.connect().await #or_error;
+            }
             #(#lend)*
             #(#shaped)*
             #arguments

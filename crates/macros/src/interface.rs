@@ -34,6 +34,8 @@ pub(crate) struct Method {
     pub wire: String,
     /// The return type.
     pub output: Type,
+    /// Whether it may be called twice for once.
+    pub idempotent: bool,
 }
 
 pub(crate) struct Param {
@@ -230,10 +232,12 @@ impl Method {
             (Some(Args::Map), _) => ArgsForm::Map,
         };
         check_params(&params, form)?;
+        check_idempotent(&params, &options)?;
         let (output, ok) = output(&signature, &of_trait.krate)?;
         check_reply(&ok, &options)?;
         let reply = reply(ok, &options, of_trait)?;
         Ok(Method {
+            idempotent: options.idempotent.is_some(),
             wire: wire_name(&signature.ident, options.name)?,
             attributes,
             signature,
@@ -412,6 +416,18 @@ fn check_params(params: &[Param], form: ArgsForm) -> Result<()> {
         }
     }
     Ok(())
+}
+
+/// A call that is made anew sends its argument again, and what is lent is lent once.
+fn check_idempotent(params: &[Param], options: &MethodOptions) -> Result<()> {
+    let lent = params.iter().find(|param| param.kind != Kind::Value);
+    match (options.idempotent, lent) {
+        (Some(_), Some(lent)) => Err(Error::new_spanned(
+            &lent.ty,
+            "an idempotent call may be made anew, and what it lends can be lent only once: take `idempotent` out, or hand this over by a method of its own",
+        )),
+        _ => Ok(()),
+    }
 }
 
 /// The return type of a method, and the type that crosses as the reply.

@@ -285,6 +285,11 @@ impl Connection {
         self.session.ended()
     }
 
+    /// How many streams there are.
+    pub(crate) fn streams(&self) -> usize {
+        self.session.streams()
+    }
+
     /// Ends the session; a reason that it ended for before stays.
     pub(crate) fn end(&mut self, reason: SessionError) {
         if std::mem::replace(&mut self.is_over, true) {

@@ -228,6 +228,13 @@ impl Session {
         }
     }
 
+    /// How many streams there are, of both sides, those included that were dropped here and that
+    /// the peer has not ended yet.
+    #[must_use]
+    pub fn streams(&self) -> usize {
+        self.handle.shared.with(|connection| connection.streams())
+    }
+
     /// Whether the session is over.
     #[must_use]
     pub fn is_closed(&self) -> bool {

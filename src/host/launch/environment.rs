@@ -15,13 +15,14 @@ pub(super) fn of(
     config: &mut ClientConfig,
     security: &Security,
     sockets: &SocketDir,
+    detached: bool,
 ) -> LaunchEnvironment {
     let unix_socket = config.unix_socket.as_ref();
     let environment = Environment {
         versions: config.versions.clone(),
         ports: Ok(config.ports.clone()),
         client_cert: security.client_cert().map(OsString::from),
-        detached: config.launch.detached,
+        detached,
         extensions: config.options.connection().extensions(),
         socket_dir: sockets.in_plugin().map(Path::to_owned),
         socket_group: unix_socket.and_then(|unix_socket| unix_socket.group.clone()),
@@ -63,7 +64,7 @@ mod tests {
         change: impl FnOnce(ClientConfig) -> ClientConfig,
     ) -> Variables {
         let mut config = change(ClientConfig::new(HANDSHAKE, Command::new("x")));
-        let environment = of(&mut config, &Security::Off, &SocketDir::default());
+        let environment = of(&mut config, &Security::Off, &SocketDir::default(), false);
         applied(&environment, command)
     }
 
@@ -154,8 +155,9 @@ mod tests {
         command.env(ENV_CLIENT_CERT, stale);
         let config = ClientConfig::new(HANDSHAKE, Command::new("x"));
         let mut config = config.env(ENV_CLIENT_CERT, stale).tls(Tls::AutoMtls);
-        let security = Security::prepare(&mut config).await.unwrap();
-        let environment = of(&mut config, &security, &SocketDir::default());
+        let starter = config.launch.starter().unwrap();
+        let security = Security::prepare(&mut config, &starter).await.unwrap();
+        let environment = of(&mut config, &security, &SocketDir::default(), false);
         let env = applied(&environment, command);
         let pem = env[ENV_CLIENT_CERT].clone().unwrap();
         assert_eq!(crate::tls::from_pem(pem.as_bytes()).unwrap().len(), 1);

@@ -102,7 +102,7 @@ impl Failure {
 
 impl Candidate {
     /// Ends the process, and says what is known of it.
-    pub(super) async fn fail(mut self, failure: Failure, config: &mut ClientConfig) -> LaunchError {
+    pub(super) async fn fail(mut self, failure: Failure, config: &ClientConfig) -> LaunchError {
         let exit = self.process.exit().clone();
         if failure.may_be_a_crash() {
             let _ = timeout(tuning::EXIT_GRACE, exit.reaped()).await;
@@ -121,7 +121,7 @@ impl Candidate {
         let _ = timeout(2 * tuning::DRAIN, ended).await;
 
         let stderr = self.tail.text();
-        let notes = notes(&failure, exited, &stderr, config).await;
+        let notes = notes(&failure, exited, &stderr, config, &*self.runner).await;
         let report = Box::new(ProcessReport {
             pid: self.process.pid(),
             status,
@@ -132,7 +132,13 @@ impl Candidate {
 }
 
 /// What may help a person to understand why the plugin does not start.
-async fn notes(failure: &Failure, exited: bool, stderr: &str, config: &mut ClientConfig) -> String {
+async fn notes(
+    failure: &Failure,
+    exited: bool,
+    stderr: &str,
+    config: &ClientConfig,
+    runner: &dyn Runner,
+) -> String {
     let mut notes = String::new();
     if failure.is_silence() && stderr.contains(NOT_LAUNCHED) {
         notes = wrong_cookie(config);
@@ -143,7 +149,7 @@ async fn notes(failure: &Failure, exited: bool, stderr: &str, config: &mut Clien
         Failure::Handshake(error) if error.is_no_handshake() => notes += USUAL_REASONS,
         _ => return notes,
     }
-    notes + &diagnose(&*config.launch.runner).await
+    notes + &diagnose(runner).await
 }
 
 /// Why a plugin says that no host has started it.

@@ -33,7 +33,7 @@ use super::error::LaunchError;
 use super::log::LogSink;
 use super::output::{self, Lines, Tail, until_drained};
 use super::process::Process;
-use super::runner::{Output, Started};
+use super::runner::{Output, Runner, Started};
 use crate::connection::RpcClient;
 use crate::handshake::{Address, HandshakeLine, MAX_LINE};
 use crate::rpc::Obituary;
@@ -54,15 +54,16 @@ pub(super) struct Launched {
 pub(super) async fn launch(config: &mut ClientConfig) -> Result<Launched, LaunchError> {
     config.check()?;
     let deadline = instant::after(config.options.start_timeout);
-    let security = Security::prepare(config).await?;
-    let sockets = SocketDir::make(config)
+    let mut starter = config.launch.starter()?;
+    let security = Security::prepare(config, &starter).await?;
+    let sockets = SocketDir::make(config, &starter)
         .map_err(|(place, source)| LaunchError::SocketDir { place, source })?;
-    let environment = environment::of(config, &security, &sockets);
+    let environment = environment::of(config, &security, &sockets, starter.detached);
 
-    let started = timeout_at(deadline, config.launch.runner.start(environment)).await;
+    let started = timeout_at(deadline, starter.runner.start(environment)).await;
     let started = match started {
         Ok(Ok(started)) => started,
-        Ok(Err(error)) => return Err(not_started(&*config.launch.runner, error).await),
+        Ok(Err(error)) => return Err(not_started(&*starter.runner, error).await),
         Err(_) => {
             return Err(LaunchError::Timeout {
                 after: config.options.start_timeout,
@@ -70,12 +71,13 @@ pub(super) async fn launch(config: &mut ClientConfig) -> Result<Launched, Launch
             });
         }
     };
-    let (mut candidate, stdout, obituary) = Candidate::follow(started, sockets, config);
+    let (mut candidate, stdout, obituary) =
+        Candidate::follow(started, sockets, config, starter.runner);
 
     let connected = candidate.connect(stdout, security, config, obituary);
     let failure = match timeout_at(deadline, connected).await {
         Ok(Ok((line, address, rpc))) => {
-            if config.launch.detached {
+            if starter.detached {
                 candidate.process.keep().await;
             }
             return Ok(Launched {
@@ -95,6 +97,7 @@ pub(super) async fn launch(config: &mut ClientConfig) -> Result<Launched, Launch
 
 /// A process that was started and has not answered yet. Dropping it ends everything.
 struct Candidate {
+    runner: Box<dyn Runner>,
     process: Process,
     name: String,
     tail: Tail,
@@ -108,6 +111,7 @@ impl Candidate {
         started: Started,
         sockets: SocketDir,
         config: &mut ClientConfig,
+        runner: Box<dyn Runner>,
     ) -> (Self, Output, Obituary) {
         let Started {
             stdout,
@@ -115,7 +119,7 @@ impl Candidate {
             plugin,
         } = started;
         let process = Process::own(plugin, sockets.into_leftovers());
-        let program = config.launch.runner.name();
+        let program = runner.name();
         tracing::debug!(program, id = process.id(), "plugin started");
         let name = file_name(&program);
         let tail = Tail::default();
@@ -133,6 +137,7 @@ impl Candidate {
         let report = crash_reporter.clone();
         pipes.spawn(report.watch(name.clone(), pid, exit, tail.clone()));
         let candidate = Self {
+            runner,
             process,
             name,
             tail,
@@ -147,9 +152,7 @@ impl Candidate {
         &mut self,
         stdout: Output,
         security: Security,
-        // Exclusive, although it is only read: the writers in it are not `Sync`, and this future
-        // must be `Send`.
-        config: &mut ClientConfig,
+        config: &ClientConfig,
         obituary: Obituary,
     ) -> Result<(HandshakeLine, Address, RpcClient), Failure> {
         let mut lines = Lines::new(stdout, MAX_LINE);
@@ -160,7 +163,7 @@ impl Candidate {
 
         // The socket is noted even if the line is refused: the plugin is killed then and cannot
         // remove it. Whether the socket is the plugin's is checked before it is removed.
-        let to_host = |address| config.launch.runner.plugin_to_host(address);
+        let to_host = |address| self.runner.plugin_to_host(address);
         if let Ok(HandshakeLine { address, .. }) = HandshakeLine::parse(&line)
             && let Ok(address) = to_host(address)
         {
@@ -185,7 +188,7 @@ impl Candidate {
             extensions: line.extensions,
             obituary,
         };
-        let dialed = match tokio::time::timeout(timeout, config.launch.runner.connect()).await {
+        let dialed = match tokio::time::timeout(timeout, self.runner.connect()).await {
             Ok(Ok(Some(stream))) => way.start(stream).await,
             Ok(Ok(None)) => way.dial(&address).await,
             Ok(Err(error)) => Err(DialError::Connect(error)),

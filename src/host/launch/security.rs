@@ -6,6 +6,7 @@ use std::io;
 use crate::handshake::{HandshakeError, HandshakeLine};
 use crate::host::config::ClientConfig;
 use crate::host::error::LaunchError;
+use crate::host::launchable::Starter;
 #[cfg(feature = "tls")]
 use crate::host::tls::Tls;
 use crate::tls::Connector;
@@ -24,11 +25,14 @@ pub(super) enum Security {
 impl Security {
     /// Makes the host's certificate for AutoMTLS.
     #[cfg(feature = "tls")]
-    pub(super) async fn prepare(config: &mut ClientConfig) -> Result<Self, LaunchError> {
+    pub(super) async fn prepare(
+        config: &mut ClientConfig,
+        starter: &Starter,
+    ) -> Result<Self, LaunchError> {
         match config.tls.take() {
             None => Ok(Self::Off),
             Some(Tls::Config(config)) => Ok(Self::Configured(config.into())),
-            Some(Tls::AutoMtls) if config.launch.detached => Err(LaunchError::DetachedAutoMtls),
+            Some(Tls::AutoMtls) if starter.detached => Err(LaunchError::DetachedAutoMtls),
             Some(Tls::AutoMtls) => {
                 // The first of a process gathers entropy for 40 ms, and other tasks should not
                 // wait.
@@ -41,7 +45,7 @@ impl Security {
     }
 
     #[cfg(not(feature = "tls"))]
-    pub(super) async fn prepare(_: &mut ClientConfig) -> Result<Self, LaunchError> {
+    pub(super) async fn prepare(_: &mut ClientConfig, _: &Starter) -> Result<Self, LaunchError> {
         Ok(Self::Off)
     }
 

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 #[cfg(unix)]
 use crate::handshake::{Address, ENV_UNIX_SOCKET_DIR};
 use crate::host::config::ClientConfig;
+use crate::host::launchable::Starter;
 use crate::host::process::Leftovers;
 #[cfg(unix)]
 use crate::host::unix_socket::UnixSocketConfig;
@@ -30,13 +31,16 @@ struct Made {
 #[cfg(unix)]
 impl SocketDir {
     /// Makes the directory. Fails with the path that cannot be used.
-    pub(super) fn make(config: &ClientConfig) -> Result<Self, (PathBuf, io::Error)> {
-        let Some(directory) = private_dir(config)? else {
+    pub(super) fn make(
+        config: &ClientConfig,
+        starter: &Starter,
+    ) -> Result<Self, (PathBuf, io::Error)> {
+        let Some(directory) = private_dir(config, starter.detached)? else {
             return Ok(Self::default());
         };
         let path = directory.path();
         let address = Address::Unix(path.to_owned());
-        let in_plugin = match config.launch.runner.host_to_plugin(address) {
+        let in_plugin = match starter.runner.host_to_plugin(address) {
             Ok(Address::Unix(in_plugin)) => in_plugin,
             Ok(Address::Tcp(_)) => path.to_owned(),
             Err(error) => return Err((path.to_owned(), error)),
@@ -66,7 +70,10 @@ impl SocketDir {
 }
 
 #[cfg(unix)]
-fn private_dir(config: &ClientConfig) -> Result<Option<PrivateDir>, (PathBuf, io::Error)> {
+fn private_dir(
+    config: &ClientConfig,
+    detached: bool,
+) -> Result<Option<PrivateDir>, (PathBuf, io::Error)> {
     if config.env.iter().any(|(key, _)| key == ENV_UNIX_SOCKET_DIR) {
         return Ok(None);
     }
@@ -74,7 +81,7 @@ fn private_dir(config: &ClientConfig) -> Result<Option<PrivateDir>, (PathBuf, io
         return config.directory().map(Some);
     }
     // This host may be gone when the plugin ends, so the plugin makes the directory and removes it.
-    if config.launch.detached {
+    if detached {
         return Ok(None);
     }
     match UnixSocketConfig::default().directory() {
@@ -91,7 +98,7 @@ fn private_dir(config: &ClientConfig) -> Result<Option<PrivateDir>, (PathBuf, io
 /// Plugins have no unix sockets here.
 #[cfg(not(unix))]
 impl SocketDir {
-    pub(super) fn make(_: &ClientConfig) -> Result<Self, (PathBuf, io::Error)> {
+    pub(super) fn make(_: &ClientConfig, _: &Starter) -> Result<Self, (PathBuf, io::Error)> {
         Ok(Self::default())
     }
 

@@ -92,6 +92,7 @@ mod tests {
 
     use super::*;
     use crate::hclog::{LogLevel, LogRecord};
+    use crate::host::log::OnLog;
 
     #[tokio::test]
     async fn stderr_is_copied_byte_for_byte() {
@@ -100,7 +101,7 @@ mod tests {
         let tail = Tail::default();
         let (records, log) = recorded();
         let lines = Lines::new(&text[..], 1024);
-        log_stderr(lines, Some(Box::new(copy)), tail.clone(), log).await;
+        log_stderr(lines, Some(Writer::new(copy)), tail.clone(), log).await;
         let mut read = Vec::new();
         copied.read_to_end(&mut read).await.unwrap();
         assert_eq!(read, text);
@@ -118,7 +119,7 @@ mod tests {
         let (copy, mut copied) = tokio::io::duplex(1024);
         let (records, log) = recorded();
         let lines = Lines::new(&text[..], 13);
-        log_stderr(lines, Some(Box::new(copy)), Tail::default(), log).await;
+        log_stderr(lines, Some(Writer::new(copy)), Tail::default(), log).await;
         let mut read = Vec::new();
         copied.read_to_end(&mut read).await.unwrap();
         assert_eq!(read, text);
@@ -141,7 +142,7 @@ mod tests {
     fn recorded() -> (std::sync::mpsc::Receiver<LogRecord>, LogSink) {
         let (sender, records) = std::sync::mpsc::channel();
         let callback = move |record: &LogRecord| sender.send(record.clone()).unwrap();
-        let log = LogSink::new("p".to_owned(), Some(Box::new(callback)));
+        let log = LogSink::new("p".to_owned(), Some(OnLog::new(callback)));
         (records, log)
     }
 
@@ -150,7 +151,7 @@ mod tests {
         let (copy, gone) = tokio::io::duplex(4);
         drop(gone);
         let (mut stream, read) = tokio::io::duplex(16);
-        let pump = tokio::spawn(sync(read, Some(Box::new(copy)), "stdout"));
+        let pump = tokio::spawn(sync(read, Some(Writer::new(copy)), "stdout"));
         for _ in 0..10 {
             stream.write_all(&[7; 16]).await.unwrap();
         }

@@ -27,17 +27,17 @@ pub fn local_process(mut command: Command) -> io::Result<Started> {
         .stdin(Stdio::inherit())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped());
-    start_local(command, false, None)
+    start_local(&mut command.into(), false, None)
 }
 
 /// Starts a command whose streams are set. With `group`, it leads a process group that ends with
 /// it; see [`lead_group`].
 pub(in crate::host) fn start_local(
-    command: Command,
+    command: &mut tokio::process::Command,
     group: bool,
     verified: Option<Verified>,
 ) -> io::Result<Started> {
-    let mut child = tokio::process::Command::from(command).spawn()?;
+    let mut child = command.spawn()?;
     let stdout = child.stdout.take();
     let stderr = child.stderr.take();
     let process = LocalProcess {

@@ -1,7 +1,7 @@
 //! plugwire, to a plugin in Rust or in Go.
 
 use std::process::Command;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use plugwire::broker::MuxBroker;
@@ -53,6 +53,8 @@ pub struct Host {
     client: Arc<Client>,
     bench: rpc::Client,
     typed: Arc<OnceCell<Remote<dyn Bench>>>,
+    /// The connection of `typed`.
+    by_hand: Arc<OnceLock<rpc::Client>>,
 }
 
 impl Host {
@@ -73,6 +75,7 @@ impl Peer for Host {
             client: Arc::new(client),
             bench,
             typed: Arc::default(),
+            by_hand: Arc::default(),
         })
     }
 
@@ -95,7 +98,8 @@ impl Peer for Host {
     }
 
     async fn echo_by_hand(&self, text: &str) -> Result<()> {
-        let client = Remote::rpc_client(self.typed().await?);
+        let typed = self.typed().await?;
+        let client = self.by_hand.get_or_init(|| Remote::rpc_client(typed));
         let reply: String = client.call("Plugin.Echo", &text.to_owned()).await?;
         same(&reply, text)
     }

@@ -22,6 +22,10 @@ trait Options {
     async fn unexported(&self, #[plugwire(name = "userID")] id: u64, b: i64) -> Result<()>;
     async fn same_field(&self, a: i64, #[plugwire(name = "A")] b: i64) -> Result<()>;
     async fn both(&self, #[plugwire(value, brokered)] a: i64) -> Result<()>;
+    #[plugwire(idempotent)]
+    async fn lends(&self, key: String, value: plugwire::Reader) -> Result<()>;
+    #[plugwire(idempotent)]
+    async fn lends_within(&self, all: Vec<Arc<dyn Logger>>) -> Result<()>;
 }
 
 #[plugwire_macros::interface(name = "Plugin")]

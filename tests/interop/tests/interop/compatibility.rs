@@ -332,6 +332,15 @@ const ROWS: &[Row] = &[
         others: &[],
     },
     Row {
+        what: "a supervised plugin is started again, replaced under its callers, stopped when idle",
+        cases: &[
+            "a_supervised_plugin_is_started_again_and_replaced",
+            "an_idle_supervised_plugin_is_stopped_and_started",
+        ],
+        go_host: &[],
+        others: &[("examples::the_supervised_dice_roll_on", RUST_TO_RUST)],
+    },
+    Row {
         what: "nothing is left in the temporary directory, and one too deep is replaced",
         cases: &[
             "a_host_that_drops_its_client_and_exits_leaves_nothing",

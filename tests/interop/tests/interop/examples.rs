@@ -95,6 +95,21 @@ fn the_greeter_by_hand_hosts_itself() {
 }
 
 #[test]
+fn the_supervised_dice_roll_on() {
+    let output = run(Command::new(examples().join("supervised")));
+    assert_eq!(
+        lines(&output),
+        [
+            "a call is lost: the plugin crashed",
+            "the same handle, another process: true",
+            "reloaded: true",
+            "idle, and still 6 sides",
+            "crashes: 1",
+        ]
+    );
+}
+
+#[test]
 fn the_greeter_hosts_go_s_greeter() {
     if !go::present() {
         return;

@@ -38,6 +38,7 @@ mod shape_cases;
 mod shape_host;
 mod stdio_cases;
 mod stream_cases;
+mod supervisor_cases;
 mod terminal_cases;
 mod tls_cases;
 mod version_cases;
@@ -114,6 +115,8 @@ cases! {
     crash_cases::a_plugin_that_is_asked_to_quit_has_not_crashed,
     crash_cases::a_death_is_told_soon,
     ending_cases::rounds_of_ends,
+    supervisor_cases::a_supervised_plugin_is_started_again_and_replaced,
+    supervisor_cases::an_idle_supervised_plugin_is_stopped_and_started,
     launch_cases::an_executable_with_the_right_checksum_is_started,
     launch_cases::an_executable_with_a_wrong_checksum_is_not,
     launch_cases::an_executable_replaced_after_its_check_is_not_started,

@@ -1,0 +1,269 @@
+//! Plugins that are kept running.
+//!
+//! From what is used to what uses it: `policy` and `state` decide, without a clock or a task;
+//! `config`, `error` and `event` are what a user sees; `generation` is one process; `shared` is
+//! what the handle and the tasks share; `instance` is the task that owns a process; `control` gives it
+//! its orders; `watching` looks at the executable. The connection of a remote that outlives its
+//! process is `crate::interface::supervised`.
+//!
+//! Locks: the inner one of `shared`, under which the routes and the state are written; and that of
+//! `generation`, which is taken alone, to look and to add.
+
+mod config;
+mod control;
+mod error;
+mod event;
+mod generation;
+mod instance;
+mod policy;
+mod shared;
+mod state;
+mod watching;
+
+use std::fmt;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use tokio::task::JoinHandle;
+use tokio::time::{Instant, timeout_at};
+
+pub use self::config::{Health, SupervisorConfig, WhenDown};
+use self::control::Control;
+pub use self::error::{Cause, HealthError, ReloadError, StartError};
+pub use self::event::{Event, EventKind, Events, State, StateWatch};
+use self::instance::Instance;
+pub use self::policy::{Restart, RestartPolicy};
+use self::shared::Shared;
+use self::watching::watch;
+use super::ClientConfig;
+use crate::InvalidOption;
+use crate::connection::DispenseError;
+use crate::interface::supervised::Route;
+use crate::interface::{Interface, Remote, check};
+use crate::rpc::CallError;
+use plugwire_base::instant;
+
+/// A plugin that is kept running: started again when it ends, replaced without a call lost when
+/// its executable changes, stopped while it has nothing to do.
+///
+/// ```no_run
+/// use std::process::Command;
+/// use plugwire::handshake::HandshakeConfig;
+/// use plugwire::host::{ClientConfig, Supervisor, SupervisorConfig};
+///
+/// # #[plugwire::interface]
+/// # trait Counter { async fn get(&self, key: String) -> plugwire::Result<i64>; }
+/// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+/// let handshake = HandshakeConfig::new(1, "BASIC_PLUGIN", "hello");
+/// let client = ClientConfig::new(handshake, Command::new("./counter"));
+/// let supervisor = Supervisor::start(SupervisorConfig::new(client))?;
+/// let counter = supervisor.dispense::<dyn Counter>("counter").await?;
+/// counter.get("visits".into()).await?;
+/// supervisor.reload().await?; // a new process; `counter` stays valid
+/// counter.get("visits".into()).await?;
+/// supervisor.shutdown().await;
+/// # Ok(())
+/// # }
+/// ```
+///
+/// # Calls
+///
+/// A [`Remote`] that it dispenses stays valid for as long as the supervisor lives. Each of its
+/// calls goes to the process that is in service when the call begins. While there is none, the call
+/// waits until its deadline, or [fails at once](WhenDown::Fail). It fails with
+/// [`CallError::Down`] then, which has the [`Cause`] as its source.
+///
+/// A call that is under way when the process ends fails, with the crash as the cause
+/// ([`CallError::Crashed`]). It is never made anew, since the plugin may have begun it. It is made
+/// anew on the next process if the plugin cannot have seen it, or if the method says that it may be
+/// called twice for once, by `#[plugwire(idempotent)]`.
+///
+/// What a plugin hands out, such as an `Arc<dyn Trait>` or a [`Reader`](crate::Reader), belongs to
+/// its process, and ends with it.
+///
+/// # The end
+///
+/// [`shutdown`](Self::shutdown) ends the plugin and waits until it is gone. Dropping the supervisor
+/// ends the plugin in the background: by request, within its
+/// [grace](ClientConfig::kill_grace), and at once when the runtime ends.
+pub struct Supervisor {
+    control: Arc<Control>,
+    tasks: Mutex<Vec<JoinHandle<()>>>,
+}
+
+impl Supervisor {
+    /// Starts supervising, and the plugin. It does not wait for it: [`ready`](Self::ready) does,
+    /// and a plugin that does not start is started again as its policy says.
+    ///
+    /// # Errors
+    ///
+    /// When an option is invalid, or the configuration could be launched only once.
+    ///
+    /// # Panics
+    ///
+    /// Outside a tokio runtime.
+    pub fn start(config: SupervisorConfig) -> Result<Self, InvalidOption> {
+        config.check()?;
+        let watched = config.watched()?;
+        let instances = config.instances;
+        let shared = Arc::new(Shared::new(config));
+        let (mut orders, mut tasks) = (Vec::new(), Vec::new());
+        for index in 0..instances {
+            let (instance, ends) = Instance::new(index, &shared);
+            orders.push(ends);
+            tasks.push(tokio::spawn(instance.run()));
+        }
+        let control = Arc::new(Control::new(shared, orders));
+        if let Some((program, every)) = watched {
+            tasks.push(tokio::spawn(watch(Arc::clone(&control), program, every)));
+        }
+        Ok(Self {
+            control,
+            tasks: Mutex::new(tasks),
+        })
+    }
+
+    /// The state now. Of a pool it is that of the process nearest to service.
+    #[must_use]
+    pub fn state(&self) -> State {
+        self.control.shared.state.borrow().clone()
+    }
+
+    /// The state of each process of a pool.
+    #[must_use]
+    pub fn states(&self) -> Vec<State> {
+        self.control.shared.states()
+    }
+
+    /// The state, to follow.
+    #[must_use]
+    pub fn watch(&self) -> StateWatch {
+        StateWatch(self.control.shared.state.subscribe())
+    }
+
+    /// All that happens from now on.
+    #[must_use]
+    pub fn events(&self) -> Events {
+        Events(self.control.shared.events.subscribe())
+    }
+
+    /// Waits for the plugin to be in service. One that is idle is: the next call starts it.
+    ///
+    /// Dropping the future gives up the wait and has no other effect.
+    ///
+    /// # Errors
+    ///
+    /// When it stays down.
+    pub async fn ready(&self) -> Result<(), Cause> {
+        let mut watch = self.watch();
+        let reached =
+            |state: &State| !matches!(state, State::Starting { .. } | State::BackingOff { .. });
+        match watch.until(reached).await {
+            Some(State::Stopped { cause } | State::Failed { cause }) => Err(cause),
+            Some(_) => Ok(()),
+            None => Err(Cause::Shutdown),
+        }
+    }
+
+    /// The plugin's interface `name`, as a remote that stays valid when the plugin is started anew:
+    /// each process dispenses it before it comes into service. It starts an idle plugin, and waits
+    /// for one that is down.
+    ///
+    /// Dropping the future gives it up.
+    ///
+    /// # Errors
+    ///
+    /// As [`Client::dispense`](super::Client::dispense), and when the plugin stays down, or is not
+    /// there within the [time to wait](SupervisorConfig::wait_timeout).
+    pub async fn dispense<I>(&self, name: &str) -> Result<Remote<I>, DispenseError>
+    where
+        I: Interface + ?Sized,
+    {
+        let route = self.route(name).await?;
+        if route.is_gob() {
+            check::<I>().map_err(|source| DispenseError::Check {
+                name: name.to_owned(),
+                source,
+            })?;
+        }
+        let connection = self.control.shared.config.client.options.connection();
+        Ok(Remote::supervised(route, connection.deadline_of_calls()))
+    }
+
+    /// A route that leads to a process.
+    async fn route(&self, name: &str) -> Result<Arc<Route>, DispenseError> {
+        let route = self.control.shared.new_route(name);
+        let begin = Instant::now();
+        let limit = instant::after(self.control.shared.config.wait_timeout);
+        let dispensed = timeout_at(limit, self.control.lead(&route)).await;
+        dispensed.unwrap_or_else(|_| {
+            Err(DispenseError::Call(CallError::Down {
+                method: "Dispenser.Dispense".to_owned(),
+                waited: Some(begin.elapsed()),
+                source: self
+                    .state()
+                    .cause()
+                    .map(|cause| Arc::new(cause.clone()) as _),
+            }))
+        })?;
+        Ok(route)
+    }
+
+    /// Replaces the plugin by a new process of it: after its executable was updated, for example.
+    ///
+    /// The new process is started, dispenses all that was dispensed before, and passes a check.
+    /// Then new calls go to it. The old process finishes the calls and streams that it has, within
+    /// the [time to drain](SupervisorConfig::drain_timeout), and is asked to quit. No call fails.
+    ///
+    /// Returns once the new process is in service. The processes of a pool are replaced one by one.
+    /// A plugin that is down or idle is started.
+    ///
+    /// Dropping the future leaves the reload under way.
+    ///
+    /// # Errors
+    ///
+    /// When the new process does not come into service. The old one stays. Of a pool, those
+    /// replaced before stay replaced.
+    pub async fn reload(&self) -> Result<(), ReloadError> {
+        self.control.reload(None).await
+    }
+
+    /// The same with another configuration, which later starts have as well.
+    ///
+    /// # Errors
+    ///
+    /// As [`reload`](Self::reload), and when an option is invalid.
+    pub async fn reload_with(&self, config: ClientConfig) -> Result<(), ReloadError> {
+        config.check_again()?;
+        self.control.reload(Some(config)).await
+    }
+
+    /// Ends the plugin as [`Client::kill`](super::Client::kill) does, and returns when all its
+    /// processes are gone. Calls that wait fail.
+    ///
+    /// Dropping the future leaves the end under way.
+    pub async fn shutdown(&self) {
+        self.control.shared.stop.send_replace(true);
+        let tasks = {
+            let mut tasks = self.tasks.lock().unwrap_or_else(PoisonError::into_inner);
+            std::mem::take(&mut *tasks)
+        };
+        for task in tasks {
+            // A panic is reported by the panic hook.
+            let _ = task.await;
+        }
+    }
+}
+
+impl Drop for Supervisor {
+    fn drop(&mut self) {
+        self.control.shared.stop.send_replace(true);
+    }
+}
+
+impl fmt::Debug for Supervisor {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Supervisor")
+            .field("state", &self.state())
+            .finish_non_exhaustive()
+    }
+}

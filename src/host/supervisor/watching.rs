@@ -1,0 +1,169 @@
+//! Watches the executable of a plugin, to reload the plugin when the file changes.
+//!
+//! It looks at the file from time to time. That costs a system call, needs no descriptor, and works
+//! on the file systems of networks and containers too, where the system sends no notice of a
+//! change.
+
+use std::ffi::OsString;
+use std::fs::Metadata;
+use std::io;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use tokio::time::sleep;
+
+use super::control::Control;
+use super::error::{ReloadError, StartError};
+use super::instance::ended;
+use crate::host::{LaunchError, diagnose};
+use plugwire_base::chain::logged;
+
+/// What distinguishes one version of a file from another.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Version {
+    modified: Option<SystemTime>,
+    length: u64,
+    file: u64,
+}
+
+impl Version {
+    fn of(metadata: &Metadata) -> Self {
+        Self {
+            modified: metadata.modified().ok(),
+            length: metadata.len(),
+            file: number(metadata),
+        }
+    }
+}
+
+/// Distinguishes files that have been put into each other's place.
+#[cfg(unix)]
+fn number(metadata: &Metadata) -> u64 {
+    std::os::unix::fs::MetadataExt::ino(metadata)
+}
+
+#[cfg(not(unix))]
+fn number(_: &Metadata) -> u64 {
+    0
+}
+
+/// Which versions of a file were seen.
+#[derive(Debug)]
+struct Seen {
+    /// That of the last start.
+    started: Option<Version>,
+    /// At the last look.
+    last: Option<Version>,
+}
+
+impl Seen {
+    fn new(version: Option<Version>) -> Self {
+        Self {
+            started: version,
+            last: version,
+        }
+    }
+
+    /// Whether the file is another one than at the last start, and complete: it has not changed
+    /// since the last look. `None` is no file.
+    fn look(&mut self, version: Option<Version>) -> bool {
+        let settled = version == self.last;
+        self.last = version;
+        let changed = version.is_some() && version != self.started;
+        if settled && changed {
+            self.started = version;
+        }
+        settled && changed
+    }
+}
+
+/// The version of the file that starting the program would run.
+async fn version(program: &OsString) -> Option<Version> {
+    let program = program.clone();
+    let found = move || diagnose::find(&program).map(|(_, metadata)| Version::of(&metadata));
+    tokio::task::spawn_blocking(found).await.ok().flatten()
+}
+
+/// Whether the file is still open in a process that may write to it, so that it is tried again.
+/// After any other failure that is done when the file changes.
+fn is_busy(error: &ReloadError) -> bool {
+    let ReloadError::Start(error) = error else {
+        return false;
+    };
+    let StartError::Launch(LaunchError::Start { source, .. }) = &**error else {
+        return false;
+    };
+    source.kind() == io::ErrorKind::ExecutableFileBusy
+}
+
+/// Reloads the plugin when its executable has changed, until the supervisor ends.
+pub(super) async fn watch(control: Arc<Control>, program: OsString, every: Duration) {
+    let mut stop = control.shared.stop.subscribe();
+    let watching = async {
+        let mut seen = Seen::new(version(&program).await);
+        loop {
+            sleep(every).await;
+            if !seen.look(version(&program).await) {
+                continue;
+            }
+            tracing::info!(?program, "the plugin's executable has changed");
+            if let Err(error) = control.reload(None).await {
+                // Those that follow the events know of it.
+                if is_busy(&error) {
+                    seen.started = None;
+                }
+                tracing::debug!(?program, error = %logged(&error), "not reloaded");
+            }
+        }
+    };
+    tokio::select! {
+        biased;
+        () = ended(&mut stop) => {}
+        () = watching => {}
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn version(length: u64) -> Option<Version> {
+        Some(Version {
+            modified: None,
+            length,
+            file: 1,
+        })
+    }
+
+    #[test]
+    fn a_file_that_has_settled_is_loaded_once() {
+        let mut seen = Seen::new(version(1));
+        for (version, loads) in [
+            (version(1), false),
+            // It is being written.
+            (version(2), false),
+            (version(3), false),
+            (None, false),
+            (None, false),
+            (version(4), false),
+            (version(4), true),
+            (version(4), false),
+            // It was put back.
+            (version(1), false),
+            (version(1), true),
+            // A change and back again, between two looks, is none.
+            (version(5), false),
+            (version(1), false),
+            (version(1), false),
+        ] {
+            assert_eq!(seen.look(version), loads, "{seen:?}");
+        }
+    }
+
+    #[test]
+    fn a_file_that_comes_later_is_loaded() {
+        let mut seen = Seen::new(None);
+        assert!(!seen.look(version(1)));
+        assert!(seen.look(version(1)));
+    }
+}
