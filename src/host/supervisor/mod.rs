@@ -113,8 +113,8 @@ impl Supervisor {
             tasks.push(tokio::spawn(instance.run()));
         }
         let control = Arc::new(Control::new(shared, orders));
-        if let Some((program, every)) = watched {
-            tasks.push(tokio::spawn(watch(Arc::clone(&control), program, every)));
+        if let Some(watched) = watched {
+            tasks.push(tokio::spawn(watch(Arc::clone(&control), watched)));
         }
         Ok(Self {
             control,

@@ -4,7 +4,7 @@
 //! on the file systems of networks and containers too, where the system sends no notice of a
 //! change.
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::fs::Metadata;
 use std::io;
 use std::sync::Arc;
@@ -78,10 +78,34 @@ impl Seen {
 }
 
 /// The version of the file that starting the program would run.
-async fn version(program: &OsString) -> Option<Version> {
-    let program = program.clone();
-    let found = move || diagnose::find(&program).map(|(_, metadata)| Version::of(&metadata));
-    tokio::task::spawn_blocking(found).await.ok().flatten()
+fn version(program: &OsStr) -> Option<Version> {
+    diagnose::find(program).map(|(_, metadata)| Version::of(&metadata))
+}
+
+/// The same, off the threads of the runtime: the file may be on a network.
+async fn look(program: &OsStr) -> Option<Version> {
+    let program = program.to_owned();
+    let look = tokio::task::spawn_blocking(move || version(&program));
+    look.await.ok().flatten()
+}
+
+/// An executable that is watched.
+#[derive(Debug)]
+pub(super) struct Watched {
+    program: OsString,
+    every: Duration,
+    seen: Seen,
+}
+
+impl Watched {
+    /// From this moment on. Before the plugin is started, so that no change is missed.
+    pub(super) fn new(program: OsString, every: Duration) -> Self {
+        Self {
+            seen: Seen::new(version(&program)),
+            program,
+            every,
+        }
+    }
 }
 
 /// Whether the file is still open in a process that may write to it, so that it is tried again.
@@ -97,13 +121,17 @@ fn is_busy(error: &ReloadError) -> bool {
 }
 
 /// Reloads the plugin when its executable has changed, until the supervisor ends.
-pub(super) async fn watch(control: Arc<Control>, program: OsString, every: Duration) {
+pub(super) async fn watch(control: Arc<Control>, watched: Watched) {
+    let Watched {
+        program,
+        every,
+        mut seen,
+    } = watched;
     let mut stop = control.shared.stop.subscribe();
     let watching = async {
-        let mut seen = Seen::new(version(&program).await);
         loop {
             sleep(every).await;
-            if !seen.look(version(&program).await) {
+            if !seen.look(look(&program).await) {
                 continue;
             }
             tracing::info!(?program, "the plugin's executable has changed");

@@ -293,6 +293,7 @@ async fn an_executable_may_be_replaced_while_it_starts() {
             script.install("exit 3");
             script.install(GOOD);
         }
+        script
     });
     let (mut good, mut bad) = (0, 0);
     for _ in 0..10 {
@@ -305,9 +306,14 @@ async fn an_executable_may_be_replaced_while_it_starts() {
     }
     println!("{good} good, {bad} bad");
     done.store(true, Ordering::Relaxed);
-    replacing.await.unwrap();
+    let _script = replacing.await.unwrap();
     // A process that another test is starting may still hold the file open, to be written to.
-    within(async { while supervisor.reload().await.is_err() {} }).await;
+    let reloaded = async {
+        while let Err(error) = supervisor.reload().await {
+            println!("not yet: {error:?}");
+        }
+    };
+    within(reloaded).await;
     worker.pid().await.unwrap();
     supervisor.shutdown().await;
     assert!(place.sockets().is_empty());
