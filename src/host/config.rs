@@ -56,13 +56,15 @@ pub struct ClientConfig {
 setters!(ClientConfig);
 
 impl ClientConfig {
-    /// A plugin to be started by a [`Command`](std::process::Command), which may carry arguments, a working directory and
+    /// A plugin to be started by a [`Command`], which may carry arguments, a working directory and
     /// environment variables. Its standard streams are set by [`Client::launch`]: input is the
     /// host's, so that a terminal stays one; output and error are pipes.
     ///
     /// A [`PluginCommand`] is a command with further options, such as a process group, and a
     /// [`Launch::runner`] starts plugins in any other way.
     ///
+    /// [`Command`]: std::process::Command
+    /// [`PluginCommand`]: super::PluginCommand
     /// [`Client::launch`]: super::Client::launch
     #[must_use]
     pub fn new(handshake: HandshakeConfig, launch: impl Into<Launch>) -> Self {

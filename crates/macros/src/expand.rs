@@ -171,16 +171,13 @@ impl<'a> Expansion<'a> {
             let cfgs = method.cfgs();
             let constant = names::constant(method.ident());
             let full = format!("{service}.{}", method.wire);
-            let idempotent = method.idempotent.then(|| quote!(.idempotent()));
-            let note = format!(
-                " [`{name}::{}`] as it is called on the wire.",
-                method.ident()
-            );
+            let twice = method.idempotent.then(|| quote!(.idempotent()));
+            let ident = method.ident();
+            let note = format!(" [`{name}::{ident}`] as it is called on the wire.");
             quote! {
                 #(#cfgs)*
                 #[doc = #note]
-                #vis const #constant: #wire::Method<dyn #name> =
-                    #wire::Method::new(#full)#idempotent;
+                #vis const #constant: #wire::Method<dyn #name> = #wire::Method::new(#full)#twice;
             }
         });
         let check = check::function(self.interface, wire);

@@ -1,6 +1,7 @@
 //! The settings of a supervisor.
 
 use std::error::Error;
+use std::ffi::OsString;
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
@@ -8,7 +9,6 @@ use std::time::Duration;
 use futures::future::BoxFuture;
 
 use super::policy::RestartPolicy;
-use super::watching::Watched;
 use crate::InvalidOption;
 use crate::host::{Client, ClientConfig};
 use crate::interface::supervised::Patience;
@@ -150,13 +150,13 @@ impl SupervisorConfig {
     }
 
     /// The executable to watch, if it is to be.
-    pub(super) fn watched(&self) -> Result<Option<Watched>, InvalidOption> {
+    pub(super) fn watched(&self) -> Result<Option<(OsString, Duration)>, InvalidOption> {
         let Some(every) = self.reload_on_change else {
             return Ok(None);
         };
         InvalidOption::check_duration("reload_on_change", every)?;
         match self.client.launch.program() {
-            Some(program) => Ok(Some(Watched::new(program.to_owned(), every))),
+            Some(program) => Ok(Some((program.to_owned(), every))),
             None => {
                 let expected = "a plugin that is launched by a command";
                 let given = self.client.launch.name();

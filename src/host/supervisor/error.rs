@@ -27,7 +27,8 @@ pub enum Cause {
     /// It failed a check. It was killed.
     #[error("the plugin is not healthy")]
     Unhealthy(#[source] Arc<HealthError>),
-    /// Its host ended it past the supervisor, as by [`cleanup_clients`](crate::host::cleanup_clients).
+    /// Its host ended it past the supervisor, as
+    /// [`cleanup_clients`](crate::host::cleanup_clients) does.
     #[error("the plugin was ended by its host")]
     Ended,
     /// It reached the limit of its policy.

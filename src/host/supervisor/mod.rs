@@ -2,8 +2,8 @@
 //!
 //! From what is used to what uses it: `policy` and `state` decide, without a clock or a task;
 //! `config`, `error` and `event` are what a user sees; `generation` is one process; `shared` is
-//! what the handle and the tasks share; `instance` is the task that owns a process; `control` gives it
-//! its orders; `watching` looks at the executable. The connection of a remote that outlives its
+//! what the handle and the tasks share; `instance` is the task that owns a process; `control` gives
+//! it its orders; `watching` looks at the executable. The connection of a remote that outlives its
 //! process is `crate::interface::supervised`.
 //!
 //! Locks: the inner one of `shared`, under which the routes and the state are written; and that of
@@ -33,7 +33,7 @@ pub use self::event::{Event, EventKind, Events, State, StateWatch};
 use self::instance::Instance;
 pub use self::policy::{Restart, RestartPolicy};
 use self::shared::Shared;
-use self::watching::watch;
+use self::watching::{Watched, watch};
 use super::ClientConfig;
 use crate::InvalidOption;
 use crate::connection::DispenseError;
@@ -103,7 +103,9 @@ impl Supervisor {
     /// Outside a tokio runtime.
     pub fn start(config: SupervisorConfig) -> Result<Self, InvalidOption> {
         config.check()?;
-        let watched = config.watched()?;
+        let watched = config
+            .watched()?
+            .map(|(program, every)| Watched::new(program, every));
         let instances = config.instances;
         let shared = Arc::new(Shared::new(config));
         let (mut orders, mut tasks) = (Vec::new(), Vec::new());

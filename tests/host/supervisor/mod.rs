@@ -71,7 +71,7 @@ trait Counter {
     async fn next(&self, number: u32) -> plugwire::Result<()>;
 }
 
-/// What the plugin has in place of a [`Worker`] when it is told to have something else.
+/// What the plugin has in place of a [`Worker`] where its edition says so.
 #[plugwire::interface]
 trait Other {}
 
@@ -213,7 +213,7 @@ fn kill(pid: u32) {
     rustix::process::kill_process(pid, rustix::process::Signal::KILL).unwrap();
 }
 
-/// The next event of a kind, which is told by what is made of it.
+/// The next event of which something can be made.
 async fn next<T>(events: &mut Events, wanted: impl Fn(EventKind) -> Option<T>) -> T {
     let next = async {
         loop {
