@@ -7,6 +7,7 @@ use std::sync::Arc;
 use tokio::task::JoinSet;
 
 use super::config::ClientConfig;
+use super::crash_reporter::Watched;
 use super::error::LaunchError;
 use super::launch::{Launched, launch};
 use super::managed::manage;
@@ -130,7 +131,13 @@ impl Client {
         // Its log goes elsewhere.
         tail.end();
         let report = crash_reporter.clone();
-        watchers.spawn(report.watch(plugin, process.pid(), exit, tail));
+        watchers.spawn(report.watch(Watched {
+            plugin,
+            pid: process.pid(),
+            started: None,
+            exit,
+            tail,
+        }));
         let running = Running::new(Parts {
             process,
             reattach: config.reattach,

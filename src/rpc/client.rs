@@ -14,7 +14,6 @@ use tokio::time::Instant;
 use super::around::Around;
 use super::call_context;
 use super::call_error::CallError;
-use super::crash::Obituary;
 use super::deadline::{Deadlines, Timer};
 use super::end::EndReason;
 use super::in_flight::{Ended, InFlight};
@@ -22,6 +21,7 @@ use super::inbox::Inbox;
 use super::io::Halves;
 use super::message::{CANCEL, DETAIL, Empty, ExtendedRequest, ExtendedResponse};
 use super::negotiated::Negotiated;
+use super::obituary::Obituary;
 use super::outbox::{Outbox, SendError};
 use super::peer_error::PeerError;
 use crate::codec::{CallConfig, DecodeError, Encode, Message, Undecoded};
@@ -279,7 +279,10 @@ impl Client {
         let begun = shared.calls().begin();
         let (seq, reply) = match begun {
             Ok(begun) => begun,
-            Err(ended) => return Err(self.lost(method, CallError::Shutdown(ended.reason)).await),
+            Err(ended) => {
+                let error = CallError::Shutdown(ended.reason);
+                return Err(self.lost(method, error, false).await);
+            }
         };
         let mut waiting = Waiting {
             shared,
@@ -302,15 +305,20 @@ impl Client {
         let reply = reply.await;
         waiting.is_over = true;
         match reply {
-            Ok(Err(error)) if error.is_disconnected() => Err(self.lost(method, error).await),
+            Ok(Err(error)) if error.is_disconnected() => Err(self.lost(method, error, true).await),
             Ok(reply) => reply,
             Err(_) => Err(CallError::Shutdown(EndReason::Closed)),
         }
     }
 
-    /// Finds out whether the connection was lost because the peer's process ended. Boxed: it is
-    /// rare, and would make the future of every call larger.
-    fn lost<'a>(&'a self, method: &'a str, error: CallError) -> BoxFuture<'a, CallError> {
+    /// Finds out whether the connection was lost because the peer's process ended, and with it a
+    /// call that was in flight. Boxed: it is rare, and would make the future of every call larger.
+    fn lost<'a>(
+        &'a self,
+        method: &'a str,
+        error: CallError,
+        was_in_flight: bool,
+    ) -> BoxFuture<'a, CallError> {
         Box::pin(async move {
             let Some(Ended { reason, at }) = self.shared.calls().ended().cloned() else {
                 return error;
@@ -323,12 +331,12 @@ impl Client {
             let patience = self
                 .timeout
                 .map_or(patience, |timeout| patience.min(timeout));
-            match self
-                .shared
-                .obituary
-                .crash(instant::later(at, patience))
-                .await
-            {
+            let (obituary, deadline) = (&self.shared.obituary, instant::later(at, patience));
+            let crash = match was_in_flight {
+                true => obituary.crash_of(method, deadline).await,
+                false => obituary.crash(deadline).await,
+            };
+            match crash {
                 Some(crash) => CallError::Crashed {
                     method: method.to_owned(),
                     crash,

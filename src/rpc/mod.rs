@@ -54,9 +54,11 @@ mod end;
 mod in_flight;
 mod inbox;
 mod io;
+mod lost_calls;
 mod message;
 mod method;
 mod negotiated;
+mod obituary;
 mod outbox;
 mod peer_error;
 mod registry;
@@ -76,16 +78,18 @@ pub use call_context::CallContext;
 pub use call_error::CallError;
 pub use client::Client;
 pub(crate) use client::{Deadline, Peer, deadline, too_late};
-pub use crash::Crash;
-#[cfg(feature = "host")]
-pub(crate) use crash::Fate;
-pub(crate) use crash::Obituary;
+pub use crash::{CoreDump, Crash, CrashReport, LostCall, Panic};
 pub(crate) use detail::{Detail, Failure};
 pub use end::EndReason;
 pub(crate) use io::Halves;
+#[cfg(feature = "host")]
+pub(crate) use lost_calls::LostCalls;
 pub(crate) use message::ASK;
 pub use message::Empty;
 pub(crate) use negotiated::Negotiated;
+#[cfg(feature = "host")]
+pub(crate) use obituary::Fate;
+pub(crate) use obituary::Obituary;
 pub use peer_error::PeerError;
 pub use registry::Registry;
 pub use request_error::RequestError;
