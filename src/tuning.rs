@@ -129,6 +129,10 @@ pub(crate) mod plugin {
     /// How long the process may go on after serving when no host is left to kill it.
     pub(crate) const UNATTENDED: Duration = Duration::from_secs(5);
 
+    /// How long the shutdown hook may take: half of what hosts of this crate and go-plugin's wait
+    /// for a plugin to end.
+    pub(crate) const SHUTDOWN_GRACE: Duration = Duration::from_secs(1);
+
     /// How long the process may go on after the answer to quit while a method blocks a thread. The
     /// host kills it after 2 s (go-plugin: `client.go`, `Kill`).
     pub(crate) const QUITTING: Duration = Duration::from_secs(1);

@@ -4,6 +4,7 @@ use std::fmt;
 use std::process::ExitStatus;
 use std::sync::Arc;
 
+use tokio::runtime::Handle;
 use tokio::task::JoinSet;
 
 use super::config::ClientConfig;
@@ -23,11 +24,14 @@ use crate::rpc::{self, CallError};
 
 /// A running plugin, and the connection to it.
 ///
-/// End it with [`kill`](Self::kill), which lets the plugin exit in its own time. A `Client` that is
-/// only dropped kills its process at once, so that it is gone even if this process exits next, and
-/// has it reaped in the background. It does not do so if the plugin was started [detached], or was
-/// running before this host [reattached](Self::reattach) to it. (If a [runner](super::Runner)
-/// started it, dropping needs its [kill switch](super::AttachedRunner::kill_switch).)
+/// End it with [`kill`](Self::kill), which returns when the plugin is gone. A `Client` that is only
+/// dropped asks the plugin to quit and ends the connection at once; a task waits for the exit and
+/// kills the process after its [grace](super::ClientConfig::kill_grace). Without a runtime, or when
+/// the runtime ends meanwhile, the process is killed at once. Nothing is done about a plugin that
+/// was started [detached], or was running before this host [reattached](Self::reattach) to it. (If
+/// a [runner](super::Runner) started it, dropping needs its
+/// [kill switch](super::AttachedRunner::kill_switch).) Before `std::process::exit`, which ends no
+/// runtime, call `kill` or [`cleanup_clients`](super::cleanup_clients).
 ///
 /// The plugin lives as long as its `Client`. A [`Remote`], an [`rpc::Client`], an interface, reader
 /// or writer does not keep the `Client`: after it is dropped their calls fail as
@@ -283,6 +287,20 @@ impl Client {
     /// [`kill_grace`]: ClientConfig::kill_grace
     pub async fn kill(&self) {
         self.running.kill().await;
+    }
+}
+
+impl Drop for Client {
+    fn drop(&mut self) {
+        // Others that end the plugin go on: see `cleanup_clients`.
+        if self.running.ends_with_client()
+            && let Ok(runtime) = Handle::try_current()
+        {
+            let running = Arc::clone(&self.running);
+            running.start_drop();
+            // Where the runtime ends, the task is dropped, and with it the process.
+            runtime.spawn(async move { running.finish_drop().await });
+        }
     }
 }
 

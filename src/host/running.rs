@@ -107,6 +107,28 @@ impl Running {
         self.killed.get_or_init(|| self.end()).await;
     }
 
+    /// Whether the plugin ends with its client.
+    pub(super) fn ends_with_client(&self) -> bool {
+        !self.reattach.test && self.process.ends_with_handle()
+    }
+
+    /// Begins to end the plugin of a client that is dropped: the plugin is asked to quit, and all
+    /// calls fail from now on.
+    pub(super) fn start_drop(&self) {
+        // Before the process ends, or the calls would report that as a crash.
+        self.crash_reporter.dismiss();
+        self.rpc.quit_and_drop();
+    }
+
+    /// Waits for the plugin of a dropped client to exit, and kills it after its grace.
+    pub(super) async fn finish_drop(&self) {
+        let dropped = async {
+            let _ = timeout(self.kill_grace, self.process.exit().reaped()).await;
+            self.end().await;
+        };
+        self.killed.get_or_init(|| dropped).await;
+    }
+
     async fn end(&self) {
         self.crash_reporter.dismiss();
         if self.reattach.test {

@@ -347,6 +347,20 @@ impl Client {
         })
     }
 
+    /// Sends a call whose reply is not waited for. Where the connection has ended, none is sent.
+    #[cfg(feature = "host")]
+    pub(crate) fn send_unanswered<A>(&self, method: &str, argument: &A)
+    where
+        A: Encode + ?Sized,
+    {
+        let Ok((seq, _)) = self.shared.calls().begin() else {
+            return;
+        };
+        // Its reply is one for a call that no longer waits.
+        drop(self.shared.calls().remove(seq));
+        let _ = self.shared.send(method, seq, argument, Left::Forever);
+    }
+
     /// The deadline of each call through this handle.
     pub(crate) fn timeout(&self) -> Option<Duration> {
         self.timeout

@@ -4,6 +4,7 @@
 mod addresses;
 mod cancelled;
 mod crashes;
+mod endings;
 mod half;
 mod launch_errors;
 mod lifecycle;

@@ -148,6 +148,11 @@ impl Process {
         let _ = self.orders.send(Order::Kill);
     }
 
+    /// Whether dropping this handle ends a process that runs.
+    pub(super) fn ends_with_handle(&self) -> bool {
+        self.kill_switch.is_some() && !self.exit.has_exited() && !locked(&self.leftovers).is_kept()
+    }
+
     /// When this returns, the process outlives this handle and the runtime.
     pub(super) async fn keep(&self) {
         notify_and_wait(&self.orders, Order::Keep).await;
