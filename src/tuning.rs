@@ -256,6 +256,10 @@ pub(crate) mod rpc {
     /// One read from a peer brings about as many small ones.
     pub(crate) const AHEAD: usize = 64;
 
+    /// How many replies that lent something are noted before those that were taken are looked for:
+    /// a caller takes most at once.
+    pub(crate) const UNTAKEN: usize = 32;
+
     /// How many bytes of such requests are held: a stream's window.
     pub(crate) const AHEAD_BYTES: usize = HIGH_WATER;
 

@@ -1,7 +1,7 @@
 //! The calling side.
 
 use std::future::poll_fn;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::task::Poll;
 use std::time::Duration;
 
@@ -24,6 +24,7 @@ use super::negotiated::Negotiated;
 use super::obituary::Obituary;
 use super::outbox::{Outbox, SendError};
 use super::peer_error::PeerError;
+use super::time_left::{Deadline, Left, deadline, too_late};
 use crate::codec::{CallConfig, DecodeError, Encode, Message, Undecoded};
 use crate::tuning::rpc::{SESSION_LOST, STREAM_ENDED};
 use plugwire_base::chain::logged;
@@ -52,6 +53,8 @@ struct Shared {
     negotiated: Arc<Negotiated>,
     /// Whether each request names what was agreed on.
     is_control: bool,
+    /// The connection that was asked for on this one, to which all further calls go.
+    asked: OnceLock<Client>,
 }
 
 /// What is known of the peer of a session's stream.
@@ -62,19 +65,12 @@ pub(crate) struct Peer {
     pub(crate) negotiated: Arc<Negotiated>,
     /// Whether it is the control stream, each request of which names what was agreed on.
     pub(crate) is_control: bool,
-    /// The connection on which this one was asked for.
-    pub(crate) asked_by: Option<Client>,
 }
-
-/// When a call is given up, and how long that is from its beginning.
-pub(crate) type Deadline = Option<(Instant, Duration)>;
 
 struct Task {
     shared: Arc<Shared>,
     /// `None` for a connection that never was.
     handle: Option<JoinHandle<()>>,
-    /// The connection that this one was asked for by. A peer may take its end for the end of both.
-    _asked_by: Option<Client>,
 }
 
 impl Task {
@@ -113,7 +109,6 @@ impl Client {
             obituary,
             negotiated,
             is_control,
-            asked_by,
         } = peer;
         let shared = Arc::new(Shared {
             outbox: Outbox::new(write, config),
@@ -122,6 +117,7 @@ impl Client {
             obituary,
             negotiated,
             is_control,
+            asked: OnceLock::new(),
         });
         let handle = {
             let run = run(shared.clone(), Inbox::of_replies(read, config));
@@ -131,7 +127,6 @@ impl Client {
             task: Arc::new(Task {
                 shared: shared.clone(),
                 handle: Some(handle),
-                _asked_by: asked_by,
             }),
             shared,
             timeout: None,
@@ -148,16 +143,30 @@ impl Client {
             obituary: Obituary::default(),
             negotiated: Negotiated::none(),
             is_control: false,
+            asked: OnceLock::new(),
         });
         shared.end(&EndReason::Closed);
         Client {
             task: Arc::new(Task {
                 shared: shared.clone(),
                 handle: None,
-                _asked_by: None,
             }),
             shared,
             timeout: None,
+        }
+    }
+
+    /// Has all further calls of all clones go to a connection that was asked for on this one. This
+    /// one lives as long: a peer may take its end for the end of both.
+    pub(crate) fn redirect(&self, asked: Client) {
+        let _ = self.shared.asked.set(asked);
+    }
+
+    /// The connection to which calls go.
+    fn current(&self) -> &Shared {
+        match self.shared.asked.get() {
+            None => &self.shared,
+            Some(asked) => &asked.shared,
         }
     }
 
@@ -191,7 +200,7 @@ impl Client {
     {
         let (around, brought) = (&(), &mut ());
         let inherited = call_context::deadline();
-        let reply = match (inherited, self.timeout) {
+        let (reply, _) = match (inherited, self.timeout) {
             (None, None) => {
                 let exchange = self.exchange(method, argument, around, brought, Left::Forever);
                 exchange.await
@@ -199,7 +208,7 @@ impl Client {
             (None, Some(timeout)) => {
                 let left = Left::All(timeout);
                 let exchange = self.exchange(method, argument, around, brought, left);
-                let replied = self.shared.deadlines.timeout(timeout, exchange).await;
+                let replied = self.current().deadlines.timeout(timeout, exchange).await;
                 replied.unwrap_or_else(|_| Err(too_late(method, timeout)))
             }
             (Some(_), timeout) => {
@@ -214,7 +223,7 @@ impl Client {
 
     /// The same with something around the values, and with a deadline in place of this handle's,
     /// which is not later than the one inherited: see [`deadline`]. Returns the reply undecoded,
-    /// too.
+    /// too, and the call's number, for [`untaken`](Self::untaken).
     pub(crate) async fn call_asking<A, R, C>(
         &self,
         method: &str,
@@ -222,16 +231,29 @@ impl Client {
         around: &C,
         brought: &mut C::Brought,
         deadline: Deadline,
-    ) -> Result<(R, Undecoded), CallError>
+    ) -> Result<(R, Undecoded, u64), CallError>
     where
         A: Encode + ?Sized,
         R: DeserializeOwned,
         C: Around,
     {
-        let reply = self
+        let (reply, seq) = self
             .reply_until(method, argument, around, brought, deadline)
             .await?;
-        decode(method, reply, around, brought)
+        match decode(method, reply, around, brought) {
+            Ok((reply, undecoded)) => Ok((reply, undecoded, seq)),
+            Err(error) => {
+                self.current().cancel(seq);
+                Err(error)
+            }
+        }
+    }
+
+    /// Has the peer take back what the reply of a call has lent, unless that is
+    /// [taken](Untaken::taken).
+    pub(crate) fn untaken(&self, seq: u64) -> Untaken<'_> {
+        let shared = Some(self.current());
+        Untaken { shared, seq }
     }
 
     async fn reply_until<A, C>(
@@ -241,7 +263,7 @@ impl Client {
         around: &C,
         brought: &mut C::Brought,
         deadline: Deadline,
-    ) -> Result<Message, CallError>
+    ) -> Result<(Message, u64), CallError>
     where
         A: Encode + ?Sized,
         C: Around,
@@ -252,7 +274,7 @@ impl Client {
         };
         let left = Left::Until(at);
         let exchange = self.exchange(method, argument, around, brought, left);
-        let replied = self.shared.deadlines.timeout_at(at, exchange).await;
+        let replied = self.current().deadlines.timeout_at(at, exchange).await;
         match replied {
             // Both sides have the deadline. Timers count in milliseconds, so the peer's error about
             // it may come before this side's.
@@ -269,12 +291,12 @@ impl Client {
         around: &C,
         brought: &mut C::Brought,
         left: Left,
-    ) -> Result<Message, CallError>
+    ) -> Result<(Message, u64), CallError>
     where
         A: Encode + ?Sized,
         C: Around,
     {
-        let shared = &*self.shared;
+        let shared = self.current();
         shared.outbox.ready().await;
         let begun = shared.calls().begin();
         let (seq, reply) = match begun {
@@ -306,7 +328,7 @@ impl Client {
         waiting.is_over = true;
         match reply {
             Ok(Err(error)) if error.is_disconnected() => Err(self.lost(method, error, true).await),
-            Ok(reply) => reply,
+            Ok(reply) => Ok((reply?, seq)),
             Err(_) => Err(CallError::Shutdown(EndReason::Closed)),
         }
     }
@@ -320,7 +342,7 @@ impl Client {
         was_in_flight: bool,
     ) -> BoxFuture<'a, CallError> {
         Box::pin(async move {
-            let Some(Ended { reason, at }) = self.shared.calls().ended().cloned() else {
+            let Some(Ended { reason, at }) = self.current().calls().ended().cloned() else {
                 return error;
             };
             let patience = match reason {
@@ -370,12 +392,15 @@ impl Client {
     /// [`CallError::Shutdown`].
     pub fn close(&self) {
         self.task.end();
+        if let Some(asked) = self.shared.asked.get() {
+            asked.close();
+        }
     }
 
     /// The number of calls that wait for their reply.
     #[must_use]
     pub fn in_flight(&self) -> usize {
-        self.shared.calls().len()
+        self.current().calls().len()
     }
 }
 
@@ -453,53 +478,32 @@ impl Drop for Waiting<'_> {
         }
         // Not under the lock.
         let waiter = self.shared.calls().remove(self.seq);
-        if waiter.is_some() && self.is_sent {
+        drop(waiter);
+        // Also when the reply has come and was not looked at: it may have lent something.
+        if self.is_sent {
             self.shared.cancel(self.seq);
         }
     }
 }
 
-/// How long a call may still take.
-#[derive(Clone, Copy)]
-enum Left {
-    Forever,
-    /// From now on. The clock need not be read.
-    All(Duration),
-    Until(Instant),
+/// What a reply has lent, until it is taken. Dropped before, it is taken back by a peer that
+/// understands that.
+pub(crate) struct Untaken<'a> {
+    shared: Option<&'a Shared>,
+    seq: u64,
 }
 
-impl Left {
-    /// As the header of a request has it: at least 1 where there is a deadline, since 0 is none.
-    fn nanos(self) -> i64 {
-        let left = match self {
-            Left::Forever => return 0,
-            Left::All(timeout) => timeout,
-            Left::Until(deadline) => deadline.saturating_duration_since(Instant::now()),
-        };
-        i64::try_from(left.as_nanos()).unwrap_or(i64::MAX).max(1)
+impl Untaken<'_> {
+    pub(crate) fn taken(mut self) {
+        self.shared = None;
     }
 }
 
-/// The earlier of a call's own deadline and the one that it inherits, and how long that is from
-/// now.
-pub(crate) fn deadline(timeout: Option<Duration>, inherited: Option<Instant>) -> Deadline {
-    if timeout.is_none() && inherited.is_none() {
-        // The clock need not be read.
-        return None;
-    }
-    let now = Instant::now();
-    let own = timeout.map(|timeout| (instant::later(now, timeout), timeout));
-    let inherited = inherited.map(|at| (at, at.saturating_duration_since(now)));
-    match (own, inherited) {
-        (Some(own), Some(inherited)) => Some(if own.0 <= inherited.0 { own } else { inherited }),
-        (own, inherited) => own.or(inherited),
-    }
-}
-
-pub(crate) fn too_late(method: &str, timeout: Duration) -> CallError {
-    CallError::Timeout {
-        method: method.to_owned(),
-        timeout,
+impl Drop for Untaken<'_> {
+    fn drop(&mut self) {
+        if let Some(shared) = self.shared {
+            shared.cancel(self.seq);
+        }
     }
 }
 

@@ -69,6 +69,8 @@ mod running_calls;
 mod server;
 mod service;
 mod serving;
+mod time_left;
+mod untaken;
 
 #[cfg(feature = "msgpack")]
 pub use crate::codec::TimeFormat;
@@ -77,7 +79,7 @@ pub(crate) use around::Around;
 pub use call_context::CallContext;
 pub use call_error::CallError;
 pub use client::Client;
-pub(crate) use client::{Deadline, Peer, deadline, too_late};
+pub(crate) use client::{Peer, Untaken};
 pub use crash::{CoreDump, Crash, CrashReport, LostCall, Panic};
 pub(crate) use detail::{Detail, Failure};
 pub use end::EndReason;
@@ -97,3 +99,5 @@ pub use server::Server;
 pub use service::Service;
 pub(crate) use service::boxed_failure;
 pub(crate) use serving::{Role, Share};
+pub(crate) use time_left::{Deadline, deadline, too_late};
+pub(crate) use untaken::Lent;

@@ -6,6 +6,7 @@ mod cancelled;
 mod crashes;
 mod endings;
 mod half;
+mod item_errors;
 mod launch_errors;
 mod lifecycle;
 mod logs;

@@ -248,6 +248,16 @@ const ROWS: &[Row] = &[
             ("context::cancel_through_a_rust_plugin", GO_HOST),
             ("context::deadline_through_a_rust_plugin", GO_HOST),
             ("context::thousand_cancels_by_a_go_host", GO_HOST),
+            ("context::cancel_of_a_nested_watcher", GO_HOST),
+            ("context::deadline_of_a_nested_watcher", GO_HOST),
+            (
+                "context::an_interface_in_a_reply_of_a_rust_plugin_sees_deadlines",
+                RUST_TO_RUST,
+            ),
+            (
+                "context::an_interface_in_a_reply_of_a_go_plugin_with_the_package_sees_deadlines",
+                [false, true, false],
+            ),
         ],
     },
     Row {
