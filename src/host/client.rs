@@ -262,8 +262,10 @@ impl Client {
     /// exit status, as to a host that reattached.
     ///
     /// Dropping the future gives up the wait and has no other effect.
-    pub async fn wait(&self) -> Option<ExitStatus> {
-        self.running.process.exit().wait().await
+    /// The future is independent of the client.
+    pub fn wait(&self) -> impl Future<Output = Option<ExitStatus>> + Send + use<> {
+        let exit = self.running.process.exit().clone();
+        async move { exit.wait().await }
     }
 
     /// Waits for the connection to end, whichever side ends it, and says why. For the end of the

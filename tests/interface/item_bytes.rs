@@ -112,7 +112,7 @@ fn written(codec: Codec) -> Written {
 const CODECS: [Codec; 2] = [Codec::Gob, Codec::MsgPack];
 
 /// How many cuts there are in both codecs.
-const CUTS: usize = 171;
+const CUTS: usize = 170;
 
 /// Between two items a finished stream is at its end; everywhere else it was cut.
 #[tokio::test]
@@ -172,9 +172,15 @@ async fn a_flipped_bit_is_seen_and_spoils_no_earlier_item() {
                 }
             }
         }
-        // Most are errors, and few have no effect.
+        // Most are errors in gob, and few have no effect. In MessagePack most bytes are those of
+        // texts and numbers, and make others.
         let bits = 8 * written.bytes.len();
-        assert!(errors > bits / 2, "{codec:?}: {errors} of {bits}");
+        let least = if codec == Codec::Gob {
+            bits / 2
+        } else {
+            bits / 4
+        };
+        assert!(errors > least, "{codec:?}: {errors} of {bits}");
         assert!(unseen < bits / 5, "{codec:?}: {unseen} of {bits}");
     }
 }

@@ -11,12 +11,11 @@ use bytes::BytesMut;
 use serde::de::{self, Error as _};
 use serde::ser::{self, Serialize, SerializeMap, Serializer};
 
-use crate::decode;
 use crate::dynamic::{Any, Value};
 use crate::encode;
 use crate::error::{DecodeError, EncodeError};
 use crate::passthrough::{self, ANY, VALUE};
-use crate::raw::Decoder;
+use crate::raw::{Decoder, RawValue};
 
 thread_local! {
     static ASKED: Cell<bool> = const { Cell::new(false) };
@@ -48,7 +47,19 @@ pub(super) fn is_any(key: &str) -> bool {
 /// Reads the gob of an [`Any`].
 pub(super) fn any<'de, A: de::MapAccess<'de>>(map: &mut A) -> Result<Any, A::Error> {
     let gob: Vec<u8> = map.next_value()?;
-    decode::from_slice(&gob).map_err(A::Error::custom)
+    let raw = only_value(&gob).map_err(A::Error::custom)?;
+    raw.decode().map_err(A::Error::custom)
+}
+
+/// The value of a gob that has one and no more.
+fn only_value(gob: &[u8]) -> Result<RawValue, DecodeError> {
+    let mut rest = BytesMut::from(gob);
+    let raw = Decoder::new().next_value(&mut rest)?;
+    match raw {
+        Some(raw) if rest.is_empty() => Ok(raw),
+        Some(_) => Err(DecodeError::custom("a gob with more than a value")),
+        None => Err(DecodeError::custom("a gob without a value")),
+    }
 }
 
 /// Writes a [`Value`].
@@ -156,8 +167,7 @@ impl Whole {
                 bytes,
             },
             Whole::Interface(name, gob) => {
-                let raw = Decoder::new().next_value(&mut BytesMut::from(&gob[..]))?;
-                let raw = raw.ok_or_else(|| DecodeError::custom("a gob without a value"))?;
+                let raw = only_value(&gob)?;
                 Value::Interface {
                     name: name.into(),
                     schema: raw.schema(),
