@@ -157,6 +157,10 @@ const ROWS: &[Row] = &[
         ],
         go_host: &[],
         others: &[
+            (
+                "examples::a_subscription_is_ended_by_its_subscriber",
+                RUST_TO_RUST,
+            ),
             ("shape_host::shape_items_received", GO_HOST),
             ("shape_host::shape_items_sent", GO_HOST),
             ("shape_host::shape_items_both_ways", GO_HOST),
@@ -217,6 +221,21 @@ const ROWS: &[Row] = &[
         ],
         go_host: &[],
         others: &[("shape_host::shape_broken_reader", GO_HOST)],
+    },
+    Row {
+        what: "the same bytes as Go's in the same conversation",
+        cases: &[],
+        go_host: &[],
+        others: &[
+            (
+                "golden::a_rust_host_says_to_go_s_plugin_what_go_s_host_says",
+                [false, true, false],
+            ),
+            (
+                "golden::a_rust_plugin_says_to_go_s_host_what_go_s_plugin_says",
+                GO_HOST,
+            ),
+        ],
     },
     Row {
         what: "deadlines, cancels and traces cross, to Go with its package `plugwire`",
