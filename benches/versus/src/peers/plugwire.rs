@@ -71,6 +71,7 @@ impl Log for Lines {
 
 #[derive(Serialize, Deserialize)]
 struct Logs {
+    #[serde(with = "plugwire::brokered")]
     log: Arc<dyn Log>,
 }
 
