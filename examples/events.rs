@@ -78,8 +78,8 @@ impl Events for Hub {
 async fn main() -> Result<(), BoxError> {
     // Only a host sets the cookie, so this is how the program knows that it is the plugin.
     if std::env::var_os(&*HANDSHAKE.magic_cookie_key).is_some() {
-        let hub = || Ok(Arc::new(Hub(watch::Sender::new(0))));
-        let plugins = PluginSet::new().register::<dyn Events>("events", hub);
+        let plugins = PluginSet::new()
+            .register::<dyn Events>("events", || Ok(Arc::new(Hub(watch::Sender::new(0)))));
         plugin::serve(ServeConfig::new(HANDSHAKE, plugins)).await;
         return Ok(());
     }
@@ -90,11 +90,12 @@ async fn main() -> Result<(), BoxError> {
         let events = client.dispense::<dyn Events>("events").await?;
         let events = events.with_timeout(Duration::from_secs(10));
         follow(&events).await?;
-        report(&events).await
+        report(&events).await?;
+        Ok(())
     }
     .await;
     client.kill().await;
-    Ok(outcome?)
+    outcome
 }
 
 /// Subscribes, takes three events, and ends the subscription.
@@ -119,7 +120,9 @@ async fn report(events: &dyn Events) -> Result<()> {
         topic: "host".to_owned(),
         number,
     });
-    let count = events.record(Stream::new(futures::stream::iter(own))).await?;
+    let count = events
+        .record(Stream::new(futures::stream::iter(own)))
+        .await?;
     println!("Plugin.Record: {count} events");
     Ok(())
 }

@@ -76,9 +76,8 @@ impl AsyncRead for Bytes {
         _: &mut std::task::Context<'_>,
         buffer: &mut tokio::io::ReadBuf<'_>,
     ) -> Poll<std::io::Result<()>> {
-        match self.0.total() {
-            0 => buffer.put_slice(&[7; 100]),
-            _ => {}
+        if self.0.total() == 0 {
+            buffer.put_slice(&[7; 100]);
         }
         Poll::Ready(Ok(()))
     }

@@ -14,7 +14,7 @@ use std::process::Command;
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures::{FutureExt, StreamExt};
+use futures::FutureExt;
 use plugwire::host::{Client, ClientConfig};
 use plugwire::{Reader, Result, Stream, Writer};
 use plugwire_interop::shapes::{self, AddHelper, Counter, Events};
