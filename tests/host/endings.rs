@@ -31,7 +31,7 @@ const HANDSHAKE: HandshakeConfig = HandshakeConfig::new(1, "PLUGWIRE_ENDINGS_TES
 /// The variable that tells the plugin's half what to do.
 const ROLE: &str = "PLUGWIRE_ENDINGS_ROLE";
 
-/// Where the hook writes what it was told.
+/// Where the hook writes why the plugin ends.
 const REPORT: &str = "PLUGWIRE_ENDINGS_REPORT";
 
 /// The socket whose first byte says whether the plugin is ready.

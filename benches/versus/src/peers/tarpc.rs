@@ -1,4 +1,5 @@
-//! tarpc over a unix socket with bincode, or with MessagePack. It has calls, and neither callbacks nor streams.
+//! tarpc over a unix socket with bincode, or with MessagePack. It has calls, and neither callbacks
+//! nor streams.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
