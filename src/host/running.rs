@@ -118,6 +118,8 @@ impl Running {
         // Before the process ends, or the calls would report that as a crash.
         self.crash_reporter.dismiss();
         self.rpc.quit_and_drop();
+        // This process may exit before one of its tasks runs again.
+        self.process.remove_files();
     }
 
     /// Waits for the plugin of a dropped client to exit, and kills it after its grace.

@@ -153,6 +153,12 @@ impl Process {
         self.kill_switch.is_some() && !self.exit.has_exited() && !locked(&self.leftovers).is_kept()
     }
 
+    /// Removes its socket and the socket's directory, which the plugin may do at the same time: two
+    /// or three system calls.
+    pub(super) fn remove_files(&self) {
+        locked(&self.leftovers).remove_at_once();
+    }
+
     /// When this returns, the process outlives this handle and the runtime.
     pub(super) async fn keep(&self) {
         notify_and_wait(&self.orders, Order::Keep).await;

@@ -23,18 +23,18 @@ func golden(session plugin.ClientProtocol) error {
 		return err
 	}
 	count, err := c.Get("a")
-	if err := wrong("Get", err, count, 2); err != nil {
+	if err := wrong("Get", err, count, int64(2)); err != nil {
 		return err
 	}
 	if _, err := c.Get("none"); err == nil || err.Error() != "no such key: none" {
 		return fmt.Errorf("Get of no key: %v", err)
 	}
 	count, err = c.Get("a")
-	if err := wrong("Get", err, count, 2); err != nil {
+	if err := wrong("Get", err, count, int64(2)); err != nil {
 		return err
 	}
 	n, err := c.Import("b", strings.NewReader("some bytes"))
-	if err := wrong("Import", err, n, 10); err != nil {
+	if err := wrong("Import", err, n, int64(10)); err != nil {
 		return err
 	}
 	var out bytes.Buffer
