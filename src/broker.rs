@@ -240,10 +240,8 @@ impl MuxBroker {
     pub async fn dial_client(&self, id: u32) -> Result<Client, DialError> {
         let (read, write) = self.dial_halves(id).await?;
         let client = self.client(read, write);
-        match self.negotiated().calls_when_asked() {
-            true => self.ask(client).await,
-            false => Ok(client),
-        }
+        self.ask(&client).await?;
+        Ok(client)
     }
 
     /// The halves of a stream under `id`, which may be used at once: see
@@ -277,23 +275,24 @@ impl MuxBroker {
         client.with_timeout(self.shared.config.call_timeout)
     }
 
-    /// Asks a peer that agreed to `calls=asked` for a stream that carries deadlines and cancels:
-    /// its others are served by net/rpc itself. Not all that it serves has one.
-    async fn ask(&self, client: Client) -> Result<Client, DialError> {
-        let asking = client.with_timeout(self.shared.config.dial_timeout);
-        match asking.call(ASK, "").await {
-            Ok(id) => {
-                let (read, write) = self.dial_halves(id).await?;
-                let peer = Peer {
-                    negotiated: Negotiated::new(Extensions::CALLS),
-                    asked_by: Some(client),
-                    ..self.shared.peer.clone()
-                };
-                Ok(self.client_of(Halves::new(read, write), peer))
-            }
-            // An error of the connection is that of the first call, too.
-            Err(_) => Ok(client),
+    /// Asks a peer that agreed to `calls=asked` for a stream that carries deadlines and cancels,
+    /// and has the client's calls go there: its others are served by net/rpc itself. Not all that
+    /// it serves has one.
+    pub(crate) async fn ask(&self, client: &Client) -> Result<(), DialError> {
+        if !self.negotiated().calls_when_asked() {
+            return Ok(());
         }
+        let asking = client.with_timeout(self.shared.config.dial_timeout);
+        // An error of the connection is that of the first call, too.
+        if let Ok(id) = asking.call(ASK, "").await {
+            let (read, write) = self.dial_halves(id).await?;
+            let peer = Peer {
+                negotiated: Negotiated::new(Extensions::CALLS),
+                ..self.shared.peer.clone()
+            };
+            client.redirect(self.client_of(Halves::new(read, write), peer));
+        }
+        Ok(())
     }
 
     /// Serves the same as `server` under a new id, to a peer that has asked for it.

@@ -95,6 +95,9 @@ pub(crate) mod host {
     /// How much of a panic's text is kept, in bytes: a page.
     pub(crate) const PANIC_TEXT: usize = 4096;
 
+    /// How much of a panic's place and of its thread's name is kept, in bytes: a long path.
+    pub(crate) const PANIC_PLACE: usize = 1024;
+
     /// How long ago a Rust panic may have been reported to be the one that ended the process: a
     /// program survives most panics. A backtrace of a large program takes seconds to print.
     pub(crate) const RECENT_PANIC: Duration = Duration::from_secs(10);
@@ -182,6 +185,10 @@ pub(crate) mod plugin {
 
     /// How long the process may go on after serving when no host is left to kill it.
     pub(crate) const UNATTENDED: Duration = Duration::from_secs(5);
+
+    /// How long the shutdown hook may take: half of what hosts of this crate and go-plugin's wait
+    /// for a plugin to end.
+    pub(crate) const SHUTDOWN_GRACE: Duration = Duration::from_secs(1);
 
     /// How long the process may go on after the answer to quit while a method blocks a thread. The
     /// host kills it after 2 s (go-plugin: `client.go`, `Kill`).
@@ -306,11 +313,21 @@ pub(crate) mod rpc {
     /// One read from a peer brings about as many small ones.
     pub(crate) const AHEAD: usize = 64;
 
+    /// How many replies that lent something are noted before those that were taken are looked for:
+    /// a caller takes most at once.
+    pub(crate) const UNTAKEN: usize = 32;
+
     /// How many bytes of such requests are held: a stream's window.
     pub(crate) const AHEAD_BYTES: usize = HIGH_WATER;
 
     /// How many of the last lines on stderr an error's text shows: more do not fit on a line.
     pub(crate) const SHOWN_LINES: usize = 5;
+
+    /// How many of them the report of a crash shows, to fit on a screen with the rest.
+    pub(crate) const REPORTED_LINES: usize = 12;
+
+    /// How many methods a crash keeps, of those whose calls it has lost. A screen's worth and more.
+    pub(crate) const LOST_METHODS: usize = 64;
 
     /// How long a call whose whole session ended waits for the news that the process has ended. A
     /// process that dies loses its connections first and is reaped a moment later. One that lives

@@ -31,6 +31,9 @@ impl BrokerConfig {
     /// How long [`MuxBroker::accept`](super::MuxBroker::accept) waits for the peer to dial, and how
     /// long a stream of the peer waits to be accepted before it is closed. Default 5 s, fixed in
     /// go-plugin. Zero is an [`InvalidOption`].
+    ///
+    /// It also bounds what a reply or an item of a stream lends and the peer does not dial: a
+    /// caller with this crate says so when it drops the call, a Go peer has no way to.
     #[must_use]
     pub fn accept_timeout(mut self, timeout: Duration) -> Self {
         self.accept_timeout = timeout;

@@ -8,6 +8,9 @@
 //! type StreamError struct{ StreamError string }
 //! ```
 //!
+//! To a peer that agreed to errors that keep their type, a second field has what the text does not
+//! say. It is read always: what is left out is its default.
+//!
 //! Gob sends a type's description before its first value, so the two types cannot be confused. Go's
 //! decoder gives a string or a number no such value, and reports one of the types. A Go author that
 //! wants the text adds a field `StreamError string` to the item's struct. MessagePack has no types:
@@ -28,20 +31,33 @@ use crate::gob::{self, Encode, Schema};
 /// The field by which an error is known.
 const MARK: &str = "StreamError";
 
-/// The error that ended a stream.
+/// The error that ended a stream, as Go's peers see it.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(rename = "StreamError")]
-pub(crate) struct StreamFailure {
+struct TextAlone<S> {
+    #[serde(rename = "StreamError", default)]
+    text: S,
+}
+
+/// The error that ended a stream. `D` is what may come with the text.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(
+    rename = "StreamError",
+    bound(deserialize = "D: Deserialize<'de>", serialize = "D: Serialize")
+)]
+pub(crate) struct StreamFailure<D> {
     #[serde(rename = "StreamError", default)]
     pub(crate) text: String,
+    #[serde(rename = "PlugwireDetail", default = "Option::default")]
+    pub(crate) detail: Option<D>,
 }
 
 /// What stands in a stream.
 #[derive(Debug)]
-pub(crate) enum Next<T> {
+pub(crate) enum Next<T, D> {
     Item(T),
     /// The last value of the stream.
-    Failure(StreamFailure),
+    Failure(StreamFailure<D>),
 }
 
 /// Why an item is not sent.
@@ -117,21 +133,30 @@ impl ItemEncoder {
         Ok(())
     }
 
-    /// Appends the error that ends the stream.
-    pub(crate) fn fail(&mut self, mut failure: StreamFailure, out: &mut BytesMut) {
-        if failure.text.is_empty() {
+    /// Appends the error that ends the stream: in Go's form if there is only the text.
+    pub(crate) fn fail<D: Serialize>(&mut self, failure: StreamFailure<D>, out: &mut BytesMut)
+    where
+        StreamFailure<D>: Encode,
+    {
+        let StreamFailure { mut text, detail } = failure;
+        if text.is_empty() {
             // An empty text is no error to the receiver.
-            failure.text.push_str("unknown error");
+            text.push_str("unknown error");
         }
-        let encoded = match self {
-            ItemEncoder::Gob { encoder, .. } => {
-                encoder.encode(&failure, out).map_err(EncodeError::from)
-            }
-            #[cfg(feature = "msgpack")]
-            ItemEncoder::MsgPack(encoder) => encoder.encode(&failure, out),
-            ItemEncoder::Rich => rich::encode(&failure, out).map_err(EncodeError::from),
+        let encoded = match detail {
+            None => self.put(&TextAlone { text: &*text }, out),
+            detail @ Some(_) => self.put(&StreamFailure { text, detail }, out),
         };
         debug_assert!(encoded.is_ok(), "a text has a form in every codec");
+    }
+
+    fn put<T: Encode>(&mut self, value: &T, out: &mut BytesMut) -> Result<(), EncodeError> {
+        match self {
+            ItemEncoder::Gob { encoder, .. } => Ok(encoder.encode(value, out)?),
+            #[cfg(feature = "msgpack")]
+            ItemEncoder::MsgPack(encoder) => encoder.encode(value, out),
+            ItemEncoder::Rich => Ok(rich::encode(value, out)?),
+        }
     }
 }
 
@@ -192,10 +217,10 @@ impl ItemDecoder {
     /// Takes the next item off the front of `bytes` once it is complete. Between calls, bytes may
     /// only be appended. After an error the stream cannot be read any further.
     #[inline]
-    pub(crate) fn next<T: DeserializeOwned>(
+    pub(crate) fn next<T: DeserializeOwned, D: DeserializeOwned>(
         &mut self,
         bytes: &mut BytesMut,
-    ) -> Result<Option<Next<T>>, DecodeError> {
+    ) -> Result<Option<Next<T, D>>, DecodeError> {
         let had = bytes.len();
         let next = match &mut self.values {
             Values::Gob { decoder, plain } => decoder
@@ -217,7 +242,8 @@ impl ItemDecoder {
                 None => None,
                 Some(length) => {
                     let value = &bytes[..length];
-                    let next = match is_failure(value, |value| msgpack::decode(value).ok()) {
+                    let text = || msgpack::decode(value).ok();
+                    let next = match is_failure(value, text, || msgpack::decode(value).ok()) {
                         Some(failure) => Next::Failure(failure),
                         None => Next::Item(msgpack::decode(value)?),
                     };
@@ -229,7 +255,8 @@ impl ItemDecoder {
                 None => None,
                 Some(length) => {
                     let value = &bytes[..length];
-                    let next = match is_failure(value, |value| rich::decode(value, *depth).ok()) {
+                    let text = || rich::decode(value, *depth).ok();
+                    let next = match is_failure(value, text, || rich::decode(value, *depth).ok()) {
                         Some(failure) => Next::Failure(failure),
                         None => Next::Item(rich::decode(value, *depth)?),
                     };
@@ -254,12 +281,26 @@ impl ItemDecoder {
 /// The error that a gob is, if it is one. A Go author may send items and errors as one struct, in
 /// which the text of items is empty.
 #[cold]
-fn failure(front: &gob::__private::Front<'_>) -> Result<Option<StreamFailure>, gob::DecodeError> {
+fn failure<D: DeserializeOwned>(
+    front: &gob::__private::Front<'_>,
+) -> Result<Option<StreamFailure<D>>, gob::DecodeError> {
     if !front.has_text_field(MARK) {
         return Ok(None);
     }
-    let failure: StreamFailure = front.decode()?;
-    Ok((!failure.text.is_empty()).then_some(failure))
+    let TextAlone { text }: TextAlone<String> = front.decode()?;
+    Ok(filled(text, || front.decode().ok()))
+}
+
+/// The error of a text that is not empty. Of a detail that is none, the text is left.
+fn filled<D>(
+    text: String,
+    decode: impl FnOnce() -> Option<StreamFailure<D>>,
+) -> Option<StreamFailure<D>> {
+    if text.is_empty() {
+        return None;
+    }
+    let detail = decode().and_then(|failure| failure.detail);
+    Some(StreamFailure { text, detail })
 }
 
 /// Whether a MessagePack value is a map with the mark as its first key.
@@ -277,12 +318,13 @@ fn is_marked(value: &[u8]) -> bool {
 }
 
 /// The error that a MessagePack value is, if it is one.
-fn is_failure(
+fn is_failure<D>(
     value: &[u8],
-    decode: impl FnOnce(&[u8]) -> Option<StreamFailure>,
-) -> Option<StreamFailure> {
+    text: impl FnOnce() -> Option<TextAlone<String>>,
+    decode: impl FnOnce() -> Option<StreamFailure<D>>,
+) -> Option<StreamFailure<D>> {
     if !is_marked(value) {
         return None;
     }
-    decode(value).filter(|failure| !failure.text.is_empty())
+    filled(text()?.text, decode)
 }

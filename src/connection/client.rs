@@ -201,6 +201,13 @@ impl RpcClient {
         self.control.call("Control.Quit", &true).await
     }
 
+    /// Asks the plugin to stop and ends the session at once, with the client's drop as the reason.
+    #[cfg(feature = "host")]
+    pub(crate) fn quit_and_drop(&self) {
+        self.control.send_unanswered("Control.Quit", &true);
+        self.start_drop();
+    }
+
     /// Ends the session, whatever the plugin does. May be called again.
     pub async fn close(&self) {
         self.control.close();

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::fmt;
+use std::pin::pin;
 use std::sync::Arc;
 
 use tokio::io::{AsyncRead, AsyncWrite};
@@ -269,18 +270,24 @@ impl RpcServer {
             .register("Control", self.control_service(&session))
             .register("Dispenser", dispenser_service(&self.plugins, context));
         let role = Role::Control(negotiated);
+        let serving = server.serve_halves(control, self.config.control_codec(), role);
+        let mut serving = pin!(serving);
         tokio::select! {
-            served = server.serve_halves(control, self.config.control_codec(), role) => {
+            served = &mut serving => {
                 served?;
                 // The host closes the control stream first and the session right after. Closing the
                 // session here would cut off what is in transit on other streams.
                 let _ = timeout(patience, session.closed()).await;
                 Ok(())
             }
-            reason = session.closed() => match reason {
-                SessionError::Closed | SessionError::PeerClosed => Ok(()),
-                error => Err(error.into()),
-            },
+            reason = session.closed() => {
+                // A host may hang up right behind its request to quit. In Go it is heard.
+                let _ = timeout(patience, serving).await;
+                match reason {
+                    SessionError::Closed | SessionError::PeerClosed => Ok(()),
+                    error => Err(error.into()),
+                }
+            }
         }
     }
 

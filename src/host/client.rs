@@ -4,9 +4,11 @@ use std::fmt;
 use std::process::ExitStatus;
 use std::sync::Arc;
 
+use tokio::runtime::Handle;
 use tokio::task::JoinSet;
 
 use super::config::ClientConfig;
+use super::crash_reporter::Watched;
 use super::error::LaunchError;
 use super::launch::{Launched, launch};
 use super::managed::manage;
@@ -22,11 +24,15 @@ use crate::rpc::{self, CallError, Crash};
 
 /// A running plugin, and the connection to it.
 ///
-/// End it with [`kill`](Self::kill), which lets the plugin exit in its own time. A `Client` that is
-/// only dropped kills its process at once, so that it is gone even if this process exits next, and
-/// has it reaped in the background. It does not do so if the plugin was started [detached], or was
-/// running before this host [reattached](Self::reattach) to it. (If a [runner](super::Runner)
-/// started it, dropping needs its [kill switch](super::AttachedRunner::kill_switch).)
+/// End it with [`kill`](Self::kill), which returns when the plugin is gone. A `Client` that is only
+/// dropped asks the plugin to quit and ends the connection at once; a task waits for the exit and
+/// kills the process after its [grace](super::ClientConfig::kill_grace). Without a runtime, when the
+/// runtime ends meanwhile, or where it is not certain that the plugin itself is at the other end, as
+/// on TCP, the process is killed at once. Nothing is done about a plugin that
+/// was started [detached], or was running before this host [reattached](Self::reattach) to it. (If
+/// a [runner](super::Runner) started it, dropping needs its
+/// [kill switch](super::AttachedRunner::kill_switch).) Before `std::process::exit`, which ends no
+/// runtime, call `kill` or [`cleanup_clients`](super::cleanup_clients).
 ///
 /// The plugin lives as long as its `Client`. A [`Remote`], an [`rpc::Client`], an interface, reader
 /// or writer does not keep the `Client`: after it is dropped their calls fail as
@@ -130,7 +136,13 @@ impl Client {
         // Its log goes elsewhere.
         tail.end();
         let report = crash_reporter.clone();
-        watchers.spawn(report.watch(plugin, process.pid(), exit, tail));
+        watchers.spawn(report.watch(Watched {
+            plugin,
+            pid: process.pid(),
+            started: None,
+            exit,
+            tail,
+        }));
         let running = Running::new(Parts {
             process,
             reattach: config.reattach,
@@ -251,8 +263,10 @@ impl Client {
     /// exit status, as to a host that reattached.
     ///
     /// Dropping the future gives up the wait and has no other effect.
-    pub async fn wait(&self) -> Option<ExitStatus> {
-        self.running.process.exit().wait().await
+    /// The future is independent of the client.
+    pub fn wait(&self) -> impl Future<Output = Option<ExitStatus>> + Send + use<> {
+        let exit = self.running.process.exit().clone();
+        async move { exit.wait().await }
     }
 
     /// Waits for the connection to end, whichever side ends it, and says why. For the end of the
@@ -286,6 +300,20 @@ impl Client {
     /// [`kill_grace`]: ClientConfig::kill_grace
     pub async fn kill(&self) {
         self.running.kill().await;
+    }
+}
+
+impl Drop for Client {
+    fn drop(&mut self) {
+        // Others that end the plugin go on: see `cleanup_clients`.
+        if self.running.quits_with_client()
+            && let Ok(runtime) = Handle::try_current()
+        {
+            let running = Arc::clone(&self.running);
+            running.start_drop();
+            // Where the runtime ends, the task is dropped, and with it the process.
+            runtime.spawn(async move { running.finish_drop().await });
+        }
     }
 }
 

@@ -18,6 +18,7 @@ pub(super) fn manage(running: &Arc<Running>) {
 /// Ends every [managed] plugin of this process, all at once, and returns when they are gone. A host
 /// calls it before it ends. (`CleanupClients`)
 ///
+/// That includes plugins whose [`Client`](super::Client) was dropped and that have not exited yet.
 /// Each is ended as by [`Client::kill`], so this takes as long as the slowest of them. Plugins that
 /// are launched meanwhile are not among them. It may be called again.
 ///

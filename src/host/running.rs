@@ -118,6 +118,32 @@ impl Running {
         self.killed.get_or_init(|| self.end()).await;
     }
 
+    /// Whether the plugin ends with its client, and the connection is known to be the plugin's own:
+    /// one that announces another's address must not have the other one quit.
+    pub(super) fn quits_with_client(&self) -> bool {
+        self.process.ends_with_handle() && self.process.has_own_socket()
+    }
+
+    /// Begins to end the plugin of a client that is dropped: the plugin is asked to quit, and all
+    /// calls fail from now on.
+    pub(super) fn start_drop(&self) {
+        // Before the process ends, or the calls would report that as a crash.
+        self.crash_reporter.dismiss();
+        // This process may exit before one of its tasks runs again. Before the process ends, since
+        // they are its owner's then.
+        self.process.remove_files();
+        self.rpc.quit_and_drop();
+    }
+
+    /// Waits for the plugin of a dropped client to exit, and kills it after its grace.
+    pub(super) async fn finish_drop(&self) {
+        let dropped = async {
+            let _ = timeout(self.kill_grace, self.process.exit().reaped()).await;
+            self.end().await;
+        };
+        self.killed.get_or_init(|| dropped).await;
+    }
+
     async fn end(&self) {
         self.crash_reporter.dismiss();
         if self.reattach.test {

@@ -4,11 +4,11 @@ use futures::StreamExt;
 use futures::stream::FuturesUnordered;
 use serde::de::DeserializeOwned;
 
-use super::lease::Lease;
+use super::lease::{InReply, Lease};
 use super::scope::{self, Dial};
 use crate::broker::{DialError, MuxBroker};
 use crate::codec::Undecoded;
-use crate::rpc::Around;
+use crate::rpc::{Around, Lent};
 use plugwire_base::abandoned::abandon;
 use plugwire_base::chain::Chain;
 
@@ -130,10 +130,8 @@ impl Around for MuxBroker {
         }
     }
 
-    fn replied(&self, brought: Brought, sent: bool) {
-        // Without a reply the peer knows of none of them.
-        for lease in brought.leases.into_iter().filter(|_| sent) {
-            lease.keep();
-        }
+    fn replied(&self, brought: Brought) -> Option<Box<dyn Lent>> {
+        let Brought { leases, .. } = brought;
+        (!leases.is_empty()).then(|| Box::new(InReply(leases)) as _)
     }
 }

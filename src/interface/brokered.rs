@@ -1,10 +1,11 @@
 //! What crosses the wire as a broker id.
 
 use super::check::TypeCheck;
-use super::lease::{Lent, Offer, Slot, lease};
+use super::lease::{InReply, Loaned, Offer, Slot, lease};
 use super::{BoxFuture, Error};
 use crate::broker::{DialError, MuxBroker};
 use crate::mux::Stream;
+use crate::rpc::call_context;
 use plugwire_base::chain::logged;
 
 /// What crosses the wire as a broker id: `Arc<dyn Trait>` of an [`Interface`](super::Interface),
@@ -97,6 +98,17 @@ pub fn lend<B: Brokered>(broker: &MuxBroker, value: B) -> u32 {
     lent.id
 }
 
+/// Offers a value to the caller of the method that the current task serves, and returns the id for
+/// the reply. It is dropped too when the caller says that it does not want the reply any more.
+#[doc(hidden)]
+pub fn lend_in_reply<B: Brokered>(broker: &MuxBroker, value: B) -> u32 {
+    let lent = offer(broker, value);
+    if let Some(lease) = lent.lease {
+        call_context::lend(Box::new(InReply(vec![lease])));
+    }
+    lent.id
+}
+
 /// Connects to what the peer has lent under `id`.
 ///
 /// # Errors
@@ -109,9 +121,9 @@ pub fn dial<B: Brokered>(broker: &MuxBroker, id: u32) -> BoxFuture<'_, Result<B,
 }
 
 /// Offers a value to the peer for as long as the lease is held.
-pub(super) fn offer<B: Brokered>(broker: &MuxBroker, value: B) -> Lent<B> {
+pub(super) fn offer<B: Brokered>(broker: &MuxBroker, value: B) -> Loaned<B> {
     if value.is_none() {
-        return Lent {
+        return Loaned {
             id: 0,
             slot: Slot::new(value),
             lease: None,
@@ -122,7 +134,7 @@ pub(super) fn offer<B: Brokered>(broker: &MuxBroker, value: B) -> Lent<B> {
     let (offer, lease) = lease(id, B::STREAM);
     let offered = serve(broker.clone(), slot.clone(), offer);
     let task = tokio::spawn(offered).abort_handle();
-    Lent {
+    Loaned {
         id,
         slot,
         lease: Some(lease.of(task)),

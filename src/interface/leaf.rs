@@ -81,13 +81,18 @@ impl<I: Interface + ?Sized> Leaf for Arc<I> {
         let (reading, read) = awaited();
         let (writing, write) = awaited();
         let client = broker.client(read, write);
+        let asking = broker.negotiated().calls_when_asked();
+        let asking = asking.then(|| client.clone());
         let remote = Remote::new(client, broker.clone());
         let broker = broker.clone();
         let connect = async move {
             let (read, write) = broker.dial_halves(id).await?;
             // They are dropped with the connection if there is no remote any more.
             let _ = (reading.send(read), writing.send(write));
-            Ok(())
+            match asking {
+                Some(client) => broker.ask(&client).await,
+                None => Ok(()),
+            }
         };
         (I::from_remote(remote), Box::pin(connect))
     }

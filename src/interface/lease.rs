@@ -7,12 +7,13 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::AbortHandle;
 
+use crate::rpc::Lent;
 use plugwire_base::chain::logged;
 use plugwire_base::notify::notify_and_wait;
 
 /// Something lent to the peer for a call.
 #[derive(Debug)]
-pub(super) struct Lent<B> {
+pub(super) struct Loaned<B> {
     pub(super) id: u32,
     pub(super) slot: Slot<B>,
     /// `None` if there is nothing to dial.
@@ -182,6 +183,30 @@ impl Drop for Lease {
             self.progress.returned.store(true, Ordering::Relaxed);
             self.task.abort();
         }
+    }
+}
+
+/// What a reply lends.
+#[derive(Debug)]
+pub(super) struct InReply(pub(super) Vec<Lease>);
+
+impl Lent for InReply {
+    fn is_settled(&self) -> bool {
+        let is_settled = |lease: &Lease| {
+            lease.progress.dialed.load(Ordering::Relaxed) || lease.task.is_finished()
+        };
+        self.0.iter().all(is_settled)
+    }
+
+    fn keep(mut self: Box<Self>) {
+        self.0.drain(..).for_each(Lease::keep);
+    }
+}
+
+impl Drop for InReply {
+    fn drop(&mut self) {
+        // What the caller has dialed, its own drop ends.
+        self.0.iter().for_each(Lease::answered);
     }
 }
 

@@ -79,12 +79,14 @@ pub trait Interface: Send + Sync + 'static {
 pub mod __private {
     pub use serde;
 
+    pub use super::brokered::lend_in_reply as lend;
     pub use super::check::{
         CheckError, Learn, LearnBrokered, Learned, MethodCheck, Skip, TypeCheck, TypeOf, check,
     };
     pub use super::map::{ArgMap, InterfaceValue, put, take, take_in};
     pub use super::own_error::{
         CausesAlone, ErrorForm, NoError, Probe, TextAlone, ValueAlone, ValueAndCauses, caught,
+        note_form,
     };
     pub use super::remote::{Call, Loan};
     pub use super::served::{Methods, Object, flush};
@@ -95,7 +97,7 @@ pub mod __private {
         Crossing, NotCrossing, Outcome, OwnError, Signature, Types, Value, check_error,
         check_value, signature,
     };
-    pub use super::{Interface, Method, Remote, dial, lend};
+    pub use super::{Interface, Method, Remote, dial};
     pub use crate::broker::MuxBroker;
     pub use crate::gob::Optional;
     pub use crate::rpc::{Empty, Service};

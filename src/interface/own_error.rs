@@ -5,10 +5,12 @@
 //! is `Serialize` and `Deserialize`. Which of these it is, the attribute's code finds out where the
 //! type is written, by [`error_form`].
 
-use std::any::type_name;
+use std::any::{Any, TypeId, type_name};
+use std::collections::HashMap;
 use std::error::Error as StdError;
 use std::fmt::Display;
 use std::marker::PhantomData;
+use std::sync::{PoisonError, RwLock};
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -39,10 +41,27 @@ impl<E: Display + From<Error>> ErrorForm<E> {
     }
 }
 
+// A derive would ask the same of `E`.
+impl<E> Clone for ErrorForm<E> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<E> Copy for ErrorForm<E> {}
+
 struct ValueForm<E> {
     encode: fn(&E) -> Option<Vec<u8>>,
     decode: fn(&[u8]) -> Option<E>,
 }
+
+impl<E> Clone for ValueForm<E> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<E> Copy for ValueForm<E> {}
 
 type Source<E> = fn(&E) -> &(dyn StdError + 'static);
 
@@ -58,23 +77,27 @@ impl<E: Serialize + DeserializeOwned> ValueForm<E> {
 impl<E: 'static> ErrorForm<E> {
     /// What the caller of a method gets of its error.
     pub(super) fn failure(&self, method: &str, error: E) -> Failure {
-        let error = match castaway::cast!(error, Error) {
+        match castaway::cast!(error, Error) {
             Ok(Error::Other(other)) if other.is::<ArgumentError>() => {
-                return format!("{other} (in a call of {method})").into();
+                format!("{other} (in a call of {method})").into()
             }
-            Ok(error) => return error.failure(),
-            Err(error) => error,
-        };
-        let text = (self.text)(&error);
+            Ok(error) => error.failure(),
+            Err(error) => self.failure_of(&error),
+        }
+    }
+
+    /// What a peer gets of an error that is no [`Error`].
+    pub(super) fn failure_of(&self, error: &E) -> Failure {
+        let text = (self.text)(error);
         // Of a text there is no more to say.
-        if castaway::cast!(&error, &String).is_ok() {
+        if castaway::cast!(error, &String).is_ok() {
             return text.into();
         }
         let mut detail = match self.source {
-            Some(source) => Detail::of_causes(source(&error)),
+            Some(source) => Detail::of_causes(source(error)),
             None => Detail::default(),
         };
-        if let Some(value) = self.value.as_ref().and_then(|form| (form.encode)(&error)) {
+        if let Some(value) = self.value.as_ref().and_then(|form| (form.encode)(error)) {
             detail.name = short_name::<E>();
             detail.value = value;
         }
@@ -85,7 +108,7 @@ impl<E: 'static> ErrorForm<E> {
     }
 
     /// The error of a call that failed: the peer's own, if it is of this type.
-    fn caught(&self, error: Error) -> E {
+    pub(super) fn caught(&self, error: Error) -> E {
         let error = match castaway::cast!(error, E) {
             Ok(error) => return error,
             Err(error) => error,
@@ -96,6 +119,29 @@ impl<E: 'static> ErrorForm<E> {
         });
         own.unwrap_or_else(|| (self.own)(error))
     }
+}
+
+/// The forms of the errors of all methods that this process has called or served, by their types. A
+/// [`Stream`](super::Stream) has its error type from a signature, and not the form. There are no
+/// more than the program has types.
+static KNOWN: RwLock<Option<HashMap<TypeId, Form>>> = RwLock::new(None);
+
+/// An [`ErrorForm`].
+type Form = Box<dyn Any + Send + Sync>;
+
+/// Notes the form of a method's error.
+#[doc(hidden)]
+pub fn note_form<E: 'static>(form: ErrorForm<E>) {
+    let mut known = KNOWN.write().unwrap_or_else(PoisonError::into_inner);
+    let known = known.get_or_insert_default();
+    known.insert(TypeId::of::<E>(), Box::new(form));
+}
+
+/// The form of a type that is the error of some method.
+pub(super) fn known<E: 'static>() -> Option<ErrorForm<E>> {
+    let known = KNOWN.read().unwrap_or_else(PoisonError::into_inner);
+    let form = known.as_ref()?.get(&TypeId::of::<E>())?;
+    form.downcast_ref().copied()
 }
 
 /// The error of a call that failed, as the method's own.

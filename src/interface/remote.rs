@@ -11,7 +11,7 @@ use serde::de::DeserializeOwned;
 
 use super::around::{self, Brought, Unconnected};
 use super::brokered::{Brokered, dial, offer};
-use super::lease::{Lease, Lent, Slot};
+use super::lease::{Lease, Loaned, Slot};
 use super::map::{self, ArgMap};
 use super::signature::Signature;
 use super::supervised::{InUse, Route};
@@ -19,7 +19,7 @@ use super::{BoxFuture, Error, Interface};
 use crate::broker::MuxBroker;
 use crate::codec::Undecoded;
 use crate::rpc::call_context;
-use crate::rpc::{self, Around, CallError, Deadline, Encode, EndReason, too_late};
+use crate::rpc::{self, Around, CallError, Deadline, Encode, EndReason, Untaken, too_late};
 
 /// An implementation of the interface `I` in another process: `Remote<dyn Counter>` implements
 /// `Counter`.
@@ -55,11 +55,17 @@ use crate::rpc::{self, Around, CallError, Deadline, Encode, EndReason, too_late}
 ///
 /// # Cancellation
 ///
-/// A call whose deadline has passed, or whose future is dropped, is abandoned: the peer still runs
+/// A call whose deadline has passed, or whose future is dropped, is abandoned: a Go peer still runs
 /// it, and its reply is discarded. What the call lent is taken back, unless the peer has connected
 /// to it. A [`Reader`](super::Reader) or [`Writer`](super::Writer) that the peer has connected to
 /// ends as one that failed: the peer reads and writes an error, so it does not take a part for the
 /// whole. An interface that it has connected to lives for as long as the peer keeps it.
+///
+/// A peer that has this crate ends the call, and takes back what its reply has lent and this side
+/// does not connect to: the call was dropped, its deadline has passed, or a part of the reply does
+/// not decode or connect. A Go peer has no way to learn of that: what it lends stays until its
+/// broker gives it up, and what a reply to it lends, for the
+/// [accept timeout](crate::broker::BrokerConfig::accept_timeout).
 pub struct Remote<I: ?Sized> {
     link: Link,
     timeout: Option<Duration>,
@@ -285,6 +291,8 @@ pub struct Call<'a> {
     is_idempotent: bool,
     deadline: Deadline,
     brought: Brought,
+    /// The call's number, from the reply on.
+    seq: Option<u64>,
 }
 
 /// What a call goes over.
@@ -351,6 +359,7 @@ impl<'a> Call<'a> {
             is_idempotent: method.is_idempotent,
             deadline: rpc::deadline(own.unwrap_or(remote.timeout), call_context::deadline()),
             brought: Brought::default(),
+            seq: None,
         }
     }
 
@@ -397,7 +406,7 @@ impl<'a> Call<'a> {
                 slot: Slot::new(value),
             };
         };
-        let Lent { id, slot, lease } = offer(broker, value);
+        let Loaned { id, slot, lease } = offer(broker, value);
         self.brought.leases.extend(lease);
         Loan { id, slot }
     }
@@ -428,6 +437,7 @@ impl<'a> Call<'a> {
     /// When the call fails, or what was lent for it does, or when what the reply lends cannot be
     /// connected to.
     pub async fn send<M: Signature>(&mut self, argument: &M::Args) -> Result<M::Received, Error> {
+        M::note_error();
         M::send(self, argument).await
     }
 
@@ -441,12 +451,13 @@ impl<'a> Call<'a> {
             let Some((rpc, broker)) = self.line.connection() else {
                 return Err(CallError::Shutdown(EndReason::Closed).into());
             };
-            let mut sent = false;
+            let mut sent = None;
             let brought = &mut self.brought;
             let deadline = self.deadline;
             let called =
                 rpc.call_asking(self.method, argument, broker, brought, deadline, &mut sent);
             let reply = called.await;
+            self.seq = sent;
             if !self.brought.leases.is_empty() || !self.brought.dials.is_empty() {
                 return self.finish(reply).await;
             }
@@ -454,7 +465,7 @@ impl<'a> Call<'a> {
                 Ok((reply, _)) => return Ok(reply),
                 Err(error) => error,
             };
-            let Some(route) = self.repeats(&error, sent, repeats) else {
+            let Some(route) = self.repeats(&error, sent.is_some(), repeats) else {
                 return Err(error.into());
             };
             repeats = repeats.saturating_add(1);
@@ -482,8 +493,12 @@ impl<'a> Call<'a> {
         reply: Result<(R, Undecoded), CallError>,
     ) -> Finish<'c, R> {
         Box::pin(async move {
-            let Some(broker) = self.line.broker() else {
+            let Some((rpc, broker)) = self.line.connection() else {
                 return Err(CallError::Shutdown(EndReason::Closed).into());
+            };
+            let untaken = match self.brought.dials.is_empty() {
+                true => None,
+                false => self.seq.map(|seq| rpc.untaken(seq)),
             };
             let settled = settle(&self.brought.leases, self.method, reply.is_ok());
             let settled = match self.deadline {
@@ -514,30 +529,34 @@ impl<'a> Call<'a> {
                     }
                 }
             };
-            connected.map_err(|Unconnected { place, error }| Error::Connect {
+            let connected = connected.map_err(|Unconnected { place, error }| Error::Connect {
                 place,
                 source: error,
-            })
+            })?;
+            untaken.into_iter().for_each(Untaken::taken);
+            Ok(connected)
         })
     }
 
     /// Connects to what the peer has lent in its reply.
     #[must_use]
     pub fn dial<B: Brokered>(&self, id: u32) -> BoxFuture<'_, Result<B, Error>> {
-        let Some(broker) = self.line.broker() else {
+        let Some((rpc, broker)) = self.line.connection() else {
             return Box::pin(async { Err(CallError::Shutdown(EndReason::Closed).into()) });
         };
-        let dialed = dial(broker, id);
-        match self.deadline {
-            None => dialed,
-            Some((deadline, timeout)) => {
-                let method = self.method;
-                Box::pin(async move {
+        let (dialed, method, deadline) = (dial(broker, id), self.method, self.deadline);
+        let untaken = self.seq.map(|seq| rpc.untaken(seq));
+        Box::pin(async move {
+            let dialed = match deadline {
+                None => dialed.await,
+                Some((deadline, timeout)) => {
                     let dialed = broker.deadlines().timeout_at(deadline, dialed).await;
                     dialed.unwrap_or_else(|_| Err(too_late(method, timeout).into()))
-                })
-            }
-        }
+                }
+            }?;
+            untaken.into_iter().for_each(Untaken::taken);
+            Ok(dialed)
+        })
     }
 
     /// Whether the peer answered that it does not have the method called. A text that names another

@@ -11,7 +11,7 @@ use std::sync::Arc;
 use futures::future::BoxFuture;
 
 use super::brokered::{Brokered, offer};
-use super::lease::{Lease, Lent, Progress, Slot};
+use super::lease::{Lease, Loaned, Progress, Slot};
 use crate::broker::{DialError, MuxBroker, WeakBroker};
 use crate::tuning::interface::MAX_NESTED;
 use plugwire_base::attempt;
@@ -284,7 +284,7 @@ pub(super) fn lend<B: Brokered>(
     // Only now may what it lent be lent again.
     drop(given_up);
     let value = value().ok_or(NestedError::Lent)?;
-    let Lent { id, slot, lease } = offer(&broker, value);
+    let Loaned { id, slot, lease } = offer(&broker, value);
     let progress = lease.as_ref().map(Lease::progress);
     NOW.with(|now| now.collected.set(true));
     SCOPE.with_borrow_mut(|scope| {

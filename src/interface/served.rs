@@ -35,6 +35,7 @@ impl<I: Send + Sync + ?Sized + 'static> Methods<I> {
         F: Fn(Object<I>, MuxBroker, M::Args) -> Fut + Send + Sync + 'static,
         Fut: Future<Output = Result<M::Reply, M::Error>> + Send + 'static,
     {
+        M::note_error();
         let (object, broker) = (self.object.clone(), self.broker.clone());
         let is_plain = (self.is_plain)(&object, plain_name);
         let service = std::mem::take(&mut self.service);

@@ -32,6 +32,9 @@ pub trait Signature: 'static {
     /// How an error crosses.
     fn error_form() -> ErrorForm<Self::Error>;
 
+    /// Notes how an error crosses, for streams whose items fail with it.
+    fn note_error();
+
     /// Sends the argument and waits for the reply.
     fn send(
         call: &mut Call<'_>,
@@ -65,6 +68,13 @@ macro_rules! __signature {
 
             fn error_form() -> $crate::interface::__private::ErrorForm<$error> {
                 $crate::__error_form!($error)
+            }
+
+            fn note_error() {
+                static NOTED: ::std::sync::Once = ::std::sync::Once::new();
+                NOTED.call_once(|| {
+                    $crate::interface::__private::note_form::<$error>(Self::error_form());
+                });
             }
 
             fn send(

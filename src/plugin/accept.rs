@@ -11,6 +11,7 @@ use super::connection::{Ended, Failed, Handler};
 use super::door::Door;
 use super::error::ServeError;
 use super::listener::Listener;
+use super::shutdown::Shutdown;
 use crate::connection::ConnectionError;
 use crate::mux::SessionError;
 use crate::tuning::plugin as tuning;
@@ -25,19 +26,34 @@ pub(super) enum End {
     Quit,
     /// The host that started the plugin is gone, and no other is connected.
     HostGone,
+    /// The process was asked to end by a signal.
+    Signal,
 }
 
-/// Serves connections until one of them asks the plugin to quit, or until `host_gone` is ready and
-/// no connection is left. The end of a connection does not end serving: another host may take over.
-/// Removes the listener at the end.
+impl End {
+    fn why(self) -> Shutdown {
+        match self {
+            End::Quit => Shutdown::Quit,
+            End::HostGone => Shutdown::HostGone,
+            End::Signal => Shutdown::Signal,
+        }
+    }
+}
+
+/// Serves connections until one of them asks the plugin to quit, until the process is asked to end,
+/// or until `host_gone` is ready and no connection is left. The end of a connection does not end
+/// serving: another host may take over. Removes the listener at the end. Connections go on while
+/// the handler's shutdown runs.
 pub(super) async fn accept(
     mut door: Door<Listener>,
     handler: Handler,
     mut quit: watch::Receiver<bool>,
     host_gone: impl Future<Output = ()>,
+    terminated: impl Future<Output = ()>,
 ) -> Result<End, ServeError> {
     let mut connections = JoinSet::new();
     let mut host_gone = pin!(host_gone);
+    let mut terminated = pin!(terminated);
     let mut abandoned = false;
     let mut asker_ended = false;
     let mut failures = RateLimitedLog::default();
@@ -61,11 +77,16 @@ pub(super) async fn accept(
             // The handler holds the sender, so this cannot fail.
             () = async { drop(quit.wait_for(|&quit| quit).await) } => break End::Quit,
             () = &mut host_gone, if !abandoned => abandoned = true,
+            () = &mut terminated => break End::Signal,
         }
     };
     drop(door);
+    handler.shutting_down.run(end.why()).await;
     let finish = async {
-        while !asker_ended && let Some(ended) = connections.join_next().await {
+        while end == End::Quit
+            && !asker_ended
+            && let Some(ended) = connections.join_next().await
+        {
             asker_ended = log_end(ended, &mut failures);
         }
     };

@@ -5,8 +5,10 @@ mod tls;
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
+use std::time::Duration;
 
 use super::security::TlsOptions;
+use super::shutdown::{Hook, Shutdown};
 use crate::InvalidOption;
 use crate::connection::{ConnectionConfig, PluginSet};
 use crate::handshake::{self, HandshakeConfig};
@@ -34,6 +36,9 @@ pub struct ServeConfig {
     pub(super) tls: TlsOptions,
     pub(super) max_pending: usize,
     pub(super) allow_plaintext: bool,
+    pub(super) standalone: bool,
+    pub(super) on_shutdown: Option<Hook>,
+    pub(super) shutdown_grace: Duration,
     /// An app version that one call gave twice.
     doubled: Option<u32>,
 }
@@ -51,6 +56,9 @@ impl ServeConfig {
             tls: TlsOptions::default(),
             max_pending: tuning::MAX_PENDING,
             allow_plaintext: false,
+            standalone: false,
+            on_shutdown: None,
+            shutdown_grace: tuning::SHUTDOWN_GRACE,
             doubled: None,
         }
     }
@@ -143,6 +151,75 @@ impl ServeConfig {
         self
     }
 
+    /// Whether the plugin may be started without a host, as by a person or a service manager: for
+    /// plugins that hosts reattach to over the network. Default off: without the magic cookie in
+    /// its environment the process ends with an explanation.
+    ///
+    /// Started without the cookie it serves its highest app version and writes its handshake line
+    /// to standard output, where its address can be read. It goes on until a host asks it
+    /// to quit, or until SIGTERM or SIGINT. What it prints goes to its own standard output and
+    /// standard error, and to the hosts. There is no AutoMTLS, which needs a host that starts the
+    /// plugin. With the cookie it is a host's, as any other.
+    ///
+    /// ```no_run
+    /// # use plugwire::connection::PluginSet;
+    /// # use plugwire::handshake::HandshakeConfig;
+    /// use plugwire::plugin::{ServeConfig, serve};
+    ///
+    /// # async fn example(plugins: PluginSet) {
+    /// let handshake = HandshakeConfig::new(1, "BASIC_PLUGIN", "hello");
+    /// let config = ServeConfig::new(handshake, plugins)
+    ///     .listen_tcp(([127, 0, 0, 1], 4000))
+    ///     .standalone(true);
+    /// serve(config).await;
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn standalone(mut self, standalone: bool) -> Self {
+        self.standalone = standalone;
+        self
+    }
+
+    /// What the plugin does before it ends: when a host asks it to quit, when the host that started
+    /// it is gone, and on SIGTERM. Called once. Default: SIGTERM ends the process at once, and the
+    /// rest is left to what follows [`serve`](super::serve).
+    ///
+    /// At a host's request the connection is still there: the hook may call interfaces of the
+    /// host's, what it prints arrives, and the host's request is answered when it has ended. It has
+    /// [`shutdown_grace`](Self::shutdown_grace), and is dropped then.
+    ///
+    /// ```
+    /// # use plugwire::connection::PluginSet;
+    /// # use plugwire::handshake::HandshakeConfig;
+    /// use plugwire::plugin::ServeConfig;
+    ///
+    /// # fn example(plugins: PluginSet, store: std::sync::Arc<tokio::fs::File>) -> ServeConfig {
+    /// let handshake = HandshakeConfig::new(1, "BASIC_PLUGIN", "hello");
+    /// ServeConfig::new(handshake, plugins).on_shutdown(async move |why| {
+    ///     if let Err(error) = store.sync_all().await {
+    ///         eprintln!("not saved, and {why}: {error}");
+    ///     }
+    /// })
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn on_shutdown<F, D>(mut self, hook: F) -> Self
+    where
+        F: FnOnce(Shutdown) -> D + Send + 'static,
+        D: Future<Output = ()> + Send + 'static,
+    {
+        self.on_shutdown = Some(Hook::new(hook));
+        self
+    }
+
+    /// How long what [`on_shutdown`](Self::on_shutdown) set may take. Default 1 s: a host of this
+    /// crate waits 2 s for the answer to its request to quit. Not zero.
+    #[must_use]
+    pub fn shutdown_grace(mut self, grace: Duration) -> Self {
+        self.shutdown_grace = grace;
+        self
+    }
+
     /// How many connections may be pending at once: accepted, but without their three streams yet,
     /// or without the TLS handshake if TLS is used. Default 256, and at least 1; go-plugin has no
     /// bound.
@@ -175,6 +252,10 @@ impl ServeConfig {
                 0,
                 "at least 1 connection",
             ));
+        }
+        if self.shutdown_grace.is_zero() {
+            let (option, given) = ("shutdown_grace", self.shutdown_grace);
+            return Err(InvalidOption::new(option, given, "more than 0 s"));
         }
         self.tls.check()?;
         self.connection.check()

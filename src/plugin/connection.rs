@@ -10,6 +10,7 @@ use super::door::Place;
 use super::ending::{Presence, Quit};
 use super::hooks::Hooks;
 use super::listener::Accepted;
+use super::shutdown::ShuttingDown;
 use super::stdio::Stdio;
 use crate::connection::{ConnectionConfig, ConnectionError, Peer, PluginSet, RpcServer};
 use crate::tls::Acceptor;
@@ -26,6 +27,7 @@ pub(super) struct Handler {
     pub(super) stdio: Option<Arc<Stdio>>,
     pub(super) quit: watch::Sender<bool>,
     pub(super) ending: Option<Quit>,
+    pub(super) shutting_down: ShuttingDown,
     /// `None` for plain text.
     pub(super) acceptor: Option<Acceptor>,
     pub(super) _presence: Presence,
@@ -59,6 +61,7 @@ impl Handler {
             quit: self.quit,
             asked: Arc::clone(&asked),
             ending: self.ending,
+            shutting_down: self.shutting_down,
         };
         let rpc = RpcServer::new(self.plugins, self.connection, Arc::new(hooks));
         let rpc = rpc.app_version(self.version);

@@ -82,7 +82,11 @@ pub enum ServeError {
     #[error("Error preparing plugin: cannot take over standard output and standard error")]
     Stdio(#[source] io::Error),
 
-    /// SIGINT could not be taken over.
+    /// What [`serve_when`](super::serve_when) waited for has failed.
+    #[error("Error preparing plugin: it is not ready")]
+    NotReady(#[source] Box<dyn std::error::Error + Send + Sync>),
+
+    /// SIGINT or SIGTERM could not be taken over.
     #[error("Error preparing plugin: cannot handle interrupts")]
     Signal(#[source] io::Error),
 

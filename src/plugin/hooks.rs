@@ -7,6 +7,7 @@ use futures::future::BoxFuture;
 use tokio::sync::watch;
 
 use super::ending::Quit;
+use super::shutdown::{Shutdown, ShuttingDown};
 use super::stdio::Stdio;
 use crate::connection::ServeHooks;
 use crate::mux::Stream;
@@ -21,6 +22,7 @@ pub(super) struct Hooks {
     pub(super) asked: Arc<AtomicBool>,
     /// `None` if the process may go on after serving.
     pub(super) ending: Option<Quit>,
+    pub(super) shutting_down: ShuttingDown,
 }
 
 impl ServeHooks for Hooks {
@@ -35,7 +37,10 @@ impl ServeHooks for Hooks {
         let quit = self.quit.clone();
         self.asked.store(true, Ordering::Relaxed);
         let ending = self.ending.clone();
+        let shutting_down = self.shutting_down.clone();
         Box::pin(async move {
+            // It may call the host, and what it prints is sent.
+            shutting_down.run(Shutdown::Quit).await;
             if let Some(stdio) = stdio {
                 stdio.drain().await;
             }

@@ -76,7 +76,8 @@
 //! # Signals
 //!
 //! From [`serve`] on, and for the rest of the process's life, SIGINT is ignored: Ctrl-C at a
-//! terminal reaches both host and plugin, and the host decides what happens.
+//! terminal reaches both host and plugin, and the host decides what happens. SIGTERM ends the
+//! process at once, or in order where [`ServeConfig::on_shutdown`] has something to do before.
 
 mod accept;
 mod config;
@@ -92,13 +93,15 @@ mod panic;
 mod security;
 mod serve;
 mod serve_mux;
+mod shutdown;
 mod stdio;
 mod test_mode;
 
 pub use config::ServeConfig;
 pub use error::ServeError;
-pub use serve::{serve, try_serve};
+pub use serve::{serve, serve_when, try_serve};
 pub use serve_mux::serve_mux;
+pub use shutdown::Shutdown;
 pub use test_mode::{ServeTestConfig, TestServer, serve_test};
 
 #[cfg(feature = "hclog")]

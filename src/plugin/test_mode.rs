@@ -1,5 +1,6 @@
 //! A plugin served within another program, commonly its own test.
 
+use std::future::pending;
 use std::process;
 use std::sync::Arc;
 
@@ -14,6 +15,7 @@ use super::door::Door;
 use super::ending::Presence;
 use super::error::ServeError;
 use super::listener::Listener;
+use super::shutdown::{Shutdown, ShuttingDown};
 use super::stdio::{Stdio, Tee};
 use crate::handshake::{Environment, ReattachConfig};
 
@@ -125,6 +127,7 @@ pub async fn serve_test(
         .extensions(extensions)
         .test(true);
 
+    let shutting_down = ShuttingDown::new(config.on_shutdown.clone(), config.shutdown_grace);
     let (quit, quit_asked) = watch::channel(false);
     let handler = Handler {
         plugins,
@@ -133,6 +136,7 @@ pub async fn serve_test(
         stdio: stdio.clone(),
         quit,
         ending: None,
+        shutting_down: shutting_down.clone(),
         acceptor: security.acceptor,
         _presence: Presence::default(),
     };
@@ -141,11 +145,15 @@ pub async fn serve_test(
     let mut serving = JoinSet::new();
     serving.spawn(async move {
         let door = Door::new(listener, config.max_pending);
-        let accepting = accept(door, handler, quit_asked, std::future::pending());
+        let (host_gone, terminated) = (pending(), pending());
+        let accepting = accept(door, handler, quit_asked, host_gone, terminated);
         // Dropping the accepting ends the connections with it.
         let served = tokio::select! {
             served = accepting => served.map(|_| ()),
-            () = cancelled.cancelled() => Ok(()),
+            () = cancelled.cancelled() => {
+                shutting_down.run(Shutdown::Signal).await;
+                Ok(())
+            }
         };
         if let Some(stdio) = stdio {
             stdio.restore().await;

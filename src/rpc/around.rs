@@ -2,6 +2,7 @@
 
 use serde::de::DeserializeOwned;
 
+use super::untaken::Lent;
 use crate::codec::Undecoded;
 
 /// What surrounds the encoding and decoding of a call's values: a scope in which they find what
@@ -29,8 +30,8 @@ pub(crate) trait Around: Send + Sync {
     /// Waits for what has to precede the reply.
     fn replying(&self, brought: &mut Self::Brought) -> impl Future<Output = ()> + Send;
 
-    /// The reply was sent, or cannot be.
-    fn replied(&self, brought: Self::Brought, sent: bool);
+    /// What the reply that was encoded lends.
+    fn replied(&self, brought: Self::Brought) -> Option<Box<dyn Lent>>;
 }
 
 impl Around for () {
@@ -58,5 +59,7 @@ impl Around for () {
     async fn replying(&self, (): &mut ()) {}
 
     #[inline]
-    fn replied(&self, (): (), _: bool) {}
+    fn replied(&self, (): ()) -> Option<Box<dyn Lent>> {
+        None
+    }
 }

@@ -12,6 +12,7 @@ use std::task::{Context, Poll};
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
+use super::untaken::Lent;
 use crate::InvalidOption;
 use crate::tuning::rpc::LONGEST_TRACE;
 
@@ -164,7 +165,7 @@ impl CallContext {
         Scoped {
             current: Current {
                 context: self,
-                is_served: false,
+                ..Current::NONE
             },
             future: Box::pin(future),
         }
@@ -174,7 +175,7 @@ impl CallContext {
     pub(crate) fn run<R>(self, function: impl FnOnce() -> R) -> R {
         let mut current = Current {
             context: self,
-            is_served: false,
+            ..Current::NONE
         };
         let _entered = current.enter();
         function()
@@ -201,6 +202,25 @@ pub(crate) fn deadline() -> Option<Instant> {
 pub(super) fn trace() -> Option<Arc<str>> {
     let trace = CURRENT.try_with(|current| current.borrow().context.trace.clone());
     trace.ok().flatten()
+}
+
+/// Lends something in the reply of the call that the current task serves. Outside of one it is
+/// left offered.
+pub(crate) fn lend(lent: Box<dyn Lent>) {
+    let mut lent = Some(lent);
+    let _ = CURRENT.try_with(|current| {
+        let mut current = current.borrow_mut();
+        if current.is_served {
+            current.lent.extend(lent.take());
+        }
+    });
+    lent.into_iter().for_each(Lent::keep);
+}
+
+/// What the current call lends in its reply.
+pub(super) fn take_lent() -> Vec<Box<dyn Lent>> {
+    let lent = CURRENT.try_with(|current| std::mem::take(&mut current.borrow_mut().lent));
+    lent.unwrap_or_default()
 }
 
 /// Whether a text can be a `traceparent`. Its own form has 55 characters, and later versions of it
@@ -246,6 +266,8 @@ pub(super) struct Current {
     context: CallContext,
     /// Whether it is that of a call which this process serves, and which can be cancelled.
     is_served: bool,
+    /// What the call lends in its reply.
+    lent: Vec<Box<dyn Lent>>,
 }
 
 impl Current {
@@ -256,6 +278,7 @@ impl Current {
             cancellation: None,
         },
         is_served: false,
+        lent: Vec::new(),
     };
 
     /// That of a call which is served.
@@ -263,6 +286,7 @@ impl Current {
         Current {
             context,
             is_served: true,
+            lent: Vec::new(),
         }
     }
 

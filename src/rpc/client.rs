@@ -1,7 +1,7 @@
 //! The calling side.
 
 use std::future::poll_fn;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::task::Poll;
 use std::time::Duration;
 
@@ -14,7 +14,6 @@ use tokio::time::Instant;
 use super::around::Around;
 use super::call_context;
 use super::call_error::CallError;
-use super::crash::Obituary;
 use super::deadline::{Deadlines, Timer};
 use super::end::EndReason;
 use super::in_flight::{Ended, InFlight};
@@ -22,8 +21,10 @@ use super::inbox::Inbox;
 use super::io::Halves;
 use super::message::{CANCEL, DETAIL, Empty, ExtendedRequest, ExtendedResponse};
 use super::negotiated::Negotiated;
+use super::obituary::Obituary;
 use super::outbox::{Outbox, SendError};
 use super::peer_error::PeerError;
+use super::time_left::{Deadline, Left, deadline, too_late};
 use crate::codec::{CallConfig, DecodeError, Encode, Message, Undecoded};
 use crate::tuning::rpc::{SESSION_LOST, STREAM_ENDED};
 use plugwire_base::chain::logged;
@@ -52,6 +53,8 @@ struct Shared {
     negotiated: Arc<Negotiated>,
     /// Whether each request names what was agreed on.
     is_control: bool,
+    /// The connection that was asked for on this one, to which all further calls go.
+    asked: OnceLock<Client>,
 }
 
 /// What is known of the peer of a session's stream.
@@ -62,19 +65,12 @@ pub(crate) struct Peer {
     pub(crate) negotiated: Arc<Negotiated>,
     /// Whether it is the control stream, each request of which names what was agreed on.
     pub(crate) is_control: bool,
-    /// The connection on which this one was asked for.
-    pub(crate) asked_by: Option<Client>,
 }
-
-/// When a call is given up, and how long that is from its beginning.
-pub(crate) type Deadline = Option<(Instant, Duration)>;
 
 struct Task {
     shared: Arc<Shared>,
     /// `None` for a connection that never was.
     handle: Option<JoinHandle<()>>,
-    /// The connection that this one was asked for by. A peer may take its end for the end of both.
-    asked_by: Option<Client>,
 }
 
 impl Task {
@@ -113,7 +109,6 @@ impl Client {
             obituary,
             negotiated,
             is_control,
-            asked_by,
         } = peer;
         let shared = Arc::new(Shared {
             outbox: Outbox::new(write, config),
@@ -122,6 +117,7 @@ impl Client {
             obituary,
             negotiated,
             is_control,
+            asked: OnceLock::new(),
         });
         let handle = {
             let run = run(shared.clone(), Inbox::of_replies(read, config));
@@ -131,7 +127,6 @@ impl Client {
             task: Arc::new(Task {
                 shared: shared.clone(),
                 handle: Some(handle),
-                asked_by: asked_by,
             }),
             shared,
             timeout: None,
@@ -148,16 +143,30 @@ impl Client {
             obituary: Obituary::default(),
             negotiated: Negotiated::none(),
             is_control: false,
+            asked: OnceLock::new(),
         });
         shared.end(&EndReason::Closed);
         Client {
             task: Arc::new(Task {
                 shared: shared.clone(),
                 handle: None,
-                asked_by: None,
             }),
             shared,
             timeout: None,
+        }
+    }
+
+    /// Has all further calls of all clones go to a connection that was asked for on this one. This
+    /// one lives as long: a peer may take its end for the end of both.
+    pub(crate) fn redirect(&self, asked: Client) {
+        let _ = self.shared.asked.set(asked);
+    }
+
+    /// The connection to which calls go.
+    fn current(&self) -> &Shared {
+        match self.shared.asked.get() {
+            None => &self.shared,
+            Some(asked) => &asked.shared,
         }
     }
 
@@ -189,7 +198,7 @@ impl Client {
         A: Encode + ?Sized,
         R: DeserializeOwned,
     {
-        let (around, brought, sent) = (&(), &mut (), &mut false);
+        let (around, brought, sent) = (&(), &mut (), &mut None);
         let inherited = call_context::deadline();
         let reply = match (inherited, self.timeout) {
             (None, None) => {
@@ -200,7 +209,7 @@ impl Client {
             (None, Some(timeout)) => {
                 let left = Left::All(timeout);
                 let exchange = self.exchange(method, argument, around, brought, left, sent);
-                let replied = self.shared.deadlines.timeout(timeout, exchange).await;
+                let replied = self.current().deadlines.timeout(timeout, exchange).await;
                 replied.unwrap_or_else(|_| Err(too_late(method, timeout)))
             }
             (Some(_), timeout) => {
@@ -215,7 +224,8 @@ impl Client {
 
     /// The same with something around the values, and with a deadline in place of this handle's,
     /// which is not later than the one inherited: see [`deadline`]. Returns the reply undecoded,
-    /// too. Sets `sent` once the peer may have the request.
+    /// too. Sets `sent` to the call's number once the peer may have the request: with it the reply
+    /// can be given back, by [`untaken`](Self::untaken).
     pub(crate) async fn call_asking<A, R, C>(
         &self,
         method: &str,
@@ -223,7 +233,7 @@ impl Client {
         around: &C,
         brought: &mut C::Brought,
         deadline: Deadline,
-        sent: &mut bool,
+        sent: &mut Option<u64>,
     ) -> Result<(R, Undecoded), CallError>
     where
         A: Encode + ?Sized,
@@ -233,7 +243,20 @@ impl Client {
         let reply = self
             .reply_until(method, argument, around, brought, deadline, sent)
             .await?;
-        decode(method, reply, around, brought)
+        let decoded = decode(method, reply, around, brought);
+        if decoded.is_err()
+            && let Some(seq) = *sent
+        {
+            self.current().cancel(seq);
+        }
+        decoded
+    }
+
+    /// Has the peer take back what the reply of a call has lent, unless that is
+    /// [taken](Untaken::taken).
+    pub(crate) fn untaken(&self, seq: u64) -> Untaken<'_> {
+        let shared = Some(self.current());
+        Untaken { shared, seq }
     }
 
     async fn reply_until<A, C>(
@@ -243,7 +266,7 @@ impl Client {
         around: &C,
         brought: &mut C::Brought,
         deadline: Deadline,
-        sent: &mut bool,
+        sent: &mut Option<u64>,
     ) -> Result<Message, CallError>
     where
         A: Encode + ?Sized,
@@ -255,7 +278,7 @@ impl Client {
         };
         let left = Left::Until(at);
         let exchange = self.exchange(method, argument, around, brought, left, sent);
-        let replied = self.shared.deadlines.timeout_at(at, exchange).await;
+        let replied = self.current().deadlines.timeout_at(at, exchange).await;
         match replied {
             // Both sides have the deadline. Timers count in milliseconds, so the peer's error about
             // it may come before this side's.
@@ -272,18 +295,21 @@ impl Client {
         around: &C,
         brought: &mut C::Brought,
         left: Left,
-        sent: &mut bool,
+        sent: &mut Option<u64>,
     ) -> Result<Message, CallError>
     where
         A: Encode + ?Sized,
         C: Around,
     {
-        let shared = &*self.shared;
+        let shared = self.current();
         shared.outbox.ready().await;
         let begun = shared.calls().begin();
         let (seq, reply) = match begun {
             Ok(begun) => begun,
-            Err(ended) => return Err(self.lost(method, CallError::Shutdown(ended.reason)).await),
+            Err(ended) => {
+                let error = CallError::Shutdown(ended.reason);
+                return Err(self.lost(method, error, false).await);
+            }
         };
         let mut waiting = Waiting {
             shared,
@@ -295,7 +321,7 @@ impl Client {
         match around.encode(brought, send) {
             Ok(()) => {
                 waiting.is_sent = true;
-                *sent = true;
+                *sent = Some(seq);
             }
             // The connection is ending, and `reply` gives the reason.
             Err(SendError::Closed) => {}
@@ -309,17 +335,22 @@ impl Client {
         let reply = reply.await;
         waiting.is_over = true;
         match reply {
-            Ok(Err(error)) if error.is_disconnected() => Err(self.lost(method, error).await),
+            Ok(Err(error)) if error.is_disconnected() => Err(self.lost(method, error, true).await),
             Ok(reply) => reply,
             Err(_) => Err(CallError::Shutdown(EndReason::Closed)),
         }
     }
 
-    /// Finds out whether the connection was lost because the peer's process ended. Boxed: it is
-    /// rare, and would make the future of every call larger.
-    fn lost<'a>(&'a self, method: &'a str, error: CallError) -> BoxFuture<'a, CallError> {
+    /// Finds out whether the connection was lost because the peer's process ended, and with it a
+    /// call that was in flight. Boxed: it is rare, and would make the future of every call larger.
+    fn lost<'a>(
+        &'a self,
+        method: &'a str,
+        error: CallError,
+        was_in_flight: bool,
+    ) -> BoxFuture<'a, CallError> {
         Box::pin(async move {
-            let Some(Ended { reason, at }) = self.shared.calls().ended().cloned() else {
+            let Some(Ended { reason, at }) = self.current().calls().ended().cloned() else {
                 return error;
             };
             let patience = match reason {
@@ -330,12 +361,12 @@ impl Client {
             let patience = self
                 .timeout
                 .map_or(patience, |timeout| patience.min(timeout));
-            match self
-                .shared
-                .obituary
-                .crash(instant::later(at, patience))
-                .await
-            {
+            let (obituary, deadline) = (&self.shared.obituary, instant::later(at, patience));
+            let crash = match was_in_flight {
+                true => obituary.crash_of(method, deadline).await,
+                false => obituary.crash(deadline).await,
+            };
+            match crash {
                 Some(crash) => CallError::Crashed {
                     method: method.to_owned(),
                     crash,
@@ -346,29 +377,46 @@ impl Client {
         })
     }
 
+    /// Sends a call whose reply is not waited for. Where the connection has ended, none is sent.
+    #[cfg(feature = "host")]
+    pub(crate) fn send_unanswered<A>(&self, method: &str, argument: &A)
+    where
+        A: Encode + ?Sized,
+    {
+        let Ok((seq, _)) = self.shared.calls().begin() else {
+            return;
+        };
+        // Its reply is one for a call that no longer waits.
+        drop(self.shared.calls().remove(seq));
+        let _ = self.shared.send(method, seq, argument, Left::Forever);
+    }
+
     /// The deadline of each call through this handle.
     pub(crate) fn timeout(&self) -> Option<Duration> {
         self.timeout
     }
 
-    /// The number of streams that it is made of: one, and that of the connection by which it was
-    /// asked for.
+    /// The number of streams that it is made of: one, and that of the connection that was asked for
+    /// on it.
     #[cfg(feature = "host")]
     pub(crate) fn streams(&self) -> usize {
-        let asked_by = self.task.asked_by.as_ref();
-        asked_by.map_or(1, |asked_by| asked_by.streams().saturating_add(1))
+        let asked = self.shared.asked.get();
+        asked.map_or(1, |asked| asked.streams().saturating_add(1))
     }
 
     /// Closes the connection. Calls that wait, and all later ones, fail with
     /// [`CallError::Shutdown`].
     pub fn close(&self) {
         self.task.end();
+        if let Some(asked) = self.shared.asked.get() {
+            asked.close();
+        }
     }
 
     /// The number of calls that wait for their reply.
     #[must_use]
     pub fn in_flight(&self) -> usize {
-        self.shared.calls().len()
+        self.current().calls().len()
     }
 }
 
@@ -446,53 +494,32 @@ impl Drop for Waiting<'_> {
         }
         // Not under the lock.
         let waiter = self.shared.calls().remove(self.seq);
-        if waiter.is_some() && self.is_sent {
+        drop(waiter);
+        // Also when the reply has come and was not looked at: it may have lent something.
+        if self.is_sent {
             self.shared.cancel(self.seq);
         }
     }
 }
 
-/// How long a call may still take.
-#[derive(Clone, Copy)]
-enum Left {
-    Forever,
-    /// From now on. The clock need not be read.
-    All(Duration),
-    Until(Instant),
+/// What a reply has lent, until it is taken. Dropped before, it is taken back by a peer that
+/// understands that.
+pub(crate) struct Untaken<'a> {
+    shared: Option<&'a Shared>,
+    seq: u64,
 }
 
-impl Left {
-    /// As the header of a request has it: at least 1 where there is a deadline, since 0 is none.
-    fn nanos(self) -> i64 {
-        let left = match self {
-            Left::Forever => return 0,
-            Left::All(timeout) => timeout,
-            Left::Until(deadline) => deadline.saturating_duration_since(Instant::now()),
-        };
-        i64::try_from(left.as_nanos()).unwrap_or(i64::MAX).max(1)
+impl Untaken<'_> {
+    pub(crate) fn taken(mut self) {
+        self.shared = None;
     }
 }
 
-/// The earlier of a call's own deadline and the one that it inherits, and how long that is from
-/// now.
-pub(crate) fn deadline(timeout: Option<Duration>, inherited: Option<Instant>) -> Deadline {
-    if timeout.is_none() && inherited.is_none() {
-        // The clock need not be read.
-        return None;
-    }
-    let now = Instant::now();
-    let own = timeout.map(|timeout| (instant::later(now, timeout), timeout));
-    let inherited = inherited.map(|at| (at, at.saturating_duration_since(now)));
-    match (own, inherited) {
-        (Some(own), Some(inherited)) => Some(if own.0 <= inherited.0 { own } else { inherited }),
-        (own, inherited) => own.or(inherited),
-    }
-}
-
-pub(crate) fn too_late(method: &str, timeout: Duration) -> CallError {
-    CallError::Timeout {
-        method: method.to_owned(),
-        timeout,
+impl Drop for Untaken<'_> {
+    fn drop(&mut self) {
+        if let Some(shared) = self.shared {
+            shared.cancel(self.seq);
+        }
     }
 }
 

@@ -1,16 +1,20 @@
-//! The end of a plugin's process, for the calls that it leaves without an answer.
+//! How a plugin's process ended.
+
+mod report;
 
 use std::fmt;
+use std::path::PathBuf;
 use std::process::ExitStatus;
-use std::sync::Arc;
+use std::time::Duration;
 
-use tokio::sync::watch;
-use tokio::time::{Instant, timeout_at};
-
+pub use self::report::CrashReport;
+use super::lost_calls::LostCalls;
 use crate::tuning::rpc::SHOWN_LINES;
 use plugwire_base::escape::Escaped;
 
 /// How the process of a plugin ended, when its host had not asked it to.
+///
+/// Its `Display` is a line, and [`report`](Self::report) a screen.
 #[derive(Clone, Debug, Default)]
 #[non_exhaustive]
 pub struct Crash {
@@ -20,35 +24,90 @@ pub struct Crash {
     pub pid: Option<u32>,
     /// How it exited. `None` if the system does not say, as to a host that reattached.
     pub status: Option<ExitStatus>,
-    /// The text of the panic that ended it, Go's or Rust's: `index out of range`. `None` if no
-    /// panic did.
-    pub panic: Option<String>,
+    /// How long it had run. `None` for a host that reattached.
+    pub uptime: Option<Duration>,
+    /// The panic that ended it, Go's or Rust's. `None` if no panic did.
+    pub panic: Option<Panic>,
+    /// Its core dump. `None` if the system says that it has written none.
+    pub core: Option<CoreDump>,
     /// The last lines it wrote to its stderr, as they came.
     pub stderr: String,
+    pub(crate) lost: LostCalls,
+}
+
+/// The panic that ended a plugin, as the plugin's runtime reported it on stderr.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Panic {
+    /// Its text: `index out of range`.
+    pub text: String,
+    /// Where it happened: `src/main.rs:12:5` in Rust, the first line of code that is not the
+    /// runtime's in Go. `None` if the plugin did not say.
+    pub location: Option<String>,
+    /// The thread's name in Rust, the goroutine's number in Go. `None` if the plugin did not say.
+    pub thread: Option<String>,
+}
+
+/// The core dump of a plugin.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct CoreDump {
+    /// The file. `None` where the system hands dumps to a program, as with systemd-coredump, or
+    /// where the file is not found.
+    pub file: Option<PathBuf>,
+}
+
+/// The calls of one method that a crash has lost.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct LostCall {
+    /// The method, such as `Plugin.Get`.
+    pub method: String,
+    /// How many calls of it.
+    pub calls: usize,
+}
+
+impl Crash {
+    /// What was in flight: the calls that the crash has left without an answer, by method. Each is
+    /// here once it has failed, so all are a moment after the crash. At most 64 methods are kept.
+    #[must_use]
+    pub fn lost_calls(&self) -> Vec<LostCall> {
+        let (by_method, _) = self.lost.by_method();
+        let calls = by_method.into_iter();
+        calls
+            .map(|(method, calls)| LostCall { method, calls })
+            .collect()
+    }
+
+    /// All that is known, as a text of a screen.
+    #[must_use]
+    pub fn report(&self) -> CrashReport<'_> {
+        CrashReport(self)
+    }
+
+    /// The first words of the line and of the report.
+    fn name(&self) -> String {
+        let plugin = Escaped(&self.plugin);
+        match self.pid {
+            Some(pid) => format!("plugin {plugin} (process {pid})"),
+            None => format!("plugin {plugin}"),
+        }
+    }
 }
 
 /// On one line, whatever the plugin wrote.
 impl fmt::Display for Crash {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Crash {
-            plugin,
-            pid,
-            status,
-            panic,
-            stderr,
-        } = self;
-        write!(f, "plugin {}", Escaped(plugin))?;
-        if let Some(pid) = pid {
-            write!(f, " (process {pid})")?;
-        }
-        match status {
+        f.write_str(&self.name())?;
+        match self.status {
             Some(status) => write!(f, " exited with {status}")?,
             None => f.write_str(" exited")?,
         }
-        if let Some(panic) = panic {
-            return write!(f, ", panic: {}", Escaped(panic));
+        if let Some(panic) = &self.panic {
+            return write!(f, ", {panic}");
         }
-        let lines: Vec<&str> = stderr.lines().filter(|line| !line.is_empty()).collect();
+        let lines = self.stderr.lines().filter(|line| !line.is_empty());
+        let lines: Vec<&str> = lines.collect();
         for (at, line) in lines[lines.len().saturating_sub(SHOWN_LINES)..]
             .iter()
             .enumerate()
@@ -63,53 +122,28 @@ impl fmt::Display for Crash {
     }
 }
 
-/// The state of a plugin's process, for the connections to it.
-#[derive(Clone, Debug, Default)]
-pub(crate) enum Fate {
-    /// It runs.
-    #[default]
-    Running,
-    /// It ended of itself.
-    Crashed(Arc<Crash>),
-    /// Its host ends it.
-    Dismissed,
-}
-
-/// Where the connections to a plugin learn how its process ended. With the default they never do.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Obituary(Option<watch::Receiver<Fate>>);
-
-impl Obituary {
-    /// The end that tells, and the end that learns.
-    pub(crate) fn channel() -> (watch::Sender<Fate>, Obituary) {
-        let (sender, receiver) = watch::channel(Fate::Running);
-        (sender, Obituary(Some(receiver)))
-    }
-
-    /// How the process ended, if it ends before the deadline and its host has not asked it to.
-    pub(super) async fn crash(&self, deadline: Instant) -> Option<Arc<Crash>> {
-        let mut fate = self.0.clone()?;
-        let decided = fate.wait_for(|fate| !matches!(fate, Fate::Running));
-        let decided = timeout_at(deadline, decided).await;
-        match &*decided.ok()?.ok()? {
-            Fate::Crashed(crash) => Some(Arc::clone(crash)),
-            Fate::Running | Fate::Dismissed => None,
+/// On one line: `panic at src/main.rs:12:5: index out of range`.
+impl fmt::Display for Panic {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("panic")?;
+        if let Some(location) = &self.location {
+            write!(f, " at {}", Escaped(location))?;
         }
+        write!(f, ": {}", Escaped(&self.text))
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::tuning::rpc::SESSION_LOST;
 
-    fn crash(panic: Option<&str>, stderr: &str) -> String {
+    fn crash(panic: Option<Panic>, stderr: &str) -> String {
         let crash = Crash {
             plugin: "kv".into(),
             pid: Some(7),
-            status: None,
-            panic: panic.map(str::to_owned),
+            panic,
             stderr: stderr.into(),
+            ..Crash::default()
         };
         crash.to_string()
     }
@@ -121,40 +155,18 @@ mod tests {
             crash(None, "1\n2\n3\n\n4\n5\n\u{1b}[31m6\n"),
             r"plugin kv (process 7) exited, its last lines on stderr: 2 | 3 | 4 | 5 | \u{1b}[31m6"
         );
+        let mut panic = Panic {
+            text: "two\nlines".into(),
+            ..Panic::default()
+        };
         assert_eq!(
-            crash(Some("two\nlines"), "noise"),
+            crash(Some(panic.clone()), "noise"),
             r"plugin kv (process 7) exited, panic: two\nlines"
         );
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn the_wait_for_a_process_that_lives_has_an_end() {
-        let (sender, obituary) = Obituary::channel();
-        let start = Instant::now();
-        assert!(obituary.crash(start + SESSION_LOST).await.is_none());
-        assert_eq!(start.elapsed(), SESSION_LOST);
-        sender.send_replace(Fate::Dismissed);
-        assert!(
-            obituary
-                .crash(Instant::now() + SESSION_LOST)
-                .await
-                .is_none()
+        panic.location = Some("src/main.rs:7:5".into());
+        assert_eq!(
+            crash(Some(panic), "noise"),
+            r"plugin kv (process 7) exited, panic at src/main.rs:7:5: two\nlines"
         );
-        assert_eq!(start.elapsed(), SESSION_LOST);
-        assert!(
-            Obituary::default()
-                .crash(Instant::now() + SESSION_LOST)
-                .await
-                .is_none()
-        );
-        assert_eq!(start.elapsed(), SESSION_LOST);
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn a_known_crash_needs_no_wait() {
-        let (sender, obituary) = Obituary::channel();
-        sender.send_replace(Fate::Crashed(Arc::default()));
-        drop(sender);
-        assert!(obituary.crash(Instant::now()).await.is_some());
     }
 }

@@ -54,9 +54,11 @@ mod end;
 mod in_flight;
 mod inbox;
 mod io;
+mod lost_calls;
 mod message;
 mod method;
 mod negotiated;
+mod obituary;
 mod outbox;
 mod peer_error;
 mod registry;
@@ -67,6 +69,8 @@ mod running_calls;
 mod server;
 mod service;
 mod serving;
+mod time_left;
+mod untaken;
 
 #[cfg(feature = "msgpack")]
 pub use crate::codec::TimeFormat;
@@ -75,17 +79,19 @@ pub(crate) use around::Around;
 pub use call_context::CallContext;
 pub use call_error::CallError;
 pub use client::Client;
-pub(crate) use client::{Deadline, Peer, deadline, too_late};
-pub use crash::Crash;
-#[cfg(feature = "host")]
-pub(crate) use crash::Fate;
-pub(crate) use crash::Obituary;
+pub(crate) use client::{Peer, Untaken};
+pub use crash::{CoreDump, Crash, CrashReport, LostCall, Panic};
 pub(crate) use detail::{Detail, Failure};
 pub use end::EndReason;
 pub(crate) use io::Halves;
+#[cfg(feature = "host")]
+pub(crate) use lost_calls::LostCalls;
 pub(crate) use message::ASK;
 pub use message::Empty;
 pub(crate) use negotiated::Negotiated;
+#[cfg(feature = "host")]
+pub(crate) use obituary::Fate;
+pub(crate) use obituary::Obituary;
 pub use peer_error::PeerError;
 pub use registry::Registry;
 pub use request_error::RequestError;
@@ -93,3 +99,5 @@ pub use server::Server;
 pub use service::Service;
 pub(crate) use service::boxed_failure;
 pub(crate) use serving::{Role, Share};
+pub(crate) use time_left::{Deadline, deadline, too_late};
+pub(crate) use untaken::Lent;

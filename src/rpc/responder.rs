@@ -3,9 +3,11 @@
 use std::sync::Arc;
 
 use super::around::Around;
+use super::call_context;
 use super::detail::{Detail, Failure};
 use super::message::{DETAIL, Empty, ExtendedResponse, Response};
 use super::outbox::{Outbox, SendError};
+use super::untaken::{Lent, Untaken};
 use crate::codec::Encode;
 use plugwire_base::abandoned::is_abandoned;
 
@@ -17,16 +19,25 @@ pub(super) struct Responder {
     seq: u64,
     /// Whether the caller understands what an error says beside its text.
     errors: bool,
+    /// What replies have lent to a caller that can cancel.
+    untaken: Option<Arc<Untaken>>,
     answered: bool,
 }
 
 impl Responder {
-    pub(super) fn new(outbox: Arc<Outbox>, method: Arc<str>, seq: u64, errors: bool) -> Self {
+    pub(super) fn new(
+        outbox: Arc<Outbox>,
+        method: Arc<str>,
+        seq: u64,
+        errors: bool,
+        untaken: Option<Arc<Untaken>>,
+    ) -> Self {
         Responder {
             outbox,
             method,
             seq,
             errors,
+            untaken,
             answered: false,
         }
     }
@@ -44,8 +55,22 @@ impl Responder {
         self.outbox.ready().await;
         self.answered = true;
         let sent = around.encode(&mut brought, || self.send("", reply));
-        around.replied(brought, sent.is_ok());
+        let mut lent = call_context::take_lent();
+        lent.extend(around.replied(brought));
+        if !lent.is_empty() {
+            self.lend(lent, sent.is_ok());
+        }
         self.fail_unless_sent(sent);
+    }
+
+    /// Leaves what the reply lends to the caller. Without a reply it knows of none of it.
+    #[cold]
+    fn lend(&self, lent: Vec<Box<dyn Lent>>, sent: bool) {
+        match &self.untaken {
+            Some(untaken) if sent => untaken.replied(self.seq, lent),
+            None if sent => lent.into_iter().for_each(Lent::keep),
+            _ => {}
+        }
     }
 
     /// Replies without waiting for room.

@@ -1,9 +1,12 @@
 //! The calls of a connection that run as tasks, by their numbers.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 
-use tokio::task::{AbortHandle, JoinError, JoinSet};
+use tokio::task::{AbortHandle, Id, JoinError, JoinSet};
+
+use super::untaken::Untaken;
 
 /// The number that the caller gave to a call.
 pub(super) type Seq = u64;
@@ -15,7 +18,10 @@ pub(super) struct RunningCalls {
     tasks: JoinSet<Seq>,
     /// A peer that gives two calls one number can cancel the later one.
     by_number: HashMap<Seq, AbortHandle>,
+    /// Those that were cancelled and have not ended: they may have replied meanwhile.
+    cancelled: HashMap<Id, Seq>,
     aside: Option<Aside>,
+    untaken: Arc<Untaken>,
 }
 
 struct Aside {
@@ -24,6 +30,11 @@ struct Aside {
 }
 
 impl RunningCalls {
+    /// What the calls' replies have lent.
+    pub(super) fn untaken(&self) -> &Arc<Untaken> {
+        &self.untaken
+    }
+
     /// Starts a call as a task.
     pub(super) fn spawn<C>(&mut self, seq: Seq, call: C, can_be_cancelled: bool)
     where
@@ -37,10 +48,13 @@ impl RunningCalls {
 
     /// A call runs aside.
     pub(super) fn put_aside(&mut self, seq: Seq) {
-        self.aside = Some(Aside {
+        let before = self.aside.replace(Aside {
             seq,
             cancelled: false,
         });
+        if let Some(before) = before.filter(|before| before.cancelled) {
+            self.untaken.take_back(before.seq);
+        }
     }
 
     /// The call that ran aside did not end there. Returns whether it was cancelled meanwhile.
@@ -49,29 +63,41 @@ impl RunningCalls {
         aside.is_some_and(|aside| aside.cancelled)
     }
 
-    /// Ends a call. One that has ended, or never was, is none of the connection's.
+    /// Ends a call, or takes back what its reply has lent. One that has ended for good, or never
+    /// was, is none of the connection's.
     pub(super) fn cancel(&mut self, seq: Seq) {
         if let Some(task) = self.by_number.remove(&seq) {
             // The call is dropped by a thread of the runtime, not here.
             task.abort();
-        } else if let Some(aside) = &mut self.aside
+            self.cancelled.insert(task.id(), seq);
+            return;
+        }
+        if let Some(aside) = &mut self.aside
             && aside.seq == seq
         {
             aside.cancelled = true;
         }
+        self.untaken.take_back(seq);
     }
 
     /// Forgets a call that has ended. Ready with `None` if no call is left.
     pub(super) fn poll_ended(&mut self, cx: &mut Context<'_>) -> Poll<Option<()>> {
-        self.tasks.poll_join_next(cx).map(|ended| {
+        self.tasks.poll_join_next_with_id(cx).map(|ended| {
             self.forget(ended?);
             Some(())
         })
     }
 
-    fn forget(&mut self, ended: Result<Seq, JoinError>) {
+    fn forget(&mut self, ended: Result<(Id, Seq), JoinError>) {
+        if !self.cancelled.is_empty() {
+            let id = ended.as_ref().map_or_else(JoinError::id, |&(id, _)| id);
+            if let Some(seq) = self.cancelled.remove(&id) {
+                self.untaken.take_back(seq);
+                return;
+            }
+        }
         match ended {
-            Ok(seq) => {
+            Ok((_, seq)) => {
                 if !self.by_number.is_empty() {
                     self.by_number.remove(&seq);
                 }

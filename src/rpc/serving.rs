@@ -373,8 +373,15 @@ impl Serving {
     }
 
     fn responder(&self, method: Arc<str>, seq: u64) -> Responder {
-        let errors = self.role.negotiated().errors();
-        Responder::new(self.outbox.clone(), method, seq, errors)
+        let negotiated = self.role.negotiated();
+        let untaken = negotiated.calls().then(|| self.running.untaken().clone());
+        Responder::new(
+            self.outbox.clone(),
+            method,
+            seq,
+            negotiated.errors(),
+            untaken,
+        )
     }
 
     /// Waits for the running calls and sends their replies.

@@ -1,8 +1,10 @@
 //! What hosts and plugins need of the operating system: private directories, the files of sockets,
-//! groups, the standard streams, and a thread for work on files.
+//! groups, the standard streams, core dumps, and a thread for work on files.
 
 #[cfg(any(unix, feature = "host"))]
 pub(crate) mod background;
+#[cfg(feature = "host")]
+pub(crate) mod core_dump;
 #[cfg(unix)]
 pub(crate) mod group;
 #[cfg(unix)]

@@ -2,7 +2,7 @@
 
 use std::process::Command;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use plugwire::connection::{ConnectionConfig, PluginSet, RpcServer};
 use plugwire::handshake::HandshakeConfig;
@@ -103,11 +103,17 @@ async fn a_plugin_whose_connection_outlives_it_has_crashed() {
     let crash = error.crash().unwrap();
     assert_eq!(crash.plugin, "sh");
     assert_eq!(crash.status.unwrap().code(), Some(101));
-    assert_eq!(crash.panic.as_deref(), Some("out of cheese"));
+    let panic = crash.panic.as_ref().unwrap();
+    assert_eq!(panic.text, "out of cheese");
+    assert_eq!(panic.location.as_deref(), Some("src/main.rs:1:2"));
+    assert_eq!(panic.thread.as_deref(), Some("main"));
+    assert!(crash.uptime.unwrap() > Duration::ZERO && crash.core.is_none());
+    let lost = crash.lost_calls();
+    assert_eq!((lost.len(), lost[0].calls), (1, 1), "{lost:?}");
     assert!(
         error
             .to_string()
-            .ends_with("exit status: 101, panic: out of cheese"),
+            .ends_with("exit status: 101, panic at src/main.rs:1:2: out of cheese"),
         "{error}"
     );
     assert!(plugin.client.exited());

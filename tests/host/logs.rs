@@ -7,7 +7,6 @@ use std::collections::BTreeMap;
 use std::convert::Infallible;
 use std::io::Write as _;
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
 
 use plugwire::connection::PluginSet;
 use plugwire::handshake::HandshakeConfig;
@@ -364,7 +363,7 @@ async fn spans_and_fields_of_a_plugin_arrive_in_structure() {
     assert_eq!(serde_json::Value::Object(record.fields.clone()), expected);
     let time = record.time.unwrap();
     // The text is cut off after the microseconds.
-    assert!(time + Duration::from_micros(1) > start && time <= std::time::SystemTime::now());
+    assert!(time + std::time::Duration::from_micros(1) > start && time <= std::time::SystemTime::now());
 
     let events = events::recorded(LOG_TARGET);
     let (level, fields) = (&events[1].level, &events[1].fields);

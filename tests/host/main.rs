@@ -4,7 +4,9 @@
 mod addresses;
 mod cancelled;
 mod crashes;
+mod endings;
 mod half;
+mod item_errors;
 mod launch_errors;
 mod lifecycle;
 mod logs;

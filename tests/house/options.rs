@@ -472,6 +472,10 @@ async fn serving_refuses_what_means_nothing() {
             config().max_pending(0),
             ("max_pending", "0", "at least 1 connection"),
         ),
+        (
+            config().shutdown_grace(NOTHING),
+            ("shutdown_grace", "0ns", "more than 0 s"),
+        ),
     ];
     #[cfg(feature = "tls")]
     refusals.push((

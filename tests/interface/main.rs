@@ -12,6 +12,7 @@ mod defaults;
 mod forged_errors;
 mod forms;
 mod item_bytes;
+mod item_errors;
 mod items;
 mod lifetimes;
 mod nested;
@@ -23,6 +24,7 @@ mod pulled;
 mod streams;
 mod syntax;
 mod typed_errors;
+mod untaken;
 
 use std::sync::Arc;
 
@@ -33,6 +35,9 @@ use plugwire::interface::Interface;
 use plugwire::mux::{self, Session};
 use plugwire::rpc::{CallConfig, Client, Codec, Server, Service};
 use support::within;
+
+#[global_allocator]
+static ALLOCATOR: support::alloc::Counting = support::alloc::Counting;
 
 /// The two ends of a connection.
 struct Pair {

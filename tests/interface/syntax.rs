@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use futures::FutureExt;
 use plugwire::interface::BoxFuture;
-use plugwire::{Reader, Result};
+use plugwire::rpc::Codec;
+use plugwire::{Reader, Remote, Result};
 use tokio::io::AsyncReadExt;
 use tokio::sync::mpsc::error::TryRecvError;
 
@@ -233,6 +234,60 @@ async fn a_form_may_be_that_of_the_whole_trait() {
     assert_eq!(within(hooks.on_pair(1, 2)).await.unwrap(), (2, 1));
     assert_eq!(within(hooks.failing()).await.unwrap_err(), "as told");
     assert_eq!(<dyn Hooks>::ON_START.name(), "Hooks.OnStart");
+}
+
+/// The only parameter as itself, in a trait whose other methods have a struct.
+#[tokio::test]
+async fn an_argument_may_be_the_bare_value_where_the_trait_says_otherwise() {
+    #[plugwire::interface(args = "letters")]
+    trait Users {
+        #[plugwire(args = "value")]
+        async fn name(&self, id: i64) -> Result<String>;
+        #[plugwire(args = "value")]
+        async fn maybe(&self, #[plugwire(value)] id: Option<i64>) -> Result<bool>;
+        async fn in_a_struct(&self, id: i64) -> Result<String>;
+    }
+
+    struct Plugin;
+
+    #[plugwire::interface]
+    impl Users for Plugin {
+        async fn name(&self, id: i64) -> Result<String> {
+            Ok(format!("user {id}"))
+        }
+
+        async fn maybe(&self, id: Option<i64>) -> Result<bool> {
+            Ok(id.is_some())
+        }
+
+        async fn in_a_struct(&self, id: i64) -> Result<String> {
+            self.name(id).await
+        }
+    }
+
+    #[derive(serde::Serialize, serde::Deserialize)]
+    #[serde(rename_all = "PascalCase")]
+    struct Letter {
+        a: i64,
+    }
+
+    for codec in [Codec::Gob, Codec::MsgPack] {
+        let pair = Pair::speaking(codec);
+        let users = pair.connect::<dyn Users>(Arc::new(Plugin)).await;
+        assert_eq!(within(users.name(7)).await.unwrap(), "user 7");
+        assert!(within(users.maybe(Some(7))).await.unwrap());
+        assert_eq!(within(users.in_a_struct(7)).await.unwrap(), "user 7");
+        // And by hand, where the form is seen.
+        let client = Remote::rpc_client(&users);
+        let name: String = within(client.call("Plugin.Name", &7i64)).await.unwrap();
+        assert_eq!(name, "user 7");
+        let wrong = client.call::<_, String>("Plugin.Name", &Letter { a: 7 });
+        assert!(within(wrong).await.is_err());
+        let right = client.call::<_, String>("Plugin.InAStruct", &Letter { a: 7 });
+        assert_eq!(within(right).await.unwrap(), "user 7");
+        let wrong = client.call::<_, String>("Plugin.InAStruct", &7i64);
+        assert!(within(wrong).await.is_err());
+    }
 }
 
 /// As those of any `async fn` are.

@@ -83,6 +83,18 @@ pub trait Peer: Clone + Send + Sync + 'static {
     fn ping_pong(&self, _limit: Duration) -> impl Future<Output = Result<Measured>> + Send {
         lacks()
     }
+    /// Hands the plugin a fresh interface by a trait, as an argument or, if `nested`, in a struct.
+    fn callback_typed(&self, _nested: bool) -> impl Future<Output = Result<()>> + Send {
+        lacks()
+    }
+    /// Drops a call. Gives the nanoseconds until the method's future is dropped in the plugin.
+    fn cancel(&self) -> impl Future<Output = Result<u64>> + Send {
+        lacks()
+    }
+    /// Checks the types of a trait of six methods.
+    fn check(&self) -> Result<()> {
+        Err(Lacks.into())
+    }
     /// Opens a stream that the plugin keeps, and gives the host's end.
     fn hold_stream(&self) -> impl Future<Output = Result<Box<dyn Send>>> + Send {
         lacks()

@@ -6,8 +6,9 @@ use std::fs;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, RwLock};
 
-use tokio::sync::Notify;
+use tokio::sync::{Mutex as AsyncMutex, Notify, mpsc};
 
+use crate::process::monotonic;
 use crate::types::*;
 
 /// One plugin process. Cheap to clone.
@@ -20,6 +21,35 @@ struct Inner {
     waiting: AtomicU64,
     released: Notify,
     held: Mutex<Vec<Box<dyn Any + Send>>>,
+    hangs: Hangs,
+}
+
+/// Calls that never end.
+struct Hangs {
+    began: Notify,
+    /// When each was dropped.
+    drops: mpsc::UnboundedSender<u64>,
+    dropped: AsyncMutex<mpsc::UnboundedReceiver<u64>>,
+}
+
+impl Default for Hangs {
+    fn default() -> Self {
+        let (drops, dropped) = mpsc::unbounded_channel();
+        Hangs {
+            began: Notify::new(),
+            drops,
+            dropped: AsyncMutex::new(dropped),
+        }
+    }
+}
+
+/// Notes when it is dropped.
+struct Hanging(mpsc::UnboundedSender<u64>);
+
+impl Drop for Hanging {
+    fn drop(&mut self) {
+        let _ = self.0.send(monotonic());
+    }
 }
 
 impl PluginState {
@@ -34,6 +64,24 @@ impl PluginState {
 
     pub fn waiting(&self) -> u64 {
         self.0.waiting.load(Ordering::Relaxed)
+    }
+
+    /// Ends when it is dropped.
+    pub async fn hang(&self) {
+        let _hanging = Hanging(self.0.hangs.drops.clone());
+        self.0.hangs.began.notify_one();
+        std::future::pending().await
+    }
+
+    /// Waits until a call hangs.
+    pub async fn began(&self) {
+        self.0.hangs.began.notified().await;
+    }
+
+    /// When a call that hung was dropped.
+    pub async fn dropped(&self) -> u64 {
+        let dropped = self.0.hangs.dropped.lock().await.recv().await;
+        dropped.expect("a sender is kept")
     }
 
     pub fn release(&self) {

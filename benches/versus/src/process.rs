@@ -85,3 +85,14 @@ pub fn spin(parent: &str) -> ExitCode {
     }
     ExitCode::SUCCESS
 }
+
+/// Nanoseconds of a clock that all processes share.
+pub fn monotonic() -> u64 {
+    let now = rustix::time::clock_gettime(rustix::time::ClockId::Monotonic);
+    now.tv_sec as u64 * 1_000_000_000 + now.tv_nsec as u64
+}
+
+/// The codec that a host and its plugin are to use, if it is not the contender's usual one.
+pub fn codec() -> Option<String> {
+    std::env::var("VERSUS_CODEC").ok()
+}

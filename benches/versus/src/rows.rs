@@ -20,6 +20,11 @@ pub struct Measured {
     ns: u64,
     #[serde(skip_serializing_if = "is_zero")]
     bytes: u64,
+    /// The median and the 99th of a hundred, in nanoseconds, where each is timed by itself.
+    #[serde(skip_serializing_if = "is_zero")]
+    median: u64,
+    #[serde(skip_serializing_if = "is_zero")]
+    p99: u64,
 }
 
 fn is_zero(n: &u64) -> bool {
@@ -94,7 +99,25 @@ pub fn measured(ops: u64, elapsed: Duration, bytes: u64) -> Measured {
         ops,
         ns: elapsed.as_nanos() as u64,
         bytes,
+        ..Measured::default()
     }
+}
+
+/// Drops calls, one after the other. What is timed is how long each drop takes to the plugin.
+async fn cancels<P: Peer>(peer: &P, limit: Duration) -> Result<Measured> {
+    let start = Instant::now();
+    let mut each = Vec::new();
+    while start.elapsed() < limit {
+        each.push(peer.cancel().await?);
+    }
+    each.sort_unstable();
+    Ok(Measured {
+        ops: each.len() as u64,
+        ns: each.iter().sum(),
+        median: each[each.len() / 2],
+        p99: each[each.len() * 99 / 100],
+        ..Measured::default()
+    })
 }
 
 fn expect(right: bool, what: &str) -> Result<()> {
@@ -121,6 +144,10 @@ pub async fn run<P: Peer>(rows: Arc<Rows<P>>, line: String) -> Result<Measured> 
         "callers" => callers(peer, n, limit).await,
         "dispense" => repeat!(limit, peer.dispense().await?),
         "callback" => repeat!(limit, peer.callback().await?),
+        "callback-typed" => repeat!(limit, peer.callback_typed(false).await?),
+        "callback-nested" => repeat!(limit, peer.callback_typed(true).await?),
+        "cancel" => cancels(peer, limit).await,
+        "check" => repeat!(limit, peer.check()?),
         "pingpong" => peer.ping_pong(limit).await,
         "reader" => streams(peer, 1, n, |peer| async move { peer.reader(n).await }).await,
         "writer" => streams(peer, 1, n, |peer| async move { peer.writer(n).await }).await,
@@ -204,7 +231,7 @@ async fn items<P: Peer>(peer: &P, count: u64) -> Result<Measured> {
     let start = Instant::now();
     let sum = peer.items(count).await?;
     let elapsed = start.elapsed();
-    expect(sum == (0..count).sum(), "another sum")?;
+    expect(sum == (0..count).sum::<u64>(), "another sum")?;
     Ok(measured(count, elapsed, 0))
 }
 

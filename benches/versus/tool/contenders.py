@@ -26,26 +26,36 @@ PLUGWIRE = ["rr", "rg", "gr"]
 IN_RUST = {"crate": "goplugin", "tarpc": "tarpc", "remoc": "remoc", "tokio": "floor-tokio", "std": "floor-std"}
 
 
+# Other codecs that can be tried, as in `tarpc@msgpack`.
+CODECS = {"rr": ["rich", "msgpack"], "tarpc": ["msgpack"]}
+
+
 def parts(contender):
-    """The contender itself, and the microseconds of `busy_poll` that are tried on it, as in `rr@0`."""
-    base, at, micros = contender.partition("@")
-    return base, micros if at else None
+    """The contender itself, and what is tried on it: microseconds of `busy_poll`, as in `rr@0`, or a codec."""
+    base, at, setting = contender.partition("@")
+    return base, setting if at else None
 
 
 def known(contender):
-    base, micros = parts(contender)
-    return base in CONTENDERS if micros is None else base in PLUGWIRE and micros.isdigit()
+    base, setting = parts(contender)
+    if setting is None:
+        return base in CONTENDERS
+    return base in PLUGWIRE and setting.isdigit() or setting in CODECS.get(base, [])
 
 
 def name(contender):
-    base, micros = parts(contender)
-    return CONTENDERS[base] + ("" if micros is None else f", busy_poll {micros} µs")
+    base, setting = parts(contender)
+    if setting is None:
+        return CONTENDERS[base]
+    return CONTENDERS[base] + (f", busy_poll {setting} µs" if setting.isdigit() else f", {setting}")
 
 
 def environment(contender):
     """What a host and its plugin find in their environment beside the driver's."""
-    _, micros = parts(contender)
-    return {} if micros is None else {"VERSUS_BUSY_POLL_US": micros}
+    _, setting = parts(contender)
+    if setting is None:
+        return {}
+    return {"VERSUS_BUSY_POLL_US" if setting.isdigit() else "VERSUS_CODEC": setting}
 
 
 @dataclass(frozen=True)

@@ -82,7 +82,7 @@ class Goals:
         """The default of `busy_poll`, against each setting of it that is tried."""
         for contender in self.options.contenders:
             base, micros = parts(contender)
-            if micros is not None and base in self.options.contenders:
+            if micros is not None and micros.isdigit() and base in self.options.contenders:
                 for mode in self.options.modes:
                     self.every_row(base, contender, mode, 1.1)
 
@@ -106,6 +106,7 @@ class Goals:
             for row in self.rows:
                 if row.key.startswith("reva"):
                     self.ratio(mode, row.key, "rr", "gg", "≤", 0.5)
+        self.items()
         self.idle_stream()
         for contender in ("rg", "gr"):
             for mode, _ in MAIN:
@@ -126,6 +127,20 @@ class Goals:
         fastest, cpu = (f"{ours / beside:.2f} ×" for ours, beside in (fastest, busy))
         verdict = "pass" if ratio <= 1.03 else "FAIL"
         self.goals.append(Goal("typed interface", where, target, f"{ratio:.2f} ×", fastest, cpu, verdict))
+
+    def items(self):
+        for mode, where in MAIN:
+            self.ratio(mode, "items", "rr", "remoc", "≥", 1)
+            texts, reader = self.get(mode, "texts", "rr"), self.get(mode, "reader", "rr")
+            reached = None if texts is None or reader is None else texts / reader
+            self.absolute("64-byte texts as items", where, "≥ 0.5 × a reader", reached, "{:.2f} ×", 0.5)
+        reached = self.get(TWO, "items", "rr")
+        self.absolute("numbers as items", "two cores", "≥ 1,000,000 a second", reached, "{:,.0f}", 1e6)
+
+    def absolute(self, row, where, target, value, form, least):
+        reached = "–" if value is None else form.format(value)
+        verdict = "not measured" if value is None else "pass" if value >= least else "FAIL"
+        self.goals.append(Goal(row, where, target, reached, "–", "–", verdict))
 
     def idle_stream(self):
         for side in ("host", "plugin"):

@@ -32,6 +32,8 @@ class Row:
     by_turns: str = ""
 
     def value(self, answer):
+        if "median" in answer:
+            return answer["median"] / 1e9
         seconds = answer["ns"] / 1e9
         if self.unit == "seconds":
             return seconds / answer["ops"]
@@ -70,6 +72,7 @@ def rows(gibibyte):
         Row("callers-512", "512 callers", "callers", 512, "rate"),
         Row("dispense", "dispense", "dispense", who=goplugins),
         Row("callback", "fresh callback, one call", "callback", who=streamers),
+        Row("cancel", "a dropped call, to the drop of its method", "cancel", who=frozenset({"rr", "tarpc"}), cpu_counts=False),
         Row("pingpong", "64 bytes there and back, on one stream", "pingpong", who=streamers | frozenset(FLOORS)),
         Row("reader", "1 GiB through a reader", "reader", gibibyte, "bandwidth", streamers | frozenset(FLOORS)),
         Row("writer", "1 GiB through a writer", "writer", gibibyte, "bandwidth", streamers | frozenset(FLOORS)),

@@ -2,6 +2,7 @@
 
 mod any;
 pub(crate) mod complex;
+pub(crate) mod exact;
 pub(crate) mod interface;
 pub(crate) mod marshaler;
 pub(crate) mod nanoseconds;

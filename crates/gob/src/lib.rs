@@ -171,6 +171,7 @@ pub use __gob_interface as interface;
 /// For the code that [`interface!`] expands to, and for plugwire's other codecs.
 #[doc(hidden)]
 pub mod __private {
+    pub use crate::adapters::exact::ask as ask_for_all;
     pub use crate::passthrough::{TIME, marshaler as opaque_kind};
     pub use crate::raw::Front;
     pub use crate::time::TIMESTAMP;

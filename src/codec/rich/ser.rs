@@ -5,6 +5,7 @@ use serde::ser::{self, Error as _, Serialize};
 
 use self::byte::Byte;
 use super::{RichError, extension};
+use crate::gob::__private as gob;
 
 mod byte;
 
@@ -311,9 +312,11 @@ impl<'a> ser::Serializer for Serializer<'a> {
     /// As what is in it, and so are the `Some` around it.
     fn serialize_newtype_struct<T: Serialize + ?Sized>(
         self,
-        _: &'static str,
+        name: &'static str,
         value: &T,
     ) -> Result<(), RichError> {
+        // A value of gob's keeps its type.
+        gob::ask_for_all(name);
         value.serialize(self)
     }
 

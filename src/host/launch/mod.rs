@@ -20,14 +20,14 @@ use std::io;
 use std::path::Path;
 
 use tokio::task::JoinSet;
-use tokio::time::timeout_at;
+use tokio::time::{Instant, timeout_at};
 
 use self::failure::{Failure, not_started};
 use self::first_line::first_line;
 use self::security::Security;
 use self::socket_dir::SocketDir;
 use super::config::ClientConfig;
-use super::crash_reporter::CrashReporter;
+use super::crash_reporter::{CrashReporter, Watched};
 use super::dial::{DialError, Dialed, Listening, PingError, Way, first_ping};
 use super::error::LaunchError;
 use super::log::LogSink;
@@ -133,9 +133,14 @@ impl Candidate {
             tail.end();
         }
         let (crash_reporter, obituary) = CrashReporter::new();
-        let (exit, pid) = (process.exit().clone(), process.pid());
         let report = crash_reporter.clone();
-        pipes.spawn(report.watch(name.clone(), pid, exit, tail.clone()));
+        pipes.spawn(report.watch(Watched {
+            plugin: name.clone(),
+            pid: process.pid(),
+            started: Some(Instant::now()),
+            exit: process.exit().clone(),
+            tail: tail.clone(),
+        }));
         let candidate = Self {
             runner,
             process,

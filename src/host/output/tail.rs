@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::watch;
 
 use super::last_panic::LastPanic;
+use crate::rpc::Panic;
 use crate::tuning::host as tuning;
 
 /// The last lines of a plugin's stderr, for the error when it does not start, or crashes.
@@ -45,7 +46,7 @@ impl Tail {
     }
 
     /// The panic that ended a process which exited so just now.
-    pub(in crate::host) fn panic(&self, status: Option<ExitStatus>) -> Option<String> {
+    pub(in crate::host) fn panic(&self, status: Option<ExitStatus>) -> Option<Panic> {
         self.written().panic.of(status)
     }
 

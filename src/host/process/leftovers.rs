@@ -92,6 +92,10 @@ mod system {
 
         /// Removes what is certainly the plugin's, by a few system calls. The rest stays noted, and
         /// so does a directory with other files in it.
+        pub(in crate::host) fn has_own_socket(&self) -> bool {
+            self.socket.as_ref().is_some_and(|socket| socket.own)
+        }
+
         pub(in crate::host) fn remove_at_once(&mut self) {
             if let Some(socket) = self.socket.take_if(|socket| socket.own) {
                 socket.remove();
@@ -167,6 +171,10 @@ mod system {
 
         pub(in crate::host) fn is_empty(&self) -> bool {
             true
+        }
+
+        pub(in crate::host) fn has_own_socket(&self) -> bool {
+            false
         }
 
         pub(in crate::host) fn remove_at_once(&mut self) {}

@@ -148,6 +148,22 @@ impl Process {
         let _ = self.orders.send(Order::Kill);
     }
 
+    /// Whether dropping this handle ends a process that runs.
+    pub(super) fn ends_with_handle(&self) -> bool {
+        self.kill_switch.is_some() && !self.exit.has_exited() && !locked(&self.leftovers).is_kept()
+    }
+
+    /// Whether it is certain that the process itself listens on its unix socket.
+    pub(super) fn has_own_socket(&self) -> bool {
+        locked(&self.leftovers).has_own_socket()
+    }
+
+    /// Removes its socket and the socket's directory, which the plugin may do at the same time: two
+    /// or three system calls.
+    pub(super) fn remove_files(&self) {
+        locked(&self.leftovers).remove_at_once();
+    }
+
     /// When this returns, the process outlives this handle and the runtime.
     pub(super) async fn keep(&self) {
         notify_and_wait(&self.orders, Order::Keep).await;

@@ -230,7 +230,10 @@ impl IdleWatch {
         let Some(limit) = self.limit else {
             return std::future::pending().await;
         };
-        let pause = (limit / tuning::IDLE_LOOKS).max(tuning::FIRST_LOOK);
+        let pause = limit
+            .checked_div(tuning::IDLE_LOOKS)
+            .unwrap_or(limit)
+            .max(tuning::FIRST_LOOK);
         loop {
             let begun = generation.calls_begun();
             if begun != self.begun || !generation.is_quiet() {

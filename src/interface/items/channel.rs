@@ -68,7 +68,8 @@ impl<T, E> StreamSender<T, E> {
     /// Ends the stream with an error, behind the items that were sent. Other clones may still be
     /// there: what they send from then on does not arrive.
     ///
-    /// The receiver gets what it gets of a method's error: over a connection its text, as a
+    /// The receiver gets what it gets of a method's error: from a peer of this crate the value, if
+    /// `E` is the error type of a method and its values cross, and from any other its text, as a
     /// [`peer's`](crate::rpc::CallError::Server).
     pub async fn fail(self, error: E) {
         // Without a receiver there is no place for it.

@@ -11,13 +11,14 @@ use tokio_util::io::poll_read_buf;
 
 use super::error::ItemError;
 use crate::broker::MuxBroker;
-use crate::codec::{DecodeError, ItemDecoder, Next};
+use crate::codec::{DecodeError, ItemDecoder, Next, StreamFailure};
 use crate::interface::around::{self, Unconnected};
 use crate::interface::awaited::Awaited;
+use crate::interface::own_error::known;
 use crate::interface::scope::{self, Dial};
 use crate::interface::{BoxFuture, Error};
 use crate::mux;
-use crate::rpc::CallError;
+use crate::rpc::{CallError, Detail, PeerError};
 use crate::tuning::interface::ITEM_READS;
 use crate::tuning::rpc::{LARGE_READ, SMALL_READ};
 
@@ -100,7 +101,7 @@ impl<T, E> Incoming<T, E> {
 impl<T: DeserializeOwned + Send + 'static, E> Incoming<T, E> {
     /// The next item of what has arrived, and what it is to be connected to.
     #[allow(clippy::type_complexity)] // A name for it would say no more.
-    fn decode(&mut self) -> Result<Option<(Next<T>, Vec<Dial>)>, DecodeError> {
+    fn decode(&mut self) -> Result<Option<(Next<T, Detail>, Vec<Dial>)>, DecodeError> {
         let mut dials = Vec::new();
         let next = match std::mem::needs_drop::<T>() {
             // What needs no drop has no interface, reader, writer or stream in it.
@@ -141,7 +142,7 @@ impl<T: DeserializeOwned + Send + 'static, E> Incoming<T, E> {
 impl<T, E> futures::Stream for Incoming<T, E>
 where
     T: DeserializeOwned + Send + 'static,
-    E: From<Error>,
+    E: From<Error> + 'static,
 {
     type Item = Result<T, E>;
 
@@ -168,8 +169,7 @@ where
                     continue;
                 }
                 Ok(Some((Next::Failure(failure), _))) => {
-                    let error = Error::from(CallError::Server(failure.text.into()));
-                    return Poll::Ready(Some(Err(error.into())));
+                    return Poll::Ready(Some(Err(sent(failure))));
                 }
                 Ok(None) => {}
                 Err(error) => return Poll::Ready(Some(Err(this.undecoded(error).into()))),
@@ -182,5 +182,16 @@ where
             };
             return Poll::Ready(end);
         }
+    }
+}
+
+/// The error that the sender has sent: as its own type, if the value came and is of this type.
+#[cold]
+fn sent<E: From<Error> + 'static>(failure: StreamFailure<Detail>) -> E {
+    let StreamFailure { text, detail } = failure;
+    let error = CallError::Server(PeerError::new(text, detail)).into();
+    match known::<E>() {
+        Some(form) => form.caught(error),
+        None => E::from(error),
     }
 }

@@ -85,7 +85,8 @@ pub use self::error::{ItemError, SendError};
 /// After the last item comes the end. An error takes the place of the end, and no item comes behind
 /// it: what `Stream::new` was given after an error is not asked for. The receiver gets
 ///
-/// - an error of the sender as it gets that of a method: over a connection, its text;
+/// - an error of the sender as it gets that of a [method](macro@crate::interface#errors): from a Go
+///   peer its text, from a peer of this crate also the texts of its causes and its value;
 /// - [`ItemError::CutOff`] when the sender was given up before its end: it
 ///   [aborted](StreamSender::abort), panicked, or is gone; or the call that lent the stream was
 ///   [abandoned](super::Remote#cancellation);
@@ -132,6 +133,8 @@ pub use self::error::{ItemError, SendError};
 ///
 /// gob.NewEncoder(conn).Encode(StreamError{"no such key"})
 /// ```
+///
+/// Between peers of this crate a second field has the error's value and the texts of its causes.
 ///
 /// A Go receiver that does not expect it gets an error of its decoder: the types do not match. With
 /// a field `StreamError string` in the struct of its items, it gets the text. In MessagePack the

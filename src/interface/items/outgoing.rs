@@ -14,9 +14,11 @@ use super::{Fate, Source};
 use crate::broker::MuxBroker;
 use crate::codec::{Encode, ItemEncodeError, ItemEncoder, StreamFailure};
 use crate::interface::lease::Lease;
+use crate::interface::own_error::known;
 use crate::interface::stream::LentStream;
 use crate::interface::{Error, scope};
 use crate::mux::WriteHalf;
+use crate::rpc::{Detail, Failure};
 use crate::tuning::interface::{ITEM_BYTES, ITEM_WRITES};
 use crate::tuning::rpc::{KEEP_BUFFER, SMALL_READ};
 
@@ -124,7 +126,7 @@ where
                         source,
                     })?;
                 }
-                Poll::Ready(Some(Err(error))) => self.fail(text(&error)),
+                Poll::Ready(Some(Err(error))) => self.fail(failure(&error)),
                 Poll::Ready(None) => self.is_over = true,
                 Poll::Pending => return Ok(Due::Idle),
             }
@@ -144,8 +146,13 @@ where
         Ok(())
     }
 
-    fn fail(&mut self, text: String) {
-        self.encoder.fail(StreamFailure { text }, &mut self.buffer);
+    fn fail(&mut self, Failure { text, detail }: Failure) {
+        // As behind the text of a call's error.
+        let detail = detail.filter(|_| self.broker.negotiated().errors());
+        let detail = detail.map(Detail::bounded);
+        let detail = detail.filter(|detail| !detail.is_empty());
+        let failure = StreamFailure { text, detail };
+        self.encoder.fail(failure, &mut self.buffer);
         self.is_over = true;
     }
 
@@ -154,7 +161,7 @@ where
     fn refuse(&mut self, error: EncodeItemError) -> Outcome {
         let error = Arc::new(error);
         let failure = Error::other(Arc::clone(&error));
-        self.fail(failure.failure().text);
+        self.fail(failure.failure());
         if let Some(fate) = &self.items.fate {
             Fate::refuse(fate, Arc::clone(&error));
         }
@@ -183,9 +190,10 @@ where
 }
 
 /// What the peer gets of an error.
-fn text<E: Display + 'static>(error: &E) -> String {
-    match castaway::cast!(error, &Error) {
-        Ok(error) => error.failure().text,
-        Err(error) => error.to_string(),
+fn failure<E: Display + 'static>(error: &E) -> Failure {
+    match (castaway::cast!(error, &Error), known::<E>()) {
+        (Ok(error), _) => error.failure(),
+        (Err(error), Some(form)) => form.failure_of(error),
+        (Err(error), None) => error.to_string().into(),
     }
 }

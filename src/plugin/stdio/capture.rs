@@ -5,6 +5,7 @@ use std::fs::File;
 use std::io::{self, PipeReader, Write};
 use std::os::fd::OwnedFd;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
 use rustix::stdio::{dup2_stderr, dup2_stdout};
@@ -27,6 +28,8 @@ type Barrier = oneshot::Sender<()>;
 /// The capture. Dropping it puts the descriptors back.
 pub(super) struct Capture {
     originals: Originals,
+    /// Whether the handshake line was written.
+    announced: Arc<AtomicBool>,
     collectors: [mpsc::UnboundedSender<Barrier>; 2],
     /// Resolves when the collectors' thread is done.
     done: oneshot::Receiver<()>,
@@ -59,10 +62,12 @@ impl Capture {
         }
         let (done_sender, done) = oneshot::channel();
         let rest_to = originals.clone();
+        let announced = Arc::new(AtomicBool::new(false));
+        let is_announced = Arc::clone(&announced);
         thread::Builder::new()
             .name("plugwire-stdio".to_owned())
             .spawn(move || {
-                collect(&runtime, collectors, &rest_to);
+                collect(&runtime, collectors, &rest_to, &is_announced);
                 let _ = done_sender.send(());
             })?;
 
@@ -71,6 +76,7 @@ impl Capture {
         // From here on, dropping the capture puts the descriptors back.
         let capture = Self {
             originals,
+            announced,
             collectors: [stdout_barriers, stderr_barriers],
             done,
         };
@@ -83,6 +89,7 @@ impl Capture {
 
     /// Writes the handshake line to the original standard output.
     pub(super) fn announce(&self, line: &[u8]) -> io::Result<()> {
+        self.announced.store(true, Ordering::Relaxed);
         (&*self.originals.stdout).write_all(line)
     }
 
@@ -227,13 +234,24 @@ async fn read(pipe: &Receiver, buffer: &mut [u8]) -> io::Result<usize> {
 }
 
 /// The collectors' thread.
-fn collect(runtime: &Runtime, [mut stdout, mut stderr]: [Collector; 2], originals: &Originals) {
+fn collect(
+    runtime: &Runtime,
+    [mut stdout, mut stderr]: [Collector; 2],
+    originals: &Originals,
+    announced: &AtomicBool,
+) {
     runtime.block_on(async {
         tokio::join!(stdout.run(), stderr.run());
     });
     // These writes may block: the originals may have no reader. The thread exists for that, too.
     if stdout.tee.is_none() {
-        let _ = (&*originals.stdout).write_all(&stdout.backlog.rest());
+        // A host that waits for the handshake line would take any other for it. The log is read,
+        // too.
+        let printed = match announced.load(Ordering::Relaxed) {
+            true => &originals.stdout,
+            false => &originals.stderr,
+        };
+        let _ = (&**printed).write_all(&stdout.backlog.rest());
         let _ = (&*originals.stderr).write_all(&stderr.backlog.rest());
     }
 }

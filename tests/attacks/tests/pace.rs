@@ -39,17 +39,18 @@ fn cost(arguments: &[&str]) -> Duration {
 }
 
 /// A peer that sends at a pace of its own gains nothing by a victim that stays awake for it, so
-/// the victim does not. Other processes can disturb the pace, so the least of 5 rounds counts.
+/// the victim does not. Other processes can disturb the pace, so the least of 20 rounds counts, or
+/// of as many as it takes.
 #[test]
 fn a_frame_every_60_us_costs_no_more_than_handling_it() {
-    let costs: Vec<_> = (0..5).map(|_| (cost(&[]), cost(&["sleepy"]))).collect();
-    println!("by default, without busy polling: {costs:?}");
-    let awake = costs.iter().map(|&(awake, _)| awake).min();
-    let asleep = costs.iter().map(|&(_, asleep)| asleep).min();
-    let (awake, asleep) = (awake.unwrap(), asleep.unwrap());
-    // A victim that stays awake takes the whole second.
-    assert!(
-        awake < asleep * 3 / 2 + Duration::from_millis(150),
-        "by default {awake:?}, without busy polling {asleep:?}"
-    );
+    let (mut awake, mut asleep) = (Duration::MAX, Duration::MAX);
+    for _ in 0..20 {
+        awake = awake.min(cost(&[]));
+        asleep = asleep.min(cost(&["sleepy"]));
+        // A victim that stays awake takes the whole second.
+        if awake < asleep * 3 / 2 + Duration::from_millis(150) {
+            return;
+        }
+    }
+    panic!("by default {awake:?}, without busy polling {asleep:?}");
 }

@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use plugwire::connection::{ConnectionConfig, RpcClient};
-use plugwire::host::{PluginCommand, UnixSocketConfig};
+use plugwire::host::{PluginCommand, UnixSocketConfig, cleanup_clients};
 use plugwire::mux::SessionError;
 use plugwire::rpc::CallError;
 use rustix::process::{Signal, kill_process};
@@ -118,9 +118,48 @@ fn dies_without_the_runtime(pid: u32) {
     support::block_until("it is dead", || !exists(pid) || is_zombie(pid));
 }
 
+/// Drops a client outside of any runtime.
+fn drop_outside(client: Client) {
+    std::thread::spawn(move || drop(client)).join().unwrap();
+}
+
+#[tokio::test]
+async fn a_dropped_client_lets_its_plugin_end_in_order() {
+    let place = Place::new();
+    let grace = Duration::from_secs(1000);
+    let client = launch(place.config("").kill_grace(grace)).await;
+    let exit = client.wait();
+    drop(client);
+    assert_eq!(within(exit).await.unwrap().code(), Some(7));
+}
+
+#[tokio::test]
+async fn a_dropped_client_kills_a_plugin_that_does_not_exit_after_its_grace() {
+    use std::os::unix::process::ExitStatusExt;
+
+    let place = Place::new();
+    let grace = Duration::from_millis(300);
+    let client = launch(place.config("linger").kill_grace(grace)).await;
+    let exit = client.wait();
+    let start = Instant::now();
+    drop(client);
+    assert_eq!(within(exit).await.unwrap().signal(), Some(9));
+    assert!(start.elapsed() >= grace);
+}
+
+#[tokio::test]
+async fn cleaning_up_waits_for_the_plugins_of_dropped_clients() {
+    let place = Place::new();
+    let client = launch(place.config("").managed(true)).await;
+    let pid = client.pid().unwrap();
+    drop(client);
+    within(cleanup_clients()).await;
+    assert!(!exists(pid));
+}
+
 /// Its host may exit right after dropping it, and none of its tasks may run again.
 #[tokio::test]
-async fn a_dropped_client_kills_before_any_task_runs() {
+async fn a_client_dropped_outside_of_a_runtime_kills_before_any_task_runs() {
     let base = TempDir::new().unwrap();
     let place = Place::new();
     let mut command = place.command("");
@@ -130,7 +169,7 @@ async fn a_dropped_client_kills_before_any_task_runs() {
     let pid = client.pid().unwrap();
     assert!(exists(pid) && !is_zombie(pid));
     assert_eq!(base.path().read_dir().unwrap().count(), 1);
-    drop(client);
+    drop_outside(client);
     assert_eq!(
         base.path().read_dir().unwrap().count(),
         0,
@@ -151,7 +190,7 @@ async fn so_does_its_process_group() {
     let child = std::fs::read_to_string(&note).unwrap();
     let (plugin, child) = (client.pid().unwrap(), child.trim().parse().unwrap());
     assert!(exists(child));
-    drop(client);
+    drop_outside(client);
     dies_without_the_runtime(plugin);
     dies_without_the_runtime(child);
 }

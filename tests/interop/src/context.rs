@@ -37,6 +37,19 @@ pub trait Worker {
     async fn context_behind(&self, name: String, watcher: Arc<dyn Watcher>) -> Result<Seen>;
     /// Calls the watcher, which never ends.
     async fn hang_behind(&self, name: String, watcher: Arc<dyn Watcher>) -> Result<()>;
+    /// The same two, with the watcher as a part of a value.
+    async fn context_nested(&self, of: Watched) -> Result<Seen>;
+    async fn hang_nested(&self, of: Watched) -> Result<()>;
+    /// A watcher of its own, as a part of a value.
+    async fn own_watcher(&self, of: Named) -> Result<Watched>;
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct Watched {
+    pub name: String,
+    #[serde(with = "plugwire::brokered")]
+    pub watcher: Arc<dyn Watcher>,
 }
 
 #[plugwire::interface]
@@ -95,5 +108,35 @@ impl Worker for Rust {
 
     async fn hang_behind(&self, name: String, watcher: Arc<dyn Watcher>) -> Result<()> {
         watcher.hang(Named { name }).await
+    }
+
+    async fn context_nested(&self, Watched { name, watcher }: Watched) -> Result<Seen> {
+        watcher.context(Named { name }).await
+    }
+
+    async fn hang_nested(&self, Watched { name, watcher }: Watched) -> Result<()> {
+        watcher.hang(Named { name }).await
+    }
+
+    async fn own_watcher(&self, Named { name }: Named) -> Result<Watched> {
+        let watcher = Arc::new(Own);
+        Ok(Watched { name, watcher })
+    }
+}
+
+struct Own;
+
+#[plugwire::interface]
+impl Watcher for Own {
+    async fn saw(&self, _: String) -> Result<()> {
+        Ok(())
+    }
+
+    async fn context(&self, _: Named) -> Result<Seen> {
+        Ok(seen())
+    }
+
+    async fn hang(&self, _: Named) -> Result<()> {
+        std::future::pending().await
     }
 }

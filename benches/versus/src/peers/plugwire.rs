@@ -4,7 +4,9 @@ use std::process::Command;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use plugwire::broker::MuxBroker;
+use futures::FutureExt;
+use plugwire::broker::{BrokerConfig, MuxBroker};
+use plugwire::codec::Codec;
 use plugwire::connection::{ConnectionConfig, PluginSet};
 use plugwire::handshake::HandshakeConfig;
 use plugwire::host::{Client, ClientConfig};
@@ -13,12 +15,14 @@ use plugwire::mux;
 use plugwire::plugin::{ServeConfig, serve};
 use plugwire::rpc::{self, Service};
 use plugwire::{Stream, StreamSender};
+use serde::{Deserialize, Serialize};
 use tokio::sync::OnceCell;
 
 use crate::pattern::Pattern;
 use crate::peer::{Error, Peer, Result, Setup, TEXT, same};
 use crate::ping_pong;
 use crate::plugin_state::PluginState;
+use crate::process::{codec, monotonic};
 use crate::rows::Measured;
 use crate::types::*;
 
@@ -29,7 +33,10 @@ const BUSY_POLL: &str = "VERSUS_BUSY_POLL_US";
 
 /// The defaults, unless the environment sets one of them.
 fn connection() -> Result<ConnectionConfig> {
-    let connection = ConnectionConfig::default();
+    let mut connection = ConnectionConfig::default();
+    if codec().as_deref() == Some("msgpack") {
+        connection = connection.broker(BrokerConfig::default().codec(Codec::MsgPack));
+    }
     match std::env::var(BUSY_POLL) {
         Ok(micros) => {
             let limit =
@@ -48,8 +55,69 @@ trait Bench {
     async fn texts(&self, texts: Stream<String>) -> plugwire::Result<u64>;
 }
 
+#[plugwire::interface]
+trait Log {
+    async fn log(&self, line: String) -> plugwire::Result<String>;
+}
+
+struct Lines;
+
+#[plugwire::interface]
+impl Log for Lines {
+    async fn log(&self, line: String) -> plugwire::Result<String> {
+        Ok(line)
+    }
+}
+
+#[derive(Serialize, Deserialize)]
+struct Logs {
+    #[serde(with = "plugwire::brokered")]
+    log: Arc<dyn Log>,
+}
+
+/// What a trait can say and a call by hand cannot.
+#[plugwire::interface]
+trait Calls {
+    async fn log(&self, log: Arc<dyn Log>) -> plugwire::Result<String>;
+    async fn log_nested(&self, logs: Logs) -> plugwire::Result<String>;
+    async fn hang(&self) -> plugwire::Result<()>;
+    async fn began(&self) -> plugwire::Result<()>;
+    async fn dropped(&self) -> plugwire::Result<u64>;
+    async fn find_user(&self, args: FindArgs) -> plugwire::Result<FindReply>;
+}
+
+#[plugwire::interface]
+impl Calls for PluginState {
+    async fn log(&self, log: Arc<dyn Log>) -> plugwire::Result<String> {
+        log.log(TEXT.to_owned()).await
+    }
+
+    async fn log_nested(&self, logs: Logs) -> plugwire::Result<String> {
+        logs.log.log(TEXT.to_owned()).await
+    }
+
+    async fn hang(&self) -> plugwire::Result<()> {
+        PluginState::hang(self).await;
+        Ok(())
+    }
+
+    async fn began(&self) -> plugwire::Result<()> {
+        PluginState::began(self).await;
+        Ok(())
+    }
+
+    async fn dropped(&self) -> plugwire::Result<u64> {
+        Ok(PluginState::dropped(self).await)
+    }
+
+    async fn find_user(&self, args: FindArgs) -> plugwire::Result<FindReply> {
+        Ok(PluginState::find_user(self, args))
+    }
+}
+
 #[derive(Clone)]
 pub struct Host {
+    calls: Arc<OnceCell<Remote<dyn Calls>>>,
     client: Arc<Client>,
     bench: rpc::Client,
     typed: Arc<OnceCell<Remote<dyn Bench>>>,
@@ -58,6 +126,11 @@ pub struct Host {
 }
 
 impl Host {
+    async fn calls(&self) -> Result<&Remote<dyn Calls>> {
+        let dispense = || self.client.dispense::<dyn Calls>("calls");
+        Ok(self.calls.get_or_try_init(dispense).await?)
+    }
+
     async fn typed(&self) -> Result<&Remote<dyn Bench>> {
         let dispense = || self.client.dispense::<dyn Bench>("bench");
         Ok(self.typed.get_or_try_init(dispense).await?)
@@ -68,13 +141,17 @@ impl Peer for Host {
     async fn launch(setup: &Setup) -> Result<Self> {
         let mut command = Command::new(&setup.plugin);
         command.args(&setup.args);
-        let config = ClientConfig::new(HANDSHAKE, command).connection(connection()?);
+        let mut config = ClientConfig::new(HANDSHAKE, command).connection(connection()?);
+        if codec().as_deref() == Some("rich") {
+            config = config.codec(Codec::Rich);
+        }
         let client = Client::launch(config).await?;
         let bench = client.dispense_client("bench").await?;
         Ok(Self {
             client: Arc::new(client),
             bench,
             typed: Arc::default(),
+            calls: Arc::default(),
             by_hand: Arc::default(),
         })
     }
@@ -121,6 +198,33 @@ impl Peer for Host {
         tokio::spawn(async move { accepting.accept_and_serve(id, log).await });
         let reply: String = self.bench.call("Plugin.Callback", &id).await?;
         same(&reply, TEXT)
+    }
+
+    async fn callback_typed(&self, nested: bool) -> Result<()> {
+        let calls = self.calls().await?;
+        let log: Arc<dyn Log> = Arc::new(Lines);
+        let reply = match nested {
+            true => calls.log_nested(Logs { log }).await?,
+            false => calls.log(log).await?,
+        };
+        same(&reply, TEXT)
+    }
+
+    async fn cancel(&self) -> Result<u64> {
+        let calls = self.calls().await?;
+        // The first poll writes the call.
+        let mut hanging = calls.hang();
+        if (&mut hanging).now_or_never().is_some() {
+            return Err("a call that hangs has ended".into());
+        }
+        calls.began().await?;
+        let start = monotonic();
+        drop(hanging);
+        Ok(calls.dropped().await?.saturating_sub(start))
+    }
+
+    fn check(&self) -> Result<()> {
+        Ok(<dyn Calls>::check()?)
     }
 
     async fn reader(&self, bytes: u64) -> Result<Digest> {
@@ -236,8 +340,10 @@ where
 
 pub async fn plugin() -> Result<()> {
     let state = PluginState::default();
-    let plugins =
-        PluginSet::new().register_service("bench", move |broker| Ok(service(&state, broker)));
+    let calls = state.clone();
+    let plugins = PluginSet::new()
+        .register::<dyn Calls>("calls", move || Ok(Arc::new(calls.clone())))
+        .register_service("bench", move |broker| Ok(service(&state, broker)));
     serve(ServeConfig::new(HANDSHAKE, plugins).connection(connection()?)).await;
     Ok(())
 }

@@ -196,13 +196,13 @@ impl Peer for Host {
     }
 
     async fn items(&self, count: u64) -> Result<u64> {
-        let (sender, items) = mpsc::channel(ITEMS);
+        let (sender, items) = mpsc::with_local_buffer(ITEMS);
         let (sum, ()) = tokio::try_join!(self.bench.items(items), send_all(sender, 0..count))?;
         Ok(sum)
     }
 
     async fn texts(&self, count: u64) -> Result<u64> {
-        let (sender, texts) = mpsc::channel(ITEMS);
+        let (sender, texts) = mpsc::with_local_buffer(ITEMS);
         let send = send_all(sender, (0..count).map(|_| TEXT.to_owned()));
         let (bytes, ()) = tokio::try_join!(self.bench.texts(texts), send)?;
         Ok(bytes)

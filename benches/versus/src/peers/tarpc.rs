@@ -1,19 +1,20 @@
-//! tarpc over a unix socket with bincode. It has calls, and neither callbacks nor streams.
+//! tarpc over a unix socket with bincode, or with MessagePack. It has calls, and neither callbacks
+//! nor streams.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use futures::StreamExt;
+use futures::{FutureExt, StreamExt};
 use tarpc::client;
 use tarpc::context::{self, Context};
 use tarpc::serde_transport::unix;
 use tarpc::server::{BaseChannel, Channel};
 use tokio::sync::Mutex;
-use tokio_serde::formats::Bincode;
+use tokio_serde::formats::{Bincode, MessagePack};
 
 use crate::peer::{Peer, Result, Setup, same};
 use crate::plugin_state::PluginState;
-use crate::process::{OwnPlugin, socket_path};
+use crate::process::{OwnPlugin, codec, monotonic, socket_path};
 use crate::types::*;
 
 #[tarpc::service]
@@ -23,6 +24,9 @@ trait Bench {
     async fn wait(number: u64) -> u64;
     async fn waiting() -> u64;
     async fn release();
+    async fn hang();
+    async fn began();
+    async fn dropped() -> u64;
     async fn on_load(args: OnLoadArgs) -> std::result::Result<OnLoadReply, String>;
     async fn get_user(args: GetUserArgs) -> std::result::Result<UserReply, String>;
     async fn get_user_by_claim(args: ClaimArgs) -> std::result::Result<UserReply, String>;
@@ -40,14 +44,24 @@ pub struct Host {
 impl Peer for Host {
     async fn launch(setup: &Setup) -> Result<Self> {
         let plugin = OwnPlugin::launch(setup).await?;
-        let transport = unix::connect(&plugin.socket, Bincode::default).await?;
         // The default is 1,000 calls at once, too few for the idle rows.
         let mut config = client::Config::default();
         config.max_in_flight_requests = usize::MAX;
+        let socket = &plugin.socket;
+        let bench = match codec() {
+            Some(_) => {
+                let transport = unix::connect(socket, MessagePack::default).await?;
+                BenchClient::new(config, transport).spawn()
+            }
+            None => {
+                let transport = unix::connect(socket, Bincode::default).await?;
+                BenchClient::new(config, transport).spawn()
+            }
+        };
         Ok(Self {
             pid: plugin.pid,
             plugin: Arc::new(Mutex::new(Some(plugin))),
-            bench: BenchClient::new(config, transport).spawn(),
+            bench,
         })
     }
 
@@ -71,6 +85,18 @@ impl Peer for Host {
             .bench
             .echo_user(context::current(), user.clone())
             .await?)
+    }
+
+    async fn cancel(&self) -> Result<u64> {
+        let mut hanging = Box::pin(self.bench.hang(context::current()));
+        if (&mut hanging).now_or_never().is_some() {
+            return Err("a call that hangs has ended".into());
+        }
+        self.bench.began(context::current()).await?;
+        let start = monotonic();
+        drop(hanging);
+        let dropped = self.bench.dropped(context::current()).await?;
+        Ok(dropped.saturating_sub(start))
     }
 
     async fn wait(&self, number: u64) -> Result<u64> {
@@ -139,6 +165,18 @@ impl Bench for Served {
         self.0.release();
     }
 
+    async fn hang(self, _: Context) {
+        self.0.hang().await;
+    }
+
+    async fn began(self, _: Context) {
+        self.0.began().await;
+    }
+
+    async fn dropped(self, _: Context) -> u64 {
+        self.0.dropped().await
+    }
+
     async fn on_load(
         self,
         _: Context,
@@ -176,21 +214,37 @@ impl Bench for Served {
     }
 }
 
+/// Serves connections of either codec, whose types differ.
+macro_rules! serve {
+    ($connections:expr) => {{
+        let (mut connections, state) = ($connections, PluginState::default());
+        while let Some(transport) = connections.next().await {
+            let channel = BaseChannel::with_defaults(transport?);
+            let served = Served(state.clone());
+            tokio::spawn(
+                channel
+                    .execute(served.serve())
+                    .for_each(|reply| async move {
+                        tokio::spawn(reply);
+                    }),
+            );
+        }
+    }};
+}
+
 pub async fn plugin() -> Result<()> {
     let socket = socket_path()?;
-    let mut connections = unix::listen(&socket, Bincode::default).await?;
-    println!("{}", socket.display());
-    let state = PluginState::default();
-    while let Some(transport) = connections.next().await {
-        let channel = BaseChannel::with_defaults(transport?);
-        let served = Served(state.clone());
-        tokio::spawn(
-            channel
-                .execute(served.serve())
-                .for_each(|reply| async move {
-                    tokio::spawn(reply);
-                }),
-        );
+    match codec() {
+        Some(_) => {
+            let connections = unix::listen(&socket, MessagePack::default).await?;
+            println!("{}", socket.display());
+            serve!(connections)
+        }
+        None => {
+            let connections = unix::listen(&socket, Bincode::default).await?;
+            println!("{}", socket.display());
+            serve!(connections)
+        }
     }
     Ok(())
 }

@@ -8,6 +8,7 @@ use bytes::BytesMut;
 use serde::de::{self, Deserialize, Deserializer, EnumAccess, Visitor};
 use serde::ser::{Serialize, Serializer};
 
+use super::exact;
 use crate::dynamic::write::{self, LIST_NAME, MAP_NAME};
 use crate::dynamic::{Any, Named, Value};
 use crate::encode::{self, Encode};
@@ -129,6 +130,9 @@ impl Serialize for Inner<'_> {
         if ser::is_gob::<S>() {
             return ser::pass(serializer, Passed::Any(self.0.clone()));
         }
+        if exact::asked() {
+            return exact::serialize_any(self.0, serializer);
+        }
         match self.0 {
             Any::Nil => serializer.serialize_unit(),
             Any::Bool(value) => serializer.serialize_bool(*value),
@@ -230,8 +234,11 @@ impl<'de> Visitor<'de> for AnyVisitor {
 
     fn visit_map<A: de::MapAccess<'de>>(self, mut map: A) -> Result<Any, A::Error> {
         let mut entries: BTreeMap<String, Any> = BTreeMap::new();
-        while let Some((key, value)) = map.next_entry()? {
-            entries.insert(key, value);
+        while let Some(key) = map.next_key::<String>()? {
+            if exact::is_any(&key) && entries.is_empty() {
+                return exact::any(&mut map);
+            }
+            entries.insert(key, map.next_value()?);
         }
         Any::map(entries).map_err(de::Error::custom)
     }

@@ -5,6 +5,7 @@ use std::fmt;
 use serde::de::{self, Deserialize, Deserializer, EnumAccess, Visitor};
 use serde::ser::{Serialize, SerializeMap, Serializer};
 
+use super::exact;
 use crate::dynamic::{Any, Value};
 use crate::encode;
 use crate::error::{DecodeError, EncodeError};
@@ -35,37 +36,50 @@ impl Value {
     }
 }
 
-/// In other formats, a value is what it holds; type names are lost.
+/// In other formats, a value is what it holds, and type names are lost; in plugwire's rich codec
+/// they stay.
 impl Serialize for Value {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         if ser::is_gob::<S>() {
             return ser::pass(serializer, Passed::Value(self.clone()));
         }
-        match self {
-            Self::Nil => serializer.serialize_unit(),
-            Self::Bool(value) => serializer.serialize_bool(*value),
-            Self::Int(value) => serializer.serialize_i64(*value),
-            Self::Uint(value) => serializer.serialize_u64(*value),
-            Self::Float(value) => serializer.serialize_f64(*value),
-            Self::Complex(re, im) => (re, im).serialize(serializer),
-            Self::String(value) => serializer.serialize_str(value),
-            Self::Bytes(bytes) | Self::Opaque { bytes, .. } => serializer.serialize_bytes(bytes),
-            Self::List(items) => serializer.collect_seq(items),
-            Self::Map(entries) => {
+        serializer.serialize_newtype_struct(passthrough::VALUE, &Inner(self))
+    }
+}
+
+/// What other formats see.
+struct Inner<'a>(&'a Value);
+
+impl Serialize for Inner<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        if exact::asked() {
+            return exact::serialize_value(self.0, serializer);
+        }
+        match self.0 {
+            Value::Nil => serializer.serialize_unit(),
+            Value::Bool(value) => serializer.serialize_bool(*value),
+            Value::Int(value) => serializer.serialize_i64(*value),
+            Value::Uint(value) => serializer.serialize_u64(*value),
+            Value::Float(value) => serializer.serialize_f64(*value),
+            Value::Complex(re, im) => (re, im).serialize(serializer),
+            Value::String(value) => serializer.serialize_str(value),
+            Value::Bytes(bytes) | Value::Opaque { bytes, .. } => serializer.serialize_bytes(bytes),
+            Value::List(items) => serializer.collect_seq(items),
+            Value::Map(entries) => {
                 let mut map = serializer.serialize_map(Some(entries.len()))?;
                 for (key, value) in entries {
                     map.serialize_entry(key, value)?;
                 }
                 map.end()
             }
-            Self::Struct { fields, .. } => {
+            Value::Struct { fields, .. } => {
                 let mut map = serializer.serialize_map(Some(fields.len()))?;
                 for (name, value) in fields {
                     map.serialize_entry(&**name, value)?;
                 }
                 map.end()
             }
-            Self::Interface { value, .. } => value.serialize(serializer),
+            Value::Interface { value, .. } => value.serialize(serializer),
         }
     }
 }
@@ -141,8 +155,11 @@ impl<'de> Visitor<'de> for ValueVisitor {
 
     fn visit_map<A: de::MapAccess<'de>>(self, mut map: A) -> Result<Value, A::Error> {
         let mut entries = Vec::new();
-        while let Some(entry) = map.next_entry()? {
-            entries.push(entry);
+        while let Some(key) = map.next_key()? {
+            if exact::is_value(&key) && entries.is_empty() {
+                return exact::value(&mut map);
+            }
+            entries.push((key, map.next_value()?));
         }
         Ok(Value::Map(entries))
     }

@@ -157,6 +157,10 @@ const ROWS: &[Row] = &[
         ],
         go_host: &[],
         others: &[
+            (
+                "examples::a_subscription_is_ended_by_its_subscriber",
+                RUST_TO_RUST,
+            ),
             ("shape_host::shape_items_received", GO_HOST),
             ("shape_host::shape_items_sent", GO_HOST),
             ("shape_host::shape_items_both_ways", GO_HOST),
@@ -219,6 +223,21 @@ const ROWS: &[Row] = &[
         others: &[("shape_host::shape_broken_reader", GO_HOST)],
     },
     Row {
+        what: "the same bytes as Go's in the same conversation",
+        cases: &[],
+        go_host: &[],
+        others: &[
+            (
+                "golden::a_rust_host_says_to_go_s_plugin_what_go_s_host_says",
+                [false, true, false],
+            ),
+            (
+                "golden::a_rust_plugin_says_to_go_s_host_what_go_s_plugin_says",
+                GO_HOST,
+            ),
+        ],
+    },
+    Row {
         what: "deadlines, cancels and traces cross, to Go with its package `plugwire`",
         cases: &[],
         go_host: &[],
@@ -248,6 +267,16 @@ const ROWS: &[Row] = &[
             ("context::cancel_through_a_rust_plugin", GO_HOST),
             ("context::deadline_through_a_rust_plugin", GO_HOST),
             ("context::thousand_cancels_by_a_go_host", GO_HOST),
+            ("context::cancel_of_a_nested_watcher", GO_HOST),
+            ("context::deadline_of_a_nested_watcher", GO_HOST),
+            (
+                "context::an_interface_in_a_reply_of_a_rust_plugin_sees_deadlines",
+                RUST_TO_RUST,
+            ),
+            (
+                "context::an_interface_in_a_reply_of_a_go_plugin_with_the_package_sees_deadlines",
+                [false, true, false],
+            ),
         ],
     },
     Row {

@@ -124,6 +124,29 @@ async fn deadlines(command: Command) {
     client.kill().await;
 }
 
+/// Of an interface that the plugin lends as a part of a reply.
+async fn deadline_of_a_part(command: Command) {
+    let (client, worker) = launch(command).await;
+    let lent = within(worker.own_watcher(named())).await.unwrap();
+    assert_eq!(lent.name, "x");
+    let watcher = Remote::of(&*lent.watcher).unwrap().with_timeout(HOUR);
+    let seen = within(watcher.context(named())).await.unwrap();
+    assert!((3_500_000..=3_600_000).contains(&seen.left), "{seen:?}");
+    client.kill().await;
+}
+
+#[tokio::test]
+async fn an_interface_in_a_reply_of_a_rust_plugin_sees_deadlines() {
+    deadline_of_a_part(rust_plugin()).await;
+}
+
+#[tokio::test]
+async fn an_interface_in_a_reply_of_a_go_plugin_with_the_package_sees_deadlines() {
+    if go::present() {
+        deadline_of_a_part(go_plugin()).await;
+    }
+}
+
 #[tokio::test]
 async fn a_rust_plugin_sees_deadlines_and_traces() {
     deadlines(rust_plugin()).await;
@@ -212,4 +235,6 @@ go_host_cases! {
     cancel_through_a_rust_plugin,
     deadline_through_a_rust_plugin,
     thousand_cancels_by_a_go_host,
+    cancel_of_a_nested_watcher,
+    deadline_of_a_nested_watcher,
 }

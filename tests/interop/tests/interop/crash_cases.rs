@@ -137,11 +137,29 @@ pub async fn a_panic_is_told_with_its_text(peer: Peer) {
     };
     assert_crashed(&error, peer, &client, "Plugin.Crash", status);
     assert!(error.is_panic(), "{error:?}");
-    assert!(error.to_string().contains("panic: kit crashed"), "{error}");
-    assert_eq!(error.crash().unwrap().panic.as_deref(), Some("kit crashed"));
+    let crash = error.crash().unwrap();
+    let panic = crash.panic.as_ref().unwrap();
+    assert_eq!(panic.text, "kit crashed");
+    let location = panic.location.as_deref().unwrap();
+    let file = if peer.is_rust() { ".rs:" } else { ".go:" };
+    assert!(location.contains(file), "{location}");
+    let line = format!("panic at {location}: kit crashed");
+    assert!(error.to_string().ends_with(&line), "{error}");
+    let crash = crash.clone();
     for result in within(pending.join_all()).await {
         assert!(result.unwrap_err().is_panic());
     }
+    let lost = crash.lost_calls();
+    let lost: Vec<_> = lost
+        .iter()
+        .map(|lost| (lost.method.as_str(), lost.calls))
+        .collect();
+    assert_eq!(lost, [("Plugin.Block", 1), ("Plugin.Crash", 1)]);
+    let report = crash.report().to_string();
+    assert!(
+        report.contains(location) && report.contains("in flight  2 calls"),
+        "{report}"
+    );
 }
 
 /// It is a call that ends, not the plugin.

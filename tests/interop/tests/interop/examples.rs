@@ -62,14 +62,20 @@ fn runs(program: &Path) -> bool {
     })
 }
 
-/// Runs a greeter that hosts itself, and returns what it says.
-fn hosts_itself(name: &str) -> Vec<String> {
+/// Runs an example that hosts itself, and returns what it says.
+fn said_by(name: &str) -> Vec<String> {
     // Under a name of its own, so that its processes can be told from others'.
     let directory = tempfile::tempdir().unwrap();
-    let greeter = directory.path().join("greeter");
-    std::fs::copy(examples().join(name), &greeter).unwrap();
-    let output = run(Command::new(&greeter));
-    let lines = lines(&output);
+    let example = directory.path().join("example");
+    std::fs::copy(examples().join(name), &example).unwrap();
+    let output = run(Command::new(&example));
+    assert!(!runs(&example), "no process is left");
+    lines(&output)
+}
+
+/// Runs a greeter that hosts itself, and returns what it says.
+fn hosts_itself(name: &str) -> Vec<String> {
+    let lines = said_by(name);
     assert_eq!(lines[0], "Plugin.Greet: Hello!");
     assert_eq!(lines[1], "Plugin.Hi: rpc: can't find method Plugin.Hi");
     assert!(lines.contains(&"Plugin.GreetGuest: Hello, Ferris!".to_owned()));
@@ -79,7 +85,6 @@ fn hosts_itself(name: &str) -> Vec<String> {
             .unwrap()
             .starts_with("Plugin.Checksum: 8388608 bytes, ")
     );
-    assert!(!runs(&greeter), "no process is left");
     lines
 }
 
@@ -92,6 +97,18 @@ fn the_greeter_hosts_itself() {
 #[test]
 fn the_greeter_by_hand_hosts_itself() {
     hosts_itself("greeter_by_hand");
+}
+
+#[test]
+fn a_subscription_is_ended_by_its_subscriber() {
+    let expected = [
+        r#"Plugin.Subscribe: Event { topic: "weather", number: 1 }"#,
+        r#"Plugin.Subscribe: Event { topic: "weather", number: 2 }"#,
+        r#"Plugin.Subscribe: Event { topic: "weather", number: 3 }"#,
+        "Plugin.Quiet: no subscription is left",
+        "Plugin.Record: 1000 events",
+    ];
+    assert_eq!(said_by("events"), expected);
 }
 
 #[test]

@@ -18,6 +18,8 @@ mod error_cases;
 mod examples;
 mod go;
 mod go_host;
+mod gob_text;
+mod golden;
 mod item_cases;
 mod launch_cases;
 mod leftover_cases;

@@ -4,6 +4,7 @@ use std::process::Command;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 
+use plugwire::gob::Any;
 use plugwire::host::{Client, ClientConfig};
 use plugwire::{Reader, Remote, Result, Writer};
 use plugwire_interop::shapes::{self, AddHelper, Audit, Counter, Greeter, Kv};
@@ -77,7 +78,23 @@ pub async fn a_map_of_arguments_and_an_interface_as_reply(peer: Peer) {
     assert_eq!(tagged, "a: x,y x3");
     let error = within(kv.get("b".into())).await.unwrap_err();
     assert_eq!(error.to_string(), "no such key: b");
+    // Where the trait has another form, the method's says that the argument is the bare value.
+    let bare = within(client.dispense::<dyn BareKv>("kv")).await.unwrap();
+    // It is another instance, with keys of its own.
+    let error = within(bare.get(key())).await.unwrap_err();
+    assert_eq!(error.to_string(), "no such key: a");
+    let error = within(bare.size(key())).await.unwrap_err();
+    assert!(error.peer_error().is_some(), "{error:?}");
     client.kill().await;
+}
+
+/// The same service in a trait whose methods have another form.
+#[plugwire::interface(args = "letters")]
+trait BareKv {
+    #[plugwire(args = "value")]
+    async fn get(&self, key: String) -> Result<Vec<u8>>;
+    /// As a struct, which the plugin does not take.
+    async fn size(&self, key: String) -> Result<Any>;
 }
 
 pub async fn a_helper_that_the_plugin_calls(peer: Peer) {

@@ -40,6 +40,8 @@ var cases = map[string]func(*worker.Client) error{
 	"cancel_through_a_rust_plugin":   cancelsBehind,
 	"deadline_through_a_rust_plugin": deadlinesBehind,
 	"thousand_cancels_by_a_go_host":  thousandCancels,
+	"cancel_of_a_nested_watcher":     cancelsNested,
+	"deadline_of_a_nested_watcher":   deadlinesNested,
 }
 
 func main() {
@@ -156,13 +158,26 @@ func cancelsBehind(w *worker.Client) error {
 	return hang(w, "Plugin.HangBehind", "three", make(chan string, 2))
 }
 
+// cancelsNested does the same by a watcher that is a part of a value in Rust.
+func cancelsNested(w *worker.Client) error {
+	return hang(w, "Plugin.HangNested", "four", make(chan string, 2))
+}
+
 func deadlinesBehind(w *worker.Client) error {
+	return deadlinesOf(w, "Plugin.ContextBehind")
+}
+
+func deadlinesNested(w *worker.Client) error {
+	return deadlinesOf(w, "Plugin.ContextNested")
+}
+
+func deadlinesOf(w *worker.Client, method string) error {
 	ctx, cancel := context.WithTimeout(context.Background(), time.Hour)
 	defer cancel()
 	var seen worker.Seen
 	args := worker.Watched{Name: "x", Watcher: w.Lend(make(chan string, 2))}
 	ctx = plugwire.WithTraceparent(ctx, trace)
-	if err := w.Call(ctx, "Plugin.ContextBehind", args, &seen); err != nil {
+	if err := w.Call(ctx, method, args, &seen); err != nil {
 		return err
 	}
 	return isHour(seen)

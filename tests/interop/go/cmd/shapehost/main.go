@@ -45,6 +45,7 @@ var cases = map[string]func(plugin.ClientProtocol) error{
 	"shape_items_both_ways":    itemsBothWays,
 	"shape_items_fail":         itemsFail,
 	"shape_items_stopped":      itemsStopped,
+	"golden":                   golden,
 }
 
 // manyPlugins are cases that launch their plugins themselves.

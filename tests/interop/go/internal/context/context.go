@@ -98,6 +98,31 @@ func (w *Worker) HangBehind(args Watched, _ *any) error {
 	return watcher.Call(args.Ctx(), "Plugin.Hang", Named{Name: args.Name}, new(any))
 }
 
+// ContextNested is ContextBehind: to Go it is the same.
+func (w *Worker) ContextNested(args Watched, reply *Seen) error {
+	return w.ContextBehind(args, reply)
+}
+
+// HangNested is HangBehind.
+func (w *Worker) HangNested(args Watched, reply *any) error {
+	return w.HangBehind(args, reply)
+}
+
+// Lent is a reply with an interface of the plugin.
+type Lent struct {
+	Name    string
+	Watcher uint32
+}
+
+// OwnWatcher lends a watcher of the plugin's in its reply.
+func (w *Worker) OwnWatcher(args Named, reply *Lent) error {
+	id := w.broker.NextId()
+	events := make(chan string, 2)
+	go w.broker.AcceptAndServe(id, plugwire.Init(w.broker, &Watcher{Events: events}))
+	*reply = Lent{Name: args.Name, Watcher: id}
+	return nil
+}
+
 // Watcher is the host's interface, as it is served. Its methods send what they
 // see.
 type Watcher struct {

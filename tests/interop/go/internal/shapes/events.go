@@ -243,6 +243,11 @@ func (c *EventsClient) Stopped() error {
 	return c.rpc.Call("Plugin.Stopped", new(interface{}), new(interface{}))
 }
 
+// GiveUp is Stopped by a caller that does not wait.
+func (c *EventsClient) GiveUp() {
+	c.rpc.Go("Plugin.Stopped", new(interface{}), new(interface{}), nil)
+}
+
 type eventsPlugin struct{}
 
 func (eventsPlugin) Server(b *plugin.MuxBroker) (interface{}, error) {
