@@ -26,11 +26,11 @@ use crate::rpc::{self, CallError, Crash};
 ///
 /// End it with [`kill`](Self::kill), which returns when the plugin is gone. A `Client` that is only
 /// dropped asks the plugin to quit and ends the connection at once; a task waits for the exit and
-/// kills the process after its [grace](super::ClientConfig::kill_grace). Without a runtime, when the
-/// runtime ends meanwhile, or where it is not certain that the plugin itself is at the other end, as
-/// on TCP, the process is killed at once. Nothing is done about a plugin that
-/// was started [detached], or was running before this host [reattached](Self::reattach) to it. (If
-/// a [runner](super::Runner) started it, dropping needs its
+/// kills the process after its [grace](super::ClientConfig::kill_grace). The process is killed at
+/// once where there is no runtime, when the runtime ends meanwhile, and where it is not certain
+/// that the plugin itself is at the other end, as on TCP. Nothing is done about a plugin that was
+/// started [detached], or was running before this host [reattached](Self::reattach) to it. (If a
+/// [runner](super::Runner) started it, dropping needs its
 /// [kill switch](super::AttachedRunner::kill_switch).) Before `std::process::exit`, which ends no
 /// runtime, call `kill` or [`cleanup_clients`](super::cleanup_clients).
 ///

@@ -56,8 +56,8 @@ fn end_with(served: Result<End, ServeError>) {
         Ok(End::Quit | End::Signal) => {}
         Ok(End::HostGone) => end_process_after(tuning::UNATTENDED),
         Err(error) => {
-            // Unlike `eprintln!`, this does not panic where standard error is closed.
-            let _ = writeln!(io::stderr(), "{}", Chain(&error));
+            // In one piece. Unlike `eprintln!`, this does not panic where standard error is closed.
+            let _ = io::stderr().write_all(format!("{}\n", Chain(&error)).as_bytes());
             process::exit(1);
         }
     }
@@ -160,17 +160,21 @@ where
     let tee = if is_alone { Tee::Yes } else { Tee::No };
     let stdio = Arc::new(Stdio::capture(tee).map_err(ServeError::Stdio)?);
 
-    let not_ready = |error: E| ServeError::NotReady(error.into());
-    tokio::select! {
-        ready = ready => ready.map_err(not_ready)?,
+    let early = tokio::select! {
+        ready = ready => ready.err().map(|error| Err(ServeError::NotReady(error.into()))),
         () = host.gone() => {
             shutting_down.run(Shutdown::HostGone).await;
-            return Ok(End::HostGone);
+            Some(Ok(End::HostGone))
         }
         () = &mut terminated => {
             shutting_down.run(Shutdown::Signal).await;
-            return Ok(End::Signal);
+            Some(Ok(End::Signal))
         }
+    };
+    if let Some(early) = early {
+        // What it printed comes before the reason.
+        stdio.restore().await;
+        return early;
     }
 
     let mut line = HandshakeLine::new(version, listener.address().clone());

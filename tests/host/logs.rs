@@ -363,9 +363,8 @@ async fn spans_and_fields_of_a_plugin_arrive_in_structure() {
     assert_eq!(serde_json::Value::Object(record.fields.clone()), expected);
     let time = record.time.unwrap();
     // The text is cut off after the microseconds.
-    assert!(
-        time + std::time::Duration::from_micros(1) > start && time <= std::time::SystemTime::now()
-    );
+    let latest = time + std::time::Duration::from_micros(1);
+    assert!(latest > start && time <= std::time::SystemTime::now());
 
     let events = events::recorded(LOG_TARGET);
     let (level, fields) = (&events[1].level, &events[1].fields);
