@@ -26,8 +26,10 @@ fn main() -> std::io::Result<()> {
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .spawn()?;
+    // Open to the end: the plugin takes the end of the pipe for that of its host.
+    let mut output = BufReader::new(plugin.stdout.take().expect("a pipe"));
     let mut line = String::new();
-    BufReader::new(plugin.stdout.take().expect("a pipe")).read_line(&mut line)?;
+    output.read_line(&mut line)?;
     std::fs::write(record.join("line"), &line)?;
     let address = line.split('|').nth(3).expect("an address").to_owned();
     let socket = record.join("socket");
@@ -40,6 +42,7 @@ fn main() -> std::io::Result<()> {
     let asked = copy(&host, &behind, &record.join("host"))?;
     let answered = copy(&behind, &host, &record.join("plugin"))?;
     plugin.wait()?;
+    drop(output);
     // The host closes its end once it has read that of the plugin.
     for direction in [answered, asked] {
         direction.join().expect("no panic");

@@ -15,6 +15,10 @@ import (
 // golden is a conversation that tests/interop/golden.rs has with a host in Rust,
 // one step after the other, so that each side says the same every time.
 func golden(session plugin.ClientProtocol) error {
+	// A host in Rust pings once, to see that the plugin answers.
+	if err := session.Ping(); err != nil {
+		return err
+	}
 	c, err := dispenseCounter(session)
 	if err != nil {
 		return err
