@@ -67,8 +67,10 @@ pub(super) struct ExtendedResponse<'a> {
     pub(super) detail: u64,
 }
 
-/// Go's `struct{}`: the reply of a method without a result, and the body beside an error.
+/// Go's `struct{}`: the reply of a method without a result, and the body beside an error. It has no
+/// name there.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename = "")]
 pub struct Empty {}
 
 impl<'a> ExtendedRequest<'a> {
