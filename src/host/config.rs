@@ -35,7 +35,7 @@ use crate::tuning::host as tuning;
 ///
 /// It is cheap to clone, so that a plugin can be started again, or several times. The clones share
 /// the command, the writers and the callback that they were given. One with a
-/// [`Launch::runner`] can be launched once, one with [`Launch::runners`] again and again.
+/// [`Launch::runner`] can be launched once, one with [`Launch::each_time`] again and again.
 #[derive(Clone)]
 pub struct ClientConfig {
     pub(super) handshake: HandshakeConfig,
