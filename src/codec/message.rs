@@ -46,6 +46,14 @@ impl Undecoded {
         }
     }
 
+    /// How many fields the value has, where it is a struct and its codec says so ahead.
+    pub(crate) fn field_count(&self) -> Option<usize> {
+        match &self.0 {
+            UndecodedRepr::Gob(raw) => raw.field_count(),
+            _ => None,
+        }
+    }
+
     /// Decodes the value.
     ///
     /// # Errors

@@ -572,7 +572,7 @@ async fn run(shared: Arc<Shared>, mut inbox: Inbox) {
 
 /// Hands a reply to its call. An error means that the peer's headers cannot be read.
 fn take_reply(shared: &Shared, reply: Message) -> Result<(), DecodeError> {
-    let header: ExtendedResponse<'_> = reply.header.decode()?;
+    let header = ExtendedResponse::of(&reply.header)?;
     let seq = header.seq;
     let outcome = match header.error {
         "" => Ok(reply),

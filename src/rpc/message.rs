@@ -7,6 +7,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::codec::{DecodeError, Undecoded};
+
 /// The method that ends a call, by the number in [`ExtendedRequest::cancel`]. It has no reply.
 pub(super) const CANCEL: &str = "plugwire.Cancel";
 
@@ -74,6 +76,19 @@ pub(super) struct ExtendedResponse<'a> {
 pub struct Empty {}
 
 impl<'a> ExtendedRequest<'a> {
+    /// Reads a header in either form. One in Go's is read as Go's: looking for the fields that it
+    /// lacks took 4 % of a lone call and 10 % of one of 512 callers (both headers, one core).
+    pub(super) fn of(header: &'a Undecoded) -> Result<Self, DecodeError> {
+        if header.field_count() != Some(2) {
+            return header.decode();
+        }
+        let Request {
+            service_method,
+            seq,
+        } = header.decode()?;
+        Ok(ExtendedRequest::new(service_method, seq))
+    }
+
     pub(super) fn new(service_method: &'a str, seq: u64) -> Self {
         ExtendedRequest {
             service_method,
@@ -100,5 +115,25 @@ impl<'a> ExtendedRequest<'a> {
             service_method: self.service_method,
             seq: self.seq,
         }
+    }
+}
+
+impl<'a> ExtendedResponse<'a> {
+    /// As [`ExtendedRequest::of`].
+    pub(super) fn of(header: &'a Undecoded) -> Result<Self, DecodeError> {
+        if header.field_count() != Some(3) {
+            return header.decode();
+        }
+        let Response {
+            service_method,
+            seq,
+            error,
+        } = header.decode()?;
+        Ok(ExtendedResponse {
+            service_method,
+            seq,
+            error,
+            detail: 0,
+        })
     }
 }

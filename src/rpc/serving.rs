@@ -126,7 +126,7 @@ impl Ahead {
     /// Drops a request that was cancelled before its call has begun.
     fn cancel(&mut self, seq: Seq) {
         let is_another = |request: &Message| {
-            let header = request.header.decode::<ExtendedRequest<'_>>();
+            let header = ExtendedRequest::of(&request.header);
             header.is_ok_and(|header| header.seq != seq)
         };
         self.requests.retain(is_another);
@@ -297,7 +297,7 @@ impl Serving {
         turn: &mut Turn,
         cx: &mut Context<'_>,
     ) -> Result<Option<Aside>, DecodeError> {
-        let header: ExtendedRequest<'_> = request.header.decode()?;
+        let header = ExtendedRequest::of(&request.header)?;
         let seq = header.seq;
         if let Role::Control(negotiated) = &self.role
             && !header.words.is_empty()
@@ -510,7 +510,7 @@ impl Future for FirstPoll {
 
 /// The number of the call that a request ends.
 fn cancelled(request: &Message) -> Option<Seq> {
-    let header: ExtendedRequest<'_> = request.header.decode().ok()?;
+    let header = ExtendedRequest::of(&request.header).ok()?;
     (header.service_method == CANCEL).then_some(header.cancel)
 }
 
