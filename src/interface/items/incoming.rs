@@ -100,7 +100,7 @@ impl<T, E> Incoming<T, E> {
 
 impl<T: DeserializeOwned + Send + 'static, E> Incoming<T, E> {
     /// The next item of what has arrived, and what it is to be connected to.
-    #[allow(clippy::type_complexity)] // A name for it would say no more.
+    #[allow(clippy::type_complexity, reason = "a name for it would say no more")]
     fn decode(&mut self) -> Result<Option<(Next<T, Detail>, Vec<Dial>)>, DecodeError> {
         let mut dials = Vec::new();
         let next = match std::mem::needs_drop::<T>() {

@@ -140,6 +140,7 @@ async fn busy_polling_leaves_others_their_turns() {
         }
     }
     assert_eq!(most > 50, several, "asked {most} times");
+    // A timer has its turn.
     tokio::time::sleep(Duration::from_millis(2)).await;
     pair.talk().await;
     timeout(DEADLINE, pair.client.close()).await.unwrap();
