@@ -9,7 +9,7 @@ use plugwire::connection::{ConnectionConfig, PluginSet};
 use plugwire::handshake::{Extensions, HandshakeConfig, ReattachConfig};
 use plugwire::host::{AttachConfig, Client, ClientConfig};
 use plugwire::mux;
-use plugwire::plugin::{self, ServeConfig};
+use plugwire::plugin::ServeConfig;
 use plugwire::{Error, Reader, Remote, Result};
 use support::within;
 use tempfile::TempDir;
@@ -52,17 +52,10 @@ fn left() -> i64 {
 
 #[test]
 fn plugin_half() {
-    if std::env::var_os("PLUGWIRE_CANCELLED_TEST").is_none() {
-        return;
-    }
-    half::take_stdout();
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .unwrap();
-    let plugins = PluginSet::new().register::<dyn Worker>("worker", || Ok(Arc::new(Plugin)));
-    runtime.block_on(plugin::serve(ServeConfig::new(HANDSHAKE, plugins)));
-    std::process::exit(0);
+    half::serve("PLUGWIRE_CANCELLED_TEST", || {
+        let plugins = PluginSet::new().register::<dyn Worker>("worker", || Ok(Arc::new(Plugin)));
+        ServeConfig::new(HANDSHAKE, plugins)
+    });
 }
 
 struct Plugin;

@@ -10,7 +10,7 @@ use plugwire::codec::Codec;
 use plugwire::connection::PluginSet;
 use plugwire::handshake::HandshakeConfig;
 use plugwire::host::{Client, ClientConfig};
-use plugwire::plugin::{self, ServeConfig};
+use plugwire::plugin::ServeConfig;
 use plugwire::{Error, Stream};
 use serde::{Deserialize, Serialize};
 use support::within;
@@ -62,17 +62,10 @@ impl Printer for Broken {
 
 #[test]
 fn plugin_half() {
-    if std::env::var_os("PLUGWIRE_ITEM_ERRORS_TEST").is_none() {
-        return;
-    }
-    half::take_stdout();
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .unwrap();
-    let plugins = PluginSet::new().register::<dyn Printer>("printer", || Ok(Arc::new(Broken)));
-    runtime.block_on(plugin::serve(ServeConfig::new(HANDSHAKE, plugins)));
-    std::process::exit(0);
+    half::serve("PLUGWIRE_ITEM_ERRORS_TEST", || {
+        let plugins = PluginSet::new().register::<dyn Printer>("printer", || Ok(Arc::new(Broken)));
+        ServeConfig::new(HANDSHAKE, plugins)
+    });
 }
 
 #[tokio::test]

@@ -9,7 +9,7 @@ use plugwire::codec::Codec;
 use plugwire::connection::{DispenseError, PluginSet};
 use plugwire::handshake::{Extensions, HandshakeConfig, HandshakeError};
 use plugwire::host::{AttachConfig, Client, ClientConfig, ReattachError};
-use plugwire::plugin::{self, ServeConfig, ServeTestConfig, serve_test};
+use plugwire::plugin::{ServeConfig, ServeTestConfig, serve_test};
 use plugwire::{Error, Reader, Result};
 use serde::{Deserialize, Serialize};
 use support::within;
@@ -67,16 +67,9 @@ pub trait Sink {
 
 #[test]
 fn plugin_half() {
-    if std::env::var_os("PLUGWIRE_RICH_TEST").is_none() {
-        return;
-    }
-    half::take_stdout();
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .unwrap();
-    runtime.block_on(plugin::serve(ServeConfig::new(HANDSHAKE, plugins())));
-    std::process::exit(0);
+    half::serve("PLUGWIRE_RICH_TEST", || {
+        ServeConfig::new(HANDSHAKE, plugins())
+    });
 }
 
 fn plugins() -> PluginSet {
