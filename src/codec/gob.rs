@@ -2,7 +2,8 @@
 
 use bytes::{Bytes, BytesMut};
 
-use crate::gob::{Encode, EncodeError, Encoder, Prepared, UnknownFields};
+use super::message::Header;
+use crate::gob::{EncodeError, Encoder, Prepared, UnknownFields};
 
 /// The type and the length before a nil `interface{}` alone, whose value is [`NIL`].
 const BEFORE_NIL: [u8; 2] = [3, 0x10];
@@ -50,10 +51,12 @@ impl Headers {
         out: &mut BytesMut,
     ) -> Result<Option<Bytes>, EncodeError>
     where
-        H: Encode + ?Sized,
+        H: Header + ?Sized,
     {
         let start = out.len();
-        self.gob.encode(header, out)?;
+        if !header.encode_flat(&mut self.gob, out) {
+            self.gob.encode(header.value(), out)?;
+        }
         let renumbered = self.gob.begin_prepared(body, bytes, out).inspect_err(|_| {
             // Half a message would leave the peer waiting for the other half.
             out.truncate(start);

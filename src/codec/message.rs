@@ -9,6 +9,7 @@ use super::gob;
 #[cfg(feature = "msgpack")]
 use super::msgpack;
 use super::{rich, scan};
+use crate::gob::__private::FlatField;
 use crate::gob::{Encode, Prepared, RawValue};
 use crate::tuning::rpc::KEEP_BUFFER;
 
@@ -46,10 +47,13 @@ impl Undecoded {
         }
     }
 
-    /// How many fields the value has, where it is a struct and its codec says so ahead.
-    pub(crate) fn field_count(&self) -> Option<usize> {
+    /// The fields of a header that has exactly these, in a codec that says so ahead.
+    pub(crate) fn flat<'a, const N: usize>(
+        &'a self,
+        expected: [(&'static str, FlatField<'a>); N],
+    ) -> Option<[FlatField<'a>; N]> {
         match &self.0 {
-            UndecodedRepr::Gob(raw) => raw.field_count(),
+            UndecodedRepr::Gob(raw) => raw.flat(expected),
             _ => None,
         }
     }
@@ -149,6 +153,29 @@ impl tokio_util::codec::Decoder for MessageDecoder {
     }
 }
 
+/// The header of a message.
+pub(crate) trait Header {
+    type Value: Encode + ?Sized;
+
+    fn value(&self) -> &Self::Value;
+
+    /// Appends the header, if it is of texts and numbers alone and the stream has had one before.
+    fn encode_flat(&self, _gob: &mut crate::gob::Encoder, _out: &mut BytesMut) -> bool {
+        false
+    }
+}
+
+/// A header of any kind.
+struct AnyHeader<'a, H: ?Sized>(&'a H);
+
+impl<H: Encode + ?Sized> Header for AnyHeader<'_, H> {
+    type Value = H;
+
+    fn value(&self) -> &H {
+        self.0
+    }
+}
+
 /// Encodes bodies. It has no state, so that a connection's callers encode at the same time.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum BodyEncoder {
@@ -243,16 +270,16 @@ impl MessageEncoder {
         out: &mut BytesMut,
     ) -> Result<Option<Bytes>, EncodeError>
     where
-        H: Encode + ?Sized,
+        H: Header + ?Sized,
     {
         match (&mut self.headers, body) {
             (Headers::Gob(headers), EncodedBody::Gob(body)) => {
                 Ok(headers.begin(header, body, bytes, out)?)
             }
             #[cfg(feature = "msgpack")]
-            (Headers::MsgPack(encoder), _) => encoder.encode(header, out).map(|()| None),
+            (Headers::MsgPack(encoder), _) => encoder.encode(header.value(), out).map(|()| None),
             (Headers::Rich, _) => {
-                rich::encode(header, out)?;
+                rich::encode(header.value(), out)?;
                 Ok(None)
             }
             (Headers::Gob(_), EncodedBody::Plain) => {
@@ -278,7 +305,7 @@ where
         let mut scratch = std::mem::take(&mut self.scratch);
         scratch.clear();
         let encoded = self.bodies.encode(body, &mut scratch)?;
-        let other = self.begin(header, &encoded, &scratch, bytes)?;
+        let other = self.begin(&AnyHeader(header), &encoded, &scratch, bytes)?;
         bytes.extend_from_slice(other.as_deref().unwrap_or(&scratch));
         if scratch.capacity() <= KEEP_BUFFER {
             self.scratch = scratch;

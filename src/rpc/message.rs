@@ -5,9 +5,11 @@
 //! and read always: what is left out is zero. Their names begin with `Plugwire`, so that they are
 //! no other extension's.
 
+use bytes::BytesMut;
 use serde::{Deserialize, Serialize};
 
-use crate::codec::{DecodeError, Undecoded};
+use crate::codec::{DecodeError, FlatField, Header, Undecoded};
+use crate::gob::Encoder;
 
 /// The method that ends a call, by the number in [`ExtendedRequest::cancel`]. It has no reply.
 pub(super) const CANCEL: &str = "plugwire.Cancel";
@@ -75,18 +77,77 @@ pub(super) struct ExtendedResponse<'a> {
 #[serde(rename = "")]
 pub struct Empty {}
 
+/// What is expected of a request's header in Go's form.
+const REQUEST: [(&str, FlatField<'static>); 2] = [
+    ("ServiceMethod", FlatField::Text("")),
+    ("Seq", FlatField::Uint(0)),
+];
+
+/// The same of a response's.
+const RESPONSE: [(&str, FlatField<'static>); 3] = [
+    ("ServiceMethod", FlatField::Text("")),
+    ("Seq", FlatField::Uint(0)),
+    ("Error", FlatField::Text("")),
+];
+
+impl Header for Request<'_> {
+    type Value = Self;
+
+    fn value(&self) -> &Self {
+        self
+    }
+
+    fn encode_flat(&self, gob: &mut Encoder, out: &mut BytesMut) -> bool {
+        let fields = [
+            FlatField::Text(self.service_method),
+            FlatField::Uint(self.seq),
+        ];
+        gob.encode_flat::<Self>(&fields, out)
+    }
+}
+
+impl Header for Response<'_> {
+    type Value = Self;
+
+    fn value(&self) -> &Self {
+        self
+    }
+
+    fn encode_flat(&self, gob: &mut Encoder, out: &mut BytesMut) -> bool {
+        let fields = [
+            FlatField::Text(self.service_method),
+            FlatField::Uint(self.seq),
+            FlatField::Text(self.error),
+        ];
+        gob.encode_flat::<Self>(&fields, out)
+    }
+}
+
+impl Header for ExtendedRequest<'_> {
+    type Value = Self;
+
+    fn value(&self) -> &Self {
+        self
+    }
+}
+
+impl Header for ExtendedResponse<'_> {
+    type Value = Self;
+
+    fn value(&self) -> &Self {
+        self
+    }
+}
+
 impl<'a> ExtendedRequest<'a> {
-    /// Reads a header in either form. One in Go's is read as Go's: looking for the fields that it
-    /// lacks took 4 % of a lone call and 10 % of one of 512 callers (both headers, one core).
+    /// Reads a header in either form.
     pub(super) fn of(header: &'a Undecoded) -> Result<Self, DecodeError> {
-        if header.field_count() != Some(2) {
-            return header.decode();
+        match header.flat(REQUEST) {
+            Some([FlatField::Text(service_method), FlatField::Uint(seq)]) => {
+                Ok(ExtendedRequest::new(service_method, seq))
+            }
+            _ => header.decode(),
         }
-        let Request {
-            service_method,
-            seq,
-        } = header.decode()?;
-        Ok(ExtendedRequest::new(service_method, seq))
     }
 
     pub(super) fn new(service_method: &'a str, seq: u64) -> Self {
@@ -121,19 +182,20 @@ impl<'a> ExtendedRequest<'a> {
 impl<'a> ExtendedResponse<'a> {
     /// As [`ExtendedRequest::of`].
     pub(super) fn of(header: &'a Undecoded) -> Result<Self, DecodeError> {
-        if header.field_count() != Some(3) {
-            return header.decode();
+        match header.flat(RESPONSE) {
+            Some(
+                [
+                    FlatField::Text(service_method),
+                    FlatField::Uint(seq),
+                    FlatField::Text(error),
+                ],
+            ) => Ok(ExtendedResponse {
+                service_method,
+                seq,
+                error,
+                detail: 0,
+            }),
+            _ => header.decode(),
         }
-        let Response {
-            service_method,
-            seq,
-            error,
-        } = header.decode()?;
-        Ok(ExtendedResponse {
-            service_method,
-            seq,
-            error,
-            detail: 0,
-        })
     }
 }

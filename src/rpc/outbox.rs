@@ -19,7 +19,7 @@ use tokio::io::AsyncWrite;
 use tokio::sync::Notify;
 
 use super::io::BoxWrite;
-use crate::codec::{BodyEncoder, CallConfig, Encode, EncodeError, MessageEncoder};
+use crate::codec::{BodyEncoder, CallConfig, Encode, EncodeError, Header, MessageEncoder};
 use crate::tuning::rpc::{HIGH_WATER, KEEP_BUFFER};
 
 /// Room in front of a value for its message's header, length and type. The header of a call has
@@ -120,7 +120,7 @@ impl Outbox {
     /// Encodes a message and starts sending it. A message that does not encode is not sent.
     pub(super) fn send<H, B>(&self, header: &H, body: &B) -> Result<(), SendError>
     where
-        H: Encode + ?Sized,
+        H: Header + ?Sized,
         B: Encode + ?Sized,
     {
         let mut scratch = Scratch::take();

@@ -26,6 +26,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use serde::Deserialize;
 
+pub(crate) use self::context::utf8;
 use self::context::{Cx, alone};
 use self::field_quirks::QUIRKS;
 use crate::error::{DecodeError, DecodeErrorKind};

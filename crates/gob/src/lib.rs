@@ -138,6 +138,9 @@ mod prepared;
 
 mod decode;
 
+// Headers of messages, without serde.
+mod flat;
+
 // Types that serde has no form for.
 mod adapters;
 
@@ -172,6 +175,7 @@ pub use __gob_interface as interface;
 #[doc(hidden)]
 pub mod __private {
     pub use crate::adapters::exact::ask as ask_for_all;
+    pub use crate::flat::FlatField;
     pub use crate::passthrough::{TIME, marshaler as opaque_kind};
     pub use crate::raw::Front;
     pub use crate::time::TIMESTAMP;

@@ -264,7 +264,7 @@ pub(super) fn visit<P: Parts, R>(
 ///
 /// Kept out of line so that the readers of strings are small.
 #[inline(never)]
-pub(super) fn utf8(bytes: &[u8]) -> Result<&str, DecodeError> {
+pub(crate) fn utf8(bytes: &[u8]) -> Result<&str, DecodeError> {
     if bytes.len() <= 256
         && let Ok(text) = AsciiStr::from_ascii(bytes)
     {

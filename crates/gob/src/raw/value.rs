@@ -6,7 +6,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 use super::limits::Bounds;
-use crate::types::{Id, Schema, Type, Types};
+use crate::types::{Id, Schema, Types};
 
 /// One value of a stream, not decoded yet, with the types it needs. Cheap to clone and to send to
 /// another task.
@@ -34,16 +34,6 @@ impl RawValue {
     pub fn allow_unknown_fields(mut self) -> Self {
         self.bounds.strict = false;
         self
-    }
-
-    /// How many fields the value's type has, if it is a struct's.
-    #[doc(hidden)]
-    #[must_use]
-    pub fn field_count(&self) -> Option<usize> {
-        match self.types.get(self.id) {
-            Some(Type::Struct(ty)) => Some(ty.fields.len()),
-            _ => None,
-        }
     }
 
     /// The value's type as Go would write it, as far as it was sent: `[]string`, `map[string]int`,

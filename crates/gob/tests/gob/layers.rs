@@ -6,7 +6,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// From the bottom up. A file of `src` and the folder of its name are one layer.
-const LAYERS: [&str; 17] = [
+const LAYERS: [&str; 18] = [
     "error",       // what can go wrong
     "wire",        // integers, floats, counted bytes
     "types",       // types, tables of them, their definitions
@@ -20,6 +20,7 @@ const LAYERS: [&str; 17] = [
     "encode",      // streams, going out
     "prepared",    // values that wait for their stream
     "decode",      // streams, coming in
+    "flat",        // headers of messages, without serde
     "adapters",    // types that serde has no form for
     "time",        // time.Time
     "io",          // std::io
