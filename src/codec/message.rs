@@ -47,14 +47,16 @@ impl Undecoded {
         }
     }
 
-    /// The fields of a header that has exactly these, in a codec that says so ahead.
-    pub(crate) fn flat<'a, const N: usize>(
+    /// Reads the fields of a header that has exactly these, in a codec that says so ahead: see
+    /// [`RawValue::read_flat`].
+    pub(crate) fn read_flat<'a, const N: usize>(
         &'a self,
-        expected: [(&'static str, FlatField<'a>); N],
-    ) -> Option<[FlatField<'a>; N]> {
+        names: &[&'static str; N],
+        values: &mut [FlatField<'a>; N],
+    ) -> bool {
         match &self.0 {
-            UndecodedRepr::Gob(raw) => raw.flat(expected),
-            _ => None,
+            UndecodedRepr::Gob(raw) => raw.read_flat(names, values),
+            _ => false,
         }
     }
 

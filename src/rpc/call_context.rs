@@ -89,15 +89,16 @@ pub fn call() -> CallContext {
     let context = CURRENT.try_with(|current| {
         let mut current = current.borrow_mut();
         if current.is_served {
-            current.context.cancellation.get_or_insert_default();
+            let details = current.details.get_or_insert_default();
+            details.context.cancellation.get_or_insert_default();
         }
-        current.context.clone()
+        Some(current.details.as_ref()?.context.clone())
     });
-    context.unwrap_or_default()
+    context.ok().flatten().unwrap_or_default()
 }
 
 impl CallContext {
-    pub(super) fn new(deadline: Option<Instant>, trace: &str) -> Self {
+    fn new(deadline: Option<Instant>, trace: &str) -> Self {
         CallContext {
             deadline,
             trace: is_trace(trace).then(|| trace.into()),
@@ -163,20 +164,14 @@ impl CallContext {
     /// [`cancelled`](Self::cancelled).
     pub fn scope<F: Future>(self, future: F) -> impl Future<Output = F::Output> + use<F> {
         Scoped {
-            current: Current {
-                context: self,
-                ..Current::NONE
-            },
+            current: Current::of(self),
             future: Box::pin(future),
         }
     }
 
     /// Runs a function in this context.
     pub(crate) fn run<R>(self, function: impl FnOnce() -> R) -> R {
-        let mut current = Current {
-            context: self,
-            ..Current::NONE
-        };
+        let mut current = Current::of(self);
         let _entered = current.enter();
         function()
     }
@@ -194,13 +189,19 @@ impl fmt::Debug for CallContext {
 
 /// What calls inherit that are made now: the deadline.
 pub(crate) fn deadline() -> Option<Instant> {
-    let deadline = CURRENT.try_with(|current| current.borrow().context.deadline);
+    let deadline = CURRENT.try_with(|current| {
+        let current = current.borrow();
+        current.details.as_ref()?.context.deadline
+    });
     deadline.ok().flatten()
 }
 
 /// What calls inherit that are made now: the trace.
 pub(super) fn trace() -> Option<Arc<str>> {
-    let trace = CURRENT.try_with(|current| current.borrow().context.trace.clone());
+    let trace = CURRENT.try_with(|current| {
+        let current = current.borrow();
+        current.details.as_ref()?.context.trace.clone()
+    });
     trace.ok().flatten()
 }
 
@@ -211,7 +212,8 @@ pub(crate) fn lend(lent: Box<dyn Lent>) {
     let _ = CURRENT.try_with(|current| {
         let mut current = current.borrow_mut();
         if current.is_served {
-            current.lent.extend(lent.take());
+            let details = current.details.get_or_insert_default();
+            details.lent.extend(lent.take());
         }
     });
     lent.into_iter().for_each(Lent::keep);
@@ -219,8 +221,11 @@ pub(crate) fn lend(lent: Box<dyn Lent>) {
 
 /// What the current call lends in its reply.
 pub(super) fn take_lent() -> Vec<Box<dyn Lent>> {
-    let lent = CURRENT.try_with(|current| std::mem::take(&mut current.borrow_mut().lent));
-    lent.unwrap_or_default()
+    let lent = CURRENT.try_with(|current| {
+        let mut current = current.borrow_mut();
+        Some(std::mem::take(&mut current.details.as_mut()?.lent))
+    });
+    lent.ok().flatten().unwrap_or_default()
 }
 
 /// Whether a text can be a `traceparent`. Its own form has 55 characters, and later versions of it
@@ -263,31 +268,48 @@ thread_local! {
 
 /// The context of what the thread runs now, or of a call that is not polled now.
 pub(super) struct Current {
-    context: CallContext,
     /// Whether it is that of a call which this process serves, and which can be cancelled.
     is_served: bool,
+    /// `None` while there is nothing to say, as with most calls: it changes places with the
+    /// thread's at each poll.
+    details: Option<Box<Details>>,
+}
+
+#[derive(Default)]
+struct Details {
+    context: CallContext,
     /// What the call lends in its reply.
     lent: Vec<Box<dyn Lent>>,
 }
 
 impl Current {
     const NONE: Current = Current {
-        context: CallContext {
-            deadline: None,
-            trace: None,
-            cancellation: None,
-        },
         is_served: false,
-        lent: Vec::new(),
+        details: None,
     };
 
-    /// That of a call which is served.
-    pub(super) fn served(context: CallContext) -> Self {
-        Current {
+    fn of(context: CallContext) -> Self {
+        let details = Details {
             context,
-            is_served: true,
             lent: Vec::new(),
+        };
+        Current {
+            is_served: false,
+            details: Some(Box::new(details)),
         }
+    }
+
+    /// That of a call which is served, with what its caller says.
+    pub(super) fn served(deadline: Option<Instant>, trace: &str) -> Self {
+        let mut current = Current {
+            is_served: true,
+            details: None,
+        };
+        if deadline.is_some() || !trace.is_empty() {
+            let details = current.details.get_or_insert_default();
+            details.context = CallContext::new(deadline, trace);
+        }
+        current
     }
 
     /// Makes it the thread's, until the returned value is dropped.
@@ -298,7 +320,9 @@ impl Current {
 
     /// The call was cancelled: for those that have asked.
     pub(super) fn cancel(&self) {
-        if let Some(cancellation) = &self.context.cancellation {
+        if let Some(details) = &self.details
+            && let Some(cancellation) = &details.context.cancellation
+        {
             cancellation.cancel();
         }
     }
@@ -353,7 +377,7 @@ mod tests {
     #[test]
     fn a_served_call_sees_its_context_and_its_end() {
         let now = Instant::now();
-        let mut served = Current::served(CallContext::new(Some(now), "00-a-b-01"));
+        let mut served = Current::served(Some(now), "00-a-b-01");
         let seen = {
             let _entered = served.enter();
             assert_eq!(deadline(), Some(now));
@@ -371,7 +395,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_wait_for_the_cancel_ends_with_it_and_after_it() {
-        let mut served = Current::served(CallContext::default());
+        let mut served = Current::served(None, "");
         let seen = {
             let _entered = served.enter();
             call()

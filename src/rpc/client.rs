@@ -439,12 +439,13 @@ impl Shared {
     where
         A: Encode + ?Sized,
     {
+        let trace = call_context::trace();
+        let has_more = self.is_control || trace.is_some() || !matches!(left, Left::Forever);
         let mut request = ExtendedRequest::new(method, seq);
-        if !self.negotiated.calls() {
+        if !has_more || !self.negotiated.calls() {
             return self.outbox.send(&request.plain(), argument);
         }
         request.deadline = left.nanos();
-        let trace = call_context::trace();
         request.trace = trace.as_deref().unwrap_or_default();
         let words;
         if self.is_control {

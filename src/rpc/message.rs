@@ -77,18 +77,11 @@ pub(super) struct ExtendedResponse<'a> {
 #[serde(rename = "")]
 pub struct Empty {}
 
-/// What is expected of a request's header in Go's form.
-const REQUEST: [(&str, FlatField<'static>); 2] = [
-    ("ServiceMethod", FlatField::Text("")),
-    ("Seq", FlatField::Uint(0)),
-];
+/// The fields of a request's header in Go's form.
+const REQUEST: [&str; 2] = ["ServiceMethod", "Seq"];
 
 /// The same of a response's.
-const RESPONSE: [(&str, FlatField<'static>); 3] = [
-    ("ServiceMethod", FlatField::Text("")),
-    ("Seq", FlatField::Uint(0)),
-    ("Error", FlatField::Text("")),
-];
+const RESPONSE: [&str; 3] = ["ServiceMethod", "Seq", "Error"];
 
 impl Header for Request<'_> {
     type Value = Self;
@@ -142,12 +135,13 @@ impl Header for ExtendedResponse<'_> {
 impl<'a> ExtendedRequest<'a> {
     /// Reads a header in either form.
     pub(super) fn of(header: &'a Undecoded) -> Result<Self, DecodeError> {
-        match header.flat(REQUEST) {
-            Some([FlatField::Text(service_method), FlatField::Uint(seq)]) => {
-                Ok(ExtendedRequest::new(service_method, seq))
-            }
-            _ => header.decode(),
+        let mut fields = [FlatField::Text(""), FlatField::Uint(0)];
+        if header.read_flat(&REQUEST, &mut fields)
+            && let [FlatField::Text(service_method), FlatField::Uint(seq)] = fields
+        {
+            return Ok(ExtendedRequest::new(service_method, seq));
         }
+        header.decode()
     }
 
     pub(super) fn new(service_method: &'a str, seq: u64) -> Self {
@@ -182,20 +176,21 @@ impl<'a> ExtendedRequest<'a> {
 impl<'a> ExtendedResponse<'a> {
     /// As [`ExtendedRequest::of`].
     pub(super) fn of(header: &'a Undecoded) -> Result<Self, DecodeError> {
-        match header.flat(RESPONSE) {
-            Some(
-                [
-                    FlatField::Text(service_method),
-                    FlatField::Uint(seq),
-                    FlatField::Text(error),
-                ],
-            ) => Ok(ExtendedResponse {
+        let mut fields = [FlatField::Text(""), FlatField::Uint(0), FlatField::Text("")];
+        if header.read_flat(&RESPONSE, &mut fields)
+            && let [
+                FlatField::Text(service_method),
+                FlatField::Uint(seq),
+                FlatField::Text(error),
+            ] = fields
+        {
+            return Ok(ExtendedResponse {
                 service_method,
                 seq,
                 error,
                 detail: 0,
-            }),
-            _ => header.decode(),
+            });
         }
+        header.decode()
     }
 }

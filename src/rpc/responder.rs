@@ -11,33 +11,48 @@ use super::untaken::{Lent, Untaken};
 use crate::codec::Encode;
 use plugwire_base::abandoned::is_abandoned;
 
+/// What the responders of a connection share.
+pub(super) struct Answers {
+    pub(super) outbox: Outbox,
+    /// What replies have lent to a caller that can cancel.
+    pub(super) untaken: Untaken,
+}
+
+impl Answers {
+    pub(super) fn new(outbox: Outbox) -> Self {
+        Answers {
+            outbox,
+            untaken: Untaken::default(),
+        }
+    }
+}
+
 /// Answers one call, exactly once. A method that panics drops it, which is an answer too. A call
 /// that is cancelled gets no answer.
 pub(super) struct Responder {
-    outbox: Arc<Outbox>,
+    answers: Arc<Answers>,
     method: Arc<str>,
     seq: u64,
-    /// Whether the caller understands what an error says beside its text.
-    errors: bool,
-    /// What replies have lent to a caller that can cancel.
-    untaken: Option<Arc<Untaken>>,
+    caller: Caller,
     answered: bool,
 }
 
+/// What the caller understands.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Caller {
+    /// What an error says beside its text.
+    pub(super) errors: bool,
+    /// Cancels.
+    pub(super) calls: bool,
+}
+
 impl Responder {
-    pub(super) fn new(
-        outbox: Arc<Outbox>,
-        method: Arc<str>,
-        seq: u64,
-        errors: bool,
-        untaken: Option<Arc<Untaken>>,
-    ) -> Self {
+    pub(super) fn new(answers: Arc<Answers>, method: Arc<str>, seq: u64, caller: Caller) -> Self {
         Responder {
-            outbox,
+            answers,
             method,
             seq,
-            errors,
-            untaken,
+            caller,
             answered: false,
         }
     }
@@ -52,7 +67,7 @@ impl Responder {
         R: Encode,
         C: Around,
     {
-        self.outbox.ready().await;
+        self.answers.outbox.ready().await;
         self.answered = true;
         let sent = around.encode(&mut brought, || self.send("", reply));
         let mut lent = call_context::take_lent();
@@ -66,9 +81,9 @@ impl Responder {
     /// Leaves what the reply lends to the caller. Without a reply it knows of none of it.
     #[cold]
     fn lend(&self, lent: Vec<Box<dyn Lent>>, sent: bool) {
-        match &self.untaken {
-            Some(untaken) if sent => untaken.replied(self.seq, lent),
-            None if sent => lent.into_iter().for_each(Lent::keep),
+        match self.caller.calls {
+            true if sent => self.answers.untaken.replied(self.seq, lent),
+            false if sent => lent.into_iter().for_each(Lent::keep),
             _ => {}
         }
     }
@@ -88,8 +103,8 @@ impl Responder {
     }
 
     pub(super) async fn fail(mut self, Failure { text, detail }: Failure) {
-        self.outbox.ready().await;
-        let detail = detail.filter(|_| self.errors).map(Detail::bounded);
+        self.answers.outbox.ready().await;
+        let detail = detail.filter(|_| self.caller.errors).map(Detail::bounded);
         if let Some(detail) = detail.filter(|detail| !detail.is_empty())
             && self.send_detail(&text, &detail).is_ok()
         {
@@ -112,7 +127,7 @@ impl Responder {
             error: or_unspecified(error),
             detail: DETAIL,
         };
-        self.outbox.send(&response, detail)
+        self.answers.outbox.send(&response, detail)
     }
 
     fn send<R: Encode>(&self, error: &str, reply: &R) -> Result<(), SendError> {
@@ -121,7 +136,7 @@ impl Responder {
             seq: self.seq,
             error,
         };
-        self.outbox.send(&response, reply)
+        self.answers.outbox.send(&response, reply)
     }
 }
 

@@ -6,14 +6,13 @@ use std::task::{Context, Poll};
 
 use tokio::task::{AbortHandle, Id, JoinError, JoinSet};
 
-use super::untaken::Untaken;
+use super::responder::Answers;
 
 /// The number that the caller gave to a call.
 pub(super) type Seq = u64;
 
 /// The calls of a connection that run as tasks, and the one that runs aside. Those of a peer that
 /// can cancel are known by their numbers.
-#[derive(Default)]
 pub(super) struct RunningCalls {
     tasks: JoinSet<Seq>,
     /// A peer that gives two calls one number can cancel the later one.
@@ -21,7 +20,7 @@ pub(super) struct RunningCalls {
     /// Those that were cancelled and have not ended: they may have replied meanwhile.
     cancelled: HashMap<Id, Seq>,
     aside: Option<Aside>,
-    untaken: Arc<Untaken>,
+    answers: Arc<Answers>,
 }
 
 struct Aside {
@@ -30,9 +29,15 @@ struct Aside {
 }
 
 impl RunningCalls {
-    /// What the calls' replies have lent.
-    pub(super) fn untaken(&self) -> &Arc<Untaken> {
-        &self.untaken
+    /// Of the connection with these answers.
+    pub(super) fn new(answers: Arc<Answers>) -> Self {
+        RunningCalls {
+            tasks: JoinSet::new(),
+            by_number: HashMap::new(),
+            cancelled: HashMap::new(),
+            aside: None,
+            answers,
+        }
     }
 
     /// Starts a call as a task.
@@ -53,7 +58,7 @@ impl RunningCalls {
             cancelled: false,
         });
         if let Some(before) = before.filter(|before| before.cancelled) {
-            self.untaken.take_back(before.seq);
+            self.answers.untaken.take_back(before.seq);
         }
     }
 
@@ -77,7 +82,7 @@ impl RunningCalls {
         {
             aside.cancelled = true;
         }
-        self.untaken.take_back(seq);
+        self.answers.untaken.take_back(seq);
     }
 
     /// Forgets a call that has ended. Ready with `None` if no call is left.
@@ -92,7 +97,7 @@ impl RunningCalls {
         if !self.cancelled.is_empty() {
             let id = ended.as_ref().map_or_else(JoinError::id, |&(id, _)| id);
             if let Some(seq) = self.cancelled.remove(&id) {
-                self.untaken.take_back(seq);
+                self.answers.untaken.take_back(seq);
                 return;
             }
         }
@@ -121,6 +126,13 @@ mod tests {
     use std::future::{pending, poll_fn};
 
     use super::*;
+    use crate::codec::CallConfig;
+    use crate::rpc::outbox::Outbox;
+
+    fn calls() -> RunningCalls {
+        let outbox = Outbox::new(Box::new(tokio::io::sink()), CallConfig::default());
+        RunningCalls::new(Arc::new(Answers::new(outbox)))
+    }
 
     async fn ended(calls: &mut RunningCalls) {
         poll_fn(|cx| calls.poll_ended(cx)).await.unwrap();
@@ -128,7 +140,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_call_that_has_ended_is_forgotten() {
-        let mut calls = RunningCalls::default();
+        let mut calls = self::calls();
         calls.spawn(1, async { 1 }, true);
         calls.spawn(2, pending(), true);
         calls.spawn(3, async { panic!("not a failure of the test") }, true);
@@ -148,7 +160,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_number_that_comes_twice_is_the_later_calls() {
-        let mut calls = RunningCalls::default();
+        let mut calls = self::calls();
         calls.spawn(1, pending(), true);
         calls.spawn(1, pending(), true);
         calls.cancel(1);
@@ -159,7 +171,7 @@ mod tests {
 
     #[test]
     fn the_call_that_runs_aside_is_cancelled_when_it_comes_back() {
-        let mut calls = RunningCalls::default();
+        let mut calls = self::calls();
         calls.put_aside(7);
         calls.cancel(6);
         assert!(!calls.take_back(7));

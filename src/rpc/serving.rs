@@ -15,7 +15,7 @@ use futures::stream::FuturesUnordered;
 use futures::{FutureExt, StreamExt};
 use tokio::time;
 
-use super::call_context::{CallContext, Current};
+use super::call_context::Current;
 use super::inbox::{Inbox, ReceiveError};
 use super::io::Halves;
 use super::message::{ASK, CANCEL, ExtendedRequest};
@@ -23,7 +23,7 @@ use super::method::{Method, QUICK};
 use super::negotiated::Negotiated;
 use super::outbox::Outbox;
 use super::request_error::RequestError;
-use super::responder::Responder;
+use super::responder::{Answers, Caller, Responder};
 use super::running::Running;
 use super::running_calls::{RunningCalls, Seq};
 use super::service::{Found, Services};
@@ -37,7 +37,7 @@ use plugwire_base::rescue::{self, Inside, Step, Work};
 /// learns of the end by the end of the stream.
 pub(super) struct Serving {
     services: Services,
-    outbox: Arc<Outbox>,
+    answers: Arc<Answers>,
     inbox: Inbox,
     role: Role,
     ahead: Ahead,
@@ -153,7 +153,7 @@ struct Called {
 
 impl Drop for Serving {
     fn drop(&mut self) {
-        self.outbox.close();
+        self.answers.outbox.close();
     }
 }
 
@@ -164,13 +164,14 @@ impl Serving {
         config: CallConfig,
         role: Role,
     ) -> Self {
+        let answers = Arc::new(Answers::new(Outbox::new(write, config)));
         Serving {
             services,
-            outbox: Arc::new(Outbox::new(write, config)),
+            running: RunningCalls::new(answers.clone()),
+            answers,
             inbox: Inbox::of_requests(read, config),
             role,
             ahead: Ahead::default(),
-            running: RunningCalls::default(),
             own: FuturesUnordered::new(),
             max_calls: config.calls(),
             turn: None,
@@ -184,7 +185,7 @@ impl Serving {
     fn poll_receive(&mut self, cx: &mut Context<'_>) -> Step<Result<(), RequestError>, Aside> {
         if self.turn.is_none() {
             while let Poll::Ready(Some(())) = self.running.poll_ended(cx) {}
-            self.outbox.hold();
+            self.answers.outbox.hold();
             self.poll_own(cx);
         }
         let received = match self.poll_requests(cx) {
@@ -192,7 +193,7 @@ impl Serving {
             received => received,
         };
         // Once the outbox is no longer full it wakes the task, which then reads requests again.
-        if let Poll::Ready(error) = self.outbox.poll_write(cx) {
+        if let Poll::Ready(error) = self.answers.outbox.poll_write(cx) {
             return Step::Ready(Err(DecodeError::from(error).into()));
         }
         received
@@ -211,7 +212,7 @@ impl Serving {
                 return false;
             }
         }
-        !self.outbox.is_full()
+        !self.answers.outbox.is_full()
     }
 
     /// Takes one turn, or continues it.
@@ -266,7 +267,7 @@ impl Serving {
     /// Finds cancels while no further call may run: they may be what makes room. No further than a
     /// bound, since the requests between them have to be held.
     fn look_ahead(&mut self, cx: &mut Context<'_>) {
-        if !self.role.negotiated().calls() || self.outbox.is_full() {
+        if !self.role.negotiated().calls() || self.answers.outbox.is_full() {
             return;
         }
         self.inbox.take_size();
@@ -317,7 +318,7 @@ impl Serving {
                 let mut call = FirstPoll {
                     call: method.run(request.body, responder),
                     method: Some(method),
-                    context: Current::served(context(&header)),
+                    context: context(&header),
                     seq,
                 };
                 if is_own {
@@ -373,28 +374,25 @@ impl Serving {
     }
 
     fn responder(&self, method: Arc<str>, seq: u64) -> Responder {
-        let negotiated = self.role.negotiated();
-        let untaken = negotiated.calls().then(|| self.running.untaken().clone());
-        Responder::new(
-            self.outbox.clone(),
-            method,
-            seq,
-            negotiated.errors(),
-            untaken,
-        )
+        let extensions = self.role.negotiated().extensions();
+        let caller = Caller {
+            errors: extensions.contains(Extensions::ERRORS),
+            calls: extensions.contains(Extensions::CALLS),
+        };
+        Responder::new(self.answers.clone(), method, seq, caller)
     }
 
     /// Waits for the running calls and sends their replies.
     fn poll_finish(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         loop {
             self.poll_own(cx);
-            if self.outbox.poll_write(cx).is_ready() {
+            if self.answers.outbox.poll_write(cx).is_ready() {
                 return Poll::Ready(());
             }
             match self.running.poll_ended(cx) {
                 Poll::Ready(Some(())) => {}
                 Poll::Ready(None) if self.own.is_empty() => {
-                    return self.outbox.poll_finish(cx).map(|_| ());
+                    return self.answers.outbox.poll_finish(cx).map(|_| ());
                 }
                 Poll::Ready(None) | Poll::Pending => return Poll::Pending,
             }
@@ -515,8 +513,10 @@ fn cancelled(request: &Message) -> Option<Seq> {
 }
 
 /// What the header says to the method.
-fn context(header: &ExtendedRequest<'_>) -> CallContext {
-    let left = Duration::from_nanos(header.deadline.try_into().unwrap_or_default());
-    let deadline = (header.deadline != 0).then(|| instant::later(time::Instant::now(), left));
-    CallContext::new(deadline, header.trace)
+fn context(header: &ExtendedRequest<'_>) -> Current {
+    let deadline = (header.deadline != 0).then(|| {
+        let left = Duration::from_nanos(header.deadline.try_into().unwrap_or_default());
+        instant::later(time::Instant::now(), left)
+    });
+    Current::served(deadline, header.trace)
 }

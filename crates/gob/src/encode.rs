@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use crate::error::{EncodeError, EncodeErrorKind, Signal};
 use crate::raw::interner::{Interner, Mark};
 use crate::raw::{Decoder, RawValue};
-use crate::ser::{self, Output};
+use crate::ser::{self, Concrete, Output};
 use crate::trace;
 use crate::types::{Id, IdMap, Schema, Type, Types, retyped};
 use crate::wire::{close_length, put_int};
@@ -72,23 +72,23 @@ pub fn to_vec_as<T: Serialize + ?Sized>(
 pub trait Encode: Serialize {
     /// The type's description.
     #[doc(hidden)]
-    fn schema() -> Result<Arc<Schema>, EncodeError>;
+    fn schema() -> Result<&'static Arc<Schema>, EncodeError>;
 }
 
 impl<T: Serialize + Deserialize<'static>> Encode for T {
-    fn schema() -> Result<Arc<Schema>, EncodeError> {
+    fn schema() -> Result<&'static Arc<Schema>, EncodeError> {
         trace::schema_of::<T>()
     }
 }
 
 impl Encode for str {
-    fn schema() -> Result<Arc<Schema>, EncodeError> {
+    fn schema() -> Result<&'static Arc<Schema>, EncodeError> {
         trace::schema_of::<String>()
     }
 }
 
 impl<T: Encode> Encode for [T] {
-    fn schema() -> Result<Arc<Schema>, EncodeError> {
+    fn schema() -> Result<&'static Arc<Schema>, EncodeError> {
         trace::cached(typeid::of::<[T]>(), || {
             let elem = T::schema()?;
             // A byte has no description of its own: in Go, too, only a slice of them is special.
@@ -109,7 +109,7 @@ impl Schema {
     ///
     /// When the type cannot be described: see [`EncodeErrorKind`].
     pub fn of<T: Encode + ?Sized>() -> Result<Self, EncodeError> {
-        T::schema().map(|schema| Self::clone(&schema))
+        T::schema().map(|schema| Self::clone(schema))
     }
 }
 
@@ -176,7 +176,7 @@ impl Encoder {
         let result = match self.roots.get_mut(&key) {
             Some(root) => write(root, &mut self.interner, value, out),
             None => T::schema().and_then(|schema| {
-                let mut root = Root::new(schema, &mut self.interner)?;
+                let mut root = Root::new(schema.clone(), &mut self.interner)?;
                 let concrete = write(&mut root, &mut self.interner, value, out)?;
                 if concrete.is_none() {
                     self.roots.insert(key, root);
@@ -286,41 +286,108 @@ pub(crate) fn serialize<T: Serialize + ?Sized>(
     out: &mut BytesMut,
 ) -> Result<Option<Schema>, EncodeError> {
     let (start, deeds) = (out.len(), attempt::deeds());
-    let mut concrete: Option<Schema> = None;
-    let (mut places, mut by_name) = (0, false);
-    loop {
-        let schema = concrete.as_ref().unwrap_or(schema);
-        let reorder = schema.field_order.differs();
-        let mut output = Output {
-            buf: out,
-            types: &schema.types,
-            interner,
+    match serialize_once(schema, interner, value, out, false) {
+        Ok(()) => Ok(None),
+        Err(failure) => {
+            let mut attempts = Attempts {
+                asked: schema,
+                concrete: None,
+                places: 0,
+                by_name: false,
+            };
+            attempts.learn(failure)?;
+            out.truncate(start);
+            attempt::set_deeds(deeds);
+            attempts.serialize(interner, value, out)
+        }
+    }
+}
+
+/// Why an attempt failed.
+struct Failure {
+    error: EncodeError,
+    /// Whether the attempt has sorted fields.
+    reorder: bool,
+    found: Option<Concrete>,
+}
+
+fn serialize_once<T: Serialize + ?Sized>(
+    schema: &Schema,
+    interner: &mut Interner,
+    value: &T,
+    out: &mut BytesMut,
+    by_name: bool,
+) -> Result<(), Failure> {
+    let reorder = schema.field_order.differs();
+    let mut output = Output {
+        buf: out,
+        types: &schema.types,
+        interner,
+        reorder,
+        pieces: Vec::new(),
+        concrete: None,
+        by_name,
+    };
+    ser::serialize(&mut output, schema.root, value).map_err(|error| Failure {
+        error,
+        reorder,
+        found: output.concrete.take(),
+    })
+}
+
+/// Attempts to write a value, each of which may show how the next has to be made.
+struct Attempts<'a> {
+    asked: &'a Schema,
+    concrete: Option<Schema>,
+    /// How many values were found that came with types of their own.
+    places: usize,
+    by_name: bool,
+}
+
+impl Attempts<'_> {
+    #[cold]
+    fn serialize<T: Serialize + ?Sized>(
+        mut self,
+        interner: &mut Interner,
+        value: &T,
+        out: &mut BytesMut,
+    ) -> Result<Option<Schema>, EncodeError> {
+        let (start, deeds) = (out.len(), attempt::deeds());
+        loop {
+            let schema = self.concrete.as_ref().unwrap_or(self.asked);
+            let Err(failure) = serialize_once(schema, interner, value, out, self.by_name) else {
+                return Ok(self.concrete);
+            };
+            self.learn(failure)?;
+            out.truncate(start);
+            attempt::set_deeds(deeds);
+        }
+    }
+
+    /// Has the next attempt be made otherwise, unless that would not help.
+    #[cold]
+    fn learn(&mut self, failure: Failure) -> Result<(), EncodeError> {
+        let Failure {
+            mut error,
             reorder,
-            pieces: Vec::new(),
-            concrete: None,
-            by_name,
-        };
-        let result = ser::serialize(&mut output, schema.root, value);
-        let found = output.concrete.take();
-        drop(output);
-        let Err(mut error) = result else {
-            return Ok(concrete);
-        };
+            found,
+        } = failure;
+        let schema = self.concrete.as_ref().unwrap_or(self.asked);
         match (error.signal(), found) {
             (Some(Signal::FieldOrder), _) if !reorder => schema.field_order.set_differs(),
             (Some(Signal::Concrete), Some(found)) => {
-                places += 1;
+                self.places += 1;
                 let steps = error.steps();
                 let in_list = steps.iter().any(|step| step.starts_with('['));
                 // The other elements may have other types.
                 let keeps_name = found.has_name && in_list;
-                let other = match places <= MAX_CONCRETE && !keeps_name {
+                let other = match self.places <= MAX_CONCRETE && !keeps_name {
                     true => retyped(schema, &steps, &found.schema),
                     false => None,
                 };
                 match other {
-                    Some(other) => concrete = Some(other),
-                    None if found.has_name => by_name = true,
+                    Some(other) => self.concrete = Some(other),
+                    None if found.has_name => self.by_name = true,
                     None => {
                         error.set_kind(EncodeErrorKind::Unnamed("a struct"));
                         return Err(error);
@@ -329,8 +396,7 @@ pub(crate) fn serialize<T: Serialize + ?Sized>(
             }
             _ => return Err(error),
         }
-        out.truncate(start);
-        attempt::set_deeds(deeds);
+        Ok(())
     }
 }
 

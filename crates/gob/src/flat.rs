@@ -56,45 +56,53 @@ impl Encoder {
 }
 
 impl RawValue {
-    /// The value's fields, if its type is a struct of exactly these fields, all of them texts and
-    /// unsigned numbers, and its bytes are well-formed. The values given with the names are those
-    /// of fields that were not sent.
+    /// Reads the value's fields into `values`, if its type is a struct of exactly these fields, all
+    /// of them texts and unsigned numbers, and its bytes are well-formed. Before, each of `values`
+    /// says of which kind the field is, and what it is if it was not sent. After false they are
+    /// anything.
     #[doc(hidden)]
     #[must_use]
-    pub fn flat<'a, const N: usize>(
+    pub fn read_flat<'a, const N: usize>(
         &'a self,
-        expected: [(&'static str, FlatField<'a>); N],
-    ) -> Option<[FlatField<'a>; N]> {
+        names: &[&'static str; N],
+        values: &mut [FlatField<'a>; N],
+    ) -> bool {
+        self.try_read_flat(names, values).is_some()
+    }
+
+    #[inline]
+    fn try_read_flat<'a, const N: usize>(
+        &'a self,
+        names: &[&'static str; N],
+        values: &mut [FlatField<'a>; N],
+    ) -> Option<()> {
         let Some(Type::Struct(ty)) = self.types.get(self.id) else {
             return None;
         };
         let fields: &[_; N] = (&*ty.fields).try_into().ok()?;
-        let is_expected = fields.iter().zip(expected).all(|(field, (name, value))| {
+        for ((field, name), value) in fields.iter().zip(names).zip(&*values) {
             let id = match value {
                 FlatField::Text(_) => Id::STRING,
                 FlatField::Uint(_) => Id::UINT,
             };
-            field.id == id && field.is_called(name)
-        });
-        if !is_expected {
-            return None;
+            if field.id != id || !field.is_called(name) {
+                return None;
+            }
         }
-        let mut values = expected.map(|(_, value)| value);
         let mut cursor = Cursor::new(&self.bytes);
-        let mut rest = &mut values[..];
+        let mut next = 0;
         loop {
-            let step = usize::try_from(cursor.uint().ok()?).ok()?;
-            let Some(skipped) = step.checked_sub(1) else {
+            let step = cursor.uint().ok()?;
+            if step == 0 {
                 break;
-            };
-            let (value, behind) = rest.get_mut(skipped..)?.split_first_mut()?;
-            *value = match value {
-                FlatField::Text(_) => FlatField::Text(utf8(cursor.bytes().ok()?).ok()?),
-                FlatField::Uint(_) => FlatField::Uint(cursor.uint().ok()?),
-            };
-            rest = behind;
+            }
+            next += usize::try_from(step).ok().filter(|step| *step <= N)?;
+            match values.get_mut(next - 1)? {
+                FlatField::Text(text) => *text = utf8(cursor.bytes().ok()?).ok()?,
+                FlatField::Uint(number) => *number = cursor.uint().ok()?,
+            }
         }
-        (cursor.remaining() == 0).then_some(values)
+        (cursor.remaining() == 0).then_some(())
     }
 }
 
@@ -125,11 +133,11 @@ mod tests {
         }
     }
 
-    const EXPECTED: [(&str, FlatField<'static>); 3] = [
-        ("name", FlatField::Text("")),
-        ("number", FlatField::Uint(0)),
-        ("text", FlatField::Text("")),
-    ];
+    fn read(value: &RawValue) -> Option<[FlatField<'_>; 3]> {
+        let mut fields = [FlatField::Text(""), FlatField::Uint(0), FlatField::Text("")];
+        let names = ["name", "number", "text"];
+        value.read_flat(&names, &mut fields).then_some(fields)
+    }
 
     /// A stream that has had the type.
     fn begun() -> (Encoder, Decoder) {
@@ -160,7 +168,7 @@ mod tests {
             assert!(encoder.encode_flat::<Header<'_>>(&header.flat(), &mut flat));
             prop_assert_eq!(&by_serde, &flat);
             let value = decoder.next_value(&mut flat).unwrap().unwrap();
-            prop_assert_eq!(value.flat(EXPECTED), Some(header.flat()));
+            prop_assert_eq!(read(&value), Some(header.flat()));
         }
 
         /// Bytes of any kind: what is read is what serde reads, and what serde refuses is not read.
@@ -176,7 +184,7 @@ mod tests {
             let Ok(Some(value)) = decoder.next_value(&mut message) else {
                 panic!("the message is whole");
             };
-            let flat = value.flat(EXPECTED);
+            let flat = read(&value);
             let by_serde = value.decode::<Header<'_>>().ok();
             prop_assert_eq!(flat, by_serde.map(|header| header.flat()));
         }
@@ -237,7 +245,7 @@ mod tests {
             crate::to_vec(&renamed).unwrap(),
             crate::to_vec("text").unwrap(),
         ] {
-            assert_eq!(raw(bytes).flat(EXPECTED), None);
+            assert_eq!(read(&raw(bytes)), None);
         }
     }
 }

@@ -13,7 +13,7 @@ use bytes::BytesMut;
 use crate::encode::{self, Encode, Encoder, MAX_MESSAGE, Root};
 use crate::error::{EncodeError, EncodeErrorKind};
 use crate::raw::{Interner, transcode};
-use crate::types::Schema;
+use crate::types::{Id, Schema};
 use crate::wire::{put_int, put_uint, uint_len, zigzag};
 
 thread_local! {
@@ -44,9 +44,26 @@ pub struct Prepared {
     /// The Rust type. `None` for a value whose type on the wire is another one than its type's.
     key: Option<TypeId>,
     name: &'static str,
-    schema: Arc<Schema>,
+    schema: Described,
     /// The ids that types in interface values have in the bytes. `None` where there are none.
     ids: Option<Box<Interner>>,
+}
+
+/// The type of a prepared value.
+#[derive(Debug)]
+enum Described {
+    Known(&'static Arc<Schema>),
+    /// That of this value alone.
+    Own(Arc<Schema>),
+}
+
+impl Described {
+    fn schema(&self) -> &Arc<Schema> {
+        match self {
+            Described::Known(schema) => schema,
+            Described::Own(schema) => schema,
+        }
+    }
 }
 
 impl Prepared {
@@ -61,10 +78,10 @@ impl Prepared {
         let name = std::any::type_name::<T>();
         let mut ids = IDS.try_with(Cell::take).ok().flatten().unwrap_or_default();
         let schema = T::schema().and_then(|schema| {
-            let concrete = encode::serialize(&schema, &mut ids, value, out)?;
+            let concrete = encode::serialize(schema, &mut ids, value, out)?;
             Ok(match concrete {
-                None => (Some(typeid::of::<T>()), schema),
-                Some(concrete) => (None, Arc::new(concrete)),
+                None => (Some(typeid::of::<T>()), Described::Known(schema)),
+                Some(concrete) => (None, Described::Own(Arc::new(concrete))),
             })
         });
         match schema {
@@ -106,6 +123,12 @@ impl Encoder {
         value: &[u8],
         out: &mut BytesMut,
     ) -> Result<Option<BytesMut>, EncodeError> {
+        if prepared.ids.is_none()
+            && let Some(root) = prepared.key.and_then(|key| self.roots.get(&key))
+        {
+            put_front(root.id, value.len(), out).map_err(|error| error.target(prepared.name))?;
+            return Ok(None);
+        }
         let mark = self.interner.mark();
         self.begin(prepared, value, out).map_err(|error| {
             self.interner.rollback(mark);
@@ -119,7 +142,7 @@ impl Encoder {
         value: &[u8],
         out: &mut BytesMut,
     ) -> Result<Option<BytesMut>, EncodeError> {
-        let Prepared { schema, .. } = prepared;
+        let schema = prepared.schema.schema();
         let known = prepared.key.and_then(|key| self.roots.get(&key));
         let known = known.map(|root| root.id);
         let id = match known {
@@ -136,14 +159,9 @@ impl Encoder {
             }
         };
         let value_len = renumbered.as_ref().map_or(value.len(), BytesMut::len);
-        let wire = i64::from(id.0);
-        let len = uint_len(zigzag(wire)) + value_len;
-        if len > MAX_MESSAGE {
-            return Err(EncodeErrorKind::MessageTooBig { len }.into());
-        }
-        self.interner.append_definitions(out);
-        put_uint(out, len as u64);
-        put_int(out, wire);
+        let start = out.len();
+        put_front(id, value_len, out)?;
+        self.interner.put_definitions(out, start);
         if let (None, Some(key)) = (known, prepared.key) {
             let root = Root {
                 schema: schema.clone(),
@@ -154,6 +172,18 @@ impl Encoder {
         }
         Ok(renumbered)
     }
+}
+
+/// Appends the length and the type of a value's message.
+fn put_front(id: Id, value_len: usize, out: &mut BytesMut) -> Result<(), EncodeError> {
+    let wire = i64::from(id.0);
+    let len = uint_len(zigzag(wire)).saturating_add(value_len);
+    if len > MAX_MESSAGE {
+        return Err(EncodeErrorKind::MessageTooBig { len }.into());
+    }
+    put_uint(out, len as u64);
+    put_int(out, wire);
+    Ok(())
 }
 
 #[cfg(test)]

@@ -15,8 +15,8 @@ mod value;
 use serde::ser::{Serialize, Serializer};
 
 use self::fast::scalar::Scalar;
-pub(crate) use self::output::Output;
 use self::output::Slot;
+pub(crate) use self::output::{Concrete, Output};
 use self::value::Ser;
 use crate::error::EncodeError;
 use crate::passthrough::{self, Passed};

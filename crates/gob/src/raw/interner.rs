@@ -89,14 +89,6 @@ impl Interner {
         Some((&sent.types, sent.id))
     }
 
-    /// Appends the definitions that are due.
-    pub(crate) fn append_definitions(&mut self, out: &mut BytesMut) {
-        if !self.pending.is_empty() {
-            out.extend_from_slice(&self.pending);
-            self.pending.clear();
-        }
-    }
-
     /// Puts the definitions that are due in front of the message that starts at `at`.
     pub(crate) fn put_definitions(&mut self, out: &mut BytesMut, at: usize) {
         if self.pending.is_empty() {
