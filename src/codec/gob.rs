@@ -43,6 +43,7 @@ pub(super) struct Headers {
 
 impl Headers {
     /// See [`MessageEncoder::begin`](super::MessageEncoder::begin).
+    #[inline]
     pub(super) fn begin<H>(
         &mut self,
         header: &H,

@@ -119,6 +119,7 @@ impl MessageDecoder {
         self.header.as_ref()
     }
 
+    #[inline]
     fn next_value(&mut self, bytes: &mut BytesMut) -> Result<Option<Undecoded>, DecodeError> {
         let value = match &mut self.values {
             Values::Gob(values) => values.next_value(bytes)?.map(UndecodedRepr::Gob),
@@ -140,16 +141,18 @@ impl tokio_util::codec::Decoder for MessageDecoder {
     /// Takes one message off the front of `bytes` once it is complete. Between calls, bytes may
     /// only be appended. After an error the stream cannot be read any further.
     fn decode(&mut self, bytes: &mut BytesMut) -> Result<Option<Message>, DecodeError> {
-        loop {
-            let Some(value) = self.next_value(bytes)? else {
-                return Ok(None);
-            };
-            match self.header.take() {
-                None => self.header = Some(value.into_header()),
-                Some(header) => {
-                    let body = value;
-                    return Ok(Some(Message { header, body }));
-                }
+        let header = match self.header.take() {
+            Some(header) => header,
+            None => match self.next_value(bytes)? {
+                Some(header) => header.into_header(),
+                None => return Ok(None),
+            },
+        };
+        match self.next_value(bytes)? {
+            Some(body) => Ok(Some(Message { header, body })),
+            None => {
+                self.header = Some(header);
+                Ok(None)
             }
         }
     }
@@ -206,6 +209,7 @@ impl BodyEncoder {
     }
 
     /// Appends the body's bytes to `out`. After an error `out` is as it was.
+    #[inline]
     pub(crate) fn encode<B>(self, body: &B, out: &mut BytesMut) -> Result<EncodedBody, EncodeError>
     where
         B: Encode + ?Sized,
@@ -264,6 +268,7 @@ impl MessageEncoder {
     /// where there are none. After an error `out` is as it was, and so is the encoder.
     ///
     /// This runs no code of the body's type.
+    #[inline]
     pub(crate) fn begin<H>(
         &mut self,
         header: &H,

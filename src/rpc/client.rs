@@ -1,6 +1,7 @@
 //! The calling side.
 
 use std::future::poll_fn;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::task::Poll;
 use std::time::Duration;
@@ -51,8 +52,9 @@ struct Shared {
     deadlines: Deadlines,
     obituary: Obituary,
     negotiated: Arc<Negotiated>,
-    /// Whether each request names what was agreed on.
-    is_control: bool,
+    /// Whether requests name what was agreed on: on the control stream, until a reply shows that
+    /// the plugin has read it.
+    names_words: AtomicBool,
     /// The connection that was asked for on this one, to which all further calls go.
     asked: OnceLock<Client>,
 }
@@ -63,7 +65,7 @@ pub(crate) struct Peer {
     /// The news of the end of its process.
     pub(crate) obituary: Obituary,
     pub(crate) negotiated: Arc<Negotiated>,
-    /// Whether it is the control stream, each request of which names what was agreed on.
+    /// Whether it is the control stream, on which requests name what was agreed on.
     pub(crate) is_control: bool,
 }
 
@@ -116,7 +118,7 @@ impl Client {
             deadlines: Deadlines::default(),
             obituary,
             negotiated,
-            is_control,
+            names_words: AtomicBool::new(is_control),
             asked: OnceLock::new(),
         });
         let handle = {
@@ -142,7 +144,7 @@ impl Client {
             deadlines: Deadlines::default(),
             obituary: Obituary::default(),
             negotiated: Negotiated::none(),
-            is_control: false,
+            names_words: AtomicBool::new(false),
             asked: OnceLock::new(),
         });
         shared.end(&EndReason::Closed);
@@ -440,7 +442,8 @@ impl Shared {
         A: Encode + ?Sized,
     {
         let trace = call_context::trace();
-        let has_more = self.is_control || trace.is_some() || !matches!(left, Left::Forever);
+        let names_words = self.names_words.load(Ordering::Relaxed);
+        let has_more = names_words || trace.is_some() || !matches!(left, Left::Forever);
         let mut request = ExtendedRequest::new(method, seq);
         if !has_more || !self.negotiated.calls() {
             return self.outbox.send(&request.plain(), argument);
@@ -448,7 +451,7 @@ impl Shared {
         request.deadline = left.nanos();
         request.trace = trace.as_deref().unwrap_or_default();
         let words;
-        if self.is_control {
+        if names_words {
             words = self.negotiated.extensions().to_string();
             request.words = &words;
         }
@@ -584,6 +587,9 @@ fn take_reply(shared: &Shared, reply: Message) -> Result<(), DecodeError> {
             Err(CallError::Server(PeerError::new(error.into(), detail)))
         }
     };
+    if shared.names_words.load(Ordering::Relaxed) {
+        shared.names_words.store(false, Ordering::Relaxed);
+    }
     let waiter = shared.calls().remove(seq);
     if waiter.is_none_or(|waiter| waiter.send(outcome).is_err()) {
         tracing::debug!(seq, "a reply for a call that no longer waits");

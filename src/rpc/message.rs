@@ -45,7 +45,7 @@ pub(super) struct ExtendedRequest<'a> {
     /// The number of the call that [`CANCEL`] ends: one of the same connection.
     #[serde(default, rename = "PlugwireCancel")]
     pub(super) cancel: u64,
-    /// The words agreed on, in every request of the control stream.
+    /// The words agreed on, in the requests of the control stream until one was answered.
     #[serde(default, rename = "PlugwireWords")]
     pub(super) words: &'a str,
 }

@@ -94,6 +94,7 @@ impl Outbox {
         }
     }
 
+    #[inline]
     fn lock(&self) -> MutexGuard<'_, Queue> {
         self.queue.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -365,6 +366,7 @@ struct Scratch {
 }
 
 impl Scratch {
+    #[inline]
     fn take() -> Self {
         let kept = SCRATCH.try_with(Cell::take).ok().flatten();
         let mut bytes = kept.unwrap_or_default();
@@ -390,6 +392,7 @@ impl Scratch {
 }
 
 impl Drop for Scratch {
+    #[inline]
     fn drop(&mut self) {
         let mut bytes = std::mem::take(&mut self.bytes);
         if bytes.len() >= FRONT {

@@ -11,7 +11,7 @@ use crate::error::{EncodeError, EncodeErrorKind, Signal};
 use crate::raw::interner::{Interner, Mark};
 use crate::raw::{Decoder, RawValue};
 use crate::ser::{self, Concrete, Output};
-use crate::trace;
+use crate::trace::{self, Learned};
 use crate::types::{Id, IdMap, Schema, Type, Types, retyped};
 use crate::wire::{close_length, put_int};
 use plugwire_base::attempt;
@@ -70,27 +70,27 @@ pub fn to_vec_as<T: Serialize + ?Sized>(
             gob learns the type from `Deserialize`"
 )]
 pub trait Encode: Serialize {
-    /// The type's description.
+    /// The type, as it was learned.
     #[doc(hidden)]
-    fn schema() -> Result<&'static Arc<Schema>, EncodeError>;
+    fn learned() -> Result<&'static Learned, EncodeError>;
 }
 
 impl<T: Serialize + Deserialize<'static>> Encode for T {
-    fn schema() -> Result<&'static Arc<Schema>, EncodeError> {
-        trace::schema_of::<T>()
+    fn learned() -> Result<&'static Learned, EncodeError> {
+        trace::learned::<T>()
     }
 }
 
 impl Encode for str {
-    fn schema() -> Result<&'static Arc<Schema>, EncodeError> {
-        trace::schema_of::<String>()
+    fn learned() -> Result<&'static Learned, EncodeError> {
+        trace::learned::<String>()
     }
 }
 
 impl<T: Encode> Encode for [T] {
-    fn schema() -> Result<&'static Arc<Schema>, EncodeError> {
-        trace::cached(typeid::of::<[T]>(), || {
-            let elem = T::schema()?;
+    fn learned() -> Result<&'static Learned, EncodeError> {
+        trace::cached::<[T]>(typeid::of::<[T]>(), || {
+            let elem = &T::learned()?.schema;
             // A byte has no description of its own: in Go, too, only a slice of them is special.
             if typeid::of::<T>() == TypeId::of::<u8>() {
                 return Ok(Schema::bytes());
@@ -109,7 +109,7 @@ impl Schema {
     ///
     /// When the type cannot be described: see [`EncodeErrorKind`].
     pub fn of<T: Encode + ?Sized>() -> Result<Self, EncodeError> {
-        T::schema().map(|schema| Self::clone(schema))
+        T::learned().map(|learned| Self::clone(&learned.schema))
     }
 }
 
@@ -175,8 +175,8 @@ impl Encoder {
         let (start, mark) = (out.len(), self.interner.mark());
         let result = match self.roots.get_mut(&key) {
             Some(root) => write(root, &mut self.interner, value, out),
-            None => T::schema().and_then(|schema| {
-                let mut root = Root::new(schema.clone(), &mut self.interner)?;
+            None => T::learned().and_then(|learned| {
+                let mut root = Root::new(learned.schema.clone(), &mut self.interner)?;
                 let concrete = write(&mut root, &mut self.interner, value, out)?;
                 if concrete.is_none() {
                     self.roots.insert(key, root);

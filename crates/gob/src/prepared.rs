@@ -4,7 +4,6 @@
 //! of the types in its interface values. So a value can be encoded on one thread while others use
 //! the stream's [`Encoder`], which then adds what is the stream's own.
 
-use std::any::TypeId;
 use std::cell::Cell;
 use std::sync::Arc;
 
@@ -13,8 +12,9 @@ use bytes::BytesMut;
 use crate::encode::{self, Encode, Encoder, MAX_MESSAGE, Root};
 use crate::error::{EncodeError, EncodeErrorKind};
 use crate::raw::{Interner, transcode};
+use crate::trace::Learned;
 use crate::types::{Id, Schema};
-use crate::wire::{put_int, put_uint, uint_len, zigzag};
+use crate::wire::{put_two, uint_len, zigzag};
 
 thread_local! {
     /// An interner that was not needed, for the thread's next value: most values hold no interface
@@ -41,29 +41,17 @@ thread_local! {
 /// ```
 #[derive(Debug)]
 pub struct Prepared {
-    /// The Rust type. `None` for a value whose type on the wire is another one than its type's.
-    key: Option<TypeId>,
-    name: &'static str,
-    schema: Described,
-    /// The ids that types in interface values have in the bytes. `None` where there are none.
-    ids: Option<Box<Interner>>,
+    learned: &'static Learned,
+    more: Option<Box<More>>,
 }
 
-/// The type of a prepared value.
+/// What is so of few values.
 #[derive(Debug)]
-enum Described {
-    Known(&'static Arc<Schema>),
-    /// That of this value alone.
-    Own(Arc<Schema>),
-}
-
-impl Described {
-    fn schema(&self) -> &Arc<Schema> {
-        match self {
-            Described::Known(schema) => schema,
-            Described::Own(schema) => schema,
-        }
-    }
+struct More {
+    /// The type of a value whose type on the wire is another one than its Rust type's.
+    own: Option<Arc<Schema>>,
+    /// The ids that types in interface values have in the bytes.
+    ids: Option<Box<Interner>>,
 }
 
 impl Prepared {
@@ -75,33 +63,27 @@ impl Prepared {
     /// When the type or the value has no form in gob. `out` is then as it was before.
     pub fn new<T: Encode + ?Sized>(value: &T, out: &mut BytesMut) -> Result<Prepared, EncodeError> {
         let start = out.len();
-        let name = std::any::type_name::<T>();
+        Self::append(value, out).map_err(|error| {
+            out.truncate(start);
+            error.target(std::any::type_name::<T>())
+        })
+    }
+
+    fn append<T: Encode + ?Sized>(value: &T, out: &mut BytesMut) -> Result<Prepared, EncodeError> {
+        let learned = T::learned()?;
         let mut ids = IDS.try_with(Cell::take).ok().flatten().unwrap_or_default();
-        let schema = T::schema().and_then(|schema| {
-            let concrete = encode::serialize(schema, &mut ids, value, out)?;
-            Ok(match concrete {
-                None => (Some(typeid::of::<T>()), Described::Known(schema)),
-                Some(concrete) => (None, Described::Own(Arc::new(concrete))),
-            })
-        });
-        match schema {
-            Ok((key, schema)) => Ok(Prepared {
-                key,
-                name,
-                schema,
-                ids: match ids.is_empty() {
-                    true => {
-                        let _ = IDS.try_with(|kept| kept.set(Some(ids)));
-                        None
-                    }
-                    false => Some(ids),
-                },
-            }),
-            Err(error) => {
-                out.truncate(start);
-                Err(error.target(name))
+        let concrete = encode::serialize(&learned.schema, &mut ids, value, out)?;
+        let more = match concrete.is_none() && ids.is_empty() {
+            true => {
+                let _ = IDS.try_with(|kept| kept.set(Some(ids)));
+                None
             }
-        }
+            false => Some(Box::new(More {
+                own: concrete.map(Arc::new),
+                ids: (!ids.is_empty()).then_some(ids),
+            })),
+        };
+        Ok(Prepared { learned, more })
     }
 }
 
@@ -117,39 +99,47 @@ impl Encoder {
     ///
     /// When a type has no form in gob, or the message is too long. `out` and the encoder are then
     /// as they were before.
+    #[inline]
     pub fn begin_prepared(
         &mut self,
         prepared: &Prepared,
         value: &[u8],
         out: &mut BytesMut,
     ) -> Result<Option<BytesMut>, EncodeError> {
-        if prepared.ids.is_none()
-            && let Some(root) = prepared.key.and_then(|key| self.roots.get(&key))
+        let Prepared { learned, more } = prepared;
+        if more.is_none()
+            && let Some(root) = self.roots.get(&learned.key)
         {
-            put_front(root.id, value.len(), out).map_err(|error| error.target(prepared.name))?;
+            put_front(root.id, value.len(), out).map_err(|error| error.target(learned.name))?;
             return Ok(None);
         }
         let mark = self.interner.mark();
         self.begin(prepared, value, out).map_err(|error| {
             self.interner.rollback(mark);
-            error.target(prepared.name)
+            error.target(learned.name)
         })
     }
 
+    #[cold]
     fn begin(
         &mut self,
         prepared: &Prepared,
         value: &[u8],
         out: &mut BytesMut,
     ) -> Result<Option<BytesMut>, EncodeError> {
-        let schema = prepared.schema.schema();
-        let known = prepared.key.and_then(|key| self.roots.get(&key));
-        let known = known.map(|root| root.id);
+        let Prepared { learned, more } = prepared;
+        let own = more.as_ref().and_then(|more| more.own.as_ref());
+        let ids = more.as_ref().and_then(|more| more.ids.as_ref());
+        let schema = own.unwrap_or(&learned.schema);
+        let known = match own {
+            None => self.roots.get(&learned.key).map(|root| root.id),
+            Some(_) => None,
+        };
         let id = match known {
             Some(id) => id,
             None => self.interner.define(&schema.types, schema.root)?,
         };
-        let renumbered = match &prepared.ids {
+        let renumbered = match ids {
             None => None,
             Some(ids) => {
                 let mut renumbered = BytesMut::with_capacity(value.len());
@@ -162,27 +152,27 @@ impl Encoder {
         let start = out.len();
         put_front(id, value_len, out)?;
         self.interner.put_definitions(out, start);
-        if let (None, Some(key)) = (known, prepared.key) {
+        if known.is_none() && own.is_none() {
             let root = Root {
                 schema: schema.clone(),
                 id,
                 width: 1,
             };
-            self.roots.insert(key, root);
+            self.roots.insert(learned.key, root);
         }
         Ok(renumbered)
     }
 }
 
 /// Appends the length and the type of a value's message.
+#[inline]
 fn put_front(id: Id, value_len: usize, out: &mut BytesMut) -> Result<(), EncodeError> {
     let wire = i64::from(id.0);
     let len = uint_len(zigzag(wire)).saturating_add(value_len);
     if len > MAX_MESSAGE {
         return Err(EncodeErrorKind::MessageTooBig { len }.into());
     }
-    put_uint(out, len as u64);
-    put_int(out, wire);
+    put_two(out, len as u64, zigzag(wire));
     Ok(())
 }
 

@@ -17,6 +17,7 @@ mod run;
 mod samples;
 mod search;
 
-pub(crate) use self::cache::{cached, schema_of};
+pub(crate) use self::cache::Learned;
+pub(crate) use self::cache::{cached, learned};
 pub(crate) use self::search::is_tracer;
 pub use self::search::is_tracing;

@@ -11,17 +11,24 @@ use super::search::trace;
 use crate::error::EncodeError;
 use crate::types::{IdHasher, IdMap, Schema};
 
-/// Each description stays for as long as the process runs, so that to use one costs no count of its
-/// users: that was 1 % of a call beside 63 others. `Arc`s, since an encoder keeps one for each type
-/// it has sent.
+/// A Rust type that was learned. It stays for as long as the process runs, so that to use it costs
+/// no count of its users: that was 1 % of a call beside 63 others.
+#[derive(Debug)]
+pub struct Learned {
+    pub(crate) key: TypeId,
+    pub(crate) name: &'static str,
+    /// An encoder keeps one for each type it has sent.
+    pub(crate) schema: Arc<Schema>,
+}
+
 type Cache = IdMap<TypeId, Known>;
 
-type Known = Result<&'static Arc<Schema>, EncodeError>;
+type Known = Result<&'static Learned, EncodeError>;
 
 static CACHE: RwLock<Option<Cache>> = RwLock::new(None);
 
-/// A type and its description, or an empty place.
-type Recent = Option<(TypeId, &'static Arc<Schema>)>;
+/// A type, or an empty place.
+type Recent = Option<&'static Learned>;
 
 /// How many descriptions a thread has at hand. A connection that is called uses a few.
 const AT_HAND: usize = 8;
@@ -33,21 +40,25 @@ thread_local! {
 }
 
 /// The description of `T`, found once. A type that cannot be described is an error each time.
-pub(crate) fn schema_of<T: Deserialize<'static>>() -> Known {
+pub(crate) fn learned<T: Deserialize<'static>>() -> Known {
     let key = typeid::of::<T>();
     let place = BuildHasherDefault::<IdHasher>::default().hash_one(key) as usize % AT_HAND;
     let recent = RECENT.try_with(|recent| recent[place].get());
-    if let Ok(Some((found, schema))) = recent
-        && found == key
+    if let Ok(Some(found)) = recent
+        && found.key == key
     {
-        return Ok(schema);
+        return Ok(found);
     }
-    let schema = cached(key, trace::<T>)?;
-    let _ = RECENT.try_with(|recent| recent[place].set(Some((key, schema))));
-    Ok(schema)
+    let found = cached::<T>(key, trace::<T>)?;
+    let _ = RECENT.try_with(|recent| recent[place].set(Some(found)));
+    Ok(found)
 }
 
-pub(crate) fn cached(key: TypeId, find: impl FnOnce() -> Result<Schema, EncodeError>) -> Known {
+/// The description of `T`, whose key this is.
+pub(crate) fn cached<T: ?Sized>(
+    key: TypeId,
+    find: impl FnOnce() -> Result<Schema, EncodeError>,
+) -> Known {
     let cache = CACHE.read().unwrap_or_else(PoisonError::into_inner);
     if let Some(found) = cache.as_ref().and_then(|cache| cache.get(&key)) {
         return found.clone();
@@ -60,6 +71,13 @@ pub(crate) fn cached(key: TypeId, find: impl FnOnce() -> Result<Schema, EncodeEr
     cache
         .get_or_insert_default()
         .entry(key)
-        .or_insert_with(|| found.map(|schema| &*Box::leak(Box::new(Arc::new(schema)))))
+        .or_insert_with(|| {
+            let learned = Learned {
+                key,
+                name: std::any::type_name::<T>(),
+                schema: Arc::new(found?),
+            };
+            Ok(Box::leak(Box::new(learned)))
+        })
         .clone()
 }
