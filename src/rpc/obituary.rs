@@ -39,7 +39,7 @@ impl Obituary {
     }
 
     /// The calls that were lost to the end of the process.
-    #[cfg(feature = "host")]
+    #[cfg(any(feature = "host", test))]
     pub(crate) fn lost(&self) -> LostCalls {
         let lost = self.0.as_ref().map(|news| news.lost.clone());
         lost.unwrap_or_default()

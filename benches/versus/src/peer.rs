@@ -79,6 +79,11 @@ pub trait Peer: Clone + Send + Sync + 'static {
     fn texts(&self, _count: u64) -> impl Future<Output = Result<u64>> + Send {
         lacks()
     }
+    /// The plugin reads so many blocks of 64 bytes, each of which is a write of its own, and counts
+    /// their bytes.
+    fn chunks(&self, _count: u64) -> impl Future<Output = Result<u64>> + Send {
+        lacks()
+    }
     /// Exchanges small messages on one stream for a while. Opening it is not timed.
     fn ping_pong(&self, _limit: Duration) -> impl Future<Output = Result<Measured>> + Send {
         lacks()

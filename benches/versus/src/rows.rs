@@ -154,6 +154,7 @@ pub async fn run<P: Peer>(rows: Arc<Rows<P>>, line: String) -> Result<Measured> 
         "streams-64" => streams(peer, 64, n, |peer| async move { peer.reader(n).await }).await,
         "items" => items(peer, n).await,
         "texts" => texts(peer, n).await,
+        "chunks" => chunks(peer, n).await,
         "idle" => idle(peer, n, limit).await,
         "hold-streams" => hold_streams(&rows, n).await,
         "hold-calls" => hold_calls(&rows, n).await,
@@ -239,6 +240,15 @@ async fn items<P: Peer>(peer: &P, count: u64) -> Result<Measured> {
 async fn texts<P: Peer>(peer: &P, count: u64) -> Result<Measured> {
     let start = Instant::now();
     let bytes = peer.texts(count).await?;
+    let elapsed = start.elapsed();
+    expect(bytes == count * TEXT.len() as u64, "another length")?;
+    Ok(measured(count, elapsed, bytes))
+}
+
+/// So many blocks of 64 bytes on one stream, by as many writes.
+async fn chunks<P: Peer>(peer: &P, count: u64) -> Result<Measured> {
+    let start = Instant::now();
+    let bytes = peer.chunks(count).await?;
     let elapsed = start.elapsed();
     expect(bytes == count * TEXT.len() as u64, "another length")?;
     Ok(measured(count, elapsed, bytes))

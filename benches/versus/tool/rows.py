@@ -79,6 +79,7 @@ def rows(gibibyte):
         Row("streams-64", "64 streams at once", "streams-64", gibibyte // 64, "bandwidth", streamers | {"tokio"}),
         Row("items", "numbers as items of a stream", "items", 1_000_000, "rate", streamers - {"crate"}),
         Row("texts", "64-byte texts as items of a stream", "texts", gibibyte // 1024, "bandwidth", streamers - {"crate"}),
+        Row("chunks", "64 bytes a write, on one stream", "chunks", gibibyte // 1024, "bandwidth", frozenset({"rr"})),
         Row("idle", "1 busy beside 1,000 idle", "idle", 1000, cpu_counts=False),
         *reva,
     ]

@@ -16,6 +16,7 @@ use plugwire::plugin::{ServeConfig, serve};
 use plugwire::rpc::{self, Service};
 use plugwire::{Stream, StreamSender};
 use serde::{Deserialize, Serialize};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::sync::OnceCell;
 
 use crate::pattern::Pattern;
@@ -264,6 +265,24 @@ impl Peer for Host {
         Ok(bytes)
     }
 
+    async fn chunks(&self, count: u64) -> Result<u64> {
+        let broker = self.client.broker();
+        let id = broker.next_id();
+        let send = async {
+            let mut stream = broker.accept(id).await?;
+            // From a task of its own, as items are.
+            let sent = tokio::spawn(async move {
+                for _ in 0..count {
+                    stream.write_all(TEXT.as_bytes()).await?;
+                }
+                stream.shutdown().await
+            });
+            Ok(sent.await??)
+        };
+        let call = async { Ok::<u64, Error>(self.bench.call("Plugin.Chunks", &id).await?) };
+        let ((), bytes) = tokio::try_join!(send, call)?;
+        Ok(bytes)
+    }
     async fn ping_pong(&self, limit: Duration) -> Result<Measured> {
         let broker = self.client.broker();
         let id = broker.next_id();
@@ -384,6 +403,7 @@ fn service(state: &PluginState, broker: MuxBroker) -> Service {
         .method("PingPong", brokered(&broker, pong))
         .method("Items", brokered(&broker, items))
         .method("Texts", brokered(&broker, texts))
+        .method("Chunks", brokered(&broker, chunks))
         .method("Hold", move |id: u32| {
             let (state, broker) = (holds.clone(), dials.clone());
             async move {
@@ -439,6 +459,18 @@ async fn texts(broker: MuxBroker, id: u32) -> Result<u64> {
         bytes += text?.len() as u64;
     }
     Ok(bytes)
+}
+
+async fn chunks(broker: MuxBroker, id: u32) -> Result<u64> {
+    let mut stream = broker.dial(id).await?;
+    let mut buffer = vec![0; 64 * 1024];
+    let mut bytes = 0;
+    loop {
+        match stream.read(&mut buffer).await? {
+            0 => return Ok(bytes),
+            n => bytes += n as u64,
+        }
+    }
 }
 
 async fn pong(broker: MuxBroker, id: u32) -> Result<u64> {
