@@ -69,10 +69,6 @@ impl SupervisorState {
         self.processes
     }
 
-    pub(super) fn processes(&self) -> &[Survivor] {
-        &self.processes
-    }
-
     /// Whether there is no process: the plugin was idle, down, or is not the kind that survives.
     #[must_use]
     pub fn is_empty(&self) -> bool {

@@ -122,6 +122,11 @@ impl Instance {
                     serving.check = self.next_check(&generation);
                     None
                 }
+                // It has ended, or is about to, and how it does is the cause.
+                Err(HealthError::Ping(error)) if error.is_disconnected() => {
+                    serving.check = None.into();
+                    None
+                }
                 Err(error) => {
                     let error = Arc::new(error);
                     self.tell(EventKind::HealthFailed(Arc::clone(&error)));
