@@ -369,10 +369,11 @@ impl Instance {
         generation.survive();
         generation.enter(replaced);
         let pid = generation.pid();
-        self.set_state(State::Ready { pid });
+        // First, so that a snapshot of a plugin that is ready has it.
         if let Some(survivor) = generation.survivor() {
             self.shared.set_survivor(self.index, survivor);
         }
+        self.set_state(State::Ready { pid });
         self.tell(kind);
         tracing::info!(plugin = self.name, pid, "the plugin is in service");
     }

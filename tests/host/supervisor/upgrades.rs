@@ -310,6 +310,11 @@ async fn one_that_is_not_fit_is_replaced() {
     let ground = Ground::new();
     let (pid, state) = ground.leave(ground.config()).await;
     kill_process(raw(pid), Signal::STOP).unwrap();
+    let is_stopped = || {
+        let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap();
+        stat.contains(") T ")
+    };
+    until("it has stopped", is_stopped).await;
     let client = ground.place.client("first");
     let client = client.dial_timeout(Duration::from_millis(300));
     let client = client.kill_grace(Duration::from_millis(50));

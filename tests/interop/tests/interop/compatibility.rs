@@ -370,6 +370,12 @@ const ROWS: &[Row] = &[
         others: &[("examples::the_supervised_dice_roll_on", RUST_TO_RUST)],
     },
     Row {
+        what: "a supervised plugin survives an upgrade of its host, and its log does",
+        cases: &["a_supervised_plugin_survives_an_upgrade_and_a_crash_of_its_host"],
+        go_host: &[],
+        others: &[("examples::the_supervised_dice_roll_on", RUST_TO_RUST)],
+    },
+    Row {
         what: "nothing is left in the temporary directory, and one too deep is replaced",
         cases: &[
             "a_host_that_drops_its_client_and_exits_leaves_nothing",
