@@ -162,7 +162,7 @@ impl SupervisorConfig {
     /// break with it, and a plugin in Go would die of the next line that it logs. While there is no
     /// host, a pipe keeps 256 KiB; then the plugin waits when it logs, until the next host reads.
     ///
-    /// Such a plugin ends when a host asks it to: by
+    /// The plugin ends when a host asks it to: by
     /// [`shutdown`](super::Supervisor::shutdown), by dropping the supervisor, by a restart, a
     /// reload or an idle stop. Of a host that is killed it stays, and
     /// [`Supervisor::snapshot`](super::Supervisor::snapshot) is what finds it again. It has a

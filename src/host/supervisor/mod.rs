@@ -1,10 +1,10 @@
 //! Plugins that are kept running.
 //!
 //! From what is used to what uses it: `policy` and `state` decide, without a clock or a task;
-//! `config`, `error`, `event` and `saved` are what a user sees; `generation` is one process; `shared` is
-//! what the handle and the tasks share; `instance` is the task that owns a process; `control` gives
-//! it its orders; `watching` looks at the executable. The connection of a remote that outlives its
-//! process is `crate::interface::supervised`.
+//! `config`, `error`, `event` and `saved` are what a user sees; `generation` is one process;
+//! `shared` is what the handle and the tasks share; `instance` is the task that owns a process;
+//! `control` gives it its orders; `watching` looks at the executable. The connection of a remote
+//! that outlives its process is `crate::interface::supervised`.
 //!
 //! Locks: the inner one of `shared`, under which the routes and the state are written; and that of
 //! `generation`, which is taken alone, to look and to add.
