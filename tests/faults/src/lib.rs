@@ -6,7 +6,9 @@
 pub mod callers;
 pub mod figures;
 pub mod judge;
+pub mod plot;
 pub mod rounds;
+pub mod soak;
 pub mod worker;
 
 use std::path::Path;
