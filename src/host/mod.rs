@@ -68,8 +68,8 @@
 //! [`stderr`]: ClientConfig::stderr
 
 // The rooms, from what is used to what uses it: `secure`, `diagnose`, `discover` (files); `runner`,
-// `outlet`, `command`, `process/` (processes); `output/`, `log`, `crash_reporter` (what they print);
-// `dial/` (connections); `options`, `config`, `check` (settings); `launch/`, `reattach`, `survivor`
+// `outlet`, `command`, `process/` (processes); `output/`, `log`, `crash_reporter` (what they
+// print); `dial/` (connections); `options`, `config`, `check` (settings); `launch/`, `reattach`, `survivor`
 // and `resume` (ways to a plugin); `running`, `managed`, `client` (plugins in use).
 //
 // Locks: `process::Process::leftovers` (files to remove), the child of `process/local.rs`, the

@@ -1,5 +1,7 @@
 //! Many plugins in one host: `plugwire-many PLUGINS PROGRAM`. It is a plugin, too.
 
+#![forbid(unsafe_code)]
+
 use std::error::Error;
 use std::fs::{read_dir, read_to_string};
 use std::process::Command;

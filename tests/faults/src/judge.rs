@@ -94,8 +94,8 @@ impl Judge {
             let fate = crash.pid.and_then(|pid| self.fates().get(&pid).copied());
             return match fate {
                 Some((fault, _)) if fault.is_told_by(crash) => Ok("crashed"),
-                Some((fault, _)) => Err(format!("{fault:?} was told as {crash:?}")),
-                None => Err(format!("no fault was told as {crash:?}")),
+                Some((fault, _)) => Err(format!("{fault:?} is reported as {crash:?}")),
+                None => Err(format!("no fault is reported as {crash:?}")),
             };
         }
         let told = match error {

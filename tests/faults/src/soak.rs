@@ -332,8 +332,8 @@ impl Soak {
         } = &self.tally;
         let _ = writeln!(
             text,
-            "{answered} calls answered, failed: {failed:?}, the longest {longest:?}; {} crashes, {} \
-             reloads, {} idle stops",
+            "{answered} calls answered, failed: {failed:?}, the longest {longest:?}; {} crashes, \
+             {} reloads, {} idle stops",
             self.crashes, self.reloads, self.idle_stops
         );
         (text, is_good)

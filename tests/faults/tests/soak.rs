@@ -1,5 +1,5 @@
-//! A short soak; `src/bin/fault-soak.rs` is the long one. On its own, since it counts what its process
-//! holds.
+//! A short soak; `src/bin/fault-soak.rs` is the long one. On its own, since it counts what its
+//! process holds.
 #![cfg(target_os = "linux")]
 
 use std::path::Path;
