@@ -69,8 +69,8 @@
 
 // The rooms, from what is used to what uses it: `secure`, `diagnose`, `discover` (files); `runner`,
 // `outlet`, `command`, `process/` (processes); `output/`, `log`, `crash_reporter` (what they
-// print); `dial/` (connections); `options`, `config`, `check` (settings); `launch/`, `reattach`, `survivor`
-// and `resume` (ways to a plugin); `running`, `managed`, `client` (plugins in use).
+// print); `dial/` (connections); `options`, `config`, `check` (settings); `launch/`, `reattach`,
+// `survivor` and `resume` (ways to a plugin); `running`, `managed`, `client` (plugins in use).
 //
 // Locks: `process::Process::leftovers` (files to remove), the child of `process/local.rs`, the
 // lines of `output/tail.rs`, the list of `managed.rs`, and the two task sets of `running.rs`. No

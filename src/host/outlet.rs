@@ -15,6 +15,10 @@ use super::runner::Output;
 pub(super) use system::Outlet;
 
 /// The plugin's ends of the two pipes, and its host's.
+#[cfg_attr(
+    not(any(target_os = "linux", target_os = "android")),
+    allow(dead_code, reason = "there are none elsewhere")
+)]
 pub(super) struct Ends {
     pub(super) stdout: File,
     pub(super) stderr: File,
@@ -22,6 +26,10 @@ pub(super) struct Ends {
 }
 
 /// The ends that a host reads from.
+#[cfg_attr(
+    not(any(target_os = "linux", target_os = "android")),
+    allow(dead_code, reason = "there are none elsewhere")
+)]
 pub(super) struct HostEnds {
     pub(super) stdout: Output,
     pub(super) stderr: Output,

@@ -254,6 +254,9 @@ fn line(sample: &Sample) -> String {
     format!("{seconds:.1},{calls},{memory},{descriptors},{tasks},{threads},{files},{children}")
 }
 
+/// A figure of a second.
+type Column = fn(&Sample) -> usize;
+
 impl Soak {
     /// What was noted, with the names of the columns, as the text of a plot.
     #[must_use]
@@ -299,7 +302,7 @@ impl Soak {
         }
         // What may be more: memory by the whims of its allocator, the others by what ends just
         // now.
-        let columns: [(&str, fn(&Sample) -> usize, usize); 5] = [
+        let columns: [(&str, Column, usize); 5] = [
             ("memory, KiB", |sample| sample.figures.memory, 4096),
             ("descriptors", |sample| sample.figures.descriptors, 16),
             ("tasks", |sample| sample.figures.tasks, 40),
@@ -340,7 +343,7 @@ impl Soak {
     }
 }
 
-fn median(samples: &[Sample], value: fn(&Sample) -> usize) -> usize {
+fn median(samples: &[Sample], value: Column) -> usize {
     let mut values: Vec<_> = samples.iter().map(value).collect();
     values.sort_unstable();
     values.get(values.len() / 2).copied().unwrap_or_default()

@@ -12,7 +12,8 @@ fn main() -> ExitCode {
     worker::serve_if_asked();
     let mut arguments = std::env::args().skip(1);
     let minutes = arguments.next().and_then(|text| text.parse::<f64>().ok());
-    let Some(minutes) = minutes.filter(|minutes| *minutes > 0.0) else {
+    let time = minutes.and_then(|minutes| Duration::try_from_secs_f64(60.0 * minutes).ok());
+    let Some(time) = time.filter(|time| !time.is_zero()) else {
         eprintln!("fault-soak MINUTES [DIRECTORY]");
         return ExitCode::from(2);
     };
@@ -20,7 +21,6 @@ fn main() -> ExitCode {
     let csv = std::fs::File::create(directory.join("fault-soak.csv"));
     let mut csv = csv.expect("the directory can be written to");
     let program = std::env::current_exe().expect("this program");
-    let time = Duration::from_secs_f64(60.0 * minutes);
     let mut seconds = 0u64;
     let each = |line: &str| {
         writeln!(csv, "{line}").expect("the file can be written to");
