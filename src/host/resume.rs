@@ -14,7 +14,7 @@ use super::launch::file_name;
 use super::log::LogSink;
 use super::outlet::{HostEnds, Outlet};
 use super::output::{self, Lines, LogTap, Tail, until_drained};
-use super::process::AttachedProcess;
+use super::process::{AttachedProcess, Leftovers};
 use super::reattach::{AttachConfig, Attached, ReattachError, attach};
 use super::runner::{AttachedRunner, Output};
 use super::running::{Parts, Running, Survival};
@@ -126,7 +126,7 @@ fn opened(survivor: &Survivor) -> Option<(Outlet, HostEnds)> {
 }
 
 /// Ends a plugin that an earlier host has left and that is not taken over, if it still runs, and
-/// removes its pipes.
+/// removes its socket and its pipes.
 pub(super) async fn retire(config: &ClientConfig, survivor: &Survivor) {
     let mut attach = attach_config(config, survivor);
     attach.options.start_timeout = config.options.kill_grace.max(tuning::EXIT_GRACE);
@@ -139,11 +139,13 @@ pub(super) async fn retire(config: &ClientConfig, survivor: &Survivor) {
             kill(survivor).await;
         }
     }
-    let Some(path) = survivor.output.clone() else {
-        return;
-    };
+    let (output, address) = (survivor.output.clone(), survivor.reattach.address.clone());
     let removed = in_background(move || {
-        if let Ok(outlet) = Outlet::found(&path) {
+        // A socket stays while a process listens there.
+        let mut leftovers = Leftovers::default();
+        leftovers.announced(&address);
+        leftovers.remove();
+        if let Some(Ok(outlet)) = output.map(|path| Outlet::found(&path)) {
             outlet.remove();
         }
     });

@@ -4,6 +4,7 @@ use std::path::Path;
 use std::process::Stdio;
 use std::time::Duration;
 
+use plugwire::handshake::Address;
 use plugwire::host::{
     Client, EventKind, RestartPolicy, State, Supervisor, SupervisorConfig, SupervisorState,
 };
@@ -182,16 +183,22 @@ pub async fn a_supervised_plugin_survives_an_upgrade_and_a_crash_of_its_host(pee
     host.end("shutdown").await;
     until("it has ended", || !is_running(pid)).await;
 
-    // A plugin that has died without a host leaves pipes, which the next host removes.
+    // A plugin that has died without a host leaves a socket and pipes, which the next host removes.
     let host = Host::start(peer, place.path()).await;
     let second = host.pid;
     assert_ne!(second, pid);
     host.end("detach").await;
+    let state = SupervisorState::load(place.path().join("state.json")).unwrap();
+    let Address::Unix(socket) = state.reattach_configs().next().unwrap().address.clone() else {
+        panic!("{state:?}");
+    };
+    assert!(socket.exists());
     let raw = Pid::from_raw(i32::try_from(second).unwrap()).unwrap();
     kill_process(raw, Signal::KILL).unwrap();
     until("the second has ended", || !is_running(second)).await;
     let host = Host::start(peer, place.path()).await;
     assert_ne!(host.pid, second);
+    assert!(!socket.exists());
     host.end("shutdown").await;
     let pipes = place.path().join("pipes");
     until("no pipe is left", || pipes.read_dir().unwrap().count() == 0).await;
