@@ -153,6 +153,9 @@ impl PluginCommand {
     /// launching then fails with
     /// [`LaunchError::DetachedAutoMtls`](super::LaunchError::DetachedAutoMtls).
     ///
+    /// A [`Supervisor`](super::Supervisor) hands a plugin over with its log:
+    /// [`SupervisorConfig::survives_host`](super::SupervisorConfig::survives_host).
+    ///
     /// [`Client`]: super::Client
     /// [`Client::kill`]: super::Client::kill
     /// [`ReattachConfig`]: crate::handshake::ReattachConfig

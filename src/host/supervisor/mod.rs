@@ -308,7 +308,9 @@ impl Supervisor {
     /// [`detach`](Self::detach): of the processes in service. Save it at each
     /// [`Ready`](EventKind::Ready), [`Reloaded`](EventKind::Reloaded) and
     /// [`Resumed`](EventKind::Resumed), to find them again after a crash of this host. What this
-    /// host has read of a log and not logged yet is lost then, up to 72 KiB.
+    /// host has read of a log and not logged yet is lost then, up to 72 KiB. A process that was
+    /// replaced and had not finished yet is not among them: after a crash of this host it has to be
+    /// ended by hand.
     ///
     /// It is empty where the plugin does not [survive its
     /// host](SupervisorConfig::survives_host).
