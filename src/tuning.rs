@@ -86,6 +86,13 @@ pub(crate) mod host {
     #[cfg(all(unix, not(any(target_os = "linux", target_os = "android"))))]
     pub(crate) const PID_POLL: Duration = Duration::from_secs(1);
 
+    /// How much of a plugin's log is kept while no host reads it, in bytes; its writer waits then.
+    /// Two thousand lines, more than a plugin logs in the seconds that an upgrade of its host
+    /// takes. Linux gives a pipe up to 1 MiB, and all pipes of a user 64 MiB (`pipe(7)`): 256
+    /// plugins.
+    #[cfg(any(target_os = "linux", target_os = "android"))]
+    pub(crate) const OUTLET: usize = 256 * 1024;
+
     /// How many of the last lines on stderr an error shows: enough for the trace of a panic in Go.
     pub(crate) const TAIL_LINES: usize = 64;
 
@@ -155,6 +162,10 @@ pub(crate) mod supervisor {
     /// How soon, and how often at last, it is looked whether a process still has something to do.
     pub(crate) const FIRST_LOOK: Duration = Duration::from_millis(1);
     pub(crate) const LAST_LOOK: Duration = Duration::from_millis(50);
+
+    /// The longest state file that is read, in bytes: that of the largest pool, with 64 KiB of log
+    /// for each of 64 processes.
+    pub(crate) const STATE_FILE: u64 = 16 * 1024 * 1024;
 
     /// How many times in the idle timeout it is looked whether a process is idle.
     pub(crate) const IDLE_LOOKS: u32 = 4;

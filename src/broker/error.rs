@@ -69,3 +69,14 @@ pub enum DialError {
         source: io::Error,
     },
 }
+
+impl DialError {
+    /// Whether the connection has ended.
+    pub(crate) fn is_disconnected(&self) -> bool {
+        match self {
+            DialError::Open(_) => true,
+            DialError::Io { source, .. } => source.kind() == io::ErrorKind::ConnectionAborted,
+            DialError::Timeout { .. } | DialError::BadAck { .. } => false,
+        }
+    }
+}

@@ -7,6 +7,8 @@ use super::config::ClientConfig;
 use super::dial::is_dialable;
 use super::options::Options;
 use super::reattach::AttachConfig;
+#[cfg(feature = "tls")]
+use super::tls::Tls;
 use crate::InvalidOption;
 use crate::handshake::Address;
 use crate::sys::socket_path;
@@ -44,6 +46,14 @@ impl ClientConfig {
     /// The same, for one that is launched again and again.
     pub(super) fn check_again(&self) -> Result<(), InvalidOption> {
         self.check()?;
+        if self.survival.is_some() {
+            self.launch.check_survival()?;
+            #[cfg(feature = "tls")]
+            if matches!(self.tls, Some(Tls::AutoMtls)) {
+                let expected = "TLS by certificates, with which the next host can reattach";
+                return Err(InvalidOption::new("tls", "AutoMtls", expected));
+            }
+        }
         self.launch.check_again()
     }
 }

@@ -76,6 +76,7 @@ impl Client {
             rpc,
             pipes,
             crash_reporter,
+            survival,
         } = launch(&mut config).await?;
         let mut reattach = ReattachConfig::new(address).protocol_version(line.app_version);
         reattach.pid = process.pid();
@@ -91,6 +92,7 @@ impl Client {
             disconnected: None,
             crash_reporter,
             watchers: JoinSet::new(),
+            survival,
         });
         Ok(Self::of(running, config.options.managed))
     }
@@ -116,7 +118,16 @@ impl Client {
     /// when asked, its process is killed, provided that it is certain which one that is: the
     /// process that is named must be the one that listens at the address.
     ///
-    /// Its log still goes to the host that started it.
+    /// A plugin may have several hosts at once, each with interfaces of its own. `kill` by any of
+    /// them ends it for all: the calls of the others fail as [disconnected], as at a crash. A host
+    /// that only wants to be done with it drops or [detaches](Self::detach) its client.
+    ///
+    /// Its log still goes to the host that started it. (A [`Supervisor`](super::Supervisor) hands
+    /// the log on, too.)
+    ///
+    /// The app version is not checked, unless [`AttachConfig::versions`] says which will do.
+    ///
+    /// [disconnected]: CallError::is_disconnected
     ///
     /// # Errors
     ///
@@ -154,11 +165,12 @@ impl Client {
             disconnected: Some(disconnected),
             crash_reporter,
             watchers,
+            survival: None,
         });
         Ok(Self::of(running, config.options.managed))
     }
 
-    fn of(running: Running, managed: bool) -> Self {
+    pub(super) fn of(running: Running, managed: bool) -> Self {
         let running = Arc::new(running);
         if managed {
             manage(&running);
@@ -277,6 +289,11 @@ impl Client {
         self.running.rpc.closed().await
     }
 
+    /// The plugin in use.
+    pub(super) fn running(&self) -> &Running {
+        &self.running
+    }
+
     /// Whether this host ends the plugin, or has.
     pub(super) fn is_ending(&self) -> bool {
         self.running.is_ending()
@@ -293,6 +310,9 @@ impl Client {
     /// closed, and it gets [`kill_grace`] to exit. If it does not agree in that time, or does not
     /// exit, it is killed. In both cases, when this returns, it has been reaped, its socket is
     /// removed, and its output has been copied.
+    ///
+    /// The plugin ends for all its hosts, whichever of them has started it. Others may have
+    /// [reattached](Self::reattach).
     ///
     /// Several tasks may call this, and call it again: all of them return when the plugin is gone.
     /// The future may be dropped half-way; then drop the client too, or call again.

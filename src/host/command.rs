@@ -8,6 +8,7 @@ use std::process::{Command, Stdio};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::diagnose;
+use super::outlet::Ends;
 use super::process::{lead_group, start_local};
 use super::runner::{BoxFuture, LaunchEnvironment, Runner, Started, own_variables};
 use super::secure::{SecureConfig, Verified};
@@ -34,6 +35,8 @@ pub struct PluginCommand {
     group: bool,
     /// Where the log of a plugin goes that outlives its host, until the plugin has it.
     detached: Option<Arc<Mutex<Option<Stdio>>>>,
+    /// The pipes of a plugin that outlives its host and logs to the next one, until it has them.
+    outlet: Option<Arc<Mutex<Option<Ends>>>>,
 }
 
 #[derive(Clone)]
@@ -124,6 +127,7 @@ impl PluginCommand {
             program,
             group: false,
             detached: None,
+            outlet: None,
         }
     }
 
@@ -149,6 +153,9 @@ impl PluginCommand {
     /// launching then fails with
     /// [`LaunchError::DetachedAutoMtls`](super::LaunchError::DetachedAutoMtls).
     ///
+    /// A [`Supervisor`](super::Supervisor) hands a plugin over with its log:
+    /// [`SupervisorConfig::survives_host`](super::SupervisorConfig::survives_host).
+    ///
     /// [`Client`]: super::Client
     /// [`Client::kill`]: super::Client::kill
     /// [`ReattachConfig`]: crate::handshake::ReattachConfig
@@ -159,13 +166,33 @@ impl PluginCommand {
     }
 
     pub(super) fn is_detached(&self) -> bool {
+        self.detached.is_some() || self.outlet.is_some()
+    }
+
+    /// The same command for one plugin that prints to these pipes.
+    pub(super) fn with_outlet(&self, ends: Ends) -> Self {
+        let mut command = self.clone();
+        command.outlet = Some(Arc::new(Mutex::new(Some(ends))));
+        command
+    }
+
+    /// Whether it has a place for its log of its own.
+    pub(super) fn has_own_log(&self) -> bool {
         self.detached.is_some()
+    }
+
+    /// The checksum that the program must have, if it must have one.
+    pub(super) fn checksum(&self) -> Option<&[u8]> {
+        match &self.program {
+            Program::Plain { .. } => None,
+            Program::Secure { secure, .. } => Some(secure.checksum()),
+        }
     }
 
     /// Whether it starts any number of plugins.
     pub(super) fn check_again(&self) -> Result<(), InvalidOption> {
         match &self.program {
-            Program::Secure { program, .. } if self.is_detached() => {
+            Program::Secure { program, .. } if self.has_own_log() => {
                 let expected = "not detached, whose stderr goes to one plugin";
                 Err(InvalidOption::new("detached", program, expected))
             }
@@ -233,7 +260,7 @@ impl PluginCommand {
                     None => Stdio::piped(),
                     Some(stderr) => locked(stderr).take().ok_or_else(no_stderr)?,
                 };
-                command.stderr(stderr);
+                command.stdout(Stdio::piped()).stderr(stderr);
                 self.spawn_command(&mut command.into(), Some(verified))
             }
         }
@@ -248,6 +275,7 @@ impl PluginCommand {
         let was_detached = shared.last.as_ref().is_some_and(|last| last.detached);
         let group = self.group || self.is_detached();
         shared.set(environment, group).map_err(refused)?;
+        shared.command.stdout(Stdio::piped());
         match &self.detached {
             None => {
                 shared.command.stderr(Stdio::piped());
@@ -283,8 +311,16 @@ impl PluginCommand {
             args = ?command.as_std().get_args(),
             "starting plugin"
         );
-        command.stdin(Stdio::inherit()).stdout(Stdio::piped());
-        start_local(command, self.group, verified)
+        command.stdin(Stdio::inherit());
+        let Some(outlet) = &self.outlet else {
+            return start_local(command, self.group, verified, None);
+        };
+        let ends = locked(outlet).take().ok_or_else(no_stderr)?;
+        command.stdout(ends.stdout).stderr(ends.stderr);
+        let started = start_local(command, self.group, verified, Some(ends.host));
+        // The command keeps the plugin's ends, and the pipes have no end while it does.
+        command.stdout(Stdio::null()).stderr(Stdio::null());
+        started
     }
 }
 

@@ -3,6 +3,7 @@
 use std::ffi::{OsStr, OsString};
 use std::fmt;
 use std::ops::RangeInclusive;
+use std::path::PathBuf;
 
 use tokio::io::AsyncWrite;
 
@@ -10,6 +11,7 @@ use super::launchable::Launch;
 use super::log::OnLog;
 use super::options::{Options, setters};
 use super::output::Writer;
+use super::survivor::Hex;
 #[cfg(feature = "tls")]
 use super::tls::Tls;
 use super::unix_socket::UnixSocketConfig;
@@ -51,6 +53,9 @@ pub struct ClientConfig {
     pub(super) env: Vec<(OsString, OsString)>,
     pub(super) skip_host_env: bool,
     pub(super) ports: RangeInclusive<u16>,
+    /// Where the pipes are made of a plugin that outlives its host and logs to the next one. A
+    /// supervisor sets it.
+    pub(super) survival: Option<PathBuf>,
 }
 
 setters!(ClientConfig);
@@ -82,6 +87,7 @@ impl ClientConfig {
             env: Vec::new(),
             skip_host_env: false,
             ports: tuning::PORTS,
+            survival: None,
         }
     }
 
@@ -190,6 +196,15 @@ impl ClientConfig {
     pub fn tls(mut self, tls: impl Into<Tls>) -> Self {
         self.tls = Some(tls.into());
         self
+    }
+}
+
+impl ClientConfig {
+    /// The checksum that the executable must have, where it must have one.
+    pub(super) fn checksum(&self) -> Option<Hex> {
+        self.launch
+            .checksum()
+            .map(|checksum| Hex(checksum.to_owned()))
     }
 }
 

@@ -51,6 +51,15 @@ pub enum LaunchError {
         source: io::Error,
     },
 
+    /// There are no pipes for the output of a plugin that is to survive its host.
+    #[error("cannot make the pipes for the plugin's output in {}", place.display())]
+    Outlet {
+        /// Where they were to be made.
+        place: PathBuf,
+        /// The reason.
+        source: io::Error,
+    },
+
     /// A detached plugin was to have AutoMTLS: its key would end with this host, and no other host
     /// could reattach to the plugin or end it.
     #[error(
@@ -148,6 +157,7 @@ impl LaunchError {
             | LaunchError::Start { .. }
             | LaunchError::Secure(_)
             | LaunchError::SocketDir { .. }
+            | LaunchError::Outlet { .. }
             | LaunchError::DetachedAutoMtls
             | LaunchError::ClientCert(_) => None,
             LaunchError::Timeout { report, .. }

@@ -6,6 +6,7 @@ use std::process::Command;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use super::command::PluginCommand;
+use super::outlet::{Ends, Outlet};
 use super::runner::Runner;
 use crate::InvalidOption;
 
@@ -66,14 +67,44 @@ impl Launch {
         }
     }
 
-    /// What starts the next plugin.
-    pub(super) fn starter(&self) -> Result<Starter, InvalidOption> {
+    /// The checksum that the program must have, where it must have one.
+    pub(super) fn checksum(&self) -> Option<&[u8]> {
         match &self.0 {
-            Source::Command(command) => Ok(Starter {
+            Source::Command(command) => command.checksum(),
+            Source::Once(_) | Source::EachTime(_) => None,
+        }
+    }
+
+    /// Whether its plugins can outlive their host, with their logs.
+    pub(super) fn check_survival(&self) -> Result<(), InvalidOption> {
+        let refused = |given, expected| Err(InvalidOption::new("survives_host", given, expected));
+        match &self.0 {
+            _ if !Outlet::SUPPORTED => refused(self.name(), "a system with such pipes: Linux"),
+            Source::Command(command) if command.has_own_log() => {
+                refused(self.name(), "a command that is not detached by itself")
+            }
+            Source::Command(_) | Source::EachTime(_) => Ok(()),
+            Source::Once(_) => refused(self.name(), "a plugin that is launched by a command"),
+        }
+    }
+
+    /// What starts the next plugin, which prints to pipes of its own where there are any.
+    pub(super) fn starter(&self, outlet: Option<Ends>) -> Result<Starter, InvalidOption> {
+        match (&self.0, outlet) {
+            (Source::Command(command), Some(ends)) if !command.has_own_log() => Ok(Starter {
+                detached: true,
+                runner: Box::new(command.with_outlet(ends)),
+            }),
+            (Source::Command(_) | Source::Once(_), Some(_)) => {
+                self.check_survival()?;
+                self.starter(None)
+            }
+            (Source::EachTime(make), outlet) => make().starter(outlet),
+            (Source::Command(command), None) => Ok(Starter {
                 detached: command.is_detached(),
                 runner: command.clone(),
             }),
-            Source::Once(runner) => {
+            (Source::Once(runner), None) => {
                 let runner = runner.lock().unwrap_or_else(PoisonError::into_inner).take();
                 let runner = runner.ok_or_else(|| used_up("one that was started before"))?;
                 Ok(Starter {
@@ -81,7 +112,6 @@ impl Launch {
                     detached: false,
                 })
             }
-            Source::EachTime(make) => make().starter(),
         }
     }
 

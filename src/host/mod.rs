@@ -28,6 +28,7 @@
 //! | one that must have a checksum | [`SecureConfig::command`] |
 //! | to end together with all processes that it started | [`PluginCommand::process_group`] |
 //! | to outlive this host | [`PluginCommand::detached`] |
+//! | to outlive this host and to be kept running by the next | [`SupervisorConfig::survives_host`] |
 //! | started by your own code, for example in a container | a [`Runner`] |
 //! | running already, here or on another machine | [`Client::reattach`] |
 //!
@@ -67,9 +68,9 @@
 //! [`stderr`]: ClientConfig::stderr
 
 // The rooms, from what is used to what uses it: `secure`, `diagnose`, `discover` (files); `runner`,
-// `command`, `process/` (processes); `output/`, `log`, `crash_reporter` (what they print); `dial/`
-// (connections); `options`, `config`, `check` (settings); `launch/` and `reattach` (ways to a
-// plugin); `running`, `managed`, `client` (plugins in use).
+// `outlet`, `command`, `process/` (processes); `output/`, `log`, `crash_reporter` (what they
+// print); `dial/` (connections); `options`, `config`, `check` (settings); `launch/`, `reattach`,
+// `survivor` and `resume` (ways to a plugin); `running`, `managed`, `client` (plugins in use).
 //
 // Locks: `process::Process::leftovers` (files to remove), the child of `process/local.rs`, the
 // lines of `output/tail.rs`, the list of `managed.rs`, and the two task sets of `running.rs`. No
@@ -90,13 +91,16 @@ mod launchable;
 mod log;
 mod managed;
 mod options;
+mod outlet;
 mod output;
 mod process;
 mod reattach;
+mod resume;
 mod runner;
 mod running;
 mod secure;
 mod supervisor;
+mod survivor;
 #[cfg(feature = "tls")]
 mod tls;
 mod unix_socket;
@@ -118,7 +122,8 @@ pub use runner::{
 pub use secure::{SecureConfig, SecureError};
 pub use supervisor::{
     Cause, Event, EventKind, Events, Health, HealthError, ReloadError, Restart, RestartPolicy,
-    StartError, State, StateWatch, Supervisor, SupervisorConfig, WhenDown,
+    StartError, State, StateFileError, StateWatch, Supervisor, SupervisorConfig, SupervisorState,
+    WhenDown,
 };
 #[cfg(feature = "tls")]
 pub use tls::{Tls, TlsConfig};

@@ -16,8 +16,9 @@ use super::runner::AttachedRunner;
 use super::tls::TlsConfig;
 use crate::InvalidOption;
 use crate::connection::{ConnectionError, RpcClient};
-use crate::handshake::{Address, HandshakeError, NETRPC, ReattachConfig};
+use crate::handshake::{Address, HandshakeError, NETRPC, ReattachConfig, print_versions};
 use crate::rpc::CallError;
+use crate::sys::process_start::ProcessStart;
 use crate::tls::Connector;
 use plugwire_base::instant;
 
@@ -39,6 +40,9 @@ pub struct AttachConfig {
     pub(super) reattach: ReattachConfig,
     pub(super) options: Options,
     pub(super) tls: Option<Connector>,
+    versions: Vec<u32>,
+    /// When the process was started, where that is known.
+    pub(super) start: Option<ProcessStart>,
     runner: Option<Box<dyn AttachedRunner>>,
 }
 
@@ -52,8 +56,21 @@ impl AttachConfig {
             reattach,
             options: Options::default(),
             tls: None,
+            versions: Vec::new(),
+            start: None,
             runner: None,
         }
+    }
+
+    /// The app versions that this host can use. A plugin that serves another one is refused with
+    /// [`ReattachError::IncompatibleVersion`], and left alone. Default: any.
+    ///
+    /// The plugin's is [`ReattachConfig::protocol_version`]. Go's hosts leave it at 0, unless the
+    /// plugin is in test mode; a host that accepts that has 0 among its versions.
+    #[must_use]
+    pub fn versions(mut self, versions: impl IntoIterator<Item = u32>) -> Self {
+        self.versions = versions.into_iter().collect();
+        self
     }
 
     /// Speaks TLS with the plugin, as the plugin was configured to. Default: plain text.
@@ -115,6 +132,20 @@ pub enum ReattachError {
         address: Address,
         /// The protocol.
         protocol: String,
+    },
+    /// The plugin serves an app version that is not among those of the host.
+    #[error(
+        "incompatible API version with the plugin at {address}: it serves {plugin}, and this host \
+         knows {}",
+        print_versions(host)
+    )]
+    IncompatibleVersion {
+        /// Where the plugin listens.
+        address: Address,
+        /// The version that the plugin serves. 0 where the host that started it did not say.
+        plugin: u32,
+        /// The versions of the host: [`AttachConfig::versions`].
+        host: Vec<u32>,
     },
     /// The plugin does not have what this host asks for, such as a codec. What a plugin has is in
     /// [`ReattachConfig::extensions`].
@@ -194,6 +225,14 @@ pub(super) async fn attach(config: &mut AttachConfig) -> Result<Attached, Reatta
             protocol: protocol.clone(),
         });
     }
+    let plugin = config.reattach.protocol_version;
+    if !config.versions.is_empty() && !config.versions.contains(&plugin) {
+        return Err(ReattachError::IncompatibleVersion {
+            address: config.reattach.address.clone(),
+            plugin,
+            host: config.versions.clone(),
+        });
+    }
     let codec = config.options.check_codec(config.reattach.extensions);
     codec.map_err(|source| {
         let address = config.reattach.address.clone();
@@ -241,12 +280,15 @@ async fn connect(config: &mut AttachConfig) -> Result<Attached, ReattachError> {
     let (disconnected, gone) = watch::channel(false);
     let plugin: Option<Box<dyn AttachedRunner>> = match config.runner.take() {
         Some(runner) => Some(runner),
-        None => match certain_process(reattach, listening) {
+        None => match certain_process(config, listening) {
             // Found before the plugin answers, so that its answer shows that it was still alive.
-            Some(pid) => Some(Box::new(AttachedProcess::open(pid).map_err(|reason| {
-                let sought = format!("no process {pid} for {}", reattach.address);
-                not_found(sought, reason)
-            })?)),
+            Some(pid) => {
+                let process = AttachedProcess::open(pid, config.start.as_ref());
+                Some(Box::new(process.map_err(|reason| {
+                    let sought = format!("no process {pid} for {}", reattach.address);
+                    not_found(sought, reason)
+                })?))
+            }
             None => {
                 // For this host the end of the connection is the end of the process.
                 crash_reporter.dismiss();
@@ -279,9 +321,12 @@ async fn connect(config: &mut AttachConfig) -> Result<Attached, ReattachError> {
 }
 
 /// The process to watch and to kill, where it is certain which that is.
-fn certain_process(reattach: &ReattachConfig, listening: Listening) -> Option<u32> {
+fn certain_process(config: &AttachConfig, listening: Listening) -> Option<u32> {
+    let reattach = &config.reattach;
     let pid = reattach.pid.filter(|_| !reattach.test)?;
     match listening {
+        // When it was started tells it from any other. A process that it has started may listen.
+        Listening::Process(_) | Listening::Local if config.start.is_some() => Some(pid),
         Listening::Process(other) if other != pid => {
             tracing::warn!(
                 pid,

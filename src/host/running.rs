@@ -1,5 +1,6 @@
 //! A plugin in use: its process, its connection, the tasks that run for it, and how it is ended.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -8,11 +9,13 @@ use tokio::task::JoinSet;
 use tokio::time::timeout;
 
 use super::crash_reporter::CrashReporter;
-use super::output::{self, Writer};
+use super::output::{self, LogTap, Writer};
 use super::process::{Ended, Exit, How, Process};
+use super::survivor::Survivor;
 use crate::connection::RpcClient;
 use crate::handshake::ReattachConfig;
 use crate::rpc::Crash;
+use crate::sys::process_start::ProcessStart;
 use crate::tuning::host as tuning;
 use plugwire_base::chain::logged;
 
@@ -24,7 +27,19 @@ pub(super) struct Running {
     kill_grace: Duration,
     killed: OnceCell<()>,
     crash_reporter: CrashReporter,
+    survival: Option<Survival>,
+    /// Stops the reading of a log that the next host reads on.
+    tap: Mutex<Option<LogTap>>,
     tasks: Tasks,
+}
+
+/// What the next host has to know of a plugin that outlives this one.
+pub(super) struct Survival {
+    pub(super) start: Option<ProcessStart>,
+    /// The directory with the pipes that it prints to.
+    pub(super) output: Option<PathBuf>,
+    /// Taken into [`Running`].
+    pub(super) tap: Option<LogTap>,
 }
 
 /// The tasks of a client. Dropping the sets aborts them. Neither lock is held while the other is
@@ -51,6 +66,7 @@ pub(super) struct Parts {
     pub(super) disconnected: Option<watch::Sender<bool>>,
     pub(super) crash_reporter: CrashReporter,
     pub(super) watchers: JoinSet<()>,
+    pub(super) survival: Option<Survival>,
 }
 
 impl Drop for Running {
@@ -71,6 +87,8 @@ impl Running {
         let rpc = Arc::new(parts.rpc);
         let process = parts.process;
         let mut watchers = parts.watchers;
+        let tap = parts.survival.as_mut();
+        let tap = Mutex::new(tap.and_then(|survival| survival.tap.take()));
         let (exit, id) = (process.exit().clone(), process.id().to_owned());
         watchers.spawn(watch_exit(exit, id, Arc::clone(&rpc)));
         if let Some(disconnected) = parts.disconnected {
@@ -87,6 +105,8 @@ impl Running {
             kill_grace: parts.kill_grace,
             killed: OnceCell::new(),
             crash_reporter: parts.crash_reporter,
+            survival: parts.survival,
+            tap,
             tasks: Tasks {
                 stdio: Mutex::new(stdio),
                 pipes: Mutex::new(parts.pipes),
@@ -101,6 +121,37 @@ impl Running {
         self.rpc.close().await;
         // A plugin takes the end of its pipes for the end of its host.
         self.tasks.pipes.lock().await.detach_all();
+    }
+
+    /// From now on the plugin outlives this host, unless it is ended.
+    pub(super) fn survive(&self) {
+        if self.survival.is_some() {
+            self.process.start_keeping();
+        }
+    }
+
+    /// What the next host has to know of the plugin, if it outlives this one.
+    pub(super) fn survivor(&self) -> Option<Survivor> {
+        let survival = self.survival.as_ref()?;
+        let mut survivor = Survivor::new(self.reattach.clone());
+        survivor.start.clone_from(&survival.start);
+        survivor.output.clone_from(&survival.output);
+        Some(survivor)
+    }
+
+    /// Ends the connection and the reading of the log, and leaves both to the next host. Gives what
+    /// was read of the log and not logged.
+    pub(super) async fn hand_over(&self) -> Vec<u8> {
+        self.process.keep().await;
+        self.rpc.close().await;
+        self.join(&self.tasks.stdio, tuning::DRAIN).await;
+        let tap = self.tap.lock().await.take();
+        let unread = match tap {
+            Some(tap) => timeout(tuning::DRAIN, tap.stop()).await.unwrap_or_default(),
+            None => Vec::new(),
+        };
+        self.tasks.pipes.lock().await.shutdown().await;
+        unread
     }
 
     /// Whether this host ends the plugin, or has.

@@ -87,6 +87,10 @@ impl SecureConfig {
         self.check_opened(path, &mut file)
     }
 
+    pub(super) fn checksum(&self) -> &[u8] {
+        &self.checksum
+    }
+
     /// Whether a file can have this checksum.
     fn check_checksum(&self) -> Result<(), SecureError> {
         match self.checksum.len() {

@@ -126,9 +126,7 @@ impl Error {
     pub fn is_disconnected(&self) -> bool {
         match self {
             Error::Call(error) => error.is_disconnected(),
-            Error::Dial(error) | Error::Connect { source: error, .. } => {
-                matches!(error, DialError::Open(_))
-            }
+            Error::Dial(error) | Error::Connect { source: error, .. } => error.is_disconnected(),
             Error::Item(error) => error.is_disconnected(),
             _ => false,
         }

@@ -21,6 +21,7 @@ mod own_error;
 mod plain;
 mod raw;
 mod remote;
+mod reply;
 mod scope;
 mod served;
 mod shape;

@@ -13,6 +13,7 @@ use super::around::{self, Brought, Unconnected};
 use super::brokered::{Brokered, dial, offer};
 use super::lease::{Lease, Loaned, Slot};
 use super::map::{self, ArgMap};
+use super::reply::{is_answer, lost_behind_reply, settle};
 use super::signature::Signature;
 use super::supervised::{InUse, Route};
 use super::{BoxFuture, Error, Interface};
@@ -529,10 +530,14 @@ impl<'a> Call<'a> {
                     }
                 }
             };
-            let connected = connected.map_err(|Unconnected { place, error }| Error::Connect {
-                place,
-                source: error,
-            })?;
+            let connected = match connected {
+                Ok(connected) => connected,
+                Err(Unconnected { place, error }) => {
+                    let source = error;
+                    let error = Error::Connect { place, source };
+                    return Err(lost_behind_reply(rpc, self.method, error).await);
+                }
+            };
             untaken.into_iter().for_each(Untaken::taken);
             Ok(connected)
         })
@@ -553,7 +558,11 @@ impl<'a> Call<'a> {
                     let dialed = broker.deadlines().timeout_at(deadline, dialed).await;
                     dialed.unwrap_or_else(|_| Err(too_late(method, timeout).into()))
                 }
-            }?;
+            };
+            let dialed = match dialed {
+                Ok(dialed) => dialed,
+                Err(error) => return Err(lost_behind_reply(rpc, method, error).await),
+            };
             untaken.into_iter().for_each(Untaken::taken);
             Ok(dialed)
         })
@@ -567,30 +576,5 @@ impl<'a> Call<'a> {
             return false;
         };
         error.text().strip_prefix("rpc: can't find method ") == Some(self.method)
-    }
-}
-
-/// Waits until all that the peer wrote before it replied has been written on. Fails when what
-/// was lent has failed: to the peer that looks like an end, or like an error of its own.
-async fn settle(leases: &[Lease], method: &str, replied: bool) -> Result<(), Error> {
-    for lease in leases {
-        if replied {
-            lease.drained().await;
-        }
-        if let Some(source) = lease.failure() {
-            return Err(Error::Stream {
-                method: method.to_owned(),
-                source,
-            });
-        }
-    }
-    Ok(())
-}
-
-/// Whether the peer has answered, with a reply or an error.
-fn is_answer<R>(reply: &Result<R, CallError>) -> bool {
-    match reply {
-        Ok(_) => true,
-        Err(error) => !error.is_timeout() && !error.is_disconnected(),
     }
 }

@@ -1,12 +1,13 @@
 //! The calling side.
 
+mod lost;
+
 use std::future::poll_fn;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::task::Poll;
 use std::time::Duration;
 
-use futures::future::BoxFuture;
 use serde::de::DeserializeOwned;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::task::JoinHandle;
@@ -27,9 +28,7 @@ use super::outbox::{Outbox, SendError};
 use super::peer_error::PeerError;
 use super::time_left::{Deadline, Left, deadline, too_late};
 use crate::codec::{CallConfig, DecodeError, Encode, Message, Undecoded};
-use crate::tuning::rpc::{SESSION_LOST, STREAM_ENDED};
 use plugwire_base::chain::logged;
-use plugwire_base::instant;
 use plugwire_base::rescue::{self, Watch};
 
 /// A connection to a [`Server`](super::Server), or to any `net/rpc` server of Go's.
@@ -341,42 +340,6 @@ impl Client {
             Ok(reply) => reply,
             Err(_) => Err(CallError::Shutdown(EndReason::Closed)),
         }
-    }
-
-    /// Finds out whether the connection was lost because the peer's process ended, and with it a
-    /// call that was in flight. Boxed: it is rare, and would make the future of every call larger.
-    fn lost<'a>(
-        &'a self,
-        method: &'a str,
-        error: CallError,
-        was_in_flight: bool,
-    ) -> BoxFuture<'a, CallError> {
-        Box::pin(async move {
-            let Some(Ended { reason, at }) = self.current().calls().ended().cloned() else {
-                return error;
-            };
-            let patience = match reason {
-                EndReason::Closed => Duration::ZERO,
-                EndReason::Failed(_) => SESSION_LOST,
-                EndReason::PeerClosed | EndReason::Malformed(_) => STREAM_ENDED,
-            };
-            let patience = self
-                .timeout
-                .map_or(patience, |timeout| patience.min(timeout));
-            let (obituary, deadline) = (&self.shared.obituary, instant::later(at, patience));
-            let crash = match was_in_flight {
-                true => obituary.crash_of(method, deadline).await,
-                false => obituary.crash(deadline).await,
-            };
-            match crash {
-                Some(crash) => CallError::Crashed {
-                    method: method.to_owned(),
-                    crash,
-                    source: reason,
-                },
-                None => error,
-            }
-        })
     }
 
     /// Sends a call whose reply is not waited for. Where the connection has ended, none is sent.

@@ -39,6 +39,16 @@ impl FileId {
     }
 }
 
+/// An end of a named pipe.
+#[cfg(all(feature = "host", any(target_os = "linux", target_os = "android")))]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum PipeEnd {
+    /// For a process that writes to it. It never finds the pipe without a reader, since it is one
+    /// itself.
+    Writer,
+    Reader,
+}
+
 impl HeldDir {
     /// Opens a directory to work on the names in it. Follows links in the path.
     pub(crate) fn open(path: &Path) -> io::Result<Self> {
@@ -137,6 +147,59 @@ impl HeldDir {
     pub(crate) fn is_directory(&self, name: &OsStr) -> io::Result<bool> {
         let mode = self.stat(name)?.st_mode;
         Ok(FileType::from_raw_mode(mode) == FileType::Directory)
+    }
+
+    /// Makes a named pipe in the directory, for this user alone.
+    #[cfg(all(feature = "host", any(target_os = "linux", target_os = "android")))]
+    pub(crate) fn make_pipe(&self, name: &OsStr) -> io::Result<()> {
+        let mode = Mode::from_raw_mode(0o600);
+        Ok(rustix::fs::mknodat(
+            &self.descriptor,
+            name,
+            FileType::Fifo,
+            mode,
+            0,
+        )?)
+    }
+
+    /// Opens a named pipe in the directory, to write to or to read from it without blocking.
+    /// Refuses a link, and any other file.
+    #[cfg(all(feature = "host", any(target_os = "linux", target_os = "android")))]
+    pub(crate) fn open_pipe(&self, name: &OsStr, end: PipeEnd) -> io::Result<OwnedFd> {
+        let access = match end {
+            // A pipe that its writer may also read from has a reader as long as it has a writer.
+            PipeEnd::Writer => OFlags::RDWR,
+            PipeEnd::Reader => OFlags::RDONLY | OFlags::NONBLOCK,
+        };
+        let flags = access | OFlags::NOFOLLOW | OFlags::CLOEXEC | OFlags::NOCTTY;
+        let opened = rustix::fs::openat(&self.descriptor, name, flags, Mode::empty())?;
+        let mode = rustix::fs::fstat(&opened)?.st_mode;
+        match FileType::from_raw_mode(mode) {
+            FileType::Fifo => Ok(opened),
+            _ => Err(io::Error::other("it is no pipe")),
+        }
+    }
+
+    /// Whether the name is that of a pipe that no process has open to read from it. `None` where it
+    /// is another file.
+    #[cfg(any(target_os = "linux", target_os = "android"))]
+    pub(crate) fn is_abandoned_pipe(&self, name: &OsStr) -> io::Result<Option<bool>> {
+        let mode = self.stat(name)?.st_mode;
+        if FileType::from_raw_mode(mode) != FileType::Fifo {
+            return Ok(None);
+        }
+        let flags = OFlags::WRONLY | OFlags::NONBLOCK | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        match rustix::fs::openat(&self.descriptor, name, flags, Mode::empty()) {
+            Ok(_) => Ok(Some(false)),
+            Err(Errno::NXIO) => Ok(Some(true)),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// There are no such pipes here.
+    #[cfg(not(any(target_os = "linux", target_os = "android")))]
+    pub(crate) fn is_abandoned_pipe(&self, _: &OsStr) -> io::Result<Option<bool>> {
+        Ok(None)
     }
 
     fn stat(&self, name: &OsStr) -> rustix::io::Result<Stat> {
@@ -299,6 +362,31 @@ mod tests {
         std::fs::create_dir(&path).unwrap();
         assert!(directory.remove().is_err());
         assert!(path.exists());
+    }
+
+    #[cfg(all(feature = "host", any(target_os = "linux", target_os = "android")))]
+    #[test]
+    fn a_pipe_is_in_use_while_its_writer_lives() {
+        use std::io::{Read, Write};
+
+        let base = tempfile::tempdir().unwrap();
+        let directory = held(base.path());
+        let (name, file) = (OsStr::new("pipe"), OsStr::new("file"));
+        directory.make_pipe(name).unwrap();
+        std::fs::write(base.path().join("held/file"), "").unwrap();
+        assert_eq!(directory.is_abandoned_pipe(file).unwrap(), None);
+        assert!(directory.open_pipe(file, PipeEnd::Writer).is_err());
+        assert_eq!(directory.is_abandoned_pipe(name).unwrap(), Some(true));
+
+        let mut writer = std::fs::File::from(directory.open_pipe(name, PipeEnd::Writer).unwrap());
+        assert_eq!(directory.is_abandoned_pipe(name).unwrap(), Some(false));
+        // Without any reader but itself.
+        writer.write_all(b"one").unwrap();
+        let mut reader = std::fs::File::from(directory.open_pipe(name, PipeEnd::Reader).unwrap());
+        let mut read = [0; 8];
+        assert_eq!(reader.read(&mut read).unwrap(), 3);
+        drop(writer);
+        assert_eq!(reader.read(&mut read).unwrap(), 0, "the end");
     }
 
     #[test]

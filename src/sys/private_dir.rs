@@ -97,6 +97,27 @@ impl PrivateDir {
         })
     }
 
+    /// Takes over one that another process made, which may be dead, with all that is in it. `None`
+    /// if it is not a private one of this user.
+    #[cfg(all(feature = "host", any(target_os = "linux", target_os = "android")))]
+    pub(crate) fn taken_over(path: &Path) -> io::Result<Option<Self>> {
+        let Some(name) = path.file_name().filter(|name| name::is_ours(name)) else {
+            return Ok(None);
+        };
+        let held = HeldDir::open_parent(path)?.open_in(name)?;
+        if !held.is_own() {
+            return Ok(None);
+        }
+        if let Err(error) = held.lock(false) {
+            tracing::debug!(path = %path.display(), %error, "cannot lock the directory");
+        }
+        Ok(Some(Self {
+            path: path.to_owned(),
+            held,
+            removal: Removal::WithFiles,
+        }))
+    }
+
     pub(crate) fn path(&self) -> &Path {
         &self.path
     }
@@ -123,6 +144,12 @@ impl PrivateDir {
         }
         self.removal = Removal::Never;
         true
+    }
+
+    /// Leaves it as it is, to the next host.
+    #[cfg(all(feature = "host", any(target_os = "linux", target_os = "android")))]
+    pub(crate) fn leave(mut self) {
+        self.removal = Removal::Never;
     }
 
     /// Removes it, and the files in it if it was made here. If it contains directories, which this

@@ -19,7 +19,7 @@ use plugwire::gob;
 use plugwire::handshake::{Address, HandshakeConfig, HandshakeError};
 use plugwire::host::{
     Cause, Client, ClientConfig, DiscoverError, HealthError, LaunchError, ProcessReport,
-    ReattachError, ReloadError, SecureError, StartError,
+    ReattachError, ReloadError, SecureError, StartError, StateFileError,
 };
 use plugwire::interface::{ItemError, SendError};
 use plugwire::mux::proto::frame::HeaderError;
@@ -231,6 +231,10 @@ fn examples() -> Vec<Example> {
             report: report(),
             notes: String::new(),
         }),
+        example(LaunchError::Outlet {
+            place: "/x".into(),
+            source: system(),
+        }),
         example(LaunchError::Connect {
             address: address(),
             source: system(),
@@ -287,7 +291,28 @@ fn examples() -> Vec<Example> {
         example(ReloadError::Start(Arc::new(
             LaunchError::ClientCert(system()).into(),
         ))),
+        example(StartError::from(ReattachError::ProcessNotFound {
+            address: address(),
+            source: system(),
+        })),
+        example(StateFileError::Io {
+            path: "/x".into(),
+            source: system(),
+        }),
+        example(StateFileError::Malformed {
+            path: "/x".into(),
+            source: system().into(),
+        }),
+        example(StateFileError::Encode {
+            path: "/x".into(),
+            source: system().into(),
+        }),
         example(ReattachError::from(option())),
+        example(ReattachError::IncompatibleVersion {
+            address: address(),
+            plugin: 1,
+            host: vec![2, 3],
+        }),
         example(ReattachError::ProcessNotFound {
             address: address(),
             source: system(),

@@ -322,6 +322,24 @@ async fn a_supervisor_refuses_what_means_nothing() {
         let config = change(SupervisorConfig::new(client));
         assert_refused(&Supervisor::start(config).unwrap_err(), refusal);
     }
+    // What cannot outlive its host, with its log.
+    let own_log = || PluginCommand::new(Command::new("x")).detached(std::process::Stdio::null());
+    let auto_mtls = ClientConfig::new(HANDSHAKE, Command::new("x"));
+    #[cfg(feature = "tls")]
+    let auto_mtls = auto_mtls.tls(plugwire::host::Tls::AutoMtls);
+    let refusals = [
+        (
+            ClientConfig::new(HANDSHAKE, own_log()),
+            ("survives_host", "x", "not detached by itself"),
+        ),
+        (auto_mtls, ("tls", "AutoMtls", "TLS by certificates")),
+    ];
+    if cfg!(all(target_os = "linux", feature = "tls")) {
+        for (client, refusal) in refusals {
+            let config = SupervisorConfig::new(client).survives_host("/run/plugins");
+            assert_refused(&Supervisor::start(config).unwrap_err(), refusal);
+        }
+    }
     // What the client refuses, its supervisor does.
     let client = ClientConfig::new(HANDSHAKE, Command::new("x")).versions([]);
     let error = Supervisor::start(SupervisorConfig::new(client)).unwrap_err();

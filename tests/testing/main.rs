@@ -1,5 +1,6 @@
 //! `plugwire::testing`: connections in memory, faults on demand, and recordings.
 
+mod each_byte;
 mod fake_plugin;
 mod faults;
 mod recordings;

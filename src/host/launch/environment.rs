@@ -155,7 +155,7 @@ mod tests {
         command.env(ENV_CLIENT_CERT, stale);
         let config = ClientConfig::new(HANDSHAKE, Command::new("x"));
         let mut config = config.env(ENV_CLIENT_CERT, stale).tls(Tls::AutoMtls);
-        let starter = config.launch.starter().unwrap();
+        let starter = config.launch.starter(None).unwrap();
         let security = Security::prepare(&mut config, &starter).await.unwrap();
         let environment = of(&mut config, &security, &SocketDir::default(), false);
         let env = applied(&environment, command);

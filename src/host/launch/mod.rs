@@ -2,7 +2,7 @@
 //!
 //! 1. check the options (`host/check.rs`);
 //! 2. make what must exist before the plugin does: a certificate (`security.rs`) and a directory
-//!    for its socket (`socket_dir.rs`);
+//!    for its socket (`socket_dir.rs`), and for its output if it outlives its host (`outlet.rs`);
 //! 3. write the environment (`environment.rs`);
 //! 4. start the process (`host/runner.rs`) and follow its output (`host/output/`);
 //! 5. read the handshake line (`first_line.rs`, `crate::handshake`);
@@ -17,7 +17,7 @@ mod security;
 mod socket_dir;
 
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use tokio::task::JoinSet;
 use tokio::time::{Instant, timeout_at};
@@ -31,12 +31,15 @@ use super::crash_reporter::{CrashReporter, Watched};
 use super::dial::{DialError, Dialed, Listening, PingError, Way, first_ping};
 use super::error::LaunchError;
 use super::log::LogSink;
-use super::output::{self, Lines, Tail, until_drained};
+use super::outlet::Outlet;
+use super::output::{self, Lines, LogTap, Tail, until_drained};
 use super::process::Process;
 use super::runner::{Output, Runner, Started};
+use super::running::Survival;
 use crate::connection::RpcClient;
 use crate::handshake::{Address, HandshakeLine, MAX_LINE};
 use crate::rpc::Obituary;
+use crate::sys::process_start::ProcessStart;
 use plugwire_base::instant;
 
 /// A plugin that has been started and has answered.
@@ -48,13 +51,25 @@ pub(super) struct Launched {
     pub(super) rpc: RpcClient,
     pub(super) pipes: JoinSet<()>,
     pub(super) crash_reporter: CrashReporter,
+    pub(super) survival: Option<Survival>,
 }
 
 /// Starts the plugin, reads its handshake line and connects to it.
 pub(super) async fn launch(config: &mut ClientConfig) -> Result<Launched, LaunchError> {
     config.check()?;
     let deadline = instant::after(config.options.start_timeout);
-    let mut starter = config.launch.starter()?;
+    let (outlet, ends) = match &config.survival {
+        None => (None, None),
+        Some(place) => {
+            let made = Outlet::make(place).map_err(|source| LaunchError::Outlet {
+                place: place.clone(),
+                source,
+            })?;
+            (Some(made.0), Some(made.1))
+        }
+    };
+    let survives = outlet.is_some();
+    let mut starter = config.launch.starter(ends)?;
     let security = Security::prepare(config, &starter).await?;
     let sockets = SocketDir::make(config, &starter)
         .map_err(|(place, source)| LaunchError::SocketDir { place, source })?;
@@ -72,15 +87,22 @@ pub(super) async fn launch(config: &mut ClientConfig) -> Result<Launched, Launch
         }
     };
     let (mut candidate, stdout, obituary) =
-        Candidate::follow(started, sockets, config, starter.runner);
+        Candidate::follow(started, sockets, outlet, config, starter.runner);
 
     let connected = candidate.connect(stdout, security, config, obituary);
     let failure = match timeout_at(deadline, connected).await {
         Ok(Ok((line, address, rpc))) => {
-            if starter.detached {
+            // One that survives its host does so once it is in service.
+            if starter.detached && !survives {
                 candidate.process.keep().await;
             }
+            let survival = survives.then(|| Survival {
+                start: candidate.process.pid().and_then(ProcessStart::of),
+                output: candidate.output,
+                tap: Some(candidate.tap),
+            });
             return Ok(Launched {
+                survival,
                 process: candidate.process,
                 line,
                 address,
@@ -103,6 +125,9 @@ struct Candidate {
     tail: Tail,
     pipes: JoinSet<()>,
     crash_reporter: CrashReporter,
+    /// The directory with the pipes that it prints to.
+    output: Option<PathBuf>,
+    tap: LogTap,
 }
 
 impl Candidate {
@@ -110,6 +135,7 @@ impl Candidate {
     fn follow(
         started: Started,
         sockets: SocketDir,
+        outlet: Option<Outlet>,
         config: &mut ClientConfig,
         runner: Box<dyn Runner>,
     ) -> (Self, Output, Obituary) {
@@ -118,16 +144,23 @@ impl Candidate {
             stderr,
             plugin,
         } = started;
-        let process = Process::own(plugin, sockets.into_leftovers());
+        let output = outlet.as_ref().map(|outlet| outlet.path().to_owned());
+        let mut leftovers = sockets.into_leftovers();
+        if let Some(outlet) = outlet {
+            leftovers.prints_to(outlet);
+        }
+        let process = Process::own(plugin, leftovers);
         let program = runner.name();
         tracing::debug!(program, id = process.id(), "plugin started");
         let name = file_name(&program);
         let tail = Tail::default();
         let mut pipes = JoinSet::new();
+        let (tap, stopped) = LogTap::new();
         if let Some(stderr) = stderr {
             let lines = Lines::new(stderr, config.log_buffer);
             let log = LogSink::new(name.clone(), config.on_log.take());
-            let log = output::log_stderr(lines, config.stderr.take(), tail.clone(), log);
+            let copy = config.stderr.take();
+            let log = output::log_stderr(lines, copy, tail.clone(), log, stopped);
             pipes.spawn(until_drained(process.exit().clone(), log));
         } else {
             tail.end();
@@ -148,6 +181,8 @@ impl Candidate {
             tail,
             pipes,
             crash_reporter,
+            output,
+            tap,
         };
         (candidate, stdout, obituary)
     }
@@ -221,7 +256,7 @@ impl Candidate {
 }
 
 /// What the plugin is called in logs and errors.
-fn file_name(program: &str) -> String {
+pub(super) fn file_name(program: &str) -> String {
     let program = Path::new(program);
     let name = program.file_name().unwrap_or(program.as_os_str());
     name.to_string_lossy().into_owned()

@@ -44,6 +44,15 @@ impl<R: AsyncRead + Unpin> Lines<R> {
         }
     }
 
+    /// What was read and not handed out.
+    pub(in crate::host) fn into_unread(mut self) -> Vec<u8> {
+        if self.handed_out {
+            self.piece.clear();
+        }
+        self.piece.extend_from_slice(self.reader.buffer());
+        self.piece
+    }
+
     /// The next piece, or `None` at the end. A last line without a line break counts as one.
     ///
     /// Dropping the future loses nothing.

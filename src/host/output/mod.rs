@@ -11,6 +11,7 @@ pub(super) use self::lines::Lines;
 pub(super) use self::tail::Tail;
 
 use tokio::io::{AsyncRead, AsyncReadExt};
+use tokio::sync::oneshot;
 
 use self::copy::Copy;
 use super::log::LogSink;
@@ -26,17 +27,64 @@ pub(super) async fn until_drained(exit: Exit, pump: impl Future<Output = ()>) {
     }
 }
 
+/// Stops the reading of a plugin's log, so that the next host reads on.
+pub(super) struct LogTap(oneshot::Sender<oneshot::Sender<Vec<u8>>>);
+
+/// The end of a [`LogTap`] that the reading task has.
+pub(super) struct Stopped(Option<oneshot::Receiver<oneshot::Sender<Vec<u8>>>>);
+
+impl LogTap {
+    pub(super) fn new() -> (Self, Stopped) {
+        let (stop, stopped) = oneshot::channel();
+        (Self(stop), Stopped(Some(stopped)))
+    }
+
+    /// Stops the reading, and gives what was read and not logged. Empty where the log has ended.
+    pub(super) async fn stop(self) -> Vec<u8> {
+        let (answer, unread) = oneshot::channel();
+        let _ = self.0.send(answer);
+        unread.await.unwrap_or_default()
+    }
+}
+
+impl Stopped {
+    /// Waits for the request to stop. May be dropped and called again.
+    async fn asked(&mut self) -> oneshot::Sender<Vec<u8>> {
+        if let Some(stopped) = &mut self.0
+            && let Ok(answer) = stopped.await
+        {
+            return answer;
+        }
+        // It never comes, and the channel must not be polled again.
+        self.0 = None;
+        std::future::pending().await
+    }
+}
+
 /// Copies the bytes of the plugin's stderr, then logs them line by line.
 pub(super) async fn log_stderr(
     mut lines: Lines<impl AsyncRead + Unpin>,
     copy: Option<Writer>,
     tail: Tail,
     mut log: LogSink,
+    mut stopped: Stopped,
 ) {
     let mut copy = Copy::new(copy, "stderr");
     let _end = EndOnDrop(&tail);
     loop {
-        let piece = match lines.next().await {
+        let next = tokio::select! {
+            biased;
+            answer = stopped.asked() => Err(answer),
+            next = lines.next() => Ok(next),
+        };
+        let next = match next {
+            Ok(next) => next,
+            Err(answer) => {
+                let _ = answer.send(lines.into_unread());
+                return;
+            }
+        };
+        let piece = match next {
             Ok(Some(piece)) => piece,
             Ok(None) => return,
             Err(error) => {
@@ -101,7 +149,7 @@ mod tests {
         let tail = Tail::default();
         let (records, log) = recorded();
         let lines = Lines::new(&text[..], 1024);
-        log_stderr(lines, Some(Writer::new(copy)), tail.clone(), log).await;
+        log_stderr(lines, Some(Writer::new(copy)), tail.clone(), log, never()).await;
         let mut read = Vec::new();
         copied.read_to_end(&mut read).await.unwrap();
         assert_eq!(read, text);
@@ -119,7 +167,14 @@ mod tests {
         let (copy, mut copied) = tokio::io::duplex(1024);
         let (records, log) = recorded();
         let lines = Lines::new(&text[..], 13);
-        log_stderr(lines, Some(Writer::new(copy)), Tail::default(), log).await;
+        log_stderr(
+            lines,
+            Some(Writer::new(copy)),
+            Tail::default(),
+            log,
+            never(),
+        )
+        .await;
         let mut read = Vec::new();
         copied.read_to_end(&mut read).await.unwrap();
         assert_eq!(read, text);
@@ -137,6 +192,50 @@ mod tests {
                 record(LogLevel::Warn, "[WARN] short", false),
             ]
         );
+    }
+
+    /// A log that is read to its end.
+    fn never() -> Stopped {
+        LogTap::new().1
+    }
+
+    #[tokio::test]
+    async fn a_log_that_is_handed_over_is_whole_and_has_no_line_twice() {
+        const LINES: usize = 1000;
+        let (mut plugin, pipe) = tokio::io::duplex(100);
+        let writing = tokio::spawn(async move {
+            for line in 0..LINES {
+                let line = format!("line {line}\n");
+                plugin.write_all(line.as_bytes()).await.unwrap();
+            }
+        });
+        let (sender, records) = std::sync::mpsc::channel();
+        let callback = move |record: &LogRecord| sender.send(record.message.clone()).unwrap();
+        let on_log = OnLog::new(callback);
+        let mut pipe: crate::host::runner::Output = Box::new(pipe);
+        let mut seen: Vec<String> = Vec::new();
+        // Each host reads a while, and leaves the rest to the next.
+        for hosts in 0.. {
+            let (tap, stopped) = LogTap::new();
+            let sink = LogSink::new("p".to_owned(), Some(on_log.clone()));
+            let lines = Lines::new(&mut pipe, 64);
+            let stop = async {
+                for _ in 0..hosts % 7 {
+                    tokio::task::yield_now().await;
+                }
+                tap.stop().await
+            };
+            let log = log_stderr(lines, None, Tail::default(), sink, stopped);
+            let ((), unread) = tokio::join!(log, stop);
+            seen.extend(records.try_iter());
+            if seen.len() >= LINES {
+                break;
+            }
+            pipe = Box::new(std::io::Cursor::new(unread).chain(pipe));
+        }
+        writing.await.unwrap();
+        let expected: Vec<_> = (0..LINES).map(|line| format!("line {line}")).collect();
+        assert_eq!(seen, expected);
     }
 
     fn recorded() -> (std::sync::mpsc::Receiver<LogRecord>, LogSink) {

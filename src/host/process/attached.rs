@@ -6,6 +6,7 @@ use std::process::ExitStatus;
 use tokio::sync::watch;
 
 use crate::host::runner::{AttachedRunner, BoxFuture};
+use crate::sys::process_start::ProcessStart;
 
 /// A plugin that is another process's child.
 pub(in crate::host) struct AttachedProcess {
@@ -14,9 +15,15 @@ pub(in crate::host) struct AttachedProcess {
 }
 
 impl AttachedProcess {
-    /// Finds the process. From here on the id means this process and no later one.
-    pub(in crate::host) fn open(pid: u32) -> io::Result<Self> {
+    /// Finds the process. From here on the id means this process and no later one. With `start`, it
+    /// must be the one that was started then.
+    pub(in crate::host) fn open(pid: u32, start: Option<&ProcessStart>) -> io::Result<Self> {
         let watched = Watched::open(pid)?;
+        // Looked at after the process is held: one that has taken the id since would be younger.
+        if start.is_some_and(|start| ProcessStart::of(pid).as_ref() != Some(start)) {
+            let reason = "another process has the number by now";
+            return Err(io::Error::new(io::ErrorKind::NotFound, reason));
+        }
         Ok(Self { pid, watched })
     }
 }

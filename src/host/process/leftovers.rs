@@ -1,6 +1,8 @@
-//! The files that a killed plugin cannot remove: its socket, and the directory made for it.
+//! The files that a killed plugin cannot remove: its socket, the directory made for it, and the
+//! pipes that it prints to.
 
 use crate::handshake::Address;
+use crate::host::outlet::Outlet;
 #[cfg(unix)]
 use crate::sys::private_dir::PrivateDir;
 
@@ -19,6 +21,7 @@ mod system {
     pub(in crate::host) struct Leftovers {
         socket: Option<Socket>,
         directory: Option<PrivateDir>,
+        outlet: Option<Outlet>,
         /// The plugin outlives this host, and still needs them.
         kept: bool,
     }
@@ -77,6 +80,11 @@ mod system {
             }
         }
 
+        /// The plugin prints there.
+        pub(in crate::host) fn prints_to(&mut self, outlet: Outlet) {
+            self.outlet = Some(outlet);
+        }
+
         /// Leaves everything to a plugin that outlives this host, even if the runtime ends first.
         pub(in crate::host) fn keep(&mut self) {
             self.kept = true;
@@ -87,7 +95,7 @@ mod system {
         }
 
         pub(in crate::host) fn is_empty(&self) -> bool {
-            self.socket.is_none() && self.directory.is_none()
+            self.socket.is_none() && self.directory.is_none() && self.outlet.is_none()
         }
 
         /// Removes what is certainly the plugin's, by a few system calls. The rest stays noted, and
@@ -112,6 +120,9 @@ mod system {
             if let Some(directory) = self.directory.take() {
                 directory.remove();
             }
+            if let Some(outlet) = self.outlet.take() {
+                outlet.remove();
+            }
         }
     }
 
@@ -120,6 +131,10 @@ mod system {
             if self.kept {
                 // With its lock, for as long as this process lives.
                 std::mem::forget(self.directory.take());
+                // Its pipes show that it is in use.
+                if let Some(outlet) = self.outlet.take() {
+                    outlet.leave();
+                }
             }
         }
     }
@@ -160,6 +175,10 @@ mod system {
         pub(in crate::host) fn announced(&mut self, _: &Address) {}
 
         pub(in crate::host) fn confirmed(&mut self) {}
+
+        pub(in crate::host) fn prints_to(&mut self, outlet: Outlet) {
+            match outlet {}
+        }
 
         pub(in crate::host) fn keep(&mut self) {
             self.kept = true;

@@ -9,6 +9,7 @@ use futures::future::poll_fn;
 use tokio::process::Child;
 
 pub(in crate::host) use self::system::process_group as lead_group;
+use crate::host::outlet::HostEnds;
 use crate::host::runner::{AttachedRunner, BoxFuture, KillSwitch, Output, Started};
 use crate::host::secure::Verified;
 
@@ -27,19 +28,25 @@ pub fn local_process(mut command: Command) -> io::Result<Started> {
         .stdin(Stdio::inherit())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped());
-    start_local(&mut command.into(), false, None)
+    start_local(&mut command.into(), false, None, None)
 }
 
 /// Starts a command whose streams are set. With `group`, it leads a process group that ends with
-/// it; see [`lead_group`].
+/// it; see [`lead_group`]. With `outlet`, it prints to pipes that it outlives its host with.
 pub(in crate::host) fn start_local(
     command: &mut tokio::process::Command,
     group: bool,
     verified: Option<Verified>,
+    outlet: Option<HostEnds>,
 ) -> io::Result<Started> {
     let mut child = command.spawn()?;
-    let stdout = child.stdout.take();
-    let stderr = child.stderr.take();
+    let (stdout, stderr) = match outlet {
+        Some(outlet) => (Some(outlet.stdout), Some(outlet.stderr)),
+        None => (
+            child.stdout.take().map(|stdout| Box::new(stdout) as Output),
+            child.stderr.take().map(|stderr| Box::new(stderr) as Output),
+        ),
+    };
     let process = LocalProcess {
         pid: child.id(),
         child: Arc::new(Mutex::new(child)),
@@ -52,7 +59,7 @@ pub(in crate::host) fn start_local(
         return Err(io::Error::other("the process has no pipe for its output"));
     };
     let mut started = Started::new(stdout, process);
-    started.stderr = stderr.map(|stderr| Box::new(stderr) as Output);
+    started.stderr = stderr;
     Ok(started)
 }
 

@@ -18,6 +18,7 @@ pub(super) use self::attached::{AttachedProcess, NoProcess};
 pub(super) use self::leftovers::Leftovers;
 pub use self::local::local_process;
 pub(super) use self::local::{lead_group, start_local};
+use super::outlet::Outlet;
 use super::runner::{AttachedRunner, KillSwitch};
 use crate::handshake::Address;
 use crate::sys::background::in_background;
@@ -167,6 +168,20 @@ impl Process {
     /// When this returns, the process outlives this handle and the runtime.
     pub(super) async fn keep(&self) {
         notify_and_wait(&self.orders, Order::Keep).await;
+    }
+
+    /// The same, without waiting: the process outlives this handle from now on, and the runtime
+    /// once its owner has had a turn.
+    pub(super) fn start_keeping(&self) {
+        locked(&self.leftovers).keep();
+        let (done, _) = oneshot::channel();
+        // Without an owner there is no process.
+        let _ = self.orders.send(Order::Keep(done));
+    }
+
+    /// Notes the pipes that the plugin prints to, to remove them after it.
+    pub(super) fn prints_to(&self, outlet: Outlet) {
+        locked(&self.leftovers).prints_to(outlet);
     }
 
     /// Notes the address that the plugin announced, to remove the socket if the plugin does not.

@@ -3,12 +3,14 @@
 use std::error::Error;
 use std::ffi::OsString;
 use std::fmt;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
 use futures::future::BoxFuture;
 
 use super::policy::RestartPolicy;
+use super::saved::SupervisorState;
 use crate::InvalidOption;
 use crate::host::{Client, ClientConfig};
 use crate::interface::supervised::Patience;
@@ -50,6 +52,7 @@ pub struct SupervisorConfig {
     pub(super) drain_timeout: Duration,
     pub(super) instances: usize,
     reload_on_change: Option<Duration>,
+    pub(super) resume: Option<SupervisorState>,
 }
 
 impl SupervisorConfig {
@@ -67,6 +70,7 @@ impl SupervisorConfig {
             drain_timeout: tuning::DRAIN_TIMEOUT,
             instances: 1,
             reload_on_change: None,
+            resume: None,
         }
     }
 
@@ -146,6 +150,68 @@ impl SupervisorConfig {
     #[must_use]
     pub fn reload_on_change(mut self, every: impl Into<Option<Duration>>) -> Self {
         self.reload_on_change = every.into();
+        self
+    }
+
+    /// Starts plugins that survive this host: its end, or its crash, and an upgrade of it. Default:
+    /// they end with it. [`Supervisor::detach`](super::Supervisor::detach) hands them over to the
+    /// next host, which takes them over by [`resume`](Self::resume).
+    ///
+    /// The plugin's stdout and stderr, where it logs, are named pipes in a directory of its own in
+    /// this one, which is made, for this user alone, if it is not there. A pipe to this host would
+    /// break with it, and a plugin in Go would die of the next line that it logs. While there is no
+    /// host, a pipe keeps 256 KiB; then the plugin waits when it logs, until the next host reads.
+    ///
+    /// The plugin ends when a host asks it to: by
+    /// [`shutdown`](super::Supervisor::shutdown), by dropping the supervisor, by a restart, a
+    /// reload or an idle stop. Of a host that is killed it stays, and
+    /// [`Supervisor::snapshot`](super::Supervisor::snapshot) is what finds it again. It has a
+    /// process group of its own, which is not ended with it by any later host than its first.
+    ///
+    /// It has to be launched by a command, and cannot have AutoMTLS, whose key would end with this
+    /// host. On Linux only.
+    #[must_use]
+    pub fn survives_host(mut self, directory: impl Into<PathBuf>) -> Self {
+        self.client.survival = Some(directory.into());
+        self
+    }
+
+    /// Takes over what an earlier supervisor has left, in place of starting it. Default: nothing.
+    ///
+    /// A process is taken over if it is certainly the one that was left, serves an app version that
+    /// this configuration can use, has the checksum that this one demands, answers, and passes the
+    /// check of [`health`](Self::health). It then goes on as if it had been started here, with its
+    /// log read on where the last host stopped. A process that is not taken over is ended, and
+    /// another one is started; so is each that has ended meanwhile. Where the executable is
+    /// [watched](Self::reload_on_change) and has changed meanwhile, the plugin is reloaded.
+    ///
+    /// The system gives the exit status of a process to its first host only. So
+    /// [`Restart::OnFailure`](super::Restart::OnFailure) takes each end of one that was taken over
+    /// for a failure.
+    ///
+    /// ```no_run
+    /// use std::process::Command;
+    /// use plugwire::handshake::HandshakeConfig;
+    /// use plugwire::host::{ClientConfig, Supervisor, SupervisorConfig, SupervisorState};
+    ///
+    /// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+    /// let handshake = HandshakeConfig::new(1, "BASIC_PLUGIN", "hello");
+    /// let client = ClientConfig::new(handshake, Command::new("./counter"));
+    /// let mut config = SupervisorConfig::new(client).survives_host("/run/my-host/plugins");
+    /// match SupervisorState::load("/run/my-host/state.json") {
+    ///     Ok(state) => config = config.resume(state),
+    ///     Err(error) if error.is_not_found() => {}
+    ///     Err(error) => eprintln!("the plugins are started anew: {error}"),
+    /// }
+    /// let supervisor = Supervisor::start(config)?;
+    /// // ... until this host is to be replaced:
+    /// supervisor.detach().await?.save("/run/my-host/state.json")?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn resume(mut self, state: SupervisorState) -> Self {
+        self.resume = Some(state);
         self
     }
 

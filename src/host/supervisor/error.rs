@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use crate::InvalidOption;
 use crate::connection::DispenseError;
-use crate::host::LaunchError;
+use crate::host::{LaunchError, ReattachError};
 use crate::mux::SessionError;
 use crate::rpc::{CallError, Crash};
 
@@ -44,6 +44,9 @@ pub enum Cause {
     /// Its supervisor was shut down, or dropped.
     #[error("the plugin's supervisor has ended")]
     Shutdown,
+    /// Its supervisor has left it to the next host.
+    #[error("the plugin was left to another host")]
+    Detached,
 }
 
 impl Cause {
@@ -73,6 +76,13 @@ pub enum StartError {
     /// It could not be launched.
     #[error(transparent)]
     Launch(#[from] LaunchError),
+    /// An earlier host has left it, and it could not be taken over.
+    #[error(transparent)]
+    Reattach(#[from] ReattachError),
+    /// An earlier host has left it, and did not check its executable to have the checksum that this
+    /// host demands.
+    #[error("the plugin was not started from an executable with the right checksum")]
+    OtherExecutable,
     /// It does not serve what the process before did.
     #[error("the plugin does not serve {name:?} any more")]
     Dispense {

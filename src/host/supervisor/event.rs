@@ -100,6 +100,14 @@ pub enum EventKind {
         /// The process id, where there is one.
         pid: Option<u32>,
     },
+    /// It was started by an earlier host, and is in service.
+    Resumed {
+        /// The process id, where there is one.
+        pid: Option<u32>,
+    },
+    /// It was started by an earlier host, and was not taken over. It was ended, if it had not ended
+    /// by itself. [`Starting`](Self::Starting) follows.
+    NotResumed(Arc<StartError>),
     /// It could not be started, or has ended, or had to be ended.
     Down {
         /// The process id, where there was one.
@@ -130,6 +138,13 @@ pub enum EventKind {
         /// Its id, where there was one.
         pid: Option<u32>,
         /// Whether it had finished what it had.
+        finished: bool,
+    },
+    /// It was left to the next host. [`Stopped`](Self::Stopped) follows.
+    Detached {
+        /// The process id, where there is one.
+        pid: Option<u32>,
+        /// Whether it had finished the calls and streams of this host.
         finished: bool,
     },
     /// It stays down: [`State::Stopped`].

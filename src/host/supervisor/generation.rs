@@ -9,7 +9,10 @@ use tokio::time::{Instant, sleep, timeout};
 
 use super::config::Health;
 use super::error::{Cause, HealthError, StartError};
+use super::watching::look;
 use crate::connection::DispenseError;
+use crate::host::resume::resume;
+use crate::host::survivor::{FileVersion, Hex, Survivor};
 use crate::host::{Client, ClientConfig};
 use crate::interface::supervised::{Connection, Route, Usage};
 use crate::tuning::{host, supervisor as tuning};
@@ -23,6 +26,9 @@ pub(super) struct Generation {
     /// Distinguishes the processes of a supervisor.
     number: u64,
     usage: Arc<Usage>,
+    /// The file that was there when it was started, where that is of interest.
+    executable: Option<FileVersion>,
+    checksum: Option<Hex>,
     /// What it serves, and for which routes. Held to look and to add only.
     connections: Mutex<Vec<(Weak<Route>, Arc<Connection>)>>,
 }
@@ -36,6 +42,12 @@ impl Generation {
         health: Option<&Health>,
         number: u64,
     ) -> Result<Arc<Self>, StartError> {
+        let checksum = config.checksum();
+        // Before it is started, so that no change of the file is missed.
+        let executable = match (&config.survival, config.launch.program()) {
+            (Some(_), Some(program)) => look(program).await,
+            _ => None,
+        };
         let launched = AssertUnwindSafe(Client::launch(config))
             .catch_unwind()
             .await;
@@ -44,6 +56,8 @@ impl Generation {
             client,
             number,
             usage: Arc::default(),
+            executable,
+            checksum,
             connections: Mutex::default(),
         };
         match generation.prepare(routes, health).await {
@@ -53,6 +67,52 @@ impl Generation {
                 Err(error)
             }
         }
+    }
+
+    /// Takes over a process that an earlier host has left, as fit for service as one that was
+    /// started. On every error it still runs, if it did.
+    pub(super) async fn resume(
+        mut config: ClientConfig,
+        routes: Vec<Arc<Route>>,
+        health: Option<&Health>,
+        number: u64,
+        survivor: Survivor,
+    ) -> Result<Arc<Self>, StartError> {
+        let checksum = config.checksum();
+        if checksum.is_some() && checksum != survivor.checksum {
+            return Err(StartError::OtherExecutable);
+        }
+        let generation = Self {
+            client: Arc::new(resume(&mut config, &survivor).await?),
+            number,
+            usage: Arc::default(),
+            executable: survivor.executable,
+            checksum: survivor.checksum,
+            connections: Mutex::default(),
+        };
+        generation.prepare(routes, health).await?;
+        Ok(Arc::new(generation))
+    }
+
+    /// From now on it outlives this host, if it is to.
+    pub(super) fn survive(&self) {
+        self.client.running().survive();
+    }
+
+    /// What the next host has to know of it, if it outlives this one.
+    pub(super) fn survivor(&self) -> Option<Survivor> {
+        let mut survivor = self.client.running().survivor()?;
+        survivor.checksum.clone_from(&self.checksum);
+        survivor.executable = self.executable;
+        Some(survivor)
+    }
+
+    /// Leaves it to the next host.
+    pub(super) async fn hand_over(&self) -> Option<Survivor> {
+        let unread = self.client.running().hand_over().await;
+        let mut survivor = self.survivor()?;
+        survivor.unread = Hex(unread);
+        Some(survivor)
     }
 
     async fn prepare(

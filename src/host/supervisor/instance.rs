@@ -15,10 +15,12 @@ use self::serving::End;
 use super::error::{Cause, ReloadError, StartError};
 use super::event::{EventKind, State};
 use super::generation::Generation;
-use super::shared::Shared;
+use super::shared::{Shared, Stop};
 use super::state::{At, Happened, Machine, Next};
 use crate::connection::DispenseError;
 use crate::host::ClientConfig;
+use crate::host::resume::retire;
+use crate::host::survivor::Survivor;
 use crate::interface::supervised::Route;
 use crate::rpc::CallError;
 use crate::tuning::supervisor as tuning;
@@ -60,7 +62,9 @@ pub(super) struct Instance {
     dispenses: mpsc::Receiver<Dispense>,
     /// Requests that an idle plugin got, for the next process.
     asked: Vec<Dispense>,
-    stop: watch::Receiver<bool>,
+    /// A process that an earlier host has left, until it is taken over.
+    survivor: Option<Survivor>,
+    stop: watch::Receiver<Stop>,
     wake: watch::Receiver<u64>,
     /// The ends of processes that are not in service any more.
     ending: JoinSet<()>,
@@ -75,7 +79,11 @@ enum Turn {
 }
 
 impl Instance {
-    pub(super) fn new(index: usize, shared: &Arc<Shared>) -> (Self, Orders) {
+    pub(super) fn new(
+        index: usize,
+        shared: &Arc<Shared>,
+        survivor: Option<Survivor>,
+    ) -> (Self, Orders) {
         let (reloads, reload_requests) = mpsc::channel(tuning::ORDERS);
         let (dispenses, dispense_requests) = mpsc::channel(tuning::ORDERS);
         let instance = Self {
@@ -88,6 +96,7 @@ impl Instance {
             reloads: reload_requests,
             dispenses: dispense_requests,
             asked: Vec::new(),
+            survivor,
             stop: shared.stop.subscribe(),
             wake: shared.wake.subscribe(),
             ending: JoinSet::new(),
@@ -96,9 +105,12 @@ impl Instance {
         (instance, Orders { reloads, dispenses })
     }
 
-    /// Runs until the supervisor ends, and leaves no process.
+    /// Runs until the supervisor ends, and leaves no process but one that is left to the next host.
     pub(super) async fn run(mut self) {
-        let mut turn = Turn::Do(self.machine.begin());
+        let mut turn = match self.survivor.clone() {
+            Some(survivor) => self.resume(survivor).await,
+            None => Turn::Do(self.machine.begin()),
+        };
         loop {
             turn = match turn {
                 Turn::End => break,
@@ -106,13 +118,56 @@ impl Instance {
                 Turn::Serve(generation) => self.serve(generation).await,
             };
         }
-        self.down(Cause::Shutdown);
-        self.set_state(State::Stopped {
-            cause: Cause::Shutdown,
-        });
+        let detaches = *self.stop.borrow() == Stop::Detach;
+        let cause = match detaches {
+            true => Cause::Detached,
+            false => Cause::Shutdown,
+        };
+        self.down(cause.clone());
+        self.set_state(State::Stopped { cause });
         self.tell(EventKind::Stopped);
+        match self.survivor.take() {
+            Some(survivor) if detaches => self.shared.set_survivor(self.index, survivor),
+            // It was not taken over yet.
+            Some(survivor) => retire(&self.config, &survivor).await,
+            None => {}
+        }
         // Each is bounded: the processes that drain know of the end, too.
         while self.ending.join_next().await.is_some() {}
+    }
+
+    /// Takes over the process that an earlier host has left, or starts another one.
+    async fn resume(&mut self, survivor: Survivor) -> Turn {
+        let pid = survivor.reattach.pid;
+        let resuming = resuming(&self.shared, self.config.clone(), survivor.clone());
+        let resumed = tokio::select! {
+            biased;
+            // It is looked after at the end.
+            () = ended(&mut self.stop) => return Turn::End,
+            resumed = resuming => resumed,
+        };
+        match resumed {
+            Ok(generation) => {
+                self.survivor = None;
+                self.happened(Happened::Started);
+                self.enter(&generation, None, EventKind::Resumed { pid });
+                Turn::Serve(generation)
+            }
+            Err(error) => {
+                tracing::warn!(
+                    plugin = self.name, pid, error = %logged(&error),
+                    "a plugin that an earlier host has left is not taken over"
+                );
+                tokio::select! {
+                    biased;
+                    () = ended(&mut self.stop) => return Turn::End,
+                    () = retire(&self.config, &survivor) => {}
+                }
+                self.survivor = None;
+                self.tell(EventKind::NotResumed(Arc::new(error)));
+                Turn::Do(self.machine.begin())
+            }
+        }
     }
 
     async fn serve(&mut self, generation: Arc<Generation>) -> Turn {
@@ -299,15 +354,27 @@ impl Instance {
         }
     }
 
-    /// Puts a process into service.
+    /// Puts a process into service that was started for it.
     fn ready(&self, generation: &Generation, replaced: Option<&Generation>) {
-        generation.enter(replaced);
         let pid = generation.pid();
-        self.set_state(State::Ready { pid });
-        self.tell(match replaced {
+        let kind = match replaced {
             None => EventKind::Ready { pid },
             Some(_) => EventKind::Reloaded { pid },
-        });
+        };
+        self.enter(generation, replaced, kind);
+    }
+
+    /// Puts a process into service.
+    fn enter(&self, generation: &Generation, replaced: Option<&Generation>, kind: EventKind) {
+        generation.survive();
+        generation.enter(replaced);
+        let pid = generation.pid();
+        // First, so that a snapshot of a plugin that is ready has it.
+        if let Some(survivor) = generation.survivor() {
+            self.shared.set_survivor(self.index, survivor);
+        }
+        self.set_state(State::Ready { pid });
+        self.tell(kind);
         tracing::info!(plugin = self.name, pid, "the plugin is in service");
     }
 
@@ -349,22 +416,43 @@ fn starting(
     })
 }
 
-/// Waits for the supervisor to end.
-pub(super) async fn ended(stop: &mut watch::Receiver<bool>) {
+/// Takes a process over, whatever panics on the way.
+fn resuming(
+    shared: &Arc<Shared>,
+    config: ClientConfig,
+    survivor: Survivor,
+) -> futures::future::BoxFuture<'static, Result<Arc<Generation>, StartError>> {
+    let shared = Arc::clone(shared);
+    Box::pin(async move {
+        let (routes, number) = (shared.routes(), shared.next_process());
+        let health = shared.config.health.as_ref();
+        let resumed = Generation::resume(config, routes, health, number, survivor);
+        let resumed = AssertUnwindSafe(resumed).catch_unwind().await;
+        resumed.unwrap_or(Err(StartError::Panicked))
+    })
+}
+
+/// Waits for the supervisor to end, in either way.
+pub(super) async fn ended(stop: &mut watch::Receiver<Stop>) {
     // Its handle sets it before it is gone.
-    let _ = stop.wait_for(|&stop| stop).await;
+    let _ = stop.wait_for(|&stop| stop != Stop::No).await;
+}
+
+/// Waits for the supervisor to end its processes.
+pub(super) async fn shut_down(stop: &mut watch::Receiver<Stop>) {
+    let _ = stop.wait_for(|&stop| stop == Stop::Shutdown).await;
 }
 
 /// Ends a process once it has nothing to do, or has had its time.
 async fn drain(
     generation: Arc<Generation>,
     limit: Duration,
-    mut stop: watch::Receiver<bool>,
+    mut stop: watch::Receiver<Stop>,
     tell: impl FnOnce(EventKind),
 ) {
     let finished = tokio::select! {
         biased;
-        () = ended(&mut stop) => false,
+        () = shut_down(&mut stop) => false,
         finished = generation.quiet(limit) => finished,
     };
     let pid = generation.pid();

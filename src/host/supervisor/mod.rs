@@ -1,10 +1,10 @@
 //! Plugins that are kept running.
 //!
 //! From what is used to what uses it: `policy` and `state` decide, without a clock or a task;
-//! `config`, `error` and `event` are what a user sees; `generation` is one process; `shared` is
-//! what the handle and the tasks share; `instance` is the task that owns a process; `control` gives
-//! it its orders; `watching` looks at the executable. The connection of a remote that outlives its
-//! process is `crate::interface::supervised`.
+//! `config`, `error`, `event` and `saved` are what a user sees; `generation` is one process;
+//! `shared` is what the handle and the tasks share; `instance` is the task that owns a process;
+//! `control` gives it its orders; `watching` looks at the executable. The connection of a remote
+//! that outlives its process is `crate::interface::supervised`.
 //!
 //! Locks: the inner one of `shared`, under which the routes and the state are written; and that of
 //! `generation`, which is taken alone, to look and to add.
@@ -16,13 +16,15 @@ mod event;
 mod generation;
 mod instance;
 mod policy;
+mod saved;
 mod shared;
 mod state;
 mod watching;
 
 use std::fmt;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
+use tokio::sync::Mutex;
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, timeout_at};
 
@@ -32,9 +34,11 @@ pub use self::error::{Cause, HealthError, ReloadError, StartError};
 pub use self::event::{Event, EventKind, Events, State, StateWatch};
 use self::instance::Instance;
 pub use self::policy::{Restart, RestartPolicy};
-use self::shared::Shared;
+pub use self::saved::{StateFileError, SupervisorState};
+use self::shared::{Shared, Stop};
 use self::watching::{Watched, watch};
 use super::ClientConfig;
+use super::resume::retire;
 use crate::InvalidOption;
 use crate::connection::DispenseError;
 use crate::interface::supervised::Route;
@@ -85,8 +89,17 @@ use plugwire_base::instant;
 /// [`shutdown`](Self::shutdown) ends the plugin and waits until it is gone. Dropping the supervisor
 /// ends the plugin in the background: by request, within its
 /// [grace](ClientConfig::kill_grace), and at once when the runtime ends.
+///
+/// A plugin that [survives its host](SupervisorConfig::survives_host) is left to the next one by
+/// [`detach`](Self::detach). It lives on, too, when the runtime or the process ends without a
+/// shutdown.
+///
+/// Two supervisors do not share a process: each would read a part of its log. A plain
+/// [`Client::reattach`](super::Client::reattach) beside a supervisor is fine; its
+/// [`kill`](super::Client::kill) ends the process for both, and the supervisor starts the next.
 pub struct Supervisor {
     control: Arc<Control>,
+    /// Held by the one that waits for them.
     tasks: Mutex<Vec<JoinHandle<()>>>,
 }
 
@@ -101,18 +114,30 @@ impl Supervisor {
     /// # Panics
     ///
     /// Outside a tokio runtime.
-    pub fn start(config: SupervisorConfig) -> Result<Self, InvalidOption> {
+    pub fn start(mut config: SupervisorConfig) -> Result<Self, InvalidOption> {
         config.check()?;
-        let watched = config
-            .watched()?
-            .map(|(program, every)| Watched::new(program, every));
+        let left = config.resume.take().map(SupervisorState::into_processes);
+        let mut left = left.unwrap_or_default();
+        let watched = config.watched()?.map(|(program, every)| {
+            let known = left.iter().find_map(|survivor| survivor.executable);
+            Watched::new(program, every, known)
+        });
         let instances = config.instances;
         let shared = Arc::new(Shared::new(config));
         let (mut orders, mut tasks) = (Vec::new(), Vec::new());
         for index in 0..instances {
-            let (instance, ends) = Instance::new(index, &shared);
+            let place = left.iter().position(|left| left.instance == index);
+            let survivor = place.map(|place| left.swap_remove(place));
+            let (instance, ends) = Instance::new(index, &shared, survivor);
             orders.push(ends);
             tasks.push(tokio::spawn(instance.run()));
+        }
+        // The pool is smaller than it was.
+        for survivor in left {
+            let config = shared.config.client.clone();
+            tasks.push(tokio::spawn(async move {
+                retire(&config, &survivor).await;
+            }));
         }
         let control = Arc::new(Control::new(shared, orders));
         if let Some(watched) = watched {
@@ -234,7 +259,10 @@ impl Supervisor {
     /// # Errors
     ///
     /// As [`reload`](Self::reload), and when an option is invalid.
-    pub async fn reload_with(&self, config: ClientConfig) -> Result<(), ReloadError> {
+    pub async fn reload_with(&self, mut config: ClientConfig) -> Result<(), ReloadError> {
+        config
+            .survival
+            .clone_from(&self.control.shared.config.client.survival);
         config.check_again()?;
         self.control.reload(Some(config)).await
     }
@@ -244,21 +272,67 @@ impl Supervisor {
     ///
     /// Dropping the future leaves the end under way.
     pub async fn shutdown(&self) {
-        self.control.shared.stop.send_replace(true);
-        let tasks = {
-            let mut tasks = self.tasks.lock().unwrap_or_else(PoisonError::into_inner);
-            std::mem::take(&mut *tasks)
-        };
-        for task in tasks {
+        self.control.shared.stop(Stop::Shutdown);
+        self.tasks_ended().await;
+    }
+
+    /// Stops supervising, and leaves the processes to the next host: see
+    /// [`survives_host`](SupervisorConfig::survives_host).
+    ///
+    /// New calls fail, as after a shutdown. Calls and streams that are under way finish, within the
+    /// [time to drain](SupervisorConfig::drain_timeout); those that take longer are cut off, and
+    /// their methods are cancelled. Then the connections are closed, and the logs are read no
+    /// further. Processes that were replaced and have not finished are ended. A plugin that is
+    /// starting, idle or down has no process, and the next host starts it.
+    ///
+    /// While this process lives, it also removes the files of a plugin that ends.
+    ///
+    /// Dropping the future leaves the handing over under way; calling it again gives the state. A
+    /// [`shutdown`](Self::shutdown) meanwhile ends what was not handed over yet.
+    ///
+    /// # Errors
+    ///
+    /// When the plugin does not survive its host. It is supervised as before.
+    pub async fn detach(&self) -> Result<SupervisorState, InvalidOption> {
+        let shared = &self.control.shared;
+        if shared.config.client.survival.is_none() {
+            let expected = "a directory for the pipes of a plugin that is left to the next host";
+            return Err(InvalidOption::new("survives_host", "none", expected));
+        }
+        shared.stop(Stop::Detach);
+        self.tasks_ended().await;
+        Ok(shared.snapshot())
+    }
+
+    /// What the next host would have to know if this one ended now, without
+    /// [`detach`](Self::detach): of the processes in service. Save it at each
+    /// [`Ready`](EventKind::Ready), [`Reloaded`](EventKind::Reloaded) and
+    /// [`Resumed`](EventKind::Resumed), to find them again after a crash of this host. What this
+    /// host has read of a log and not logged yet is lost then, up to 72 KiB. A process that was
+    /// replaced and had not finished yet is not among them: after a crash of this host it has to be
+    /// ended by hand.
+    ///
+    /// It is empty where the plugin does not [survive its
+    /// host](SupervisorConfig::survives_host).
+    #[must_use]
+    pub fn snapshot(&self) -> SupervisorState {
+        self.control.shared.snapshot()
+    }
+
+    /// Waits for all tasks. May be dropped and called again.
+    async fn tasks_ended(&self) {
+        let mut tasks = self.tasks.lock().await;
+        while let Some(task) = tasks.last_mut() {
             // A panic is reported by the panic hook.
             let _ = task.await;
+            tasks.pop();
         }
     }
 }
 
 impl Drop for Supervisor {
     fn drop(&mut self) {
-        self.control.shared.stop.send_replace(true);
+        self.control.shared.stop(Stop::Shutdown);
     }
 }
 

@@ -8,8 +8,20 @@ use tokio::sync::{broadcast, watch};
 use super::config::SupervisorConfig;
 use super::error::Cause;
 use super::event::{Event, EventKind, State};
+use super::saved::SupervisorState;
+use crate::host::survivor::Survivor;
 use crate::interface::supervised::{Outlook, Route};
 use crate::tuning::supervisor as tuning;
+
+/// Whether a supervisor ends, and what becomes of its processes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Stop {
+    No,
+    /// They are left to the next host.
+    Detach,
+    /// They are ended.
+    Shutdown,
+}
 
 pub(super) struct Shared {
     pub(super) config: SupervisorConfig,
@@ -18,7 +30,7 @@ pub(super) struct Shared {
     /// Counts how often a call has asked for an idle plugin.
     pub(super) wake: Arc<watch::Sender<u64>>,
     /// Set when the supervisor ends.
-    pub(super) stop: watch::Sender<bool>,
+    pub(super) stop: watch::Sender<Stop>,
     processes: AtomicU64,
     /// Taken a few times each restart. The state and the outlooks are sent under it, which wakes
     /// tasks, so that they are sent in the order in which they came about.
@@ -28,6 +40,8 @@ pub(super) struct Shared {
 struct Inner {
     /// One for each process of a pool.
     states: Vec<State>,
+    /// What the next host has to know of those in service.
+    survivors: Vec<Option<Survivor>>,
     /// Those that were dispensed and are still in use.
     routes: Vec<Weak<Route>>,
 }
@@ -36,15 +50,17 @@ impl Shared {
     pub(super) fn new(config: SupervisorConfig) -> Self {
         let starting = State::Starting { attempt: 1 };
         let states = vec![starting.clone(); config.instances];
+        let survivors = vec![None; config.instances];
         Self {
             config,
             state: watch::Sender::new(starting),
             events: broadcast::Sender::new(tuning::EVENTS),
             wake: Arc::new(watch::Sender::new(0)),
-            stop: watch::Sender::new(false),
+            stop: watch::Sender::new(Stop::No),
             processes: AtomicU64::new(0),
             inner: Mutex::new(Inner {
                 states,
+                survivors,
                 routes: Vec::new(),
             }),
         }
@@ -96,6 +112,11 @@ impl Shared {
     /// The state of one process has changed.
     pub(super) fn set_state(&self, instance: usize, state: State) {
         let mut inner = self.inner();
+        if !state.is_ready()
+            && let Some(survivor) = inner.survivors.get_mut(instance)
+        {
+            *survivor = None;
+        }
         if let Some(known) = inner.states.get_mut(instance) {
             *known = state;
         }
@@ -105,6 +126,29 @@ impl Shared {
             route.change(|service| service.outlook = outlook.clone());
         }
         self.state.send_replace(nearest.clone());
+    }
+
+    /// Notes what the next host has to know of a process.
+    pub(super) fn set_survivor(&self, instance: usize, mut left: Survivor) {
+        left.instance = instance;
+        if let Some(survivor) = self.inner().survivors.get_mut(instance) {
+            *survivor = Some(left);
+        }
+    }
+
+    /// What the next host has to know now.
+    pub(super) fn snapshot(&self) -> SupervisorState {
+        let survivors = self.inner().survivors.iter().flatten().cloned().collect();
+        SupervisorState::new(survivors)
+    }
+
+    /// Has the tasks end. A shutdown is not taken back.
+    pub(super) fn stop(&self, how: Stop) {
+        self.stop.send_if_modified(|stop| {
+            let changes = how > *stop;
+            *stop = how.max(*stop);
+            changes
+        });
     }
 
     pub(super) fn tell(&self, instance: usize, kind: EventKind) {

@@ -5,59 +5,30 @@
 //! change.
 
 use std::ffi::{OsStr, OsString};
-use std::fs::Metadata;
 use std::io;
 use std::sync::Arc;
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use tokio::time::sleep;
 
 use super::control::Control;
 use super::error::{ReloadError, StartError};
 use super::instance::ended;
+use crate::host::survivor::FileVersion;
 use crate::host::{LaunchError, diagnose};
 use plugwire_base::chain::logged;
-
-/// What distinguishes one version of a file from another.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Version {
-    modified: Option<SystemTime>,
-    length: u64,
-    file: u64,
-}
-
-impl Version {
-    fn of(metadata: &Metadata) -> Self {
-        Self {
-            modified: metadata.modified().ok(),
-            length: metadata.len(),
-            file: number(metadata),
-        }
-    }
-}
-
-/// Distinguishes files that have been put into each other's place.
-#[cfg(unix)]
-fn number(metadata: &Metadata) -> u64 {
-    std::os::unix::fs::MetadataExt::ino(metadata)
-}
-
-#[cfg(not(unix))]
-fn number(_: &Metadata) -> u64 {
-    0
-}
 
 /// Which versions of a file were seen.
 #[derive(Debug)]
 struct Seen {
     /// That of the last start.
-    started: Option<Version>,
+    started: Option<FileVersion>,
     /// At the last look.
-    last: Option<Version>,
+    last: Option<FileVersion>,
 }
 
 impl Seen {
-    fn new(version: Option<Version>) -> Self {
+    fn new(version: Option<FileVersion>) -> Self {
         Self {
             started: version,
             last: version,
@@ -66,7 +37,7 @@ impl Seen {
 
     /// Whether the file is another one than at the last start, and complete: it has not changed
     /// since the last look. `None` is no file.
-    fn look(&mut self, version: Option<Version>) -> bool {
+    fn look(&mut self, version: Option<FileVersion>) -> bool {
         let settled = version == self.last;
         self.last = version;
         let changed = version.is_some() && version != self.started;
@@ -78,12 +49,12 @@ impl Seen {
 }
 
 /// The version of the file that starting the program would run.
-fn version(program: &OsStr) -> Option<Version> {
-    diagnose::find(program).map(|(_, metadata)| Version::of(&metadata))
+fn version(program: &OsStr) -> Option<FileVersion> {
+    diagnose::find(program).map(|(_, metadata)| FileVersion::of(&metadata))
 }
 
 /// The same, off the threads of the runtime: the file may be on a network.
-async fn look(program: &OsStr) -> Option<Version> {
+pub(super) async fn look(program: &OsStr) -> Option<FileVersion> {
     let program = program.to_owned();
     let look = tokio::task::spawn_blocking(move || version(&program));
     look.await.ok().flatten()
@@ -98,12 +69,15 @@ pub(super) struct Watched {
 }
 
 impl Watched {
-    /// From this moment on. Before the plugin is started, so that no change is missed.
-    pub(super) fn new(program: OsString, every: Duration) -> Self {
+    /// From this moment on. Before the plugin is started, so that no change is missed. A plugin
+    /// that was started by an earlier host may be of a version that is `known`.
+    pub(super) fn new(program: OsString, every: Duration, known: Option<FileVersion>) -> Self {
+        let mut seen = Seen::new(version(&program));
+        seen.started = known.or(seen.started);
         Self {
-            seen: Seen::new(version(&program)),
             program,
             every,
+            seen,
         }
     }
 }
@@ -155,8 +129,8 @@ pub(super) async fn watch(control: Arc<Control>, watched: Watched) {
 mod tests {
     use super::*;
 
-    fn version(length: u64) -> Option<Version> {
-        Some(Version {
+    fn version(length: u64) -> Option<FileVersion> {
+        Some(FileVersion {
             modified: None,
             length,
             file: 1,

@@ -63,7 +63,7 @@ fn sweep(base: &Path) -> io::Result<()> {
 }
 
 /// Removes a directory that no process uses. Its lock shows hosts and plugins of this crate that
-/// use it, and its sockets show plugins in Go.
+/// use it; its sockets show plugins in Go, and its pipes those that outlive their host.
 fn remove_if_left(parent: &HeldDir, name: &OsStr, path: &Path) -> io::Result<()> {
     let directory = parent.open_in(name)?;
     if !directory.is_own() {
@@ -74,8 +74,16 @@ fn remove_if_left(parent: &HeldDir, name: &OsStr, path: &Path) -> io::Result<()>
     if names.len() > tuning::MAX_SOCKETS {
         return Err(io::ErrorKind::DirectoryNotEmpty.into());
     }
-    let mut sockets = Vec::new();
+    let (mut sockets, mut pipes) = (Vec::new(), Vec::new());
     for name in &names {
+        match directory.is_abandoned_pipe(name)? {
+            None => {}
+            Some(true) => {
+                pipes.push(name);
+                continue;
+            }
+            Some(false) => return Err(io::ErrorKind::AddrInUse.into()),
+        }
         let socket = SocketFile::find_in(&directory, name, path)?;
         if !socket.is_abandoned() {
             return Err(io::ErrorKind::AddrInUse.into());
@@ -84,6 +92,9 @@ fn remove_if_left(parent: &HeldDir, name: &OsStr, path: &Path) -> io::Result<()>
     }
     for socket in sockets {
         socket.remove()?;
+    }
+    for pipe in pipes {
+        directory.unlink(pipe)?;
     }
     directory.remove()
 }
@@ -126,6 +137,26 @@ mod tests {
         assert!(alive.join("plugin1").exists() && alive.join("plugin2").exists());
         assert!(with_file.join("file").exists() && with_directory.join("directory").exists());
         assert!(of_go.exists() && outside.exists() && link.is_symlink());
+    }
+
+    #[cfg(all(feature = "host", any(target_os = "linux", target_os = "android")))]
+    #[test]
+    fn the_pipes_of_a_plugin_that_lives_stay() {
+        use crate::sys::held_dir::PipeEnd;
+
+        let base = tempfile::tempdir().unwrap();
+        let parent = HeldDir::open(base.path()).unwrap();
+        let name = OsStr::new("plugin-dir-1");
+        parent.make_in(name).unwrap();
+        let directory = parent.open_in(name).unwrap();
+        let pipe = OsStr::new("stderr");
+        directory.make_pipe(pipe).unwrap();
+        let writer = directory.open_pipe(pipe, PipeEnd::Writer).unwrap();
+        sweep(base.path()).unwrap();
+        assert!(base.path().join(name).join(pipe).exists());
+        drop(writer);
+        sweep(base.path()).unwrap();
+        assert_eq!(base.path().read_dir().unwrap().count(), 0);
     }
 
     #[test]

@@ -9,7 +9,10 @@ mod policies;
 mod pool;
 mod refused;
 mod reloads;
+#[cfg(target_os = "linux")]
+mod upgrades;
 
+use std::io::Write;
 use std::path::PathBuf;
 use std::process::Command;
 use std::sync::Arc;
@@ -64,6 +67,10 @@ trait Worker {
         millis: u64,
     ) -> plugwire::Result<()>;
     async fn sub(&self) -> plugwire::Result<Arc<dyn Worker>>;
+    /// Writes a line to its log.
+    async fn log(&self, line: String) -> plugwire::Result<()>;
+    /// Writes numbered lines to its log, slowly, after the method has returned.
+    async fn log_later(&self, lines: u32, millis: u64) -> plugwire::Result<()>;
 }
 
 #[plugwire::interface]
@@ -156,6 +163,22 @@ impl Worker for Working {
 
     async fn sub(&self) -> plugwire::Result<Arc<dyn Worker>> {
         Ok(Arc::new(Working))
+    }
+
+    async fn log(&self, line: String) -> plugwire::Result<()> {
+        Ok(writeln!(plugin::original_stderr(), "{line}")?)
+    }
+
+    async fn log_later(&self, lines: u32, millis: u64) -> plugwire::Result<()> {
+        tokio::spawn(async move {
+            for line in 0..lines {
+                if millis > 0 {
+                    sleep(Duration::from_millis(millis)).await;
+                }
+                let _ = writeln!(plugin::original_stderr(), "line {line}");
+            }
+        });
+        Ok(())
     }
 }
 

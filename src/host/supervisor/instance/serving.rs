@@ -7,12 +7,13 @@ use futures::stream::{FuturesUnordered, StreamExt};
 use tokio::sync::oneshot;
 use tokio::time::sleep;
 
-use super::{Dispense, Instance, drain, ended, starting};
+use super::{Dispense, Instance, drain, ended, shut_down, starting};
 use crate::connection::DispenseError;
 use crate::host::ClientConfig;
 use crate::host::supervisor::error::{Cause, HealthError, ReloadError, StartError};
 use crate::host::supervisor::event::{EventKind, State};
 use crate::host::supervisor::generation::{Generation, IdleWatch};
+use crate::host::supervisor::shared::Stop;
 use crate::host::supervisor::state::Happened;
 use plugwire_base::chain::logged;
 
@@ -99,7 +100,7 @@ impl Instance {
             biased;
             () = ended(&mut self.stop) => {
                 generation.leave();
-                generation.client.kill().await;
+                self.finish(&generation).await;
                 Some(End::Shutdown)
             }
             cause = &mut serving.lost => Some(self.lost(serving, cause).await),
@@ -119,6 +120,11 @@ impl Instance {
             Some(checked) = &mut serving.check => match checked {
                 Ok(()) => {
                     serving.check = self.next_check(&generation);
+                    None
+                }
+                // It has ended, or is about to, and how it does is the cause.
+                Err(HealthError::Ping(error)) if error.is_disconnected() => {
+                    serving.check = None.into();
                     None
                 }
                 Err(error) => {
@@ -148,6 +154,32 @@ impl Instance {
             }
             Some(_) = self.ending.join_next() => None,
         }
+    }
+
+    /// The supervisor ends: the process does, or is left to the next host once it has finished what
+    /// it has, or has had its time.
+    async fn finish(&mut self, generation: &Arc<Generation>) {
+        if *self.stop.borrow() != Stop::Detach {
+            return generation.client.kill().await;
+        }
+        // Calls that wait for it fail.
+        self.set_state(State::Stopped {
+            cause: Cause::Detached,
+        });
+        let limit = self.shared.config.drain_timeout;
+        let finished = tokio::select! {
+            biased;
+            () = shut_down(&mut self.stop) => return generation.client.kill().await,
+            finished = generation.quiet(limit) => finished,
+        };
+        self.survivor = generation.hand_over().await;
+        let pid = generation.pid();
+        self.tell(EventKind::Detached { pid, finished });
+        tracing::info!(
+            plugin = self.name,
+            pid,
+            "the plugin is left to the next host"
+        );
     }
 
     /// The process has ended, or has to be ended. One that was to replace it still may.

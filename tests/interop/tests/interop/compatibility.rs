@@ -370,6 +370,12 @@ const ROWS: &[Row] = &[
         others: &[("examples::the_supervised_dice_roll_on", RUST_TO_RUST)],
     },
     Row {
+        what: "a supervised plugin survives an upgrade of its host, and its log does",
+        cases: &["a_supervised_plugin_survives_an_upgrade_and_a_crash_of_its_host"],
+        go_host: &[],
+        others: &[],
+    },
+    Row {
         what: "nothing is left in the temporary directory, and one too deep is replaced",
         cases: &[
             "a_host_that_drops_its_client_and_exits_leaves_nothing",
@@ -436,6 +442,8 @@ const ROWS: &[Row] = &[
         what: "reattach; plugins in test mode",
         cases: &[
             "a_plugin_gone_meanwhile_is_not_found",
+            "a_plugin_of_another_version_is_refused",
+            "a_kill_by_one_host_ends_the_plugin_for_all",
             "a_stranger_with_the_plugins_number_is_left_alone",
             "a_plugin_in_test_mode_is_not_killed",
             "a_plugin_whose_host_disconnects_keeps_listening",

@@ -5,7 +5,7 @@ use std::process::{Command, Stdio};
 
 use plugwire::handshake::Address;
 use plugwire::host::{
-    Client, ClientConfig, LogRecord, PluginCommand, ReattachConfig, ReattachError,
+    AttachConfig, Client, ClientConfig, LogRecord, PluginCommand, ReattachConfig, ReattachError,
 };
 use plugwire_interop::{HANDSHAKE, KIT};
 use rustix::process::{Pid, Signal, kill_process};
@@ -177,6 +177,59 @@ pub async fn a_stranger_with_the_plugins_number_is_left_alone(peer: Peer) {
     assert!(is_running(bystander.id()));
     bystander.kill().unwrap();
     bystander.wait().unwrap();
+}
+
+/// The app version is among those of the host, or the plugin is left alone.
+pub async fn a_plugin_of_another_version_is_refused(peer: Peer) {
+    let first = detached(peer).await;
+    let config = first.reattach_config();
+    assert_eq!(config.protocol_version, 1);
+    let attach = |versions: &[u32]| {
+        let attach = AttachConfig::new(config.clone()).versions(versions.iter().copied());
+        within(Client::reattach(attach))
+    };
+    for versions in [&[1][..], &[2, 1], &[]] {
+        let client = attach(versions).await.unwrap();
+        assert_eq!(client.negotiated_version(), 1);
+    }
+    let error = attach(&[2, 3]).await.unwrap_err();
+    let ReattachError::IncompatibleVersion { plugin, host, .. } = &error else {
+        panic!("{error:?}");
+    };
+    assert_eq!((*plugin, &host[..]), (1, &[2, 3][..]));
+    assert_eq!(greeting(&first).await, peer.greeting());
+    // One that does not say which it serves, as Go's hosts leave it.
+    let unknown = config.clone().protocol_version(0);
+    let unknown = |version| AttachConfig::new(unknown.clone()).versions([version]);
+    assert!(within(Client::reattach(unknown(1))).await.is_err());
+    drop(within(Client::reattach(unknown(0))).await.unwrap());
+    within(first.kill()).await;
+}
+
+/// Any of several hosts ends it, and one that only goes does not.
+pub async fn a_kill_by_one_host_ends_the_plugin_for_all(peer: Peer) {
+    let first = detached(peer).await;
+    let config = first.reattach_config();
+    let (second, third) = (
+        reattach(&config).await.unwrap(),
+        reattach(&config).await.unwrap(),
+    );
+    for client in [&first, &second, &third] {
+        assert_eq!(greeting(client).await, peer.greeting());
+    }
+    drop(second);
+    within(third.detach()).await;
+    assert_eq!(greeting(&first).await, peer.greeting());
+
+    let fourth = reattach(&config).await.unwrap();
+    let kit = within(fourth.dispense_client(KIT)).await.unwrap();
+    let fifth = reattach(&config).await.unwrap();
+    within(fifth.kill()).await;
+    within(first.wait()).await;
+    let error = within(kit.call::<_, String>("Plugin.Greet", &())).await;
+    let error = error.unwrap_err();
+    assert!(error.is_disconnected(), "{error:?}");
+    assert!(reattach(&config).await.is_err());
 }
 
 pub async fn a_plugin_in_test_mode_is_not_killed(peer: Peer) {
