@@ -39,6 +39,7 @@ use plugwire_base::rescue;
 use self::read::Input;
 use self::write::Output;
 use super::error::{OpenError, SessionError, UnreadError};
+use super::observer::Stats;
 use super::proto::{self, Event, StreamClosed, StreamKey};
 use super::readiness::Readiness;
 use super::sync::Mutex;
@@ -115,6 +116,9 @@ impl Connection {
                 Event::Openable => self.wakers.wake_opener(),
                 Event::Acceptable => self.wakers.wake_accepter(),
                 Event::Warning(warning) => self.wakers.warn(warning),
+                Event::Observed(observation) => {
+                    self.wakers.observed(self.session.observer(), observation);
+                }
             }
         }
         self.wakers.take_due()
@@ -283,6 +287,11 @@ impl Connection {
     /// Why the session is over, once it is.
     pub(crate) fn ended(&self) -> Option<&SessionError> {
         self.session.ended()
+    }
+
+    /// The session in numbers.
+    pub(crate) fn stats(&self) -> Stats {
+        self.session.stats()
     }
 
     /// How many streams there are.

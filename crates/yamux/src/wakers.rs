@@ -7,9 +7,11 @@
 mod line;
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 use std::task::{Context, Waker};
 
 pub(crate) use self::line::{Line, Ticket};
+use crate::observer::{Observation, Observer};
 use crate::proto::{StreamKey, Warning};
 use crate::tuning::WRITERS_WOKEN;
 
@@ -43,7 +45,13 @@ pub(crate) struct Due {
     /// Often there is only one, which needs no allocation.
     first: Option<Waker>,
     more: Vec<Waker>,
-    warnings: Vec<Warning>,
+    notices: Vec<Notice>,
+}
+
+/// What is said of the session once it is unlocked.
+enum Notice {
+    Warning(Warning),
+    Observed(Arc<dyn Observer>, Observation),
 }
 
 impl Due {
@@ -54,13 +62,18 @@ impl Due {
         }
     }
 
-    /// Wakes the tasks and logs the warnings. The caller holds no lock.
+    /// Wakes the tasks, logs the warnings and calls the observer. The caller holds no lock.
     pub(crate) fn run(self) {
         self.first
             .into_iter()
             .chain(self.more)
             .for_each(Waker::wake);
-        self.warnings.into_iter().for_each(log);
+        for notice in self.notices {
+            match notice {
+                Notice::Warning(warning) => log(warning),
+                Notice::Observed(observer, observation) => observer.observed(observation),
+            }
+        }
     }
 }
 
@@ -124,7 +137,12 @@ impl Wakers {
     }
 
     pub(crate) fn warn(&mut self, warning: Warning) {
-        self.due.warnings.push(warning);
+        self.due.notices.push(Notice::Warning(warning));
+    }
+
+    pub(crate) fn observed(&mut self, by: Option<&Arc<dyn Observer>>, observation: Observation) {
+        let observed = by.map(|observer| Notice::Observed(Arc::clone(observer), observation));
+        self.due.notices.extend(observed);
     }
 
     // Streams.
