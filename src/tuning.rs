@@ -350,6 +350,17 @@ pub(crate) mod rpc {
     pub(crate) const ERROR_VALUE: usize = 1024 * 1024;
 }
 
+/// Events.
+pub(crate) mod event {
+    /// How many values a label of a metric may have. A plugin has some tens of methods; a time
+    /// series of Prometheus is some kilobytes.
+    #[cfg(feature = "metrics")]
+    pub(crate) const LABELS: usize = 256;
+
+    /// The longest instance name, in bytes: it is in each line of a plugin's log.
+    pub(crate) const LONGEST_NAME: usize = 64;
+}
+
 /// The broker.
 pub(crate) mod broker {
     use super::Duration;

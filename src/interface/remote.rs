@@ -19,7 +19,7 @@ use super::{BoxFuture, Error, Interface};
 use crate::broker::MuxBroker;
 use crate::codec::Undecoded;
 use crate::rpc::call_context;
-use crate::rpc::{self, Around, CallError, Deadline, Encode, EndReason, Untaken, too_late};
+use crate::rpc::{self, Around, CallError, Deadline, Encode, EndReason, Sent, Untaken, too_late};
 
 /// An implementation of the interface `I` in another process: `Remote<dyn Counter>` implements
 /// `Counter`.
@@ -451,13 +451,13 @@ impl<'a> Call<'a> {
             let Some((rpc, broker)) = self.line.connection() else {
                 return Err(CallError::Shutdown(EndReason::Closed).into());
             };
-            let mut sent = None;
+            let mut sent = Sent::default();
             let brought = &mut self.brought;
             let deadline = self.deadline;
             let called =
                 rpc.call_asking(self.method, argument, broker, brought, deadline, &mut sent);
             let reply = called.await;
-            self.seq = sent;
+            self.seq = sent.seq;
             if !self.brought.leases.is_empty() || !self.brought.dials.is_empty() {
                 return self.finish(reply).await;
             }
@@ -465,7 +465,7 @@ impl<'a> Call<'a> {
                 Ok((reply, _)) => return Ok(reply),
                 Err(error) => error,
             };
-            let Some(route) = self.repeats(&error, sent.is_some(), repeats) else {
+            let Some(route) = self.repeats(&error, sent.seq.is_some(), repeats) else {
                 return Err(error.into());
             };
             repeats = repeats.saturating_add(1);

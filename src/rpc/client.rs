@@ -20,12 +20,14 @@ use super::in_flight::{Ended, InFlight};
 use super::inbox::Inbox;
 use super::io::Halves;
 use super::message::{CANCEL, DETAIL, Empty, ExtendedRequest, ExtendedResponse};
-use super::negotiated::Negotiated;
+use super::negotiated::{Negotiated, Peer};
 use super::obituary::Obituary;
 use super::outbox::{Outbox, SendError};
 use super::peer_error::PeerError;
+use super::sent::Sent;
 use super::time_left::{Deadline, Left, deadline, too_late};
 use crate::codec::{CallConfig, DecodeError, Encode, Message, Undecoded};
+use crate::event::{Direction, Observer};
 use crate::tuning::rpc::{SESSION_LOST, STREAM_ENDED};
 use plugwire_base::chain::logged;
 use plugwire_base::instant;
@@ -55,16 +57,6 @@ struct Shared {
     is_control: bool,
     /// The connection that was asked for on this one, to which all further calls go.
     asked: OnceLock<Client>,
-}
-
-/// What is known of the peer of a session's stream.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Peer {
-    /// The news of the end of its process.
-    pub(crate) obituary: Obituary,
-    pub(crate) negotiated: Arc<Negotiated>,
-    /// Whether it is the control stream, each request of which names what was agreed on.
-    pub(crate) is_control: bool,
 }
 
 struct Task {
@@ -110,9 +102,11 @@ impl Client {
             negotiated,
             is_control,
         } = peer;
+        let tally = negotiated.observer().tally(Direction::Made);
+        let inbox = Inbox::of_replies(read, config, tally.shared());
         let shared = Arc::new(Shared {
-            outbox: Outbox::new(write, config),
-            calls: Mutex::new(InFlight::new()),
+            outbox: Outbox::new(write, config, tally.shared()),
+            calls: Mutex::new(InFlight::new(tally)),
             deadlines: Deadlines::default(),
             obituary,
             negotiated,
@@ -120,7 +114,7 @@ impl Client {
             asked: OnceLock::new(),
         });
         let handle = {
-            let run = run(shared.clone(), Inbox::of_replies(read, config));
+            let run = run(shared.clone(), inbox);
             tokio::spawn(rescue::guard(run, Watch::Woken))
         };
         Client {
@@ -136,9 +130,10 @@ impl Client {
     /// A client whose connection has ended. It needs no runtime.
     pub(crate) fn ended() -> Client {
         let config = CallConfig::default();
+        let tally = Observer::default().tally(Direction::Made);
         let shared = Arc::new(Shared {
-            outbox: Outbox::new(Box::new(tokio::io::sink()), config),
-            calls: Mutex::new(InFlight::new()),
+            outbox: Outbox::new(Box::new(tokio::io::sink()), config, tally.shared()),
+            calls: Mutex::new(InFlight::new(tally)),
             deadlines: Deadlines::default(),
             obituary: Obituary::default(),
             negotiated: Negotiated::none(),
@@ -198,7 +193,23 @@ impl Client {
         A: Encode + ?Sized,
         R: DeserializeOwned,
     {
-        let (around, brought, sent) = (&(), &mut (), &mut None);
+        match self.observer().watch_made(method) {
+            None => self.call_unwatched(method, argument, &mut Sent::default()).await,
+            Some(watch) => Box::pin(self.call_watched(watch, method, argument)).await,
+        }
+    }
+
+    pub(super) async fn call_unwatched<A, R>(
+        &self,
+        method: &str,
+        argument: &A,
+        sent: &mut Sent,
+    ) -> Result<R, CallError>
+    where
+        A: Encode + ?Sized,
+        R: DeserializeOwned,
+    {
+        let (around, brought) = (&(), &mut ());
         let inherited = call_context::deadline();
         let reply = match (inherited, self.timeout) {
             (None, None) => {
@@ -210,7 +221,8 @@ impl Client {
                 let left = Left::All(timeout);
                 let exchange = self.exchange(method, argument, around, brought, left, sent);
                 let replied = self.current().deadlines.timeout(timeout, exchange).await;
-                replied.unwrap_or_else(|_| Err(too_late(method, timeout)))
+                let has_begun = sent.has_begun;
+                replied.unwrap_or_else(|_| Err(self.too_late(method, timeout, has_begun)))
             }
             (Some(_), timeout) => {
                 let deadline = deadline(timeout, inherited);
@@ -218,22 +230,20 @@ impl Client {
                     .await
             }
         }?;
-        let (reply, _) = decode(method, reply, around, brought)?;
+        let (reply, undecoded) = self.decode(method, reply, around, brought)?;
+        sent.received = undecoded.len();
         Ok(reply)
     }
 
-    /// The same with something around the values, and with a deadline in place of this handle's,
-    /// which is not later than the one inherited: see [`deadline`]. Returns the reply undecoded,
-    /// too. Sets `sent` to the call's number once the peer may have the request: with it the reply
-    /// can be given back, by [`untaken`](Self::untaken).
-    pub(crate) async fn call_asking<A, R, C>(
+    /// As [`call_asking`](Self::call_asking).
+    pub(super) async fn call_unwatched_asking<A, R, C>(
         &self,
         method: &str,
         argument: &A,
         around: &C,
         brought: &mut C::Brought,
         deadline: Deadline,
-        sent: &mut Option<u64>,
+        sent: &mut Sent,
     ) -> Result<(R, Undecoded), CallError>
     where
         A: Encode + ?Sized,
@@ -243,9 +253,9 @@ impl Client {
         let reply = self
             .reply_until(method, argument, around, brought, deadline, sent)
             .await?;
-        let decoded = decode(method, reply, around, brought);
+        let decoded = self.decode(method, reply, around, brought);
         if decoded.is_err()
-            && let Some(seq) = *sent
+            && let Some(seq) = sent.seq
         {
             self.current().cancel(seq);
         }
@@ -266,7 +276,7 @@ impl Client {
         around: &C,
         brought: &mut C::Brought,
         deadline: Deadline,
-        sent: &mut Option<u64>,
+        sent: &mut Sent,
     ) -> Result<Message, CallError>
     where
         A: Encode + ?Sized,
@@ -282,9 +292,12 @@ impl Client {
         match replied {
             // Both sides have the deadline. Timers count in milliseconds, so the peer's error about
             // it may come before this side's.
-            Ok(Err(CallError::Server(_))) if Instant::now() >= at => Err(too_late(method, timeout)),
+            Ok(Err(CallError::Server(_))) if Instant::now() >= at => {
+                self.current().calls().tally().late.add(1);
+                Err(too_late(method, timeout))
+            }
             Ok(replied) => replied,
-            Err(_) => Err(too_late(method, timeout)),
+            Err(_) => Err(self.too_late(method, timeout, sent.has_begun)),
         }
     }
 
@@ -295,7 +308,7 @@ impl Client {
         around: &C,
         brought: &mut C::Brought,
         left: Left,
-        sent: &mut Option<u64>,
+        sent: &mut Sent,
     ) -> Result<Message, CallError>
     where
         A: Encode + ?Sized,
@@ -311,21 +324,27 @@ impl Client {
                 return Err(self.lost(method, error, false).await);
             }
         };
+        sent.has_begun = true;
         let mut waiting = Waiting {
             shared,
             seq,
             is_sent: false,
             is_over: false,
         };
-        let send = || shared.send(method, seq, argument, left);
+        let (trace, length) = (sent.trace.take(), &mut sent.bytes);
+        let send = || {
+            *length = shared.send(method, seq, argument, left, trace)?;
+            Ok(())
+        };
         match around.encode(brought, send) {
             Ok(()) => {
                 waiting.is_sent = true;
-                *sent = Some(seq);
+                sent.seq = Some(seq);
             }
             // The connection is ending, and `reply` gives the reason.
             Err(SendError::Closed) => {}
             Err(SendError::Encode(source)) => {
+                shared.calls().tally().unsent.add(1);
                 return Err(CallError::Encode {
                     method: method.to_owned(),
                     source,
@@ -388,7 +407,7 @@ impl Client {
         };
         // Its reply is one for a call that no longer waits.
         drop(self.shared.calls().remove(seq));
-        let _ = self.shared.send(method, seq, argument, Left::Forever);
+        let _ = self.shared.send(method, seq, argument, Left::Forever, None);
     }
 
     /// The deadline of each call through this handle.
@@ -413,6 +432,16 @@ impl Client {
         }
     }
 
+    /// What the session shares.
+    pub(super) fn negotiated(&self) -> &Negotiated {
+        &self.shared.negotiated
+    }
+
+    /// The calls of the connection to which calls go, locked.
+    pub(super) fn calls(&self) -> MutexGuard<'_, InFlight> {
+        self.current().calls()
+    }
+
     /// The number of calls that wait for their reply.
     #[must_use]
     pub fn in_flight(&self) -> usize {
@@ -435,7 +464,14 @@ impl Shared {
     }
 
     /// Sends a request, in Go's form unless there is more to say to a peer that understands it.
-    fn send<A>(&self, method: &str, seq: u64, argument: &A, left: Left) -> Result<(), SendError>
+    fn send<A>(
+        &self,
+        method: &str,
+        seq: u64,
+        argument: &A,
+        left: Left,
+        trace: Option<Arc<str>>,
+    ) -> Result<usize, SendError>
     where
         A: Encode + ?Sized,
     {
@@ -444,7 +480,7 @@ impl Shared {
             return self.outbox.send(&request.plain(), argument);
         }
         request.deadline = left.nanos();
-        let trace = call_context::trace();
+        let trace = trace.or_else(call_context::trace);
         request.trace = trace.as_deref().unwrap_or_default();
         let words;
         if self.is_control {
@@ -523,25 +559,6 @@ impl Drop for Untaken<'_> {
     }
 }
 
-fn decode<R, C>(
-    method: &str,
-    reply: Message,
-    around: &C,
-    brought: &mut C::Brought,
-) -> Result<(R, Undecoded), CallError>
-where
-    R: DeserializeOwned,
-    C: Around,
-{
-    match around.decode(brought, || reply.body.decode()) {
-        Ok(decoded) => Ok((decoded, reply.body)),
-        Err(source) => Err(CallError::Decode {
-            method: method.to_owned(),
-            source,
-        }),
-    }
-}
-
 /// Polls the deadlines, reads replies, and writes what the callers left, until the connection ends.
 async fn run(shared: Arc<Shared>, mut inbox: Inbox) {
     let mut timer = Timer::default();
@@ -583,7 +600,7 @@ fn take_reply(shared: &Shared, reply: Message) -> Result<(), DecodeError> {
             Err(CallError::Server(PeerError::new(error.into(), detail)))
         }
     };
-    let waiter = shared.calls().remove(seq);
+    let waiter = shared.calls().answered(seq, &outcome);
     if waiter.is_none_or(|waiter| waiter.send(outcome).is_err()) {
         tracing::debug!(seq, "a reply for a call that no longer waits");
     }

@@ -9,6 +9,7 @@ use super::message::{DETAIL, Empty, ExtendedResponse, Response};
 use super::outbox::{Outbox, SendError};
 use super::untaken::{Lent, Untaken};
 use crate::codec::Encode;
+use crate::event::{Outcome, Tally, Watch};
 use plugwire_base::abandoned::is_abandoned;
 
 /// Answers one call, exactly once. A method that panics drops it, which is an answer too. A call
@@ -22,6 +23,9 @@ pub(super) struct Responder {
     /// What replies have lent to a caller that can cancel.
     untaken: Option<Arc<Untaken>>,
     answered: bool,
+    tally: Arc<Tally>,
+    /// Of a call that is watched.
+    watch: Option<Box<Watch>>,
 }
 
 impl Responder {
@@ -31,6 +35,8 @@ impl Responder {
         seq: u64,
         errors: bool,
         untaken: Option<Arc<Untaken>>,
+        tally: Arc<Tally>,
+        watch: Option<Box<Watch>>,
     ) -> Self {
         Responder {
             outbox,
@@ -39,6 +45,8 @@ impl Responder {
             errors,
             untaken,
             answered: false,
+            tally,
+            watch,
         }
     }
 
@@ -80,7 +88,7 @@ impl Responder {
         self.fail_unless_sent(sent);
     }
 
-    fn fail_unless_sent(&self, sent: Result<(), SendError>) {
+    fn fail_unless_sent(&mut self, sent: Result<(), SendError>) {
         if let Err(SendError::Encode(error)) = sent {
             let text = format!("rpc: error encoding the reply of {}: {error}", self.method);
             let _ = self.send(&text, &Empty {});
@@ -105,23 +113,46 @@ impl Responder {
         let _ = self.send(or_unspecified(error), &Empty {});
     }
 
-    fn send_detail(&self, error: &str, detail: &Detail) -> Result<(), SendError> {
+    fn send_detail(&mut self, error: &str, detail: &Detail) -> Result<(), SendError> {
         let response = ExtendedResponse {
             service_method: &self.method,
             seq: self.seq,
             error: or_unspecified(error),
             detail: DETAIL,
         };
-        self.outbox.send(&response, detail)
+        let sent = self.outbox.send(&response, detail);
+        self.note(true, sent)
     }
 
-    fn send<R: Encode>(&self, error: &str, reply: &R) -> Result<(), SendError> {
+    fn send<R: Encode>(&mut self, error: &str, reply: &R) -> Result<(), SendError> {
         let response = Response {
             service_method: &self.method,
             seq: self.seq,
             error,
         };
-        self.outbox.send(&response, reply)
+        let sent = self.outbox.send(&response, reply);
+        self.note(!error.is_empty(), sent)
+    }
+
+    /// Counts the answer. One that did not encode is followed by another.
+    fn note(&mut self, failed: bool, sent: Result<usize, SendError>) -> Result<(), SendError> {
+        let outcome = match (&sent, failed) {
+            (Ok(_), false) => Outcome::Answered,
+            (Ok(_), true) => {
+                self.tally.failed.add_shared(1);
+                Outcome::Failed
+            }
+            (Err(SendError::Closed), _) => {
+                self.tally.lost.add_shared(1);
+                Outcome::Lost
+            }
+            (Err(SendError::Encode(_)), _) => Outcome::Failed,
+        };
+        if let Some(watch) = &mut self.watch {
+            watch.outcome = Some(outcome);
+            watch.sent = sent.as_ref().map_or(0, |&length| length as u64);
+        }
+        sent.map(drop)
     }
 }
 
@@ -137,7 +168,12 @@ impl Drop for Responder {
     fn drop(&mut self) {
         // A call that was cancelled has no reply: its caller has forgotten it.
         let is_cancelled = is_abandoned() && !std::thread::panicking();
-        if !self.answered && !is_cancelled {
+        if self.answered {
+            return;
+        }
+        if is_cancelled {
+            self.tally.cancelled.add_shared(1);
+        } else {
             let text = format!("rpc: {} ended without a reply", self.method);
             let _ = self.send(&text, &Empty {});
         }
