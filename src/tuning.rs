@@ -26,6 +26,19 @@ pub(crate) mod handshake {
 pub(crate) mod host {
     use std::ops::RangeInclusive;
 
+    /// How many callsites the logs of all plugins have, and that of one: each is a few hundred
+    /// bytes that are never given back. A plugin has some tens: modules, levels, sets of keys.
+    pub(crate) const LOG_SITES: usize = 2_048;
+    pub(crate) const LOG_SITES_OF_ONE: usize = 256;
+
+    /// How many pairs of a line become fields of their own, and how long their keys may be, in
+    /// bytes. `tracing` takes 32 fields.
+    pub(crate) const LOG_PAIRS: usize = 16;
+    pub(crate) const LOG_KEY: usize = 64;
+
+    /// The longest target, in bytes.
+    pub(crate) const LOG_TARGET_LENGTH: usize = 192;
+
     use super::Duration;
 
     /// Default of `start_timeout`. go-plugin: `client.go`, `StartTimeout`.

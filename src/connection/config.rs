@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use crate::InvalidOption;
 use crate::codec::Limits;
+use crate::event::{self, Propagator, Subscriber};
 use crate::handshake::Extensions;
 use crate::tuning::connection::CONTROL_TIMEOUT;
-use crate::event::{self, Propagator, Subscriber};
 use crate::{broker, mux, rpc};
 
 /// Settings of a connection, for either end.

@@ -86,7 +86,10 @@ mod tests {
             assert_eq!(&*bounds.bounded("method", &name), OTHER);
         }
         // Those that were there before go on, and so do other labels.
-        assert_eq!(&*bounds.bounded("method", "Plugin.Method0"), "Plugin.Method0");
+        assert_eq!(
+            &*bounds.bounded("method", "Plugin.Method0"),
+            "Plugin.Method0"
+        );
         assert_eq!(&*bounds.bounded("limit", "max_calls"), "max_calls");
     }
 }

@@ -5,9 +5,9 @@
 
 use std::time::Duration;
 
+use super::declare::events;
 #[cfg(feature = "metrics")]
 use super::declare::{described, measured};
-use super::declare::events;
 #[cfg(feature = "metrics")]
 use super::labels::{Bounds, Label as _};
 use super::meta::{Direction, Entry, Event, Meta, MetricEntry, Outcome, Shown as _, said};

@@ -71,7 +71,10 @@ impl Guarded {
         if catch_unwind(told).is_err() {
             self.panicked.store(true, Ordering::Relaxed);
             let plugin = meta.plugin;
-            tracing::error!(plugin, "a subscriber of events panicked and is called no more");
+            tracing::error!(
+                plugin,
+                "a subscriber of events panicked and is called no more"
+            );
         }
     }
 }

@@ -47,7 +47,7 @@ impl Options {
     }
 
     /// The instance name.
-    pub(super) fn name(&self) -> Arc<str> {
+    pub(crate) fn name(&self) -> Arc<str> {
         self.name.clone().unwrap_or_else(|| "plugin".into())
     }
 

@@ -172,7 +172,9 @@ impl Snapshot {
     #[cfg(feature = "host")]
     pub(crate) fn ended(mut self) -> Self {
         for calls in [&mut self.made, &mut self.served] {
-            calls.lost = calls.lost.wrapping_add(std::mem::take(&mut calls.in_flight));
+            calls.lost = calls
+                .lost
+                .wrapping_add(std::mem::take(&mut calls.in_flight));
         }
         self.streams.open = 0;
         self.queues = Queues::default();

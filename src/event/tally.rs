@@ -187,7 +187,9 @@ impl Totals {
     /// One whose calls are all over.
     pub(super) fn add_ended(&mut self, tally: &Tally) {
         let mut calls = tally.calls();
-        calls.lost = calls.lost.wrapping_add(std::mem::take(&mut calls.in_flight));
+        calls.lost = calls
+            .lost
+            .wrapping_add(std::mem::take(&mut calls.in_flight));
         self.add_calls(tally, calls);
     }
 

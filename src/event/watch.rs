@@ -59,19 +59,14 @@ impl Observer {
         }
     }
 
-    /// A call of the peer, if it is to be watched.
-    #[inline]
+    /// A call of the peer that is to be watched.
     pub(crate) fn watch_served(
         &self,
         method: &str,
         seq: u64,
-        traceparent: &str,
+        traceparent: Option<&str>,
         received: usize,
     ) -> Option<Box<Watch>> {
-        if !self.is_watched() {
-            return None;
-        }
-        let traceparent = Some(traceparent).filter(|traceparent| !traceparent.is_empty());
         let mut watch = self.watch(Direction::Served, method, traceparent)?;
         watch.set_seq(seq);
         watch.received = received as u64;
@@ -117,7 +112,14 @@ fn span(shared: &Shared, direction: Direction, method: &str) -> Span {
         }
         (Side::Host, Direction::Served) => {
             let session = shared.span();
-            span!("plugwire::callback", "callback", shared, direction, method, session)
+            span!(
+                "plugwire::callback",
+                "callback",
+                shared,
+                direction,
+                method,
+                session
+            )
         }
     }
 }

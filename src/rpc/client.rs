@@ -1,5 +1,7 @@
 //! The calling side.
 
+mod given_up;
+
 use std::future::poll_fn;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::task::Poll;
@@ -11,6 +13,8 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
+pub(crate) use self::given_up::Untaken;
+use self::given_up::Waiting;
 use super::around::Around;
 use super::call_context;
 use super::call_error::CallError;
@@ -194,7 +198,10 @@ impl Client {
         R: DeserializeOwned,
     {
         match self.observer().watch_made(method) {
-            None => self.call_unwatched(method, argument, &mut Sent::default()).await,
+            None => {
+                self.call_unwatched(method, argument, &mut Sent::default())
+                    .await
+            }
             Some(watch) => Box::pin(self.call_watched(watch, method, argument)).await,
         }
     }
@@ -510,52 +517,6 @@ impl Shared {
             let _ = waiter.send(Err(CallError::of_pending(reason)));
         }
         self.outbox.close();
-    }
-}
-
-/// A call that waits. Dropped without an answer, it is forgotten here and ended at the peer.
-struct Waiting<'a> {
-    shared: &'a Shared,
-    seq: u64,
-    /// Whether the peer has the call.
-    is_sent: bool,
-    /// Whether it has answered, or cannot answer any more.
-    is_over: bool,
-}
-
-impl Drop for Waiting<'_> {
-    fn drop(&mut self) {
-        if self.is_over {
-            return;
-        }
-        // Not under the lock.
-        let waiter = self.shared.calls().remove(self.seq);
-        drop(waiter);
-        // Also when the reply has come and was not looked at: it may have lent something.
-        if self.is_sent {
-            self.shared.cancel(self.seq);
-        }
-    }
-}
-
-/// What a reply has lent, until it is taken. Dropped before, it is taken back by a peer that
-/// understands that.
-pub(crate) struct Untaken<'a> {
-    shared: Option<&'a Shared>,
-    seq: u64,
-}
-
-impl Untaken<'_> {
-    pub(crate) fn taken(mut self) {
-        self.shared = None;
-    }
-}
-
-impl Drop for Untaken<'_> {
-    fn drop(&mut self) {
-        if let Some(shared) = self.shared {
-            shared.cancel(self.seq);
-        }
     }
 }
 

@@ -7,6 +7,7 @@ use serde::de::DeserializeOwned;
 use tracing::Instrument;
 
 use super::around::Around;
+use super::call_context::is_trace;
 use super::call_error::CallError;
 use super::client::Client;
 use super::time_left::{Deadline, too_late};
@@ -31,7 +32,10 @@ pub(crate) struct Sent {
 impl Sent {
     fn of(watch: &Watch) -> Self {
         Sent {
-            trace: watch.traceparent().map(Into::into),
+            trace: watch
+                .traceparent()
+                .filter(|trace| is_trace(trace))
+                .map(Into::into),
             ..Sent::default()
         }
     }

@@ -15,7 +15,7 @@ use futures::stream::FuturesUnordered;
 use futures::{FutureExt, StreamExt};
 use tokio::time;
 
-use super::call_context::{CallContext, Current};
+use super::call_context::{CallContext, Current, is_trace};
 use super::inbox::{Inbox, ReceiveError};
 use super::io::Halves;
 use super::message::{ASK, CANCEL, ExtendedRequest};
@@ -404,7 +404,11 @@ impl Serving {
     ) -> Option<Box<Watch>> {
         self.tally.begun.add(1);
         let observer = self.tally.observer();
-        observer.watch_served(method, header.seq, header.trace, request.body.len())
+        if !observer.is_watched() {
+            return None;
+        }
+        let trace = Some(header.trace).filter(|trace| is_trace(trace));
+        observer.watch_served(method, header.seq, trace, request.body.len())
     }
 
     fn responder(&self, method: Arc<str>, seq: u64, watch: Option<Box<Watch>>) -> Responder {

@@ -21,6 +21,7 @@ use std::path::Path;
 
 use tokio::task::JoinSet;
 use tokio::time::{Instant, timeout_at};
+use tracing::{Instrument, field};
 
 use self::failure::{Failure, not_started};
 use self::first_line::first_line;
@@ -30,13 +31,16 @@ use super::config::ClientConfig;
 use super::crash_reporter::{CrashReporter, Watched};
 use super::dial::{DialError, Dialed, Listening, PingError, Way, first_ping};
 use super::error::LaunchError;
+use super::launchable::Starter;
 use super::log::LogSink;
 use super::output::{self, Lines, Tail, until_drained};
 use super::process::Process;
 use super::runner::{Output, Runner, Started};
 use crate::connection::RpcClient;
+use crate::event::{self, LaunchFailed, Launched as LaunchedEvent};
 use crate::handshake::{Address, HandshakeLine, MAX_LINE};
 use crate::rpc::Obituary;
+use plugwire_base::chain::logged;
 use plugwire_base::instant;
 
 /// A plugin that has been started and has answered.
@@ -50,11 +54,56 @@ pub(super) struct Launched {
     pub(super) crash_reporter: CrashReporter,
 }
 
-/// Starts the plugin, reads its handshake line and connects to it.
+/// Starts the plugin, reads its handshake line and connects to it, as one span.
 pub(super) async fn launch(config: &mut ClientConfig) -> Result<Launched, LaunchError> {
     config.check()?;
+    let begin = Instant::now();
+    let own_name = config.options.own_name();
+    let starter = config.launch.starter()?;
+    let program = starter.runner.name();
+    let events = config.options.observed(&file_name(&program));
+    let name = events.name();
+    let span = tracing::info_span!(
+        target: "plugwire::launch",
+        "launch",
+        plugin = &*name,
+        program,
+        pid = field::Empty,
+        app_version = field::Empty,
+        error = field::Empty,
+    );
+    let launched = start(config, starter, own_name)
+        .instrument(span.clone())
+        .await;
+    let duration = begin.elapsed();
+    let _entered = span.enter();
+    match &launched {
+        Ok(launched) => {
+            let (pid, app_version) = (launched.process.pid(), launched.line.app_version);
+            span.record("pid", pid);
+            span.record("app_version", app_version);
+            events.emit(&LaunchedEvent {
+                pid,
+                app_version,
+                duration,
+            });
+        }
+        Err(error) => {
+            let error = logged(error).to_string();
+            span.record("error", &*error);
+            let error = &*error;
+            events.emit(&LaunchFailed { error, duration });
+        }
+    }
+    launched
+}
+
+async fn start(
+    config: &mut ClientConfig,
+    mut starter: Starter,
+    own_name: Option<String>,
+) -> Result<Launched, LaunchError> {
     let deadline = instant::after(config.options.start_timeout);
-    let mut starter = config.launch.starter()?;
     let security = Security::prepare(config, &starter).await?;
     let sockets = SocketDir::make(config, &starter)
         .map_err(|(place, source)| LaunchError::SocketDir { place, source })?;
@@ -73,6 +122,7 @@ pub(super) async fn launch(config: &mut ClientConfig) -> Result<Launched, Launch
     };
     let (mut candidate, stdout, obituary) =
         Candidate::follow(started, sockets, config, starter.runner);
+    candidate.own_name = own_name;
 
     let connected = candidate.connect(stdout, security, config, obituary);
     let failure = match timeout_at(deadline, connected).await {
@@ -99,7 +149,10 @@ pub(super) async fn launch(config: &mut ClientConfig) -> Result<Launched, Launch
 struct Candidate {
     runner: Box<dyn Runner>,
     process: Process,
+    /// The instance name.
     name: String,
+    /// The same, if it was set.
+    own_name: Option<String>,
     tail: Tail,
     pipes: JoinSet<()>,
     crash_reporter: CrashReporter,
@@ -120,8 +173,12 @@ impl Candidate {
         } = started;
         let process = Process::own(plugin, sockets.into_leftovers());
         let program = runner.name();
-        tracing::debug!(program, id = process.id(), "plugin started");
-        let name = file_name(&program);
+        let name = config
+            .options
+            .observed(&file_name(&program))
+            .name()
+            .to_string();
+        tracing::debug!(plugin = name, program, id = process.id(), "plugin started");
         let tail = Tail::default();
         let mut pipes = JoinSet::new();
         if let Some(stderr) = stderr {
@@ -136,6 +193,7 @@ impl Candidate {
         let report = crash_reporter.clone();
         pipes.spawn(report.watch(Watched {
             plugin: name.clone(),
+            program: file_name(&program),
             pid: process.pid(),
             started: Some(Instant::now()),
             exit: process.exit().clone(),
@@ -145,6 +203,7 @@ impl Candidate {
             runner,
             process,
             name,
+            own_name: None,
             tail,
             pipes,
             crash_reporter,
@@ -182,7 +241,7 @@ impl Candidate {
             Ok(address) => address,
             Err(error) => return Err(Failure::Dial(line.address, DialError::Connect(error))),
         };
-        tracing::debug!(%address, version = line.app_version, "using plugin");
+        tracing::debug!(plugin = self.name, %address, version = line.app_version, "using plugin");
 
         let (timeout, tls) = (config.options.dial_timeout, tls.as_ref());
         let connection = config.options.connection();
@@ -217,6 +276,14 @@ impl Candidate {
         }
         rpc.set_plugin(&self.name);
         Ok((line, address, rpc))
+    }
+}
+
+impl ClientConfig {
+    /// How the plugin is observed, which need not have been started.
+    pub(super) fn observed(&self) -> event::Options {
+        let mut options = self.options.clone();
+        options.observed(&file_name(&self.launch.name()))
     }
 }
 

@@ -9,6 +9,7 @@ use tokio::time::{Instant, sleep, timeout};
 
 use super::config::Health;
 use super::error::{Cause, HealthError, StartError};
+use super::numbers::Numbers;
 use crate::connection::DispenseError;
 use crate::host::{Client, ClientConfig};
 use crate::interface::supervised::{Connection, Route, Usage};
@@ -22,6 +23,7 @@ pub(super) struct Generation {
     pub(super) client: Arc<Client>,
     /// Distinguishes the processes of a supervisor.
     number: u64,
+    numbers: Arc<Numbers>,
     usage: Arc<Usage>,
     /// What it serves, and for which routes. Held to look and to add only.
     connections: Mutex<Vec<(Weak<Route>, Arc<Connection>)>>,
@@ -35,14 +37,17 @@ impl Generation {
         routes: Vec<Arc<Route>>,
         health: Option<&Health>,
         number: u64,
+        numbers: Arc<Numbers>,
     ) -> Result<Arc<Self>, StartError> {
         let launched = AssertUnwindSafe(Client::launch(config))
             .catch_unwind()
             .await;
         let client = Arc::new(launched.map_err(|_| StartError::Panicked)??);
+        numbers.add(number, &client);
         let generation = Self {
             client,
             number,
+            numbers,
             usage: Arc::default(),
             connections: Mutex::default(),
         };
@@ -206,6 +211,12 @@ impl Generation {
         let deadline = health.deadline;
         let checked = timeout(deadline, checks).await;
         checked.unwrap_or(Err(HealthError::Timeout { deadline }))
+    }
+}
+
+impl Drop for Generation {
+    fn drop(&mut self) {
+        self.numbers.remove(self.number, &self.client);
     }
 }
 

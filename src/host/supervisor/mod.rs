@@ -15,6 +15,7 @@ mod error;
 mod event;
 mod generation;
 mod instance;
+mod numbers;
 mod policy;
 mod shared;
 mod state;
@@ -37,6 +38,7 @@ use self::watching::{Watched, watch};
 use super::ClientConfig;
 use crate::InvalidOption;
 use crate::connection::DispenseError;
+use crate::event::Snapshot;
 use crate::interface::supervised::Route;
 use crate::interface::{Interface, Remote, check};
 use crate::rpc::CallError;
@@ -146,6 +148,13 @@ impl Supervisor {
     #[must_use]
     pub fn events(&self) -> Events {
         Events(self.control.shared.events.subscribe())
+    }
+
+    /// All that its processes did, in numbers: of those that run and of those that have ended. What
+    /// is under way and what waits are those of the processes that run.
+    #[must_use]
+    pub fn snapshot(&self) -> Snapshot {
+        self.control.shared.numbers.snapshot()
     }
 
     /// Waits for the plugin to be in service. One that is idle is: the next call starts it.

@@ -8,6 +8,7 @@ use tokio::sync::{broadcast, watch};
 use super::config::SupervisorConfig;
 use super::error::Cause;
 use super::event::{Event, EventKind, State};
+use super::numbers::Numbers;
 use crate::interface::supervised::{Outlook, Route};
 use crate::tuning::supervisor as tuning;
 
@@ -20,6 +21,9 @@ pub(super) struct Shared {
     /// Set when the supervisor ends.
     pub(super) stop: watch::Sender<bool>,
     processes: AtomicU64,
+    pub(super) numbers: Arc<Numbers>,
+    /// The instance name.
+    name: Arc<str>,
     /// Taken a few times each restart. The state and the outlooks are sent under it, which wakes
     /// tasks, so that they are sent in the order in which they came about.
     inner: Mutex<Inner>,
@@ -34,6 +38,7 @@ struct Inner {
 
 impl Shared {
     pub(super) fn new(config: SupervisorConfig) -> Self {
+        let events = config.client.observed();
         let starting = State::Starting { attempt: 1 };
         let states = vec![starting.clone(); config.instances];
         Self {
@@ -43,11 +48,17 @@ impl Shared {
             wake: Arc::new(watch::Sender::new(0)),
             stop: watch::Sender::new(false),
             processes: AtomicU64::new(0),
+            name: events.name(),
+            numbers: Arc::new(Numbers::new(events)),
             inner: Mutex::new(Inner {
                 states,
                 routes: Vec::new(),
             }),
         }
+    }
+
+    pub(super) fn name(&self) -> &str {
+        &self.name
     }
 
     fn inner(&self) -> MutexGuard<'_, Inner> {
@@ -108,6 +119,7 @@ impl Shared {
     }
 
     pub(super) fn tell(&self, instance: usize, kind: EventKind) {
+        self.numbers.count(&kind);
         // Without a reader it is not wanted.
         let _ = self.events.send(Event { instance, kind });
     }
