@@ -144,9 +144,10 @@ impl ConnectionConfig {
     }
 
     /// What this connection is called in logs, spans, metrics and errors: 1 to 64 bytes of text
-    /// without control characters, anything else is an [`InvalidOption`]. Default: what a launched
-    /// plugin's executable is called, where a plugin that runs already listens, and in the plugin
-    /// what its own executable is called. A host sets it with
+    /// without control characters, anything else is an [`InvalidOption`]. Default: the file name of
+    /// a launched plugin's executable, the address of a plugin that runs already, in the plugin the
+    /// file name of its own executable, and `plugin` for an
+    /// [`RpcClient`](super::RpcClient) that is made by hand. A host sets it with
     /// [`ClientConfig::name`](crate::host::ClientConfig::name), too.
     #[must_use]
     pub fn name(mut self, name: impl Into<String>) -> Self {
