@@ -33,6 +33,7 @@ impl Count {
         self.0.fetch_add(n as u64, Ordering::Relaxed);
     }
 
+    #[inline]
     fn get(&self) -> u64 {
         self.0.load(Ordering::Relaxed)
     }

@@ -52,7 +52,7 @@ macro_rules! span {
 impl Observer {
     /// A call that this side makes, if it is to be watched.
     #[inline]
-    pub(crate) fn watch_made(&self, method: &str) -> Option<Watch> {
+    pub(crate) fn watch_made(&self, method: &str) -> Option<Box<Watch>> {
         match self.is_watched() {
             true => self.watch(Direction::Made, method, None),
             false => None,
@@ -70,11 +70,11 @@ impl Observer {
         let mut watch = self.watch(Direction::Served, method, traceparent)?;
         watch.set_seq(seq);
         watch.received = received as u64;
-        Some(Box::new(watch))
+        Some(watch)
     }
 
     #[cold]
-    fn watch(&self, direction: Direction, method: &str, trace: Option<&str>) -> Option<Watch> {
+    fn watch(&self, direction: Direction, method: &str, trace: Option<&str>) -> Option<Box<Watch>> {
         let shared = self.shared()?;
         let span = span(shared, direction, method);
         if let Some(trace) = trace {
@@ -84,7 +84,7 @@ impl Observer {
             }
         }
         span.in_scope(|| self.emit(&CallBegun { direction, method }));
-        Some(Watch {
+        Some(Box::new(Watch {
             observer: self.clone(),
             direction,
             method: method.to_owned(),
@@ -94,7 +94,7 @@ impl Observer {
             outcome: None,
             sent: 0,
             received: 0,
-        })
+        }))
     }
 }
 

@@ -3,6 +3,7 @@
 mod given_up;
 
 use std::future::poll_fn;
+use std::pin::pin;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::task::Poll;
 use std::time::Duration;
@@ -12,6 +13,7 @@ use serde::de::DeserializeOwned;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
+use tracing::Instrument;
 
 pub(crate) use self::given_up::Untaken;
 use self::given_up::Waiting;
@@ -197,16 +199,17 @@ impl Client {
         A: Encode + ?Sized,
         R: DeserializeOwned,
     {
-        match self.observer().watch_made(method) {
-            None => {
-                self.call_unwatched(method, argument, &mut Sent::default())
-                    .await
-            }
-            Some(watch) => Box::pin(self.call_watched(watch, method, argument)).await,
-        }
+        let mut sent = self.begin(method);
+        let span = sent.span();
+        let called = {
+            let calling = pin!(self.call_in_span(method, argument, &mut sent));
+            calling.instrument(span).await
+        };
+        sent.ended(&called);
+        called
     }
 
-    pub(super) async fn call_unwatched<A, R>(
+    async fn call_in_span<A, R>(
         &self,
         method: &str,
         argument: &A,
@@ -238,12 +241,15 @@ impl Client {
             }
         }?;
         let (reply, undecoded) = self.decode(method, reply, around, brought)?;
-        sent.received = undecoded.len();
+        sent.replied(&undecoded);
         Ok(reply)
     }
 
-    /// As [`call_asking`](Self::call_asking).
-    pub(super) async fn call_unwatched_asking<A, R, C>(
+    /// The same with something around the values, and with a deadline in place of this handle's,
+    /// which is not later than the one inherited: see [`deadline`]. Returns the reply undecoded,
+    /// too. Sets the call's number in `sent` once the peer may have the request: with it the reply
+    /// can be given back, by [`untaken`](Self::untaken).
+    pub(crate) async fn call_asking<A, R, C>(
         &self,
         method: &str,
         argument: &A,
@@ -265,6 +271,9 @@ impl Client {
             && let Some(seq) = sent.seq
         {
             self.current().cancel(seq);
+        }
+        if let Ok((_, undecoded)) = &decoded {
+            sent.replied(undecoded);
         }
         decoded
     }
@@ -338,15 +347,12 @@ impl Client {
             is_sent: false,
             is_over: false,
         };
-        let (trace, length) = (sent.trace.take(), &mut sent.bytes);
-        let send = || {
-            *length = shared.send(method, seq, argument, left, trace)?;
-            Ok(())
-        };
+        let trace = sent.trace();
+        let send = || shared.send(method, seq, argument, left, trace.as_deref());
         match around.encode(brought, send) {
-            Ok(()) => {
+            Ok(length) => {
                 waiting.is_sent = true;
-                sent.seq = Some(seq);
+                sent.sent(seq, length);
             }
             // The connection is ending, and `reply` gives the reason.
             Err(SendError::Closed) => {}
@@ -477,7 +483,7 @@ impl Shared {
         seq: u64,
         argument: &A,
         left: Left,
-        trace: Option<Arc<str>>,
+        trace: Option<&str>,
     ) -> Result<usize, SendError>
     where
         A: Encode + ?Sized,
@@ -487,8 +493,14 @@ impl Shared {
             return self.outbox.send(&request.plain(), argument);
         }
         request.deadline = left.nanos();
-        let trace = trace.or_else(call_context::trace);
-        request.trace = trace.as_deref().unwrap_or_default();
+        let inherited;
+        request.trace = match trace {
+            Some(trace) => trace,
+            None => {
+                inherited = call_context::trace();
+                inherited.as_deref().unwrap_or_default()
+            }
+        };
         let words;
         if self.is_control {
             words = self.negotiated.extensions().to_string();

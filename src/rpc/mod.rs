@@ -96,7 +96,6 @@ pub(crate) use obituary::Obituary;
 pub use peer_error::PeerError;
 pub use registry::Registry;
 pub use request_error::RequestError;
-pub(crate) use sent::Sent;
 pub use server::Server;
 pub use service::Service;
 pub(crate) use service::boxed_failure;

@@ -33,6 +33,8 @@ pub(super) struct Outbox {
     queue: Mutex<Queue>,
     /// Whether senders have to wait. Set and cleared under the lock.
     full: AtomicBool,
+    /// What is sent is counted under the lock.
+    tally: Arc<Tally>,
     room: Notify,
 }
 
@@ -55,7 +57,6 @@ struct Queue {
     gathering: bool,
     /// Whether the task runs, and will write the buffer at its end.
     held: bool,
-    tally: Arc<Tally>,
 }
 
 /// Where the stream is.
@@ -90,11 +91,16 @@ impl Outbox {
                 many: false,
                 gathering: false,
                 held: false,
-                tally,
             }),
+            tally,
             full: AtomicBool::new(false),
             room: Notify::new(),
         }
+    }
+
+    /// Where messages are counted.
+    pub(super) fn tally(&self) -> &Tally {
+        &self.tally
     }
 
     fn lock(&self) -> MutexGuard<'_, Queue> {
@@ -143,8 +149,8 @@ impl Outbox {
         let other = encoder.begin(header, &body, bytes, buffer)?;
         let length = other.as_ref().map_or(bytes.len(), |other| other.len());
         let front = buffer.len().saturating_sub(before);
-        queue.tally.sent.add(1);
-        queue.tally.sent_bytes.add(front.saturating_add(length));
+        self.tally.sent.add(1);
+        self.tally.sent_bytes.add(front.saturating_add(length));
         queue.sent = queue.sent.saturating_add(1);
         let mut wake = None;
         if !was_empty || queue.held {
@@ -172,7 +178,7 @@ impl Outbox {
         queue
             .buffer
             .extend_from_slice(other.as_deref().unwrap_or(bytes));
-        queue.tally.outbox.set(queue.buffer.len());
+        self.tally.outbox.set(queue.buffer.len());
         if queue.buffer.len() >= HIGH_WATER {
             self.full.store(true, Ordering::SeqCst);
         }
@@ -246,7 +252,7 @@ impl Outbox {
         let mut queue = self.lock();
         let stream = std::mem::replace(&mut queue.stream, Sink::Closed);
         queue.buffer = BytesMut::new();
-        queue.tally.outbox.set(0);
+        self.tally.outbox.set(0);
         self.full.store(false, Ordering::SeqCst);
         drop(queue);
         // A sender that has taken it shuts it down on giving it back.
@@ -299,7 +305,7 @@ impl Outbox {
             rest.extend_from_slice(&queue.buffer);
             queue.buffer = rest;
         }
-        queue.tally.outbox.set(queue.buffer.len());
+        self.tally.outbox.set(queue.buffer.len());
         let full = queue.buffer.len() >= HIGH_WATER;
         let was_full = self.full.swap(full, Ordering::SeqCst);
         // A server reads no requests while the outbox is full.

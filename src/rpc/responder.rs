@@ -9,7 +9,7 @@ use super::message::{DETAIL, Empty, ExtendedResponse, Response};
 use super::outbox::{Outbox, SendError};
 use super::untaken::{Lent, Untaken};
 use crate::codec::Encode;
-use crate::event::{Outcome, Tally, Watch};
+use crate::event::{Outcome, Watch};
 use plugwire_base::abandoned::is_abandoned;
 
 /// Answers one call, exactly once. A method that panics drops it, which is an answer too. A call
@@ -23,7 +23,6 @@ pub(super) struct Responder {
     /// What replies have lent to a caller that can cancel.
     untaken: Option<Arc<Untaken>>,
     answered: bool,
-    tally: Arc<Tally>,
     /// Of a call that is watched.
     watch: Option<Box<Watch>>,
 }
@@ -35,7 +34,6 @@ impl Responder {
         seq: u64,
         errors: bool,
         untaken: Option<Arc<Untaken>>,
-        tally: Arc<Tally>,
         watch: Option<Box<Watch>>,
     ) -> Self {
         Responder {
@@ -45,7 +43,6 @@ impl Responder {
             errors,
             untaken,
             answered: false,
-            tally,
             watch,
         }
     }
@@ -135,15 +132,16 @@ impl Responder {
     }
 
     /// Counts the answer. One that did not encode is followed by another.
+    #[inline]
     fn note(&mut self, failed: bool, sent: Result<usize, SendError>) -> Result<(), SendError> {
         let outcome = match (&sent, failed) {
             (Ok(_), false) => Outcome::Answered,
             (Ok(_), true) => {
-                self.tally.failed.add_shared(1);
+                self.outbox.tally().failed.add_shared(1);
                 Outcome::Failed
             }
             (Err(SendError::Closed), _) => {
-                self.tally.lost.add_shared(1);
+                self.outbox.tally().lost.add_shared(1);
                 Outcome::Lost
             }
             (Err(SendError::Encode(_)), _) => Outcome::Failed,
@@ -172,7 +170,7 @@ impl Drop for Responder {
             return;
         }
         if is_cancelled {
-            self.tally.cancelled.add_shared(1);
+            self.outbox.tally().cancelled.add_shared(1);
         } else {
             let text = format!("rpc: {} ended without a reply", self.method);
             let _ = self.send(&text, &Empty {});

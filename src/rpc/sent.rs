@@ -1,145 +1,90 @@
-//! What a caller learns of its call on the way, and calls that are watched.
+//! What a caller learns of its call on the way.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use serde::de::DeserializeOwned;
-use tracing::Instrument;
+use tracing::Span;
 
 use super::around::Around;
 use super::call_context::is_trace;
 use super::call_error::CallError;
 use super::client::Client;
-use super::time_left::{Deadline, too_late};
-use crate::codec::{Encode, Message, Undecoded};
-use crate::event::{Observer, Outcome, Watch};
+use super::time_left::too_late;
+use crate::codec::{Message, Undecoded};
+use crate::event::{Outcome, Watch};
 
-/// What a caller learns of its call on the way.
+/// What a caller learns of its call on the way. With the watch of a call that is watched: where
+/// this is dropped without an outcome, the call was cancelled.
 #[derive(Default)]
 pub(crate) struct Sent {
     /// The call's number, once the peer may have the request.
     pub(crate) seq: Option<u64>,
     /// Whether it has one: a call waits for room first.
     pub(super) has_begun: bool,
-    /// The length of the encoded argument, in bytes.
-    pub(super) bytes: usize,
-    /// That of the reply.
-    pub(super) received: usize,
-    /// The trace that the call is part of, in place of that of the context.
-    pub(super) trace: Option<Arc<str>>,
+    watch: Option<Box<Watch>>,
 }
 
 impl Sent {
-    fn of(watch: &Watch) -> Self {
-        Sent {
-            trace: watch
-                .traceparent()
-                .filter(|trace| is_trace(trace))
-                .map(Into::into),
-            ..Sent::default()
+    /// The span to run the call in: none, unless it is watched.
+    #[inline]
+    pub(crate) fn span(&self) -> Span {
+        match &self.watch {
+            Some(watch) => watch.span(),
+            None => Span::none(),
+        }
+    }
+
+    /// The trace that the call is part of, in place of that of the context.
+    #[inline]
+    pub(super) fn trace(&self) -> Option<String> {
+        let watch = self.watch.as_ref()?;
+        watch.traceparent().filter(|trace| is_trace(trace))
+    }
+
+    /// The peer may have the request, with an argument of so many bytes.
+    #[inline]
+    pub(super) fn sent(&mut self, seq: u64, length: usize) {
+        self.seq = Some(seq);
+        if let Some(watch) = &mut self.watch {
+            watch.set_seq(seq);
+            watch.sent = length as u64;
+        }
+    }
+
+    /// The reply has arrived, of so many bytes.
+    #[inline]
+    pub(super) fn replied(&mut self, undecoded: &Undecoded) {
+        if let Some(watch) = &mut self.watch {
+            watch.received = undecoded.len() as u64;
+        }
+    }
+
+    /// The call has ended.
+    #[inline]
+    pub(crate) fn ended<R>(self, called: &Result<R, CallError>) {
+        if let Some(watch) = self.watch {
+            ended(watch, called);
         }
     }
 }
 
-/// A call under way. When it is dropped, the watch learns what is known of it.
-struct Watched {
-    watch: Watch,
-    sent: Sent,
-}
-
-impl Watched {
-    fn new(watch: Watch) -> Self {
-        let sent = Sent::of(&watch);
-        Watched { watch, sent }
-    }
-
-    fn ended<R>(&mut self, called: &Result<R, CallError>) {
-        self.watch.outcome = Some(match called {
-            Ok(_) => Outcome::Answered,
-            Err(error) if error.is_timeout() => Outcome::TimedOut,
-            Err(error) if error.is_disconnected() => Outcome::Lost,
-            Err(_) => Outcome::Failed,
-        });
-    }
-}
-
-impl Drop for Watched {
-    fn drop(&mut self) {
-        if let Some(seq) = self.sent.seq {
-            self.watch.set_seq(seq);
-        }
-        self.watch.sent = self.sent.bytes as u64;
-        self.watch.received = self.sent.received as u64;
-    }
+#[cold]
+fn ended<R>(mut watch: Box<Watch>, called: &Result<R, CallError>) {
+    watch.outcome = Some(match called {
+        Ok(_) => Outcome::Answered,
+        Err(error) if error.is_timeout() => Outcome::TimedOut,
+        Err(error) if error.is_disconnected() => Outcome::Lost,
+        Err(_) => Outcome::Failed,
+    });
 }
 
 impl Client {
-    /// What the calls of the session report to.
-    pub(super) fn observer(&self) -> &Observer {
-        self.negotiated().observer()
-    }
-
-    pub(super) async fn call_watched<A, R>(
-        &self,
-        watch: Watch,
-        method: &str,
-        argument: &A,
-    ) -> Result<R, CallError>
-    where
-        A: Encode + ?Sized,
-        R: DeserializeOwned,
-    {
-        let mut watched = Watched::new(watch);
-        let span = watched.watch.span();
-        let calling = self.call_unwatched(method, argument, &mut watched.sent);
-        let called = calling.instrument(span).await;
-        watched.ended(&called);
-        called
-    }
-
-    /// As [`call`](Self::call), with something around the values, and with a deadline in place of
-    /// this handle's, which is not later than the one inherited: see [`deadline`]. Returns the
-    /// reply undecoded, too. Sets the call's number in `sent` once the peer may have the request:
-    /// with it the reply can be given back, by [`untaken`](Self::untaken).
-    ///
-    /// [`deadline`]: super::deadline
-    pub(crate) async fn call_asking<A, R, C>(
-        &self,
-        method: &str,
-        argument: &A,
-        around: &C,
-        brought: &mut C::Brought,
-        deadline: Deadline,
-        sent: &mut Sent,
-    ) -> Result<(R, Undecoded), CallError>
-    where
-        A: Encode + ?Sized,
-        R: DeserializeOwned,
-        C: Around,
-    {
-        match self.observer().watch_made(method) {
-            None => {
-                self.call_unwatched_asking(method, argument, around, brought, deadline, sent)
-                    .await
-            }
-            Some(watch) => {
-                let watched = Watched::new(watch);
-                Box::pin(async move {
-                    let mut watched = watched;
-                    let span = watched.watch.span();
-                    let own = &mut watched.sent;
-                    let calling = self
-                        .call_unwatched_asking(method, argument, around, brought, deadline, own);
-                    let called = calling.instrument(span).await;
-                    sent.seq = watched.sent.seq;
-                    if let Ok((_, undecoded)) = &called {
-                        watched.sent.received = undecoded.len();
-                    }
-                    watched.ended(&called);
-                    called
-                })
-                .await
-            }
+    /// A call that begins now, watched where that is wanted.
+    #[inline]
+    pub(crate) fn begin(&self, method: &str) -> Sent {
+        Sent {
+            watch: self.negotiated().observer().watch_made(method),
+            ..Sent::default()
         }
     }
 

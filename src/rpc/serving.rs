@@ -420,7 +420,6 @@ impl Serving {
             seq,
             negotiated.errors(),
             untaken,
-            self.tally.shared(),
             watch,
         )
     }

@@ -7,7 +7,6 @@
 mod line;
 
 use std::collections::BTreeSet;
-use std::sync::Arc;
 use std::task::{Context, Waker};
 
 pub(crate) use self::line::{Line, Ticket};
@@ -48,10 +47,12 @@ pub(crate) struct Due {
     notices: Vec<Notice>,
 }
 
-/// What is said of the session once it is unlocked.
+/// What is said of the session once it is unlocked. It needs no drop: each lock has a list of them,
+/// which is empty.
+#[derive(Clone, Copy)]
 enum Notice {
     Warning(Warning),
-    Observed(Arc<dyn Observer>, Observation),
+    Observed(Observation),
 }
 
 impl Due {
@@ -63,16 +64,25 @@ impl Due {
     }
 
     /// Wakes the tasks, logs the warnings and calls the observer. The caller holds no lock.
-    pub(crate) fn run(self) {
+    pub(crate) fn run(self, observer: Option<&dyn Observer>) {
         self.first
             .into_iter()
             .chain(self.more)
             .for_each(Waker::wake);
-        for notice in self.notices {
-            match notice {
-                Notice::Warning(warning) => log(warning),
-                Notice::Observed(observer, observation) => observer.observed(observation),
-            }
+        if !self.notices.is_empty() {
+            say(&self.notices, observer);
+        }
+    }
+}
+
+/// Rare, and out of the way of what each call runs.
+#[cold]
+fn say(notices: &[Notice], observer: Option<&dyn Observer>) {
+    for &notice in notices {
+        match (notice, observer) {
+            (Notice::Warning(warning), _) => log(warning),
+            (Notice::Observed(observation), Some(observer)) => observer.observed(observation),
+            (Notice::Observed(_), None) => {}
         }
     }
 }
@@ -140,9 +150,8 @@ impl Wakers {
         self.due.notices.push(Notice::Warning(warning));
     }
 
-    pub(crate) fn observed(&mut self, by: Option<&Arc<dyn Observer>>, observation: Observation) {
-        let observed = by.map(|observer| Notice::Observed(Arc::clone(observer), observation));
-        self.due.notices.extend(observed);
+    pub(crate) fn observed(&mut self, observation: Observation) {
+        self.due.notices.push(Notice::Observed(observation));
     }
 
     // Streams.

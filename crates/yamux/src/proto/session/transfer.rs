@@ -147,13 +147,19 @@ impl Session {
             0 if wanted > 0 => {
                 // A writer that is polled again has not met another.
                 if !std::mem::replace(&mut stream.write_blocked, true) {
-                    let stream = key.number();
-                    self.observe(Observation::WindowStalled { stream });
+                    self.stalled(key);
                 }
                 Poll::Pending
             }
             n => Poll::Ready(Ok(n)),
         }
+    }
+
+    /// Out of the way of the writers that do not wait.
+    #[cold]
+    fn stalled(&mut self, key: StreamKey) {
+        let stream = key.number();
+        self.observe(Observation::WindowStalled { stream });
     }
 
     /// Whether `n` bytes of data may be queued.
