@@ -30,7 +30,8 @@ pub(crate) struct Watch {
 
 /// The span of a call or a callback, whose target and parent differ.
 macro_rules! span {
-    ($target:literal, $name:literal, $shared:expr, $direction:expr, $method:expr $(, $parent:expr)?) => {
+    ($target:literal, $name:literal, $shared:expr, $direction:expr, $method:expr
+        $(, $parent:expr)?) => {
         tracing::debug_span!(
             target: $target,
             $(parent: $parent,)?

@@ -48,7 +48,7 @@
 //! the level of a plain line; a crash is an error.
 //!
 //! Each record goes to [`on_log`], and becomes an event of [`tracing`] at its level, with the
-//! target [`LOG_TARGET`] with the plugin's and the logger's name, and these fields, where the line has
+//! target [`LOG_TARGET`] with the names of plugin and logger, and these fields, where the line has
 //! them:
 //!
 //! | field | is |

@@ -62,20 +62,20 @@ impl Sent {
     /// The call has ended.
     #[inline]
     pub(crate) fn ended<R>(self, called: &Result<R, CallError>) {
-        if let Some(watch) = self.watch {
-            ended(watch, called);
+        if let Some(mut watch) = self.watch {
+            watch.outcome = Some(outcome(called));
         }
     }
 }
 
 #[cold]
-fn ended<R>(mut watch: Box<Watch>, called: &Result<R, CallError>) {
-    watch.outcome = Some(match called {
+fn outcome<R>(called: &Result<R, CallError>) -> Outcome {
+    match called {
         Ok(_) => Outcome::Answered,
         Err(error) if error.is_timeout() => Outcome::TimedOut,
         Err(error) if error.is_disconnected() => Outcome::Lost,
         Err(_) => Outcome::Failed,
-    });
+    }
 }
 
 impl Client {

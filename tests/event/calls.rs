@@ -64,7 +64,7 @@ async fn each_end_of_a_call_is_an_outcome() {
     let hasty = kv.with_timeout(Duration::from_millis(1));
     within(hasty.wait()).await.unwrap_err();
     events.wait_for(&["host made Plugin.Wait timed_out"]).await;
-    // The peer is told that the caller has gone.
+    // The peer learns that the caller has gone.
     events
         .wait_for(&["plugin served Plugin.Wait cancelled"])
         .await;
