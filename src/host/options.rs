@@ -122,13 +122,13 @@ macro_rules! setters {
             /// use plugwire::handshake::HandshakeConfig;
             /// use plugwire::host::ClientConfig;
             ///
-            /// let handshake = HandshakeConfig::new(1, "BASIC_PLUGIN", "hello");
-            /// let config = |place: &str| {
+            /// const HANDSHAKE: HandshakeConfig = HandshakeConfig::new(1, "BASIC_PLUGIN", "hello");
+            ///
+            /// fn config(place: &str) -> ClientConfig {
             ///     let mut command = Command::new("./kv");
             ///     command.arg(place);
-            ///     ClientConfig::new(handshake, command).name(format!("kv-{place}"))
-            /// };
-            /// let (near, far) = (config("near"), config("far"));
+            ///     ClientConfig::new(HANDSHAKE, command).name(format!("kv-{place}"))
+            /// }
             /// ```
             #[must_use]
             pub fn name(mut self, name: impl Into<String>) -> Self {

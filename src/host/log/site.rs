@@ -181,7 +181,7 @@ impl Line<'_> {
 
         // What is without a value is not recorded.
         let mut values: [(&Field, Option<&dyn field::Value>); FIELDS] = [(first, None); FIELDS];
-        let message = format_args!("{}", Escaped(self.message));
+        let message = field::display(Escaped(self.message));
         let (module, timestamp) = (module.as_deref(), timestamp.as_deref());
         let own: [Option<&dyn field::Value>; OWN.len()] = [
             Some(&message),
