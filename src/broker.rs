@@ -22,12 +22,14 @@ use futures::stream::FuturesUnordered;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
+use tracing::Instrument;
 
 pub(crate) use self::acknowledged::Acknowledged;
 pub use self::config::BrokerConfig;
 pub use self::error::{AcceptError, DialError};
 pub(crate) use self::weak::WeakBroker;
 use crate::codec::CallConfig;
+use crate::event::{Observer, Snapshot};
 use crate::handshake::Extensions;
 use crate::mux::{Session, Stream, WriteHalf};
 use crate::rpc::deadline::{Deadlines, Timer};
@@ -137,6 +139,20 @@ impl MuxBroker {
     #[must_use]
     pub fn session(&self) -> &Session {
         &self.shared.session
+    }
+
+    /// The connection in numbers: the calls and streams of this broker and of the control stream.
+    ///
+    /// Of a broker that was made by hand, those of the session below alone.
+    #[must_use]
+    pub fn snapshot(&self) -> Snapshot {
+        let stats = self.shared.session.stats();
+        self.observer().snapshot().of_session(&stats)
+    }
+
+    /// What the session's calls and streams report to.
+    pub(crate) fn observer(&self) -> &Observer {
+        self.negotiated().observer()
     }
 
     /// Reserves an id that this side has not used before. Ids start at 1 and wrap at 2^32, without
@@ -287,7 +303,7 @@ impl MuxBroker {
         if let Ok(id) = asking.call(ASK, "").await {
             let (read, write) = self.dial_halves(id).await?;
             let peer = Peer {
-                negotiated: Negotiated::new(Extensions::CALLS),
+                negotiated: self.negotiated().with(Extensions::CALLS),
                 ..self.shared.peer.clone()
             };
             client.redirect(self.client_of(Halves::new(read, write), peer));
@@ -302,7 +318,7 @@ impl MuxBroker {
         let id = self.next_id();
         let broker = self.clone();
         tokio::spawn(async move {
-            let role = Role::brokered(Negotiated::new(Extensions::CALLS));
+            let role = Role::brokered(broker.negotiated().with(Extensions::CALLS));
             match broker.accept(id).await {
                 Ok(stream) => broker.serve_as(stream, server, role).await,
                 Err(error) => {
@@ -357,9 +373,14 @@ impl MuxBroker {
         id: u32,
         server: impl Into<Server>,
     ) -> Result<(), AcceptError> {
-        let stream = self.accept(id).await?;
-        self.serve(stream, server).await;
-        Ok(())
+        let span = self.observer().stream_span(id);
+        async {
+            let stream = self.accept(id).await?;
+            self.serve(stream, server).await;
+            Ok(())
+        }
+        .instrument(span)
+        .await
     }
 
     /// Serves an interface on a stream of this broker, until the peer hangs up or the session ends.

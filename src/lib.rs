@@ -148,7 +148,7 @@
 //! Each is usable alone, and imports only from those below it: [`host`] and [`plugin`] (processes),
 //! [`handshake`], [`connection`] (one host and one plugin on a byte stream), [`mod@interface`]
 //! (traits), [`broker`] (streams by number), [`mux`] (yamux), [`rpc`] (net/rpc), [`codec`] (its
-//! messages), [`gob`] (its values).
+//! messages), [`gob`] (its values). [`event`] says what happens on all of them.
 //!
 //! # Waiting
 //!
@@ -181,6 +181,7 @@
 pub mod broker;
 pub mod codec;
 pub mod connection;
+pub mod event;
 pub mod handshake;
 #[cfg(any(feature = "host", feature = "plugin"))]
 mod hclog;

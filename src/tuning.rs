@@ -26,6 +26,19 @@ pub(crate) mod handshake {
 pub(crate) mod host {
     use std::ops::RangeInclusive;
 
+    /// How many callsites the logs of all plugins have, and that of one: each is a few hundred
+    /// bytes that are never given back. A plugin has some tens: modules, levels, sets of keys.
+    pub(crate) const LOG_SITES: usize = 2_048;
+    pub(crate) const LOG_SITES_OF_ONE: usize = 256;
+
+    /// How many pairs of a line become fields of their own, and how long their keys may be, in
+    /// bytes. `tracing` takes 32 fields.
+    pub(crate) const LOG_PAIRS: usize = 16;
+    pub(crate) const LOG_KEY: usize = 64;
+
+    /// The longest target, in bytes.
+    pub(crate) const LOG_TARGET_LENGTH: usize = 192;
+
     use super::Duration;
 
     /// Default of `start_timeout`. go-plugin: `client.go`, `StartTimeout`.
@@ -359,6 +372,17 @@ pub(crate) mod rpc {
     /// How long the value of an error may be, in bytes, with its type's name. A longer one is left
     /// out, and the error crosses as text.
     pub(crate) const ERROR_VALUE: usize = 1024 * 1024;
+}
+
+/// Events.
+pub(crate) mod event {
+    /// How many values a label of a metric may have. A plugin has some tens of methods; a time
+    /// series of Prometheus is some kilobytes.
+    #[cfg(feature = "metrics")]
+    pub(crate) const LABELS: usize = 256;
+
+    /// The longest instance name, in bytes: it is in each line of a plugin's log.
+    pub(crate) const LONGEST_NAME: usize = 64;
 }
 
 /// The broker.

@@ -60,6 +60,16 @@ impl Undecoded {
         }
     }
 
+    /// How long the value is as it was sent, in bytes.
+    pub(crate) fn len(&self) -> usize {
+        match &self.0 {
+            UndecodedRepr::Gob(raw) => raw.encoded_len(),
+            #[cfg(feature = "msgpack")]
+            UndecodedRepr::MsgPack(bytes) => bytes.len(),
+            UndecodedRepr::Rich(bytes, _) => bytes.len(),
+        }
+    }
+
     /// Decodes the value.
     ///
     /// # Errors

@@ -6,6 +6,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 
 use super::{ConnectionConfig, ConnectionError};
 use crate::broker::{DialError, MuxBroker};
+use crate::event::{Observer, Side, Snapshot};
 use crate::handshake::Extensions;
 use crate::interface::{CheckError, Interface, Remote, check};
 use crate::mux::transport::{Plain, Transport};
@@ -100,7 +101,8 @@ impl RpcClient {
         T: Transport + 'static,
     {
         config.check()?;
-        let session = Session::client_over(io, config.mux.clone());
+        let observer = Observer::new(&config.events, Side::Host);
+        let session = Session::client_over(io, observer.of_session(&config.mux));
         // The plugin serves the control stream only after it has accepted all three.
         let control = session.open().await?;
         let stdout = session.open().await?;
@@ -108,7 +110,7 @@ impl RpcClient {
         let peer = Peer {
             obituary,
             // The plugin may have more than this host asks for.
-            negotiated: Negotiated::new(extensions.and(config.extensions())),
+            negotiated: Negotiated::observed(extensions.and(config.extensions()), observer),
             ..Peer::default()
         };
         let broker = MuxBroker::start(session.clone(), config.broker_config(), peer.clone());
@@ -117,6 +119,7 @@ impl RpcClient {
             ..peer
         };
         let control = rpc::Client::start(control, config.control_codec(), peer);
+        broker.observer().connected();
         Ok(RpcClient {
             control: control.with_timeout(config.control_timeout),
             stdio: Some((stdout, stderr)),
@@ -143,6 +146,12 @@ impl RpcClient {
     /// were taken before.
     pub fn take_stdio(&mut self) -> Option<(Stream, Stream)> {
         self.stdio.take()
+    }
+
+    /// The connection in numbers.
+    #[must_use]
+    pub fn snapshot(&self) -> Snapshot {
+        self.broker.snapshot()
     }
 
     /// The broker, for what crosses the wire as an id.

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use crate::InvalidOption;
 use crate::codec::Limits;
+use crate::event::{self, Propagator, Subscriber};
 use crate::handshake::Extensions;
 use crate::tuning::connection::CONTROL_TIMEOUT;
 use crate::{broker, mux, rpc};
@@ -49,6 +50,7 @@ pub struct ConnectionConfig {
     limits: Option<Limits>,
     pub(super) control_timeout: Duration,
     call_timeout: Option<Duration>,
+    pub(crate) events: event::Options,
 }
 
 impl Default for ConnectionConfig {
@@ -59,6 +61,7 @@ impl Default for ConnectionConfig {
             limits: None,
             control_timeout: CONTROL_TIMEOUT,
             call_timeout: None,
+            events: event::Options::default(),
         }
     }
 }
@@ -140,6 +143,34 @@ impl ConnectionConfig {
         self
     }
 
+    /// What this connection is called in logs, spans, metrics and errors: 1 to 64 bytes of text
+    /// without control characters, anything else is an [`InvalidOption`]. Default: the file name of
+    /// a launched plugin's executable, the address of a plugin that runs already, in the plugin the
+    /// file name of its own executable, and `plugin` for an
+    /// [`RpcClient`](super::RpcClient) that is made by hand. A host sets it with
+    /// [`ClientConfig::name`](crate::host::ClientConfig::name), too.
+    #[must_use]
+    pub fn name(mut self, name: impl Into<String>) -> Self {
+        self.events.set_name(name.into());
+        self
+    }
+
+    /// Has a subscriber learn of each [event](crate::event). May be called again, for another one
+    /// beside it. Default none.
+    #[must_use]
+    pub fn subscriber(mut self, subscriber: impl Subscriber) -> Self {
+        self.events.add_subscriber(subscriber);
+        self
+    }
+
+    /// Connects the spans of both processes: see [`Propagator`]. Default none: a call takes along
+    /// what its [context](crate::CallContext) has.
+    #[must_use]
+    pub fn propagator(mut self, propagator: impl Propagator) -> Self {
+        self.events.set_propagator(propagator);
+        self
+    }
+
     /// The same with another codec of the broker.
     pub(crate) fn codec(mut self, codec: rpc::Codec) -> Self {
         let calls = self.broker.calls().codec(codec);
@@ -167,6 +198,7 @@ impl ConnectionConfig {
 
     pub(crate) fn check(&self) -> Result<(), InvalidOption> {
         InvalidOption::check_duration("control_timeout", self.control_timeout)?;
+        self.events.check()?;
         self.mux.check()?;
         self.broker_config().check()
     }

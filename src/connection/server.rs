@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::fmt;
+use std::path::Path;
 use std::pin::pin;
 use std::sync::Arc;
 
@@ -9,6 +10,8 @@ use tokio::io::{AsyncRead, AsyncWrite};
 
 use super::{BoxError, ConnectionConfig, ConnectionError, DispenseContext, Peer};
 use crate::broker::MuxBroker;
+use crate::event::{Observer, Side};
+use crate::handshake::Extensions;
 use crate::interface::{BoxFuture, CheckError, Interface, check};
 use crate::mux::transport::{Plain, Transport};
 use crate::mux::{Session, SessionError, Stream};
@@ -247,7 +250,10 @@ impl RpcServer {
         T: Transport + 'static,
     {
         self.config.check()?;
-        let session = Session::server_over(io, self.config.mux.clone());
+        let mut events = self.config.events.clone();
+        events.set_default_name(&own_name());
+        let observer = Observer::new(&events, Side::Plugin);
+        let session = Session::server_over(io, observer.of_session(&self.config.mux));
         let _close = CloseOnDrop(&session);
         let patience = self.config.control_timeout;
         let (control, stdout, stderr) = timeout(patience, accept_three(&session))
@@ -255,7 +261,8 @@ impl RpcServer {
             .map_err(|_| ConnectionError::Incomplete(patience))??;
         connected();
         self.hooks.stdio(stdout, stderr);
-        let negotiated = Negotiated::none();
+        observer.connected();
+        let negotiated = Negotiated::observed(Extensions::NONE, observer);
         let known = rpc::Peer {
             negotiated: Arc::clone(&negotiated),
             ..rpc::Peer::default()
@@ -315,6 +322,13 @@ impl fmt::Debug for RpcServer {
             .field("plugins", &self.plugins)
             .finish_non_exhaustive()
     }
+}
+
+/// What this process's executable is called.
+fn own_name() -> String {
+    let program = std::env::args_os().next().unwrap_or_default();
+    let name = Path::new(&program).file_name().unwrap_or_default();
+    name.to_string_lossy().into_owned()
 }
 
 async fn accept_three(session: &Session) -> Result<(Stream, Stream, Stream), SessionError> {

@@ -17,6 +17,7 @@ use super::reattach::{AttachConfig, Attached, ReattachError, attach};
 use super::running::{Parts, Running};
 use crate::broker::MuxBroker;
 use crate::connection::DispenseError;
+use crate::event::Snapshot;
 use crate::handshake::{Address, ReattachConfig};
 use crate::interface::{Interface, Remote};
 use crate::mux::SessionError;
@@ -138,16 +139,17 @@ impl Client {
         let Attached {
             process,
             rpc,
+            plugin,
             disconnected,
             crash_reporter,
         } = attach(&mut config).await?;
         let mut watchers = JoinSet::new();
-        let plugin = format!("at {}", config.reattach.address);
         let (exit, tail) = (process.exit().clone(), Tail::default());
         // Its log goes elsewhere.
         tail.end();
         let report = crash_reporter.clone();
         watchers.spawn(report.watch(Watched {
+            program: plugin.clone(),
             plugin,
             pid: process.pid(),
             started: None,
@@ -227,6 +229,27 @@ impl Client {
     #[must_use]
     pub fn broker(&self) -> &MuxBroker {
         self.running.rpc.broker()
+    }
+
+    /// The connection in numbers: calls by their end, bytes, streams, what waits.
+    ///
+    /// ```
+    /// # use plugwire::host::Client;
+    /// fn is_busy(client: &Client) -> bool {
+    ///     let snapshot = client.snapshot();
+    ///     snapshot.made.in_flight > 100 || snapshot.queues.outbox_bytes > 1 << 20
+    /// }
+    /// ```
+    #[must_use]
+    pub fn snapshot(&self) -> Snapshot {
+        self.running.rpc.snapshot()
+    }
+
+    /// What this plugin is called in logs, spans, metrics and errors: see
+    /// [`ClientConfig::name`](super::ClientConfig::name).
+    #[must_use]
+    pub fn name(&self) -> &str {
+        self.broker().observer().name()
     }
 
     /// Asks the plugin whether it is alive.

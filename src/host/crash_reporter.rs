@@ -24,6 +24,8 @@ pub(super) struct CrashReporter {
 pub(super) struct Watched {
     /// Its name, for people.
     pub(super) plugin: String,
+    /// Its executable's.
+    pub(super) program: String,
     pub(super) pid: Option<u32>,
     /// When it was started. `None` if another host did.
     pub(super) started: Option<Instant>,
@@ -51,6 +53,7 @@ impl CrashReporter {
     pub(super) async fn watch(self, watched: Watched) {
         let Watched {
             plugin,
+            program,
             pid,
             started,
             exit,
@@ -63,7 +66,7 @@ impl CrashReporter {
         if how != How::Exited {
             return self.dismiss();
         }
-        let core = core_of(status, pid, &plugin);
+        let core = core_of(status, pid, &program);
         let (_, core) = tokio::join!(timeout(tuning::LAST_LINES, tail.ended()), core);
         self.decide(Fate::Crashed(Arc::new(Crash {
             plugin,
@@ -106,12 +109,12 @@ impl CrashReporter {
 }
 
 /// The core dump of a process that ended so.
-async fn core_of(status: Option<ExitStatus>, pid: Option<u32>, plugin: &str) -> Option<CoreDump> {
+async fn core_of(status: Option<ExitStatus>, pid: Option<u32>, program: &str) -> Option<CoreDump> {
     if !status.is_some_and(has_dumped_core) {
         return None;
     }
-    let plugin = plugin.to_owned();
-    let find = move || core_dump::find(pid?, &plugin);
+    let program = program.to_owned();
+    let find = move || core_dump::find(pid?, &program);
     let found = timeout(tuning::LAST_LINES, in_background(find)).await;
     Some(CoreDump {
         file: found.ok().and_then(Result::ok).flatten(),

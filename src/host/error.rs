@@ -175,6 +175,8 @@ impl LaunchError {
 #[derive(Clone, Debug, Default)]
 #[non_exhaustive]
 pub struct ProcessReport {
+    /// The instance name, if [one was set](super::ClientConfig::name). An error's text has it.
+    pub name: Option<String>,
     /// Its process id. The process is gone, so another may have the id by now. `None` where its
     /// runner gave none.
     pub pid: Option<u32>,
@@ -197,6 +199,9 @@ struct Suffix<'a>(&'a ProcessReport);
 impl fmt::Display for Suffix<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let report = self.0;
+        if let Some(name) = &report.name {
+            write!(f, "\nThe plugin is {}", Escaped(name))?;
+        }
         if let Some(status) = report.status {
             write!(f, "\nThe plugin exited with {status}")?;
         }

@@ -1,5 +1,7 @@
 //! Where records go: to `tracing`, and to a callback of the host's.
 
+mod site;
+
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -8,10 +10,19 @@ use serde_json::{Map, Value};
 use tracing::Level;
 use tracing::level_filters::LevelFilter;
 
+use self::site::Line;
 use crate::hclog::{LogLevel, LogParser, LogRecord};
 use plugwire_base::escape::{Escaped, escaped};
 
-/// The target of the [`tracing`] events that the lines of a plugin's log become.
+/// The beginning of the target of the [`tracing`] events that the lines of a plugin's log become.
+/// The [instance name](super::ClientConfig::name) and the logger's name follow, such as
+/// `plugwire::log::kv::storage::disk` for the logger `storage.disk` of the plugin `kv`. Other
+/// characters than letters, digits, `-` and `_` are `_` there. So an `EnvFilter` chooses by plugin
+/// and module: `warn,plugwire::log::kv=info,plugwire::log::kv::storage=trace`.
+///
+/// Each pair is a field of its own. The number of targets and of sets of keys is bounded: 256 of
+/// each plugin. A line beyond it, or with more than 16 pairs, has this target alone, and its pairs
+/// are JSON in the field `fields`.
 ///
 /// An event is one line, whatever the plugin writes: line breaks, escape sequences and other
 /// control characters in its message and its pairs are escaped, as `\n` or `\u{1b}`, and so are the
@@ -48,8 +59,9 @@ impl OnLog {
 
 /// The log of one plugin.
 pub(super) struct LogSink {
-    /// The plugin's file name.
+    /// The instance name.
     plugin: String,
+    target: String,
     parser: LogParser,
     callback: Option<OnLog>,
 }
@@ -57,6 +69,7 @@ pub(super) struct LogSink {
 impl LogSink {
     pub(super) fn new(plugin: String, callback: Option<OnLog>) -> Self {
         Self {
+            target: site::target_of(&plugin),
             plugin: escaped(&plugin).into_owned(),
             parser: LogParser::new(),
             callback,
@@ -74,16 +87,32 @@ impl LogSink {
             return;
         }
         let record = self.parser.parse(line, goes_on);
-        tell(&self.plugin, &record);
+        self.tell(&record);
         if let Some(callback) = &self.callback {
             callback.call(&self.plugin, &record);
         }
     }
+
+    /// Makes the record an event.
+    fn tell(&self, record: &LogRecord) {
+        let line = Line {
+            target: &self.target,
+            level: record.level.into(),
+            message: &record.message,
+            plugin: &self.plugin,
+            module: record.module.as_deref(),
+            timestamp: record.timestamp.as_deref(),
+            pairs: &record.fields,
+        };
+        if line.tell().is_err() {
+            tell_plainly(&self.plugin, record);
+        }
+    }
 }
 
-/// Makes the record an event. The names of an event's fields are fixed when the program is
-/// compiled, so all pairs of the plugin are in one field.
-fn tell(plugin: &str, record: &LogRecord) {
+/// Makes the record an event whose target and fields are fixed when the program is compiled, so all
+/// pairs of the plugin are in one field.
+fn tell_plainly(plugin: &str, record: &LogRecord) {
     // The plugin's text must stay within its line.
     let module = record.module.as_deref().map(escaped);
     let timestamp = record.timestamp.as_deref().map(escaped);

@@ -49,18 +49,17 @@
 //! the level of a plain line; a crash is an error.
 //!
 //! Each record goes to [`on_log`], and becomes an event of [`tracing`] at its level, with the
-//! target [`LOG_TARGET`] and these fields, where the line has them:
+//! target [`LOG_TARGET`] with the names of plugin and logger, and these fields, where the line has
+//! them:
 //!
 //! | field | is |
 //! | --- | --- |
 //! | `message` | the text of the line |
-//! | `plugin` | the file name of the plugin |
+//! | `plugin` | the [instance name](ClientConfig::name) |
 //! | `module` | the name of the logger in the plugin |
 //! | `timestamp` | when the plugin wrote it, as text |
-//! | `fields` | all other pairs, as one JSON object: `{"answer":42}` |
-//!
-//! The pairs share a field because the names of an event's fields are fixed when the host is
-//! compiled. The [`LogRecord`] has them one by one.
+//! | each pair's key | its value; of lists and objects, JSON |
+//! | `fields` | of more pairs than [fit](LOG_TARGET), one JSON object: `{"answer":42}` |
 //!
 //! [`on_log`]: ClientConfig::on_log
 //! [`sync_stdout`]: ClientConfig::sync_stdout

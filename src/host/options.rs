@@ -6,6 +6,7 @@ use std::time::Duration;
 use super::output::Writer;
 use crate::codec::Codec;
 use crate::connection::ConnectionConfig;
+use crate::event;
 use crate::handshake::{Extensions, HandshakeError};
 use crate::tuning::host as tuning;
 
@@ -14,6 +15,8 @@ use crate::tuning::host as tuning;
 #[derive(Clone)]
 pub(super) struct Options {
     pub(super) connection: ConnectionConfig,
+    /// `None` for that of the connection.
+    pub(super) name: Option<String>,
     pub(super) start_timeout: Duration,
     pub(super) dial_timeout: Duration,
     pub(super) kill_grace: Duration,
@@ -29,6 +32,7 @@ impl fmt::Debug for Options {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Options")
             .field("connection", &self.connection)
+            .field("name", &self.name)
             .field("start_timeout", &self.start_timeout)
             .field("dial_timeout", &self.dial_timeout)
             .field("kill_grace", &self.kill_grace)
@@ -43,6 +47,7 @@ impl Default for Options {
     fn default() -> Self {
         Self {
             connection: ConnectionConfig::default(),
+            name: None,
             start_timeout: tuning::START_TIMEOUT,
             dial_timeout: tuning::DIAL_TIMEOUT,
             kill_grace: tuning::KILL_GRACE,
@@ -58,10 +63,13 @@ impl Default for Options {
 impl Options {
     /// Settings of the session, the broker and the calls.
     pub(super) fn connection(&self) -> ConnectionConfig {
-        let connection = match self.codec {
+        let mut connection = match self.codec {
             Some(codec) => self.connection.clone().codec(codec),
             None => self.connection.clone(),
         };
+        if let Some(name) = &self.name {
+            connection.events.set_name(name.as_str());
+        }
         match self.call_timeout {
             Some(timeout) => connection.call_timeout(timeout),
             None => connection,
@@ -70,6 +78,19 @@ impl Options {
 }
 
 impl Options {
+    /// How the plugin is observed. Without a name that was set it is called `default`.
+    pub(super) fn observed(&mut self, default: &str) -> event::Options {
+        if self.name.is_none() {
+            self.connection.events.set_default_name(default);
+        }
+        self.connection().events
+    }
+
+    /// The instance name that was set.
+    pub(super) fn own_name(&self) -> Option<String> {
+        self.connection().events.own_name().map(str::to_owned)
+    }
+
     /// Whether a plugin has the codec that is asked for.
     pub(super) fn check_codec(&self, offered: Extensions) -> Result<(), HandshakeError> {
         let asked = self.connection().extensions().contains(Extensions::MSGPACK);
@@ -89,6 +110,29 @@ macro_rules! setters {
             #[must_use]
             pub fn connection(mut self, connection: $crate::connection::ConnectionConfig) -> Self {
                 self.options.connection = connection;
+                self
+            }
+
+            /// What this plugin is called in logs, spans, metrics and errors: 1 to 64 bytes of text
+            /// without control characters. Default: its executable's file name, or the address of
+            /// one that runs already. go-plugin has none.
+            ///
+            /// ```
+            /// use std::process::Command;
+            /// use plugwire::handshake::HandshakeConfig;
+            /// use plugwire::host::ClientConfig;
+            ///
+            /// const HANDSHAKE: HandshakeConfig = HandshakeConfig::new(1, "BASIC_PLUGIN", "hello");
+            ///
+            /// fn config(place: &str) -> ClientConfig {
+            ///     let mut command = Command::new("./kv");
+            ///     command.arg(place);
+            ///     ClientConfig::new(HANDSHAKE, command).name(format!("kv-{place}"))
+            /// }
+            /// ```
+            #[must_use]
+            pub fn name(mut self, name: impl Into<String>) -> Self {
+                self.options.name = Some(name.into());
                 self
             }
 

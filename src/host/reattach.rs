@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use tokio::sync::watch;
 use tokio::time::timeout_at;
+use tracing::Instrument;
 
 use super::crash_reporter::CrashReporter;
 use super::dial::{DialError, Dialed, Listening, PingError, Way, first_ping};
@@ -209,6 +210,8 @@ fn tls_refused(address: Address, source: io::Error) -> ReattachError {
 pub(super) struct Attached {
     pub(super) process: Process,
     pub(super) rpc: RpcClient,
+    /// What it is called in errors.
+    pub(super) plugin: String,
     /// Set when the connection has ended, which is all that this host learns of some plugins.
     pub(super) disconnected: watch::Sender<bool>,
     pub(super) crash_reporter: CrashReporter,
@@ -217,6 +220,9 @@ pub(super) struct Attached {
 /// Connects to the plugin and finds its process.
 pub(super) async fn attach(config: &mut AttachConfig) -> Result<Attached, ReattachError> {
     config.check()?;
+    let own_name = config.options.own_name();
+    let name = config.reattach.address.to_string();
+    let name = config.options.observed(&name).name();
     let ReattachConfig { protocol, .. } = &config.reattach;
     // Old hosts name none.
     if !protocol.is_empty() && protocol != NETRPC {
@@ -240,14 +246,18 @@ pub(super) async fn attach(config: &mut AttachConfig) -> Result<Attached, Reatta
     })?;
     let after = config.options.start_timeout;
     let deadline = instant::after(after);
-    let attached = timeout_at(deadline, connect(config)).await;
+    let span = tracing::info_span!(target: "plugwire::launch", "reattach", plugin = &*name);
+    let attached = timeout_at(deadline, connect(config, own_name).instrument(span)).await;
     attached.unwrap_or_else(|_| {
         let address = config.reattach.address.clone();
         Err(ReattachError::Timeout { address, after })
     })
 }
 
-async fn connect(config: &mut AttachConfig) -> Result<Attached, ReattachError> {
+async fn connect(
+    config: &mut AttachConfig,
+    own_name: Option<String>,
+) -> Result<Attached, ReattachError> {
     let reattach = &config.reattach;
     let address = || reattach.address.clone();
     let not_found = |sought: String, reason: io::Error| ReattachError::ProcessNotFound {
@@ -311,10 +321,12 @@ async fn connect(config: &mut AttachConfig) -> Result<Attached, ReattachError> {
     // A connection may end before the plugin does, so the socket is checked again
     // before it is removed.
     process.listens_at(&reattach.address);
-    rpc.set_plugin(&format!("at {}", reattach.address));
+    let plugin = own_name.unwrap_or_else(|| format!("at {}", reattach.address));
+    rpc.set_plugin(&plugin);
     Ok(Attached {
         process,
         rpc,
+        plugin,
         disconnected,
         crash_reporter,
     })

@@ -35,6 +35,8 @@ fn attach_config(config: &ClientConfig, survivor: &Survivor) -> AttachConfig {
         .start_timeout
         .min(config.options.dial_timeout);
     attach.start = survivor.start.clone();
+    // The plugin keeps the name that it had with the last host.
+    attach.options.name = Some(config.observed().name().to_string());
     #[cfg(feature = "tls")]
     if let Some(Tls::Config(tls)) = &config.tls {
         attach = attach.tls(tls.clone());
@@ -58,12 +60,11 @@ pub(super) async fn resume(
     let mut attach_config = attach_config(config, survivor).versions(config.versions.clone());
     let Attached {
         process,
-        mut rpc,
+        rpc,
+        plugin: name,
         disconnected,
         crash_reporter,
     } = attach(&mut attach_config).await?;
-    let name = file_name(&config.launch.name());
-    rpc.set_plugin(&name);
     let (tail, mut pipes, mut tap) = (Tail::default(), JoinSet::new(), None);
     let exit = process.exit().clone();
     match opened(survivor) {
@@ -87,6 +88,7 @@ pub(super) async fn resume(
     }
     pipes.spawn(crash_reporter.clone().watch(Watched {
         plugin: name,
+        program: file_name(&config.launch.name()),
         pid: process.pid(),
         started: None,
         exit,

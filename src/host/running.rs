@@ -13,6 +13,7 @@ use super::output::{self, LogTap, Writer};
 use super::process::{Ended, Exit, How, Process};
 use super::survivor::Survivor;
 use crate::connection::RpcClient;
+use crate::event::Exited;
 use crate::handshake::ReattachConfig;
 use crate::rpc::Crash;
 use crate::sys::process_start::ProcessStart;
@@ -89,8 +90,12 @@ impl Running {
         let mut watchers = parts.watchers;
         let tap = parts.survival.as_mut();
         let tap = Mutex::new(tap.and_then(|survival| survival.tap.take()));
-        let (exit, id) = (process.exit().clone(), process.id().to_owned());
-        watchers.spawn(watch_exit(exit, id, Arc::clone(&rpc)));
+        let (exit, id, pid) = (
+            process.exit().clone(),
+            process.id().to_owned(),
+            process.pid(),
+        );
+        watchers.spawn(watch_exit(exit, id, pid, Arc::clone(&rpc)));
         if let Some(disconnected) = parts.disconnected {
             let rpc = Arc::clone(&rpc);
             watchers.spawn(async move {
@@ -113,6 +118,11 @@ impl Running {
                 _watchers: watchers,
             },
         }
+    }
+
+    /// The instance name.
+    fn name(&self) -> &str {
+        self.rpc.broker().observer().name()
     }
 
     /// Ends the connection and leaves the process running.
@@ -230,10 +240,18 @@ impl Running {
             }
         }
         if !exit.has_exited() {
-            tracing::warn!(id = self.process.id(), "plugin failed to exit gracefully");
+            tracing::warn!(
+                plugin = self.name(),
+                id = self.process.id(),
+                "plugin failed to exit gracefully"
+            );
             self.process.kill();
             if timeout(tuning::KILL_WAIT, exit.reaped()).await.is_err() {
-                tracing::error!(id = self.process.id(), "the killed plugin has not exited");
+                tracing::error!(
+                    plugin = self.name(),
+                    id = self.process.id(),
+                    "the killed plugin has not exited"
+                );
             }
         }
         // If it was reaped a moment ago, its files may still be there.
@@ -246,17 +264,18 @@ impl Running {
             // A Go plugin may exit before it has answered: go-plugin lets `main` return as soon as
             // it is asked. It gets the same time to exit.
             Ok(Err(error)) if error.is_disconnected() => {
-                let (id, error) = (self.process.id(), logged(&error));
-                tracing::debug!(id, %error, "the plugin quit without an answer");
+                let (plugin, id, error) = (self.name(), self.process.id(), logged(&error));
+                tracing::debug!(plugin, id, %error, "the plugin quit without an answer");
                 true
             }
             Ok(Err(error)) => {
-                let (id, error) = (self.process.id(), logged(&error));
-                tracing::warn!(id, %error, "error closing client during kill");
+                let (plugin, id, error) = (self.name(), self.process.id(), logged(&error));
+                tracing::warn!(plugin, id, %error, "error closing client during kill");
                 false
             }
             Err(_) => {
                 tracing::warn!(
+                    plugin = self.name(),
                     id = self.process.id(),
                     "the plugin does not answer the request to quit"
                 );
@@ -277,19 +296,30 @@ impl Running {
 
 /// Ends the session of a process that has exited. Its socket closes with it, unless a process that
 /// it started has inherited the socket: calls would wait for ever then.
-async fn watch_exit(exit: Exit, id: String, rpc: Arc<RpcClient>) {
+async fn watch_exit(exit: Exit, id: String, pid: Option<u32>, rpc: Arc<RpcClient>) {
     let Some(Ended { status, how }) = exit.reaped().await else {
         // The process goes on without this host, or the runtime ends.
         return;
     };
+    let observer = rpc.broker().observer();
+    let plugin = observer.name();
     match (how, status) {
-        (How::Killed, _) => tracing::info!(id, "plugin process killed"),
-        (How::Disconnected, _) => tracing::info!(id, "plugin disconnected"),
+        (How::Killed, _) => tracing::info!(plugin, id, "plugin process killed"),
+        (How::Disconnected, _) => tracing::info!(plugin, id, "plugin disconnected"),
         (How::Exited, Some(status)) if !status.success() => {
-            tracing::error!(id, %status, "plugin process exited");
+            tracing::error!(plugin, id, %status, "plugin process exited");
         }
-        (How::Exited, _) => tracing::info!(id, "plugin process exited"),
+        (How::Exited, _) => tracing::info!(plugin, id, "plugin process exited"),
     }
+    observer.emit(&Exited {
+        pid,
+        how: match how {
+            How::Exited => "exited",
+            How::Killed => "killed",
+            How::Disconnected => "disconnected",
+        },
+        status: status.map(|status| status.to_string()).as_deref(),
+    });
     // Data that the plugin sent before its end may still be unread.
     let _ = timeout(tuning::DRAIN, rpc.closed()).await;
     rpc.close().await;

@@ -7,6 +7,7 @@ use crate::broker::{DialError, MuxBroker};
 use crate::mux::Stream;
 use crate::rpc::call_context;
 use plugwire_base::chain::logged;
+use tracing::Instrument;
 
 /// What crosses the wire as a broker id: `Arc<dyn Trait>` of an [`Interface`](super::Interface),
 /// [`Reader`](super::Reader), [`Writer`](super::Writer), [`Stream`](super::Stream), and an `Option`
@@ -132,7 +133,8 @@ pub(super) fn offer<B: Brokered>(broker: &MuxBroker, value: B) -> Loaned<B> {
     let id = broker.next_id();
     let slot = Slot::new(value);
     let (offer, lease) = lease(id, B::STREAM);
-    let offered = serve(broker.clone(), slot.clone(), offer);
+    let span = broker.observer().stream_span(id);
+    let offered = serve(broker.clone(), slot.clone(), offer).instrument(span);
     let task = tokio::spawn(offered).abort_handle();
     Loaned {
         id,

@@ -213,3 +213,25 @@ impl Drop for InReply {
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
+
+/// Something lent for a call: its id, and the thing itself until the peer has dialed.
+#[doc(hidden)]
+#[derive(Debug)]
+pub struct Loan<B> {
+    pub(super) id: u32,
+    pub(super) slot: Slot<B>,
+}
+
+impl<B> Loan<B> {
+    /// The id that the peer dials.
+    #[must_use]
+    pub fn id(&self) -> u32 {
+        self.id
+    }
+
+    /// Takes the thing back. `None` when the peer has it.
+    #[must_use]
+    pub fn take_back(self) -> Option<B> {
+        self.slot.take()
+    }
+}

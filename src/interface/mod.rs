@@ -84,12 +84,13 @@ pub mod __private {
     pub use super::check::{
         CheckError, Learn, LearnBrokered, Learned, MethodCheck, Skip, TypeCheck, TypeOf, check,
     };
+    pub use super::lease::Loan;
     pub use super::map::{ArgMap, InterfaceValue, put, take, take_in};
     pub use super::own_error::{
         CausesAlone, ErrorForm, NoError, Probe, TextAlone, ValueAlone, ValueAndCauses, caught,
         note_form,
     };
-    pub use super::remote::{Call, Loan};
+    pub use super::remote::Call;
     pub use super::served::{Methods, Object, flush};
     pub use super::shape::{
         As, BoxOf, Id, ListOf, MapOf, MaybeId, OptionOf, ResultOf, Same, Shape, Shaped, TupleOf,

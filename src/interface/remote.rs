@@ -3,15 +3,16 @@
 use std::collections::HashMap;
 use std::fmt;
 use std::marker::PhantomData;
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::time::Duration;
 
 use serde::de::DeserializeOwned;
+use tracing::Instrument;
 
 use super::around::{self, Brought, Unconnected};
 use super::brokered::{Brokered, dial, offer};
-use super::lease::{Lease, Loaned, Slot};
+use super::lease::{Lease, Loan, Loaned, Slot};
 use super::map::{self, ArgMap};
 use super::reply::{is_answer, lost_behind_reply, settle};
 use super::signature::Signature;
@@ -320,28 +321,6 @@ impl Line<'_> {
     }
 }
 
-/// Something lent for a call: its id, and the thing itself until the peer has dialed.
-#[doc(hidden)]
-#[derive(Debug)]
-pub struct Loan<B> {
-    id: u32,
-    slot: Slot<B>,
-}
-
-impl<B> Loan<B> {
-    /// The id that the peer dials.
-    #[must_use]
-    pub fn id(&self) -> u32 {
-        self.id
-    }
-
-    /// Takes the thing back. `None` when the peer has it.
-    #[must_use]
-    pub fn take_back(self) -> Option<B> {
-        self.slot.take()
-    }
-}
-
 impl<'a> Call<'a> {
     /// Begins a call.
     #[must_use]
@@ -452,13 +431,18 @@ impl<'a> Call<'a> {
             let Some((rpc, broker)) = self.line.connection() else {
                 return Err(CallError::Shutdown(EndReason::Closed).into());
             };
-            let mut sent = None;
-            let brought = &mut self.brought;
-            let deadline = self.deadline;
-            let called =
-                rpc.call_asking(self.method, argument, broker, brought, deadline, &mut sent);
-            let reply = called.await;
-            self.seq = sent;
+            let mut sent = rpc.begin(self.method);
+            let (span, method, deadline) = (sent.span(), self.method, self.deadline);
+            let reply = {
+                let (brought, sent) = (&mut self.brought, &mut sent);
+                // Pinned first, so that it is not moved.
+                let calling =
+                    pin!(rpc.call_asking(method, argument, broker, brought, deadline, sent));
+                calling.instrument(span).await
+            };
+            let is_sent = sent.seq.is_some();
+            self.seq = sent.seq;
+            sent.ended(&reply);
             if !self.brought.leases.is_empty() || !self.brought.dials.is_empty() {
                 return self.finish(reply).await;
             }
@@ -466,7 +450,7 @@ impl<'a> Call<'a> {
                 Ok((reply, _)) => return Ok(reply),
                 Err(error) => error,
             };
-            let Some(route) = self.repeats(&error, sent.is_some(), repeats) else {
+            let Some(route) = self.repeats(&error, is_sent, repeats) else {
                 return Err(error.into());
             };
             repeats = repeats.saturating_add(1);

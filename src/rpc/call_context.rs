@@ -230,7 +230,7 @@ pub(super) fn take_lent() -> Vec<Box<dyn Lent>> {
 
 /// Whether a text can be a `traceparent`. Its own form has 55 characters, and later versions of it
 /// may have more.
-fn is_trace(text: &str) -> bool {
+pub(super) fn is_trace(text: &str) -> bool {
     (1..=LONGEST_TRACE).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_graphic())
 }
 

@@ -1,8 +1,10 @@
 //! The calling side.
 
+mod given_up;
 mod lost;
 
 use std::future::poll_fn;
+use std::pin::pin;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::task::Poll;
@@ -12,7 +14,10 @@ use serde::de::DeserializeOwned;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
+use tracing::Instrument;
 
+pub(crate) use self::given_up::Untaken;
+use self::given_up::Waiting;
 use super::around::Around;
 use super::call_context;
 use super::call_error::CallError;
@@ -22,12 +27,14 @@ use super::in_flight::{Ended, InFlight};
 use super::inbox::Inbox;
 use super::io::Halves;
 use super::message::{CANCEL, DETAIL, Empty, ExtendedRequest, ExtendedResponse};
-use super::negotiated::Negotiated;
+use super::negotiated::{Negotiated, Peer};
 use super::obituary::Obituary;
 use super::outbox::{Outbox, SendError};
 use super::peer_error::PeerError;
+use super::sent::Sent;
 use super::time_left::{Deadline, Left, deadline, too_late};
 use crate::codec::{CallConfig, DecodeError, Encode, Message, Undecoded};
+use crate::event::{Direction, Observer};
 use plugwire_base::chain::logged;
 use plugwire_base::rescue::{self, Watch};
 
@@ -56,16 +63,6 @@ struct Shared {
     names_words: AtomicBool,
     /// The connection that was asked for on this one, to which all further calls go.
     asked: OnceLock<Client>,
-}
-
-/// What is known of the peer of a session's stream.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Peer {
-    /// The news of the end of its process.
-    pub(crate) obituary: Obituary,
-    pub(crate) negotiated: Arc<Negotiated>,
-    /// Whether it is the control stream, on which requests name what was agreed on.
-    pub(crate) is_control: bool,
 }
 
 struct Task {
@@ -111,9 +108,11 @@ impl Client {
             negotiated,
             is_control,
         } = peer;
+        let tally = negotiated.observer().tally(Direction::Made);
+        let inbox = Inbox::of_replies(read, config, tally.shared());
         let shared = Arc::new(Shared {
-            outbox: Outbox::new(write, config),
-            calls: Mutex::new(InFlight::new()),
+            outbox: Outbox::new(write, config, tally.shared()),
+            calls: Mutex::new(InFlight::new(tally)),
             deadlines: Deadlines::default(),
             obituary,
             negotiated,
@@ -121,7 +120,7 @@ impl Client {
             asked: OnceLock::new(),
         });
         let handle = {
-            let run = run(shared.clone(), Inbox::of_replies(read, config));
+            let run = run(shared.clone(), inbox);
             tokio::spawn(rescue::guard(run, Watch::Woken))
         };
         Client {
@@ -137,9 +136,10 @@ impl Client {
     /// A client whose connection has ended. It needs no runtime.
     pub(crate) fn ended() -> Client {
         let config = CallConfig::default();
+        let tally = Observer::default().tally(Direction::Made);
         let shared = Arc::new(Shared {
-            outbox: Outbox::new(Box::new(tokio::io::sink()), config),
-            calls: Mutex::new(InFlight::new()),
+            outbox: Outbox::new(Box::new(tokio::io::sink()), config, tally.shared()),
+            calls: Mutex::new(InFlight::new(tally)),
             deadlines: Deadlines::default(),
             obituary: Obituary::default(),
             negotiated: Negotiated::none(),
@@ -199,7 +199,27 @@ impl Client {
         A: Encode + ?Sized,
         R: DeserializeOwned,
     {
-        let (around, brought, sent) = (&(), &mut (), &mut None);
+        let mut sent = self.begin(method);
+        let span = sent.span();
+        let called = {
+            let calling = pin!(self.call_in_span(method, argument, &mut sent));
+            calling.instrument(span).await
+        };
+        sent.ended(&called);
+        called
+    }
+
+    async fn call_in_span<A, R>(
+        &self,
+        method: &str,
+        argument: &A,
+        sent: &mut Sent,
+    ) -> Result<R, CallError>
+    where
+        A: Encode + ?Sized,
+        R: DeserializeOwned,
+    {
+        let (around, brought) = (&(), &mut ());
         let inherited = call_context::deadline();
         let reply = match (inherited, self.timeout) {
             (None, None) => {
@@ -211,7 +231,8 @@ impl Client {
                 let left = Left::All(timeout);
                 let exchange = self.exchange(method, argument, around, brought, left, sent);
                 let replied = self.current().deadlines.timeout(timeout, exchange).await;
-                replied.unwrap_or_else(|_| Err(too_late(method, timeout)))
+                let has_begun = sent.has_begun;
+                replied.unwrap_or_else(|_| Err(self.too_late(method, timeout, has_begun)))
             }
             (Some(_), timeout) => {
                 let deadline = deadline(timeout, inherited);
@@ -219,13 +240,14 @@ impl Client {
                     .await
             }
         }?;
-        let (reply, _) = decode(method, reply, around, brought)?;
+        let (reply, undecoded) = self.decode(method, reply, around, brought)?;
+        sent.replied(&undecoded);
         Ok(reply)
     }
 
     /// The same with something around the values, and with a deadline in place of this handle's,
     /// which is not later than the one inherited: see [`deadline`]. Returns the reply undecoded,
-    /// too. Sets `sent` to the call's number once the peer may have the request: with it the reply
+    /// too. Sets the call's number in `sent` once the peer may have the request: with it the reply
     /// can be given back, by [`untaken`](Self::untaken).
     pub(crate) async fn call_asking<A, R, C>(
         &self,
@@ -234,7 +256,7 @@ impl Client {
         around: &C,
         brought: &mut C::Brought,
         deadline: Deadline,
-        sent: &mut Option<u64>,
+        sent: &mut Sent,
     ) -> Result<(R, Undecoded), CallError>
     where
         A: Encode + ?Sized,
@@ -244,11 +266,14 @@ impl Client {
         let reply = self
             .reply_until(method, argument, around, brought, deadline, sent)
             .await?;
-        let decoded = decode(method, reply, around, brought);
+        let decoded = self.decode(method, reply, around, brought);
         if decoded.is_err()
-            && let Some(seq) = *sent
+            && let Some(seq) = sent.seq
         {
             self.current().cancel(seq);
+        }
+        if let Ok((_, undecoded)) = &decoded {
+            sent.replied(undecoded);
         }
         decoded
     }
@@ -267,7 +292,7 @@ impl Client {
         around: &C,
         brought: &mut C::Brought,
         deadline: Deadline,
-        sent: &mut Option<u64>,
+        sent: &mut Sent,
     ) -> Result<Message, CallError>
     where
         A: Encode + ?Sized,
@@ -283,9 +308,12 @@ impl Client {
         match replied {
             // Both sides have the deadline. Timers count in milliseconds, so the peer's error about
             // it may come before this side's.
-            Ok(Err(CallError::Server(_))) if Instant::now() >= at => Err(too_late(method, timeout)),
+            Ok(Err(CallError::Server(_))) if Instant::now() >= at => {
+                self.current().calls().tally().late.add(1);
+                Err(too_late(method, timeout))
+            }
             Ok(replied) => replied,
-            Err(_) => Err(too_late(method, timeout)),
+            Err(_) => Err(self.too_late(method, timeout, sent.has_begun)),
         }
     }
 
@@ -296,7 +324,7 @@ impl Client {
         around: &C,
         brought: &mut C::Brought,
         left: Left,
-        sent: &mut Option<u64>,
+        sent: &mut Sent,
     ) -> Result<Message, CallError>
     where
         A: Encode + ?Sized,
@@ -312,21 +340,24 @@ impl Client {
                 return Err(self.lost(method, error, false).await);
             }
         };
+        sent.has_begun = true;
         let mut waiting = Waiting {
             shared,
             seq,
             is_sent: false,
             is_over: false,
         };
-        let send = || shared.send(method, seq, argument, left);
+        let trace = sent.trace();
+        let send = || shared.send(method, seq, argument, left, trace.as_deref());
         match around.encode(brought, send) {
-            Ok(()) => {
+            Ok(length) => {
                 waiting.is_sent = true;
-                *sent = Some(seq);
+                sent.sent(seq, length);
             }
             // The connection is ending, and `reply` gives the reason.
             Err(SendError::Closed) => {}
             Err(SendError::Encode(source)) => {
+                shared.calls().tally().unsent.add(1);
                 return Err(CallError::Encode {
                     method: method.to_owned(),
                     source,
@@ -353,7 +384,7 @@ impl Client {
         };
         // Its reply is one for a call that no longer waits.
         drop(self.shared.calls().remove(seq));
-        let _ = self.shared.send(method, seq, argument, Left::Forever);
+        let _ = self.shared.send(method, seq, argument, Left::Forever, None);
     }
 
     /// The deadline of each call through this handle.
@@ -378,6 +409,16 @@ impl Client {
         }
     }
 
+    /// What the session shares.
+    pub(super) fn negotiated(&self) -> &Negotiated {
+        &self.shared.negotiated
+    }
+
+    /// The calls of the connection to which calls go, locked.
+    pub(super) fn calls(&self) -> MutexGuard<'_, InFlight> {
+        self.current().calls()
+    }
+
     /// The number of calls that wait for their reply.
     #[must_use]
     pub fn in_flight(&self) -> usize {
@@ -400,11 +441,22 @@ impl Shared {
     }
 
     /// Sends a request, in Go's form unless there is more to say to a peer that understands it.
-    fn send<A>(&self, method: &str, seq: u64, argument: &A, left: Left) -> Result<(), SendError>
+    fn send<A>(
+        &self,
+        method: &str,
+        seq: u64,
+        argument: &A,
+        left: Left,
+        trace: Option<&str>,
+    ) -> Result<usize, SendError>
     where
         A: Encode + ?Sized,
     {
-        let trace = call_context::trace();
+        let inherited = match trace {
+            Some(_) => None,
+            None => call_context::trace(),
+        };
+        let trace = trace.or(inherited.as_deref());
         let names_words = self.names_words.load(Ordering::Relaxed);
         let has_more = names_words || trace.is_some() || !matches!(left, Left::Forever);
         let mut request = ExtendedRequest::new(method, seq);
@@ -412,7 +464,7 @@ impl Shared {
             return self.outbox.send(&request.plain(), argument);
         }
         request.deadline = left.nanos();
-        request.trace = trace.as_deref().unwrap_or_default();
+        request.trace = trace.unwrap_or_default();
         let words;
         if names_words {
             words = self.negotiated.extensions().to_string();
@@ -441,71 +493,6 @@ impl Shared {
             let _ = waiter.send(Err(CallError::of_pending(reason)));
         }
         self.outbox.close();
-    }
-}
-
-/// A call that waits. Dropped without an answer, it is forgotten here and ended at the peer.
-struct Waiting<'a> {
-    shared: &'a Shared,
-    seq: u64,
-    /// Whether the peer has the call.
-    is_sent: bool,
-    /// Whether it has answered, or cannot answer any more.
-    is_over: bool,
-}
-
-impl Drop for Waiting<'_> {
-    fn drop(&mut self) {
-        if self.is_over {
-            return;
-        }
-        // Not under the lock.
-        let waiter = self.shared.calls().remove(self.seq);
-        drop(waiter);
-        // Also when the reply has come and was not looked at: it may have lent something.
-        if self.is_sent {
-            self.shared.cancel(self.seq);
-        }
-    }
-}
-
-/// What a reply has lent, until it is taken. Dropped before, it is taken back by a peer that
-/// understands that.
-pub(crate) struct Untaken<'a> {
-    shared: Option<&'a Shared>,
-    seq: u64,
-}
-
-impl Untaken<'_> {
-    pub(crate) fn taken(mut self) {
-        self.shared = None;
-    }
-}
-
-impl Drop for Untaken<'_> {
-    fn drop(&mut self) {
-        if let Some(shared) = self.shared {
-            shared.cancel(self.seq);
-        }
-    }
-}
-
-fn decode<R, C>(
-    method: &str,
-    reply: Message,
-    around: &C,
-    brought: &mut C::Brought,
-) -> Result<(R, Undecoded), CallError>
-where
-    R: DeserializeOwned,
-    C: Around,
-{
-    match around.decode(brought, || reply.body.decode()) {
-        Ok(decoded) => Ok((decoded, reply.body)),
-        Err(source) => Err(CallError::Decode {
-            method: method.to_owned(),
-            source,
-        }),
     }
 }
 
@@ -553,7 +540,7 @@ fn take_reply(shared: &Shared, reply: Message) -> Result<(), DecodeError> {
     if shared.names_words.load(Ordering::Relaxed) {
         shared.names_words.store(false, Ordering::Relaxed);
     }
-    let waiter = shared.calls().remove(seq);
+    let waiter = shared.calls().answered(seq, &outcome);
     if waiter.is_none_or(|waiter| waiter.send(outcome).is_err()) {
         tracing::debug!(seq, "a reply for a call that no longer waits");
     }

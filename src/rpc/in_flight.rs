@@ -9,6 +9,7 @@ use tokio::time::Instant;
 use super::call_error::CallError;
 use super::end::EndReason;
 use crate::codec::Message;
+use crate::event::Tallied;
 
 /// What a waiting call gets.
 pub(super) type Outcome = Result<Message, CallError>;
@@ -23,6 +24,7 @@ pub(super) struct InFlight {
     waiting: HashMap<u64, Waiter, BuildHasherDefault<SeqHasher>>,
     /// Set once no reply can come any more.
     ended: Option<Ended>,
+    tally: Tallied,
 }
 
 /// Why no reply comes any more, and since when.
@@ -55,17 +57,20 @@ impl Hasher for SeqHasher {
 }
 
 impl InFlight {
-    pub(super) fn new() -> Self {
+    pub(super) fn new(tally: Tallied) -> Self {
         InFlight {
             next: 0,
             waiting: HashMap::default(),
             ended: None,
+            tally,
         }
     }
 
     /// Numbers a new call, unless no reply can come any more.
     pub(super) fn begin(&mut self) -> Result<(u64, oneshot::Receiver<Outcome>), Ended> {
+        self.tally.begun.add(1);
         if let Some(ended) = &self.ended {
+            self.tally.lost.add(1);
             return Err(ended.clone());
         }
         let seq = self.next;
@@ -75,10 +80,37 @@ impl InFlight {
         Ok((seq, receiver))
     }
 
-    /// Takes the call of a number out. `None` when it no longer waits, as after it was abandoned.
+    /// Takes the call of a number out, which was abandoned. `None` when it no longer waits.
     #[must_use]
     pub(super) fn remove(&mut self, seq: u64) -> Option<Waiter> {
-        self.waiting.remove(&seq)
+        let waiter = self.waiting.remove(&seq);
+        self.tally.dropped.add(usize::from(waiter.is_some()));
+        waiter
+    }
+
+    /// The same of a call that was answered.
+    #[must_use]
+    pub(super) fn answered(&mut self, seq: u64, outcome: &Outcome) -> Option<Waiter> {
+        let waiter = self.waiting.remove(&seq)?;
+        match outcome {
+            Ok(_) => self.tally.replies.add(1),
+            Err(_) => self.tally.failed.add(1),
+        }
+        Some(waiter)
+    }
+
+    /// The deadline of a call has passed. One that waited for room has not begun.
+    pub(super) fn too_late(&mut self, has_begun: bool) {
+        if !has_begun {
+            self.tally.begun.add(1);
+            self.tally.dropped.add(1);
+        }
+        self.tally.timed_out.add(1);
+    }
+
+    /// Where calls are counted.
+    pub(super) fn tally(&self) -> &Tallied {
+        &self.tally
     }
 
     /// No reply comes any more: gives the calls that wait, which are to fail for this reason. Later
@@ -89,6 +121,7 @@ impl InFlight {
             reason: reason.clone(),
             at: Instant::now(),
         });
+        self.tally.lost.add(self.waiting.len());
         self.waiting.drain().map(|(_, waiter)| waiter).collect()
     }
 
@@ -105,10 +138,15 @@ impl InFlight {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::event::{Direction, Observer};
+
+    fn in_flight() -> InFlight {
+        InFlight::new(Observer::default().tally(Direction::Made))
+    }
 
     #[test]
     fn every_call_gets_a_number_of_its_own() {
-        let mut calls = InFlight::new();
+        let mut calls = in_flight();
         let numbers: Vec<u64> = (0..3)
             .filter_map(|_| calls.begin().ok())
             .map(|c| c.0)
@@ -119,7 +157,7 @@ mod tests {
 
     #[test]
     fn an_abandoned_call_gets_no_reply() {
-        let mut calls = InFlight::new();
+        let mut calls = in_flight();
         let (seq, receiver) = calls.begin().ok().unwrap();
         drop(calls.remove(seq));
         assert!(calls.remove(seq).is_none());
@@ -129,7 +167,7 @@ mod tests {
 
     #[test]
     fn the_end_takes_waiting_calls_out_and_refuses_later_ones() {
-        let mut calls = InFlight::new();
+        let mut calls = in_flight();
         let begun = calls.begin().ok().unwrap();
         assert_eq!(calls.end(&EndReason::PeerClosed).len(), 1);
         assert_eq!(calls.len(), 0);

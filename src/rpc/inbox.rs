@@ -2,6 +2,7 @@
 
 use std::io;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
 use bytes::BytesMut;
@@ -11,6 +12,7 @@ use tokio_util::io::poll_read_buf;
 use super::io::BoxRead;
 use super::message::{ExtendedRequest, ExtendedResponse};
 use crate::codec::{CallConfig, DecodeError, Message, MessageDecoder, Undecoded};
+use crate::event::Tally;
 use crate::tuning::rpc::{LARGE_READ, SMALL_READ};
 
 pub(super) struct Inbox {
@@ -23,6 +25,7 @@ pub(super) struct Inbox {
     checked: bool,
     /// How many bytes of the message that arrives have been taken.
     taken: usize,
+    tally: Arc<Tally>,
 }
 
 /// Whether a value is a header of the kind expected.
@@ -42,20 +45,20 @@ pub(super) enum ReceiveError {
 
 impl Inbox {
     /// The inbox of a server.
-    pub(super) fn of_requests(io: BoxRead, config: CallConfig) -> Self {
-        Self::new(io, config, |header| {
+    pub(super) fn of_requests(io: BoxRead, config: CallConfig, tally: Arc<Tally>) -> Self {
+        Self::new(io, config, tally, |header| {
             header.decode::<ExtendedRequest<'_>>().map(drop)
         })
     }
 
     /// The inbox of a client.
-    pub(super) fn of_replies(io: BoxRead, config: CallConfig) -> Self {
-        Self::new(io, config, |header| {
+    pub(super) fn of_replies(io: BoxRead, config: CallConfig, tally: Arc<Tally>) -> Self {
+        Self::new(io, config, tally, |header| {
             header.decode::<ExtendedResponse<'_>>().map(drop)
         })
     }
 
-    fn new(io: BoxRead, config: CallConfig, is_header: IsHeader) -> Self {
+    fn new(io: BoxRead, config: CallConfig, tally: Arc<Tally>, is_header: IsHeader) -> Self {
         Inbox {
             io,
             decoder: MessageDecoder::new(config),
@@ -64,6 +67,7 @@ impl Inbox {
             is_header,
             checked: false,
             taken: 0,
+            tally,
         }
     }
 
@@ -76,9 +80,12 @@ impl Inbox {
             if !self.buffer.is_empty() {
                 let before = self.buffer.len();
                 let decoded = self.decoder.decode(&mut self.buffer)?;
-                self.taken = self.taken.saturating_add(before - self.buffer.len());
+                let taken = before - self.buffer.len();
+                self.taken = self.taken.saturating_add(taken);
+                self.tally.received_bytes.add(taken);
                 if let Some(message) = decoded {
                     self.checked = false;
+                    self.tally.received.add(1);
                     return Poll::Ready(Ok(message));
                 }
             }

@@ -1,23 +1,56 @@
-//! What the two sides of a session agreed on beyond net/rpc.
+//! What a session's clients and servers share: what was agreed on, and the observer.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
+use super::obituary::Obituary;
 use crate::codec::{CallConfig, Codec};
+use crate::event::Observer;
 use crate::handshake::Extensions;
 
-/// What the two sides of a session agreed on beyond net/rpc: one for each session, which its
-/// broker and all its clients and servers share.
+/// What is known of the peer of a session's stream.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Peer {
+    /// The news of the end of its process.
+    pub(crate) obituary: Obituary,
+    pub(crate) negotiated: Arc<Negotiated>,
+    /// Whether it is the control stream, each request of which names what was agreed on.
+    pub(crate) is_control: bool,
+}
+
+/// What the two sides of a session agreed on beyond net/rpc, and the session's observer: one for
+/// each session, which its broker and all its clients and servers share.
 ///
 /// A host has it from the handshake, before the session begins. A plugin learns it from the first
 /// request on the control stream, whose header names the words. Until then it speaks as to a Go
 /// host, since a Go host may have inherited the offer of another.
 #[derive(Debug, Default)]
-pub(crate) struct Negotiated(AtomicU32);
+pub(crate) struct Negotiated {
+    extensions: AtomicU32,
+    observer: Observer,
+}
 
 impl Negotiated {
     pub(crate) fn new(extensions: Extensions) -> Arc<Self> {
-        Arc::new(Negotiated(AtomicU32::new(extensions.bits())))
+        Self::observed(extensions, Observer::default())
+    }
+
+    /// The same, with an observer.
+    pub(crate) fn observed(extensions: Extensions, observer: Observer) -> Arc<Self> {
+        Arc::new(Negotiated {
+            extensions: AtomicU32::new(extensions.bits()),
+            observer,
+        })
+    }
+
+    /// The same session's, of a stream on which something else was agreed on.
+    pub(crate) fn with(&self, extensions: Extensions) -> Arc<Self> {
+        Self::observed(extensions, self.observer.clone())
+    }
+
+    /// What the session's calls and streams report to.
+    pub(crate) fn observer(&self) -> &Observer {
+        &self.observer
     }
 
     /// Nothing: the peer sees what Go's peers see.
@@ -28,12 +61,12 @@ impl Negotiated {
     /// The host has named what it agrees on.
     pub(crate) fn agree(&self, named: Extensions) {
         let agreed = named.and(Extensions::supported());
-        self.0.fetch_or(agreed.bits(), Ordering::Relaxed);
+        self.extensions.fetch_or(agreed.bits(), Ordering::Relaxed);
     }
 
     /// All of it.
     pub(crate) fn extensions(&self) -> Extensions {
-        Extensions::of_bits(self.0.load(Ordering::Relaxed))
+        Extensions::of_bits(self.extensions.load(Ordering::Relaxed))
     }
 
     /// Whether deadlines, cancels and trace contexts travel.

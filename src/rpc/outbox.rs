@@ -11,7 +11,7 @@ use std::cell::Cell;
 use std::io;
 use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker, ready};
 
 use bytes::{Buf, BytesMut};
@@ -20,6 +20,7 @@ use tokio::sync::Notify;
 
 use super::io::BoxWrite;
 use crate::codec::{BodyEncoder, CallConfig, Encode, EncodeError, Header, MessageEncoder};
+use crate::event::Tally;
 use crate::tuning::rpc::{HIGH_WATER, KEEP_BUFFER};
 
 /// Room in front of a value for its message's header, length and type. The header of a call has
@@ -32,6 +33,8 @@ pub(super) struct Outbox {
     queue: Mutex<Queue>,
     /// Whether senders have to wait. Set and cleared under the lock.
     full: AtomicBool,
+    /// What is sent is counted under the lock.
+    tally: Arc<Tally>,
     room: Notify,
 }
 
@@ -74,7 +77,7 @@ pub(super) enum SendError {
 }
 
 impl Outbox {
-    pub(super) fn new(stream: BoxWrite, config: CallConfig) -> Self {
+    pub(super) fn new(stream: BoxWrite, config: CallConfig, tally: Arc<Tally>) -> Self {
         Outbox {
             bodies: BodyEncoder::new(config),
             queue: Mutex::new(Queue {
@@ -89,9 +92,15 @@ impl Outbox {
                 gathering: false,
                 held: false,
             }),
+            tally,
             full: AtomicBool::new(false),
             room: Notify::new(),
         }
+    }
+
+    /// Where messages are counted.
+    pub(super) fn tally(&self) -> &Tally {
+        &self.tally
     }
 
     #[inline]
@@ -118,8 +127,9 @@ impl Outbox {
         }
     }
 
-    /// Encodes a message and starts sending it. A message that does not encode is not sent.
-    pub(super) fn send<H, B>(&self, header: &H, body: &B) -> Result<(), SendError>
+    /// Encodes a message and starts sending it. A message that does not encode is not sent. Gives
+    /// the body's length in bytes.
+    pub(super) fn send<H, B>(&self, header: &H, body: &B) -> Result<usize, SendError>
     where
         H: Header + ?Sized,
         B: Encode + ?Sized,
@@ -136,7 +146,12 @@ impl Outbox {
         let Queue {
             encoder, buffer, ..
         } = &mut *queue;
+        let before = buffer.len();
         let other = encoder.begin(header, &body, bytes, buffer)?;
+        let length = other.as_ref().map_or(bytes.len(), |other| other.len());
+        let front = buffer.len().saturating_sub(before);
+        self.tally.sent.add(1);
+        self.tally.sent_bytes.add(front.saturating_add(length));
         queue.sent = queue.sent.saturating_add(1);
         let mut wake = None;
         if !was_empty || queue.held {
@@ -159,11 +174,12 @@ impl Outbox {
                 // The connection's task meets the error too and ends the connection with it.
                 waker.wake();
             }
-            return Ok(());
+            return Ok(length);
         }
         queue
             .buffer
             .extend_from_slice(other.as_deref().unwrap_or(bytes));
+        self.tally.outbox.set(queue.buffer.len());
         if queue.buffer.len() >= HIGH_WATER {
             self.full.store(true, Ordering::SeqCst);
         }
@@ -171,7 +187,7 @@ impl Outbox {
         if let Some(waker) = wake {
             waker.wake();
         }
-        Ok(())
+        Ok(length)
     }
 
     /// Keeps what is sent until the connection's task calls [`poll_write`](Self::poll_write).
@@ -237,6 +253,7 @@ impl Outbox {
         let mut queue = self.lock();
         let stream = std::mem::replace(&mut queue.stream, Sink::Closed);
         queue.buffer = BytesMut::new();
+        self.tally.outbox.set(0);
         self.full.store(false, Ordering::SeqCst);
         drop(queue);
         // A sender that has taken it shuts it down on giving it back.
@@ -289,6 +306,7 @@ impl Outbox {
             rest.extend_from_slice(&queue.buffer);
             queue.buffer = rest;
         }
+        self.tally.outbox.set(queue.buffer.len());
         let full = queue.buffer.len() >= HIGH_WATER;
         let was_full = self.full.swap(full, Ordering::SeqCst);
         // A server reads no requests while the outbox is full.

@@ -9,6 +9,7 @@ use super::message::{DETAIL, Empty, ExtendedResponse, Response};
 use super::outbox::{Outbox, SendError};
 use super::untaken::{Lent, Untaken};
 use crate::codec::Encode;
+use crate::event::{Outcome, Watch};
 use plugwire_base::abandoned::is_abandoned;
 
 /// What the responders of a connection share.
@@ -35,6 +36,8 @@ pub(super) struct Responder {
     seq: u64,
     caller: Caller,
     answered: bool,
+    /// Of a call that is watched.
+    watch: Option<Box<Watch>>,
 }
 
 /// What the caller understands.
@@ -47,13 +50,20 @@ pub(super) struct Caller {
 }
 
 impl Responder {
-    pub(super) fn new(answers: Arc<Answers>, method: Arc<str>, seq: u64, caller: Caller) -> Self {
+    pub(super) fn new(
+        answers: Arc<Answers>,
+        method: Arc<str>,
+        seq: u64,
+        caller: Caller,
+        watch: Option<Box<Watch>>,
+    ) -> Self {
         Responder {
             answers,
             method,
             seq,
             caller,
             answered: false,
+            watch,
         }
     }
 
@@ -95,7 +105,7 @@ impl Responder {
         self.fail_unless_sent(sent);
     }
 
-    fn fail_unless_sent(&self, sent: Result<(), SendError>) {
+    fn fail_unless_sent(&mut self, sent: Result<(), SendError>) {
         if let Err(SendError::Encode(error)) = sent {
             let text = format!("rpc: error encoding the reply of {}: {error}", self.method);
             let _ = self.send(&text, &Empty {});
@@ -120,23 +130,48 @@ impl Responder {
         let _ = self.send(or_unspecified(error), &Empty {});
     }
 
-    fn send_detail(&self, error: &str, detail: &Detail) -> Result<(), SendError> {
+    fn send_detail(&mut self, error: &str, detail: &Detail) -> Result<(), SendError> {
         let response = ExtendedResponse {
             service_method: &self.method,
             seq: self.seq,
             error: or_unspecified(error),
             detail: DETAIL,
         };
-        self.answers.outbox.send(&response, detail)
+        let sent = self.answers.outbox.send(&response, detail);
+        self.note(true, sent)
     }
 
-    fn send<R: Encode>(&self, error: &str, reply: &R) -> Result<(), SendError> {
+    fn send<R: Encode>(&mut self, error: &str, reply: &R) -> Result<(), SendError> {
         let response = Response {
             service_method: &self.method,
             seq: self.seq,
             error,
         };
-        self.answers.outbox.send(&response, reply)
+        let sent = self.answers.outbox.send(&response, reply);
+        self.note(!error.is_empty(), sent)
+    }
+
+    /// Counts the answer. One that did not encode is followed by another.
+    #[inline]
+    fn note(&mut self, failed: bool, sent: Result<usize, SendError>) -> Result<(), SendError> {
+        let tally = self.answers.outbox.tally();
+        let outcome = match (&sent, failed) {
+            (Ok(_), false) => Outcome::Answered,
+            (Ok(_), true) => {
+                tally.failed.add_shared(1);
+                Outcome::Failed
+            }
+            (Err(SendError::Closed), _) => {
+                tally.lost.add_shared(1);
+                Outcome::Lost
+            }
+            (Err(SendError::Encode(_)), _) => Outcome::Failed,
+        };
+        if let Some(watch) = &mut self.watch {
+            watch.outcome = Some(outcome);
+            watch.sent = sent.as_ref().map_or(0, |&length| length as u64);
+        }
+        sent.map(drop)
     }
 }
 
@@ -152,7 +187,12 @@ impl Drop for Responder {
     fn drop(&mut self) {
         // A call that was cancelled has no reply: its caller has forgotten it.
         let is_cancelled = is_abandoned() && !std::thread::panicking();
-        if !self.answered && !is_cancelled {
+        if self.answered {
+            return;
+        }
+        if is_cancelled {
+            self.answers.outbox.tally().cancelled.add_shared(1);
+        } else {
             let text = format!("rpc: {} ended without a reply", self.method);
             let _ = self.send(&text, &Empty {});
         }

@@ -7,6 +7,7 @@ use futures::FutureExt;
 use futures::future::BoxFuture;
 
 use plugwire_base::abandoned::abandon;
+use tracing::{Instrument, Span};
 
 /// The future of a call. Dropped before its end, it is [abandoned](abandon): the streams that the
 /// method holds are reset, since it has not written all that it would have.
@@ -15,6 +16,16 @@ pub(super) struct Running(Option<BoxFuture<'static, ()>>);
 impl Running {
     pub(super) fn new(call: BoxFuture<'static, ()>) -> Self {
         Running(Some(call))
+    }
+
+    /// The same, in a span.
+    pub(super) fn in_span(self, span: Option<Span>) -> Self {
+        let Some(span) = span else {
+            return self;
+        };
+        let mut this = self;
+        let call = this.0.take().map(|call| call.instrument(span).boxed());
+        Running(call)
     }
 
     pub(super) fn has_ended(&self) -> bool {

@@ -127,10 +127,15 @@ mod tests {
 
     use super::*;
     use crate::codec::CallConfig;
+    use crate::event::{Direction, Observer};
     use crate::rpc::outbox::Outbox;
 
     fn calls() -> RunningCalls {
-        let outbox = Outbox::new(Box::new(tokio::io::sink()), CallConfig::default());
+        let outbox = Outbox::new(
+            Box::new(tokio::io::sink()),
+            CallConfig::default(),
+            Observer::default().tally(Direction::Served).shared(),
+        );
         RunningCalls::new(Arc::new(Answers::new(outbox)))
     }
 

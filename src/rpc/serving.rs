@@ -15,7 +15,7 @@ use futures::stream::FuturesUnordered;
 use futures::{FutureExt, StreamExt};
 use tokio::time;
 
-use super::call_context::Current;
+use super::call_context::{Current, is_trace};
 use super::inbox::{Inbox, ReceiveError};
 use super::io::Halves;
 use super::message::{ASK, CANCEL, ExtendedRequest};
@@ -28,6 +28,7 @@ use super::running::Running;
 use super::running_calls::{RunningCalls, Seq};
 use super::service::{Found, Services};
 use crate::codec::{CallConfig, DecodeError, Message};
+use crate::event::{Direction, Tallied, UNKNOWN, Watch};
 use crate::handshake::Extensions;
 use crate::tuning::rpc::{AHEAD, AHEAD_BYTES, TURN};
 use plugwire_base::instant;
@@ -53,6 +54,9 @@ pub(super) struct Serving {
     received: Option<Result<(), RequestError>>,
     /// The method called last, which is usually the next one too.
     last: Option<Called>,
+    tally: Tallied,
+    /// Whether no request is read, since a limit is met.
+    is_limited: bool,
 }
 
 /// Which of a session's streams it is.
@@ -164,12 +168,14 @@ impl Serving {
         config: CallConfig,
         role: Role,
     ) -> Self {
-        let answers = Arc::new(Answers::new(Outbox::new(write, config)));
+        let tally = role.negotiated().observer().tally(Direction::Served);
+        let outbox = Outbox::new(write, config, tally.shared());
+        let answers = Arc::new(Answers::new(outbox));
         Serving {
             services,
             running: RunningCalls::new(answers.clone()),
             answers,
-            inbox: Inbox::of_requests(read, config),
+            inbox: Inbox::of_requests(read, config, tally.shared()),
             role,
             ahead: Ahead::default(),
             own: FuturesUnordered::new(),
@@ -178,6 +184,8 @@ impl Serving {
             slow: false,
             received: None,
             last: None,
+            tally,
+            is_limited: false,
         }
     }
 
@@ -209,10 +217,23 @@ impl Serving {
         while self.running.len() + self.own.len() >= self.max_calls {
             // Calls that have ended count until they are joined.
             if self.running.poll_ended(cx).is_pending() || !self.own.is_empty() {
-                return false;
+                return self.limit_met("max_calls");
             }
         }
-        !self.answers.outbox.is_full()
+        if self.answers.outbox.is_full() {
+            return self.limit_met("outbox");
+        }
+        self.is_limited = false;
+        true
+    }
+
+    /// Notes that no request is read. There is no room.
+    #[cold]
+    fn limit_met(&mut self, limit: &'static str) -> bool {
+        if !std::mem::replace(&mut self.is_limited, true) {
+            self.tally.observer().limit_met(limit);
+        }
+        false
     }
 
     /// Takes one turn, or continues it.
@@ -313,10 +334,12 @@ impl Serving {
         }
         match self.find(header.service_method) {
             Ok(Called { name, method, .. }) => {
-                let responder = self.responder(name, seq);
+                let watch = self.watch(&name, &header, &request);
+                let span = watch.as_ref().map(|watch| watch.span());
+                let responder = self.responder(name, seq, watch);
                 let (is_own, is_quick) = (method.is_own(), method.is_quick());
                 let mut call = FirstPoll {
-                    call: method.run(request.body, responder),
+                    call: method.run(request.body, responder).in_span(span),
                     method: Some(method),
                     context: context(&header),
                     seq,
@@ -338,7 +361,8 @@ impl Serving {
                 }
             }
             Err(text) => {
-                let responder = self.responder(header.service_method.into(), seq);
+                let watch = self.watch(UNKNOWN, &header, &request);
+                let responder = self.responder(header.service_method.into(), seq, watch);
                 // There is room: a request is read only while the outbox is not full.
                 match self.role.answer(header.service_method) {
                     Some(id) => responder.reply_now(&id),
@@ -373,13 +397,29 @@ impl Serving {
         Ok(self.last.insert(called).clone())
     }
 
-    fn responder(&self, method: Arc<str>, seq: u64) -> Responder {
+    /// Counts a call that begins, and watches it where that is wanted.
+    fn watch(
+        &self,
+        method: &str,
+        header: &ExtendedRequest<'_>,
+        request: &Message,
+    ) -> Option<Box<Watch>> {
+        self.tally.begun.add(1);
+        let observer = self.tally.observer();
+        if !observer.is_watched() {
+            return None;
+        }
+        let trace = Some(header.trace).filter(|trace| is_trace(trace));
+        observer.watch_served(method, header.seq, trace, request.body.len())
+    }
+
+    fn responder(&self, method: Arc<str>, seq: u64, watch: Option<Box<Watch>>) -> Responder {
         let extensions = self.role.negotiated().extensions();
         let caller = Caller {
             errors: extensions.contains(Extensions::ERRORS),
             calls: extensions.contains(Extensions::CALLS),
         };
-        Responder::new(self.answers.clone(), method, seq, caller)
+        Responder::new(self.answers.clone(), method, seq, caller, watch)
     }
 
     /// Waits for the running calls and sends their replies.

@@ -6,7 +6,7 @@ use crate::tree;
 const LAYERS: &[&[&str]] = &[
     // The crates below under their names here, and what every room uses.
     &["gob", "mux", "InvalidOption", "tuning"],
-    &["sys"],
+    &["event", "sys"],
     &["hclog", "handshake", "tls"],
     &["codec"],
     &["rpc"],

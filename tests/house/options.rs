@@ -100,6 +100,14 @@ async fn a_launch_refuses_what_means_nothing() {
             ("plugin_log_buffer_size", "15", "16 bytes or more"),
         ),
         (
+            |config| config.name("a\nb"),
+            ("name", r#""a\nb""#, "1 to 64 bytes of text"),
+        ),
+        (
+            |config| config.connection(ConnectionConfig::default().name("")),
+            ("name", "\"\"", "1 to 64 bytes of text"),
+        ),
+        (
             |config| config.start_timeout(NOTHING),
             ("start_timeout", "0ns", "longer than zero"),
         ),

@@ -1,9 +1,11 @@
 //! The settings of a session, with the defaults of `hashicorp/yamux`.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use plugwire_base::InvalidOption;
 
+use crate::observer::Observer;
 use crate::proto::frame::WINDOW;
 
 /// What stands in for no pause at all.
@@ -31,6 +33,7 @@ pub struct Config {
     pub(crate) max_unaccepted: usize,
     pub(crate) max_noise: u32,
     pub(crate) busy_poll: Option<Duration>,
+    pub(crate) observer: Option<Arc<dyn Observer>>,
 }
 
 impl Default for Config {
@@ -46,6 +49,7 @@ impl Default for Config {
             max_unaccepted: 64 << 20,
             max_noise: 2_000,
             busy_poll: Some(Duration::from_micros(100)),
+            observer: None,
         }
     }
 }
@@ -154,6 +158,13 @@ impl Config {
     #[must_use]
     pub fn busy_poll(mut self, limit: Option<Duration>) -> Self {
         self.busy_poll = limit;
+        self
+    }
+
+    /// Has an observer learn what happens on the session. Default none.
+    #[must_use]
+    pub fn observer(mut self, observer: Arc<dyn Observer>) -> Self {
+        self.observer = Some(observer);
         self
     }
 

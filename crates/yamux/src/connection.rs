@@ -39,6 +39,7 @@ use plugwire_base::rescue;
 use self::read::Input;
 use self::write::Output;
 use super::error::{OpenError, SessionError, UnreadError};
+use super::observer::{Observer, Stats};
 use super::proto::{self, Event, StreamClosed, StreamKey};
 use super::readiness::Readiness;
 use super::sync::Mutex;
@@ -51,20 +52,29 @@ pub(crate) fn now() -> Instant {
 }
 
 /// What a session's handles, streams and driver share.
-pub(crate) struct Shared(Mutex<Connection>);
+pub(crate) struct Shared {
+    connection: Mutex<Connection>,
+    observer: Option<Arc<dyn Observer>>,
+}
 
 impl Shared {
     pub(crate) fn new(connection: Connection) -> Self {
-        Shared(Mutex::new(connection))
+        Shared {
+            observer: connection.session.observer().cloned(),
+            connection: Mutex::new(connection),
+        }
     }
 
     /// Runs `work` under the session lock, and wakes the tasks that it concerns after unlocking.
     pub(crate) fn with<R>(&self, work: impl FnOnce(&mut Connection) -> R) -> R {
-        let mut connection = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut connection = self
+            .connection
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
         let result = work(&mut connection);
         let due = connection.take_due();
         drop(connection);
-        due.run();
+        due.run(self.observer.as_deref());
         result
     }
 }
@@ -115,6 +125,7 @@ impl Connection {
                 Event::Openable => self.wakers.wake_opener(),
                 Event::Acceptable => self.wakers.wake_accepter(),
                 Event::Warning(warning) => self.wakers.warn(warning),
+                Event::Observed(observation) => self.wakers.observed(observation),
             }
         }
         self.wakers.take_due()
@@ -283,6 +294,11 @@ impl Connection {
     /// Why the session is over, once it is.
     pub(crate) fn ended(&self) -> Option<&SessionError> {
         self.session.ended()
+    }
+
+    /// The session in numbers.
+    pub(crate) fn stats(&self) -> Stats {
+        self.session.stats()
     }
 
     /// How many streams there are.

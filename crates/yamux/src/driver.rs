@@ -53,6 +53,9 @@ pub(super) async fn run(
             .with(|connection| connection.end(SessionError::Closed));
     }
     log_end(&reason, client);
+    if let Some(observer) = &config.observer {
+        observer.ended(&reason);
+    }
     end.send_replace(Some(reason));
     let said = poll_fn(|cx| session.0.with(|connection| connection.poll_last_words(cx)));
     let _ = rescue::timeout(config.close_timeout, said).await;

@@ -84,6 +84,7 @@ mod driver;
 mod error;
 #[cfg(all(test, plugwire_loom))]
 mod loom;
+mod observer;
 pub mod proto;
 mod readiness;
 mod session;
@@ -95,6 +96,7 @@ mod wakers;
 
 pub use config::Config;
 pub use error::{Noise, OpenError, SessionError, UnreadError};
+pub use observer::{Observation, Observer, Stats};
 pub use session::Session;
 pub use stream::{ReadHalf, Stream, WriteHalf};
 

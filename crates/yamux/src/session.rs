@@ -12,7 +12,7 @@ use super::connection::{Connection, Shared, now};
 use super::driver::{self, CloseOnDrop};
 use super::transport::{Io, Plain, Transport};
 use super::wakers::Ticket;
-use super::{Config, OpenError, SessionError, Stream, proto};
+use super::{Config, OpenError, SessionError, Stats, Stream, proto};
 
 /// A multiplexed connection.
 ///
@@ -233,6 +233,12 @@ impl Session {
     #[must_use]
     pub fn streams(&self) -> usize {
         self.handle.shared.with(|connection| connection.streams())
+    }
+
+    /// The session in numbers.
+    #[must_use]
+    pub fn stats(&self) -> Stats {
+        self.handle.shared.with(|connection| connection.stats())
     }
 
     /// Whether the session is over.

@@ -10,6 +10,7 @@ use std::collections::BTreeSet;
 use std::task::{Context, Waker};
 
 pub(crate) use self::line::{Line, Ticket};
+use crate::observer::{Observation, Observer};
 use crate::proto::{StreamKey, Warning};
 use crate::tuning::WRITERS_WOKEN;
 
@@ -43,7 +44,15 @@ pub(crate) struct Due {
     /// Often there is only one, which needs no allocation.
     first: Option<Waker>,
     more: Vec<Waker>,
-    warnings: Vec<Warning>,
+    notices: Vec<Notice>,
+}
+
+/// What is said of the session once it is unlocked. It needs no drop: each lock has a list of them,
+/// which is empty.
+#[derive(Clone, Copy)]
+enum Notice {
+    Warning(Warning),
+    Observed(Observation),
 }
 
 impl Due {
@@ -54,13 +63,27 @@ impl Due {
         }
     }
 
-    /// Wakes the tasks and logs the warnings. The caller holds no lock.
-    pub(crate) fn run(self) {
+    /// Wakes the tasks, logs the warnings and calls the observer. The caller holds no lock.
+    pub(crate) fn run(self, observer: Option<&dyn Observer>) {
         self.first
             .into_iter()
             .chain(self.more)
             .for_each(Waker::wake);
-        self.warnings.into_iter().for_each(log);
+        if !self.notices.is_empty() {
+            say(&self.notices, observer);
+        }
+    }
+}
+
+/// Rare, and out of the way of what each call runs.
+#[cold]
+fn say(notices: &[Notice], observer: Option<&dyn Observer>) {
+    for &notice in notices {
+        match (notice, observer) {
+            (Notice::Warning(warning), _) => log(warning),
+            (Notice::Observed(observation), Some(observer)) => observer.observed(observation),
+            (Notice::Observed(_), None) => {}
+        }
     }
 }
 
@@ -124,7 +147,11 @@ impl Wakers {
     }
 
     pub(crate) fn warn(&mut self, warning: Warning) {
-        self.due.warnings.push(warning);
+        self.due.notices.push(Notice::Warning(warning));
+    }
+
+    pub(crate) fn observed(&mut self, observation: Observation) {
+        self.due.notices.push(Notice::Observed(observation));
     }
 
     // Streams.

@@ -112,7 +112,12 @@ impl Candidate {
         self.crash_reporter.dismiss();
         self.process.kill();
         if timeout(tuning::KILL_WAIT, exit.reaped()).await.is_err() {
-            tracing::error!(id = self.process.id(), "the killed plugin has not exited");
+            let plugin = &*self.name;
+            tracing::error!(
+                plugin,
+                id = self.process.id(),
+                "the killed plugin has not exited"
+            );
         }
         let _ = timeout(tuning::KILL_WAIT, exit.wait()).await;
         // The last lines are in the pipe by now, and its readers end by themselves. The margin is
@@ -123,6 +128,7 @@ impl Candidate {
         let stderr = self.tail.text();
         let notes = notes(&failure, exited, &stderr, config, &*self.runner).await;
         let report = Box::new(ProcessReport {
+            name: self.own_name,
             pid: self.process.pid(),
             status,
             stderr,

@@ -21,6 +21,7 @@ use std::path::{Path, PathBuf};
 
 use tokio::task::JoinSet;
 use tokio::time::{Instant, timeout_at};
+use tracing::{Instrument, field};
 
 use self::failure::{Failure, not_started};
 use self::first_line::first_line;
@@ -30,6 +31,7 @@ use super::config::ClientConfig;
 use super::crash_reporter::{CrashReporter, Watched};
 use super::dial::{DialError, Dialed, Listening, PingError, Way, first_ping};
 use super::error::LaunchError;
+use super::launchable::Starter;
 use super::log::LogSink;
 use super::outlet::Outlet;
 use super::output::{self, Lines, LogTap, Tail, until_drained};
@@ -37,9 +39,11 @@ use super::process::Process;
 use super::runner::{Output, Runner, Started};
 use super::running::Survival;
 use crate::connection::RpcClient;
+use crate::event::{self, LaunchFailed, Launched as LaunchedEvent};
 use crate::handshake::{Address, HandshakeLine, MAX_LINE};
 use crate::rpc::Obituary;
 use crate::sys::process_start::ProcessStart;
+use plugwire_base::chain::logged;
 use plugwire_base::instant;
 
 /// A plugin that has been started and has answered.
@@ -54,10 +58,11 @@ pub(super) struct Launched {
     pub(super) survival: Option<Survival>,
 }
 
-/// Starts the plugin, reads its handshake line and connects to it.
+/// Starts the plugin, reads its handshake line and connects to it, as one span.
 pub(super) async fn launch(config: &mut ClientConfig) -> Result<Launched, LaunchError> {
     config.check()?;
-    let deadline = instant::after(config.options.start_timeout);
+    let begin = Instant::now();
+    let own_name = config.options.own_name();
     let (outlet, ends) = match &config.survival {
         None => (None, None),
         Some(place) => {
@@ -68,8 +73,53 @@ pub(super) async fn launch(config: &mut ClientConfig) -> Result<Launched, Launch
             (Some(made.0), Some(made.1))
         }
     };
+    let starter = config.launch.starter(ends)?;
+    let program = starter.runner.name();
+    let events = config.options.observed(&file_name(&program));
+    let name = events.name();
+    let span = tracing::info_span!(
+        target: "plugwire::launch",
+        "launch",
+        plugin = &*name,
+        program,
+        pid = field::Empty,
+        app_version = field::Empty,
+        error = field::Empty,
+    );
+    let launched = start(config, starter, outlet, own_name)
+        .instrument(span.clone())
+        .await;
+    let duration = begin.elapsed();
+    let _entered = span.enter();
+    match &launched {
+        Ok(launched) => {
+            let (pid, app_version) = (launched.process.pid(), launched.line.app_version);
+            span.record("pid", pid);
+            span.record("app_version", app_version);
+            events.emit(&LaunchedEvent {
+                pid,
+                app_version,
+                duration,
+            });
+        }
+        Err(error) => {
+            let error = logged(error).to_string();
+            span.record("error", &*error);
+            let error = &*error;
+            events.emit(&LaunchFailed { error, duration });
+        }
+    }
+    launched
+}
+
+async fn start(
+    config: &mut ClientConfig,
+    mut starter: Starter,
+    outlet: Option<Outlet>,
+    own_name: Option<String>,
+) -> Result<Launched, LaunchError> {
+    let deadline = instant::after(config.options.start_timeout);
     let survives = outlet.is_some();
-    let mut starter = config.launch.starter(ends)?;
     let security = Security::prepare(config, &starter).await?;
     let sockets = SocketDir::make(config, &starter)
         .map_err(|(place, source)| LaunchError::SocketDir { place, source })?;
@@ -88,6 +138,7 @@ pub(super) async fn launch(config: &mut ClientConfig) -> Result<Launched, Launch
     };
     let (mut candidate, stdout, obituary) =
         Candidate::follow(started, sockets, outlet, config, starter.runner);
+    candidate.own_name = own_name;
 
     let connected = candidate.connect(stdout, security, config, obituary);
     let failure = match timeout_at(deadline, connected).await {
@@ -121,7 +172,10 @@ pub(super) async fn launch(config: &mut ClientConfig) -> Result<Launched, Launch
 struct Candidate {
     runner: Box<dyn Runner>,
     process: Process,
+    /// The instance name.
     name: String,
+    /// The same, if it was set.
+    own_name: Option<String>,
     tail: Tail,
     pipes: JoinSet<()>,
     crash_reporter: CrashReporter,
@@ -151,8 +205,12 @@ impl Candidate {
         }
         let process = Process::own(plugin, leftovers);
         let program = runner.name();
-        tracing::debug!(program, id = process.id(), "plugin started");
-        let name = file_name(&program);
+        let name = config
+            .options
+            .observed(&file_name(&program))
+            .name()
+            .to_string();
+        tracing::debug!(plugin = name, program, id = process.id(), "plugin started");
         let tail = Tail::default();
         let mut pipes = JoinSet::new();
         let (tap, stopped) = LogTap::new();
@@ -169,6 +227,7 @@ impl Candidate {
         let report = crash_reporter.clone();
         pipes.spawn(report.watch(Watched {
             plugin: name.clone(),
+            program: file_name(&program),
             pid: process.pid(),
             started: Some(Instant::now()),
             exit: process.exit().clone(),
@@ -178,6 +237,7 @@ impl Candidate {
             runner,
             process,
             name,
+            own_name: None,
             tail,
             pipes,
             crash_reporter,
@@ -217,7 +277,7 @@ impl Candidate {
             Ok(address) => address,
             Err(error) => return Err(Failure::Dial(line.address, DialError::Connect(error))),
         };
-        tracing::debug!(%address, version = line.app_version, "using plugin");
+        tracing::debug!(plugin = self.name, %address, version = line.app_version, "using plugin");
 
         let (timeout, tls) = (config.options.dial_timeout, tls.as_ref());
         let connection = config.options.connection();
@@ -252,6 +312,14 @@ impl Candidate {
         }
         rpc.set_plugin(&self.name);
         Ok((line, address, rpc))
+    }
+}
+
+impl ClientConfig {
+    /// How the plugin is observed, which need not have been started.
+    pub(super) fn observed(&self) -> event::Options {
+        let mut options = self.options.clone();
+        options.observed(&file_name(&self.launch.name()))
     }
 }
 

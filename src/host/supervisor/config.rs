@@ -165,7 +165,7 @@ impl SupervisorConfig {
     /// The plugin ends when a host asks it to: by
     /// [`shutdown`](super::Supervisor::shutdown), by dropping the supervisor, by a restart, a
     /// reload or an idle stop. Of a host that is killed it stays, and
-    /// [`Supervisor::snapshot`](super::Supervisor::snapshot) is what finds it again. It has a
+    /// [`Supervisor::saved_state`](super::Supervisor::saved_state) is what finds it again. It has a
     /// process group of its own, which is not ended with it by any later host than its first.
     ///
     /// It has to be launched by a command, and cannot have AutoMTLS, whose key would end with this

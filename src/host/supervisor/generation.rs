@@ -9,6 +9,7 @@ use tokio::time::{Instant, sleep, timeout};
 
 use super::config::Health;
 use super::error::{Cause, HealthError, StartError};
+use super::numbers::Numbers;
 use super::watching::look;
 use crate::connection::DispenseError;
 use crate::host::resume::resume;
@@ -25,6 +26,7 @@ pub(super) struct Generation {
     pub(super) client: Arc<Client>,
     /// Distinguishes the processes of a supervisor.
     number: u64,
+    numbers: Arc<Numbers>,
     usage: Arc<Usage>,
     /// The file that was there when it was started, where that is of interest.
     executable: Option<FileVersion>,
@@ -41,6 +43,7 @@ impl Generation {
         routes: Vec<Arc<Route>>,
         health: Option<&Health>,
         number: u64,
+        numbers: Arc<Numbers>,
     ) -> Result<Arc<Self>, StartError> {
         let checksum = config.checksum();
         // Before it is started, so that no change of the file is missed.
@@ -52,9 +55,11 @@ impl Generation {
             .catch_unwind()
             .await;
         let client = Arc::new(launched.map_err(|_| StartError::Panicked)??);
+        numbers.add(number, &client);
         let generation = Self {
             client,
             number,
+            numbers,
             usage: Arc::default(),
             executable,
             checksum,
@@ -76,15 +81,19 @@ impl Generation {
         routes: Vec<Arc<Route>>,
         health: Option<&Health>,
         number: u64,
+        numbers: Arc<Numbers>,
         survivor: Survivor,
     ) -> Result<Arc<Self>, StartError> {
         let checksum = config.checksum();
         if checksum.is_some() && checksum != survivor.checksum {
             return Err(StartError::OtherExecutable);
         }
+        let client = Arc::new(resume(&mut config, &survivor).await?);
+        numbers.add(number, &client);
         let generation = Self {
-            client: Arc::new(resume(&mut config, &survivor).await?),
+            client,
             number,
+            numbers,
             usage: Arc::default(),
             executable: survivor.executable,
             checksum: survivor.checksum,
@@ -266,6 +275,12 @@ impl Generation {
         let deadline = health.deadline;
         let checked = timeout(deadline, checks).await;
         checked.unwrap_or(Err(HealthError::Timeout { deadline }))
+    }
+}
+
+impl Drop for Generation {
+    fn drop(&mut self) {
+        self.numbers.remove(self.number, &self.client);
     }
 }
 

@@ -88,7 +88,7 @@ impl Instance {
         let (dispenses, dispense_requests) = mpsc::channel(tuning::ORDERS);
         let instance = Self {
             index,
-            name: shared.config.client.launch.name(),
+            name: shared.name().to_owned(),
             config: shared.config.client.clone(),
             machine: Machine::new(shared.config.policy.clone()),
             begin: Instant::now(),
@@ -408,9 +408,10 @@ fn starting(
 ) -> futures::future::BoxFuture<'static, Result<Arc<Generation>, StartError>> {
     let shared = Arc::clone(shared);
     Box::pin(async move {
+        let numbers = Arc::clone(&shared.numbers);
         let (routes, number) = (shared.routes(), shared.next_process());
         let health = shared.config.health.as_ref();
-        let started = Generation::start(config, routes, health, number);
+        let started = Generation::start(config, routes, health, number, numbers);
         let started = AssertUnwindSafe(started).catch_unwind().await;
         started.unwrap_or(Err(StartError::Panicked))
     })
@@ -424,9 +425,10 @@ fn resuming(
 ) -> futures::future::BoxFuture<'static, Result<Arc<Generation>, StartError>> {
     let shared = Arc::clone(shared);
     Box::pin(async move {
+        let numbers = Arc::clone(&shared.numbers);
         let (routes, number) = (shared.routes(), shared.next_process());
         let health = shared.config.health.as_ref();
-        let resumed = Generation::resume(config, routes, health, number, survivor);
+        let resumed = Generation::resume(config, routes, health, number, numbers, survivor);
         let resumed = AssertUnwindSafe(resumed).catch_unwind().await;
         resumed.unwrap_or(Err(StartError::Panicked))
     })

@@ -15,6 +15,7 @@ mod error;
 mod event;
 mod generation;
 mod instance;
+mod numbers;
 mod policy;
 mod saved;
 mod shared;
@@ -41,6 +42,7 @@ use super::ClientConfig;
 use super::resume::retire;
 use crate::InvalidOption;
 use crate::connection::DispenseError;
+use crate::event::Snapshot;
 use crate::interface::supervised::Route;
 use crate::interface::{Interface, Remote, check};
 use crate::rpc::CallError;
@@ -173,6 +175,13 @@ impl Supervisor {
         Events(self.control.shared.events.subscribe())
     }
 
+    /// All that its processes did, in numbers: of those that run and of those that have ended. What
+    /// is under way and what waits are those of the processes that run.
+    #[must_use]
+    pub fn snapshot(&self) -> Snapshot {
+        self.control.shared.numbers.snapshot()
+    }
+
     /// Waits for the plugin to be in service. One that is idle is: the next call starts it.
     ///
     /// Dropping the future gives up the wait and has no other effect.
@@ -301,7 +310,7 @@ impl Supervisor {
         }
         shared.stop(Stop::Detach);
         self.tasks_ended().await;
-        Ok(shared.snapshot())
+        Ok(shared.saved_state())
     }
 
     /// What the next host would have to know if this one ended now, without
@@ -315,8 +324,8 @@ impl Supervisor {
     /// It is empty where the plugin does not [survive its
     /// host](SupervisorConfig::survives_host).
     #[must_use]
-    pub fn snapshot(&self) -> SupervisorState {
-        self.control.shared.snapshot()
+    pub fn saved_state(&self) -> SupervisorState {
+        self.control.shared.saved_state()
     }
 
     /// Waits for all tasks. May be dropped and called again.

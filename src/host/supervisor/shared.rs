@@ -8,6 +8,7 @@ use tokio::sync::{broadcast, watch};
 use super::config::SupervisorConfig;
 use super::error::Cause;
 use super::event::{Event, EventKind, State};
+use super::numbers::Numbers;
 use super::saved::SupervisorState;
 use crate::host::survivor::Survivor;
 use crate::interface::supervised::{Outlook, Route};
@@ -32,6 +33,9 @@ pub(super) struct Shared {
     /// Set when the supervisor ends.
     pub(super) stop: watch::Sender<Stop>,
     processes: AtomicU64,
+    pub(super) numbers: Arc<Numbers>,
+    /// The instance name.
+    name: Arc<str>,
     /// Taken a few times each restart. The state and the outlooks are sent under it, which wakes
     /// tasks, so that they are sent in the order in which they came about.
     inner: Mutex<Inner>,
@@ -48,6 +52,7 @@ struct Inner {
 
 impl Shared {
     pub(super) fn new(config: SupervisorConfig) -> Self {
+        let events = config.client.observed();
         let starting = State::Starting { attempt: 1 };
         let states = vec![starting.clone(); config.instances];
         let survivors = vec![None; config.instances];
@@ -58,12 +63,18 @@ impl Shared {
             wake: Arc::new(watch::Sender::new(0)),
             stop: watch::Sender::new(Stop::No),
             processes: AtomicU64::new(0),
+            name: events.name(),
+            numbers: Arc::new(Numbers::new(events)),
             inner: Mutex::new(Inner {
                 states,
                 survivors,
                 routes: Vec::new(),
             }),
         }
+    }
+
+    pub(super) fn name(&self) -> &str {
+        &self.name
     }
 
     fn inner(&self) -> MutexGuard<'_, Inner> {
@@ -137,7 +148,7 @@ impl Shared {
     }
 
     /// What the next host has to know now.
-    pub(super) fn snapshot(&self) -> SupervisorState {
+    pub(super) fn saved_state(&self) -> SupervisorState {
         let survivors = self.inner().survivors.iter().flatten().cloned().collect();
         SupervisorState::new(survivors)
     }
@@ -152,6 +163,7 @@ impl Shared {
     }
 
     pub(super) fn tell(&self, instance: usize, kind: EventKind) {
+        self.numbers.count(&kind);
         // Without a reader it is not wanted.
         let _ = self.events.send(Event { instance, kind });
     }

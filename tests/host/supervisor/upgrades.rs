@@ -356,7 +356,7 @@ async fn a_pool_may_shrink_and_grow() {
             .map(|config| config.pid.unwrap())
             .collect()
     };
-    let snapshot = supervisor.snapshot();
+    let snapshot = supervisor.saved_state();
     let state = within(supervisor.detach()).await.unwrap();
     let three = pids(&state);
     assert_eq!((three.len(), pids(&snapshot)), (3, three.clone()));
@@ -369,7 +369,7 @@ async fn a_pool_may_shrink_and_grow() {
     let supervisor = Supervisor::start(ground.config().instances(2).resume(state)).unwrap();
     let ready = || supervisor.states().iter().all(State::is_ready);
     until("both are in service", ready).await;
-    let two = pids(&supervisor.snapshot());
+    let two = pids(&supervisor.saved_state());
     assert!(
         two.len() == 2 && two[0] == three[0] && !three.contains(&two[1]),
         "{two:?}"
@@ -416,7 +416,7 @@ async fn a_plugin_that_does_not_survive_is_not_left() {
     let worker = worker(&supervisor).await;
     let error = supervisor.detach().await.unwrap_err();
     assert_eq!(error.option, "survives_host");
-    assert!(supervisor.snapshot().is_empty());
+    assert!(supervisor.saved_state().is_empty());
     worker.pid().await.unwrap();
     within(supervisor.shutdown()).await;
 }
@@ -504,7 +504,7 @@ fn it_outlives_a_runtime_that_ends() {
     let (pid, state) = runtime.block_on(async {
         let supervisor = Supervisor::start(ground.config()).unwrap();
         let pid = worker(&supervisor).await.pid().await.unwrap();
-        let state = supervisor.snapshot();
+        let state = supervisor.saved_state();
         std::mem::forget(supervisor);
         (pid, state)
     });

@@ -21,6 +21,12 @@ pub struct RawValue {
 }
 
 impl RawValue {
+    /// How long the value is as it was sent, in bytes, without the type's number.
+    #[must_use]
+    pub fn encoded_len(&self) -> usize {
+        self.bytes.len()
+    }
+
     /// The value's type, as the sender described it, for
     /// [`Encoder::encode_as`](crate::Encoder::encode_as).
     #[must_use]

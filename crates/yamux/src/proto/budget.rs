@@ -85,6 +85,11 @@ impl Budget {
         exceeded(&self.unaccepted, true).or_else(|| exceeded(&self.held, false))
     }
 
+    /// How much the session's streams hold, in bytes.
+    pub(super) fn held(&self) -> usize {
+        self.held.bytes
+    }
+
     /// Whether enough streams were reset for a limit that was exceeded.
     pub(super) fn is_relieved(&self, exceeded: Exceeded) -> bool {
         match exceeded.unaccepted {

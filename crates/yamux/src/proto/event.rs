@@ -1,6 +1,7 @@
 //! What a session has to say to its caller.
 
 use super::store::StreamKey;
+use crate::observer::Observation;
 
 /// Something that a caller waits for, or has to log.
 ///
@@ -19,6 +20,8 @@ pub enum Event {
     Acceptable,
     /// The peer does what it should not. This comes at most every ten seconds for each kind.
     Warning(Warning),
+    /// For the [observer](crate::Config::observer). Without one there are none.
+    Observed(Observation),
 }
 
 /// What a session's log should say of its peer, now and then.

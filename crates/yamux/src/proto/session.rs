@@ -8,6 +8,7 @@ mod transfer;
 mod tests;
 
 use std::collections::{BTreeSet, VecDeque};
+use std::sync::Arc;
 use std::time::Instant;
 
 use super::budget::Budget;
@@ -21,6 +22,7 @@ use super::store::{StreamKey, Streams};
 use super::time::Now;
 use crate::Config;
 use crate::error::SessionError;
+use crate::observer::{Counts, Observation, Observer, Stats};
 use crate::tuning::{FRAME, WIDE_STREAMS};
 
 /// One side of a yamux session, without its connection, its clock and its tasks.
@@ -74,6 +76,7 @@ pub struct Session {
 
     // The caller.
     events: VecDeque<Event>,
+    counts: Counts,
     open_blocked: bool,
     accept_blocked: bool,
 
@@ -141,6 +144,7 @@ impl Session {
             newly_opened: false,
             queue_blocked: Vec::new(),
             events: VecDeque::new(),
+            counts: Counts::default(),
             open_blocked: false,
             accept_blocked: false,
             gone_away: false,
@@ -303,6 +307,35 @@ impl Session {
 
     // Events.
 
+    /// Counts what has happened, and has the observer learn of it.
+    fn observe(&mut self, observation: Observation) {
+        self.counts.count(observation);
+        if self.config.observer.is_some() {
+            self.events.push_back(Event::Observed(observation));
+        }
+    }
+
+    pub(crate) fn observer(&self) -> Option<&Arc<dyn Observer>> {
+        self.config.observer.as_ref()
+    }
+
+    /// The session in numbers.
+    #[must_use]
+    pub fn stats(&self) -> Stats {
+        Stats {
+            streams: self.streams.len(),
+            opened: self.counts.opened,
+            opened_by_peer: self.counts.opened_by_peer,
+            window_stalls: self.counts.window_stalls,
+            limits_met: self.counts.limits_met,
+            accept_backlog: self.accepting.len(),
+            unread: self.budget.held(),
+            unwritten: self.queue.len(),
+            sent: self.transmitted,
+            received: self.received,
+        }
+    }
+
     /// The next event, or `None` when there is none at the moment. Ask again after each call.
     pub fn poll_event(&mut self) -> Option<Event> {
         self.events.pop_front()
@@ -427,7 +460,11 @@ impl Session {
         self.ended = Some(self.closing.clone().unwrap_or(reason));
         self.owner = ReadOwner::DRIVER;
         for (_, key) in std::mem::take(&mut self.lingering) {
-            self.streams.remove(key);
+            if self.streams.remove(key).is_some() {
+                self.observe(Observation::StreamClosed {
+                    stream: key.number(),
+                });
+            }
         }
         for (key, stream) in self.streams.iter_mut() {
             if std::mem::take(&mut stream.read_blocked) {

@@ -73,7 +73,7 @@ async fn supervise(plugin: &str, pipes: &str, state: &str) {
     let supervisor = Supervisor::start(config).expect("the options are valid");
     supervisor.ready().await.expect("the plugin is in service");
     // For a host that is killed.
-    let snapshot = supervisor.snapshot();
+    let snapshot = supervisor.saved_state();
     snapshot.save(state).expect("the state is saved");
     if let State::Ready { pid } = supervisor.state() {
         println!("pid {}", pid.expect("a process"));

@@ -13,6 +13,7 @@ use super::super::stream::{PeerSide, StreamState};
 use super::super::time::Now;
 use super::{RecvState, Session, WINDOW};
 use crate::error::{Noise, SessionError};
+use crate::observer::Observation;
 use crate::tuning::{FRAME, HEADER_INPUT, INPUT, LARGE};
 
 impl Session {
@@ -216,15 +217,19 @@ impl Session {
             return Err(self.breach(format!("it opened stream {number} twice")));
         }
         if self.streams.len() >= self.config.max_streams {
-            return self.refuse(now, number, "too many streams");
+            return self.refuse(now, number, "max_streams", "too many streams");
         }
         if self.accepting.len() >= self.config.accept_backlog {
-            return self.refuse(now, number, "backlog exceeded");
+            return self.refuse(now, number, "accept_backlog", "backlog exceeded");
         }
         let key = self.streams.insert(number, StreamState::new(false));
         self.accepting.push_back(key);
         self.newly_opened = true;
         self.wake_accepter();
+        self.observe(Observation::StreamOpened {
+            stream: number,
+            by_peer: true,
+        });
         Ok(())
     }
 
@@ -232,8 +237,10 @@ impl Session {
         &mut self,
         now: impl Now,
         number: u32,
+        limit: &'static str,
         why: &'static str,
     ) -> Result<(), SessionError> {
+        self.observe(Observation::LimitMet { limit });
         self.push_answer(Kind::WindowUpdate, RST, number, 0);
         if let Some(refused) = self.noise.note_refusal(now.now()) {
             self.events.push_back(Event::Warning(Warning::Refused {
@@ -260,6 +267,7 @@ impl Session {
         let Err(per_second) = self.noise.count(noise, now) else {
             return Ok(());
         };
+        self.observe(Observation::LimitMet { limit: "max_noise" });
         self.push(Kind::GoAway, 0, 0, GO_AWAY_PROTOCOL_ERROR);
         Err(SessionError::Noise { noise, per_second })
     }

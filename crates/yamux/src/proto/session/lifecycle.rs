@@ -10,6 +10,7 @@ use super::super::stream::{LocalSide, StreamState};
 use super::super::time::{Now, later};
 use super::{RecvState, Session};
 use crate::error::{OpenError, SessionError};
+use crate::observer::Observation;
 
 impl Session {
     /// Whether a stream may be opened or accepted now. The peer may acknowledge and open streams
@@ -45,6 +46,9 @@ impl Session {
         }
         let open = self.streams.len();
         if open >= self.config.max_streams {
+            self.observe(Observation::LimitMet {
+                limit: "max_streams",
+            });
             return Err(OpenError::TooManyStreams { open });
         }
         let number = self.next_number;
@@ -53,6 +57,10 @@ impl Session {
         self.unacknowledged += 1;
         self.push(Kind::WindowUpdate, SYN, number, 0);
         self.newly_opened = true;
+        self.observe(Observation::StreamOpened {
+            stream: number,
+            by_peer: false,
+        });
         Ok(key)
     }
 
@@ -200,6 +208,9 @@ impl Session {
             false => 0,
         };
         self.noise.stream_gone(window);
+        self.observe(Observation::StreamClosed {
+            stream: key.number(),
+        });
     }
 
     /// Resets a stream that was dropped here.
@@ -211,6 +222,11 @@ impl Session {
     /// Resets the streams that hold most, where all hold too much together.
     pub(super) fn relieve(&mut self, now: impl Now) {
         while let Some(exceeded) = self.budget.exceeded() {
+            let limit = match exceeded.unaccepted {
+                true => "max_unaccepted",
+                false => "max_buffered",
+            };
+            self.observe(Observation::LimitMet { limit });
             let mut holders: Vec<_> = self
                 .streams
                 .iter()

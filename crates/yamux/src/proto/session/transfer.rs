@@ -7,6 +7,7 @@ use super::super::store::StreamKey;
 use super::super::stream::{PeerSide, StreamClosed};
 use super::super::time::Now;
 use super::Session;
+use crate::observer::Observation;
 use crate::tuning::{FRAME, LARGE};
 
 impl Session {
@@ -144,11 +145,21 @@ impl Session {
         }
         match stream.send_window.limit(wanted.min(FRAME)) {
             0 if wanted > 0 => {
-                stream.write_blocked = true;
+                // A writer that is polled again has not met another.
+                if !std::mem::replace(&mut stream.write_blocked, true) {
+                    self.stalled(key);
+                }
                 Poll::Pending
             }
             n => Poll::Ready(Ok(n)),
         }
+    }
+
+    /// Out of the way of the writers that do not wait.
+    #[cold]
+    fn stalled(&mut self, key: StreamKey) {
+        let stream = key.number();
+        self.observe(Observation::WindowStalled { stream });
     }
 
     /// Whether `n` bytes of data may be queued.
