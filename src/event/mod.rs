@@ -5,9 +5,8 @@
 //! `metrics`). [`CATALOG`] is that list. `docs/observability.md` has it as a table, with the spans
 //! and the targets that an `EnvFilter` chooses by.
 //!
-//! [`ConnectionConfig::subscriber`] sets a subscriber. Spans and events of `tracing` need no setting.
-//! Where neither is subscribed to, a call costs two comparisons more, and a few additions for the
-//! [`Snapshot`].
+//! [`ConnectionConfig::subscriber`] sets a subscriber. `tracing` needs no setting. Where neither is
+//! subscribed to, a call costs two comparisons more, and a few additions for the [`Snapshot`].
 //!
 //! [`ConnectionConfig::subscriber`]: crate::connection::ConnectionConfig::subscriber
 

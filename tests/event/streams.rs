@@ -1,8 +1,11 @@
 //! Streams, windows and limits, as a subscriber learns of them.
 
+use std::sync::{Arc, Mutex};
+
 use futures::FutureExt;
 use plugwire::broker::BrokerConfig;
 use plugwire::connection::ConnectionConfig;
+use plugwire::mux::{self, Observation, SessionError};
 use plugwire::rpc::CallConfig;
 use support::within;
 use tokio::io::AsyncWriteExt;
@@ -67,7 +70,7 @@ async fn a_limit_that_is_met_is_seen_once() {
 #[tokio::test]
 async fn a_stream_too_many_is_a_limit_met() {
     let events = Events::default();
-    let mux = plugwire::mux::Config::default().max_streams(6);
+    let mux = mux::Config::default().max_streams(6);
     let config = ConnectionConfig::default().mux(mux);
     let kv = pair_of(config.subscriber(events.clone())).await;
     let session = kv.host().broker().session();
@@ -79,4 +82,34 @@ async fn a_stream_too_many_is_a_limit_met() {
     within(session.open()).await.unwrap_err();
     events.wait_for(&["host limit max_streams"]).await;
     assert_eq!(kv.host().broker().snapshot().limits_met, 1);
+}
+
+/// Keeps what a session says itself.
+#[derive(Debug, Default)]
+struct Observed(Mutex<Vec<Observation>>);
+
+impl mux::Observer for Observed {
+    fn observed(&self, observation: Observation) {
+        self.0.lock().unwrap().push(observation);
+    }
+
+    fn ended(&self, _: &SessionError) {}
+}
+
+#[tokio::test]
+async fn an_observer_of_the_session_is_beside_the_subscribers() {
+    let (events, observed) = (Events::default(), Arc::new(Observed::default()));
+    let mux = mux::Config::default().observer(Arc::clone(&observed) as _);
+    let config = ConnectionConfig::default().mux(mux);
+    let kv = pair_of(config.subscriber(events.clone())).await;
+    within(kv.get("a".into())).await.unwrap();
+    // Four streams, at both ends.
+    let opened = |observation: &&Observation| {
+        matches!(
+            observation,
+            Observation::StreamOpened { by_peer: false, .. }
+        )
+    };
+    let seen = observed.0.lock().unwrap().iter().filter(opened).count();
+    assert_eq!((seen, events.take("opened false").len()), (4, 4));
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use plugwire_base::InvalidOption;
 
-use crate::observer::Observer;
+use crate::observer::{Both, Observer};
 use crate::proto::frame::WINDOW;
 
 /// What stands in for no pause at all.
@@ -161,10 +161,14 @@ impl Config {
         self
     }
 
-    /// Has an observer learn what happens on the session. Default none.
+    /// Has an observer learn what happens on the session. May be called again, for another one
+    /// beside it. Default none.
     #[must_use]
     pub fn observer(mut self, observer: Arc<dyn Observer>) -> Self {
-        self.observer = Some(observer);
+        self.observer = Some(match self.observer.take() {
+            None => observer,
+            Some(first) => Arc::new(Both(first, observer)),
+        });
         self
     }
 

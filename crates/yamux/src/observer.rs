@@ -1,6 +1,7 @@
 //! What a session says of itself: to an observer while it happens, and in numbers when it is asked.
 
 use std::fmt;
+use std::sync::Arc;
 
 use super::SessionError;
 
@@ -42,6 +43,22 @@ pub trait Observer: fmt::Debug + Send + Sync {
 
     /// The session is over.
     fn ended(&self, reason: &SessionError);
+}
+
+/// Two observers, as one.
+#[derive(Debug)]
+pub(crate) struct Both(pub(crate) Arc<dyn Observer>, pub(crate) Arc<dyn Observer>);
+
+impl Observer for Both {
+    fn observed(&self, observation: Observation) {
+        self.0.observed(observation);
+        self.1.observed(observation);
+    }
+
+    fn ended(&self, reason: &SessionError) {
+        self.0.ended(reason);
+        self.1.ended(reason);
+    }
 }
 
 /// A session in numbers.
