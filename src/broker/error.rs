@@ -79,4 +79,13 @@ impl DialError {
             DialError::Timeout { .. } | DialError::BadAck { .. } => false,
         }
     }
+
+    /// Whether the peer closed the stream in place of a confirmation, as one does that is about to
+    /// end, too.
+    pub(crate) fn is_closed(&self) -> bool {
+        match self {
+            DialError::Io { source, .. } => source.kind() == io::ErrorKind::UnexpectedEof,
+            _ => false,
+        }
+    }
 }

@@ -7,10 +7,13 @@ use crate::rpc::{self, CallError};
 /// The reply has come, and what it lends could not be connected to. Where that is because the
 /// plugin's process has crashed, it is what the call fails with.
 pub(super) async fn lost_behind_reply(rpc: &rpc::Client, method: &str, error: Error) -> Error {
-    if !error.is_disconnected() {
+    let (Error::Dial(dial) | Error::Connect { source: dial, .. }) = &error else {
+        return error;
+    };
+    if !dial.is_disconnected() && !dial.is_closed() {
         return error;
     }
-    match rpc.crashed(method).await {
+    match rpc.crashed(method, dial.is_disconnected()).await {
         Some(crashed) => crashed.into(),
         None => error,
     }

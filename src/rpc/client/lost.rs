@@ -45,13 +45,21 @@ impl Client {
         })
     }
 
-    /// What a call fails with whose reply has come, where the connection was lost before what the
-    /// reply lends was connected: the crash of the peer's process, if it has crashed.
-    pub(crate) fn crashed<'a>(&'a self, method: &'a str) -> BoxFuture<'a, Option<CallError>> {
+    /// What a call fails with whose reply has come, where the session or a stream ended before what
+    /// the reply lends was connected: the crash of the peer's process, if it has crashed.
+    pub(crate) fn crashed<'a>(
+        &'a self,
+        method: &'a str,
+        session_ended: bool,
+    ) -> BoxFuture<'a, Option<CallError>> {
         Box::pin(async move {
+            let patience = match session_ended {
+                true => SESSION_LOST,
+                false => STREAM_ENDED,
+            };
             let patience = self
                 .timeout
-                .map_or(SESSION_LOST, |timeout| timeout.min(SESSION_LOST));
+                .map_or(patience, |timeout| patience.min(timeout));
             let deadline = instant::after(patience);
             let crash = self.shared.obituary.crash(deadline).await?;
             let ended = self.current().calls().ended().cloned();
