@@ -539,3 +539,6 @@ async fn arrive(shared: Arc<Shared>, mut stream: Stream, serial: u64) {
         shared.expire(id, serial);
     }
 }
+
+#[cfg(test)]
+mod tests;
