@@ -85,6 +85,15 @@ impl RunningCalls {
         self.answers.untaken.take_back(seq);
     }
 
+    /// Ends all calls.
+    pub(super) fn cancel_all(&mut self) {
+        self.by_number.clear();
+        self.tasks.abort_all();
+        if let Some(aside) = &mut self.aside {
+            aside.cancelled = true;
+        }
+    }
+
     /// Forgets a call that has ended. Ready with `None` if no call is left.
     pub(super) fn poll_ended(&mut self, cx: &mut Context<'_>) -> Poll<Option<()>> {
         self.tasks.poll_join_next_with_id(cx).map(|ended| {

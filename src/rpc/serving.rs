@@ -422,6 +422,13 @@ impl Serving {
         Responder::new(self.answers.clone(), method, seq, caller, watch)
     }
 
+    /// Whether no caller waits for a reply any more. A peer that can cancel finishes its stream
+    /// only once it has forgotten its calls: its last cancels may have ended with it. A Go peer
+    /// may finish its side and wait.
+    fn nobody_waits(&self, received: &Result<(), RequestError>) -> bool {
+        received.is_ok() && self.role.negotiated().calls()
+    }
+
     /// Waits for the running calls and sends their replies.
     fn poll_finish(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         loop {
@@ -452,7 +459,12 @@ impl Work for Serving {
                 }
                 // A peer that has sent an invalid request may still wait for replies. (Go:
                 // `ServeCodec`)
-                Step::Ready(received) => self.received = Some(received),
+                Step::Ready(received) => {
+                    if self.nobody_waits(&received) {
+                        self.running.cancel_all();
+                    }
+                    self.received = Some(received);
+                }
                 unfinished => return unfinished,
             }
         }
@@ -470,7 +482,9 @@ impl Work for Serving {
     fn take_back(&mut self, Aside { call, .. }: Aside) {
         let seq = call.seq;
         let can_be_cancelled = self.role.negotiated().calls();
-        let is_cancelled = self.running.take_back(seq);
+        let is_over = |received| self.nobody_waits(received);
+        let is_over = self.received.as_ref().is_some_and(is_over);
+        let is_cancelled = self.running.take_back(seq) || is_over;
         self.running.spawn(seq, call, can_be_cancelled);
         if is_cancelled {
             // Not dropped here, where its author's code would hold up the connection.
