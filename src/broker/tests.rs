@@ -7,6 +7,7 @@ use bytes::BytesMut;
 use futures::FutureExt;
 use tokio::io::AsyncWriteExt;
 use tokio::sync::mpsc;
+use tokio::task::yield_now;
 use tokio::time::timeout;
 use tokio_util::codec::Decoder;
 
@@ -139,8 +140,15 @@ async fn the_last_broker_ends_its_task() {
     let (weak, clone) = (broker.downgrade(), broker.clone());
     drop(broker);
     assert!(weak.upgrade().is_some());
+    let shared = Arc::downgrade(&clone.shared);
     drop(clone);
     assert!(weak.upgrade().is_none());
+    within(async {
+        while shared.strong_count() > 0 {
+            yield_now().await;
+        }
+    })
+    .await;
     // Streams of the peer's are the session's again.
     let mut opened = there.open().await.unwrap();
     opened.write_all(&[1]).await.unwrap();

@@ -1,8 +1,9 @@
 //! Structs of texts and unsigned numbers, written and read without serde.
 //!
 //! net/rpc's headers are such structs, and one comes with every message. Serde's way takes some 500
-//! instructions for each of them, to write as well as to read; this one takes some 100. It does what
-//! the other would do, or nothing: then the other one does it, or says what is wrong.
+//! instructions to write one and as many to read it; this one takes some 220, and a call of 64
+//! callers 13 % fewer in all (callgrind). It does what the other would do, or nothing: then the
+//! other one does it, or says what is wrong.
 
 use bytes::BytesMut;
 
