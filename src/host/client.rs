@@ -42,8 +42,8 @@ use crate::rpc::{self, CallError, Crash};
 /// keep the `Client` beside them, in an `Arc` where several need it.
 ///
 /// When the plugin dies, every pending call fails within milliseconds and says how the plugin died
-/// ([`CallError::Crashed`]). If the plugin drops the connection and lives, they fail within half a
-/// second, because it could be about to die. [`closed`](Self::closed) and [`wait`](Self::wait)
+/// ([`CallError::Crashed`]). If the plugin drops the connection and lives, they fail within two
+/// seconds, because it could be about to die. [`closed`](Self::closed) and [`wait`](Self::wait)
 /// return, the process is reaped and its socket is removed, without a further call. If this process
 /// dies first, the plugin ends, and removes its socket itself if it is made with this crate.
 ///
