@@ -14,7 +14,7 @@ use tokio_util::codec::Decoder;
 use super::*;
 use crate::codec::{Codec, DecodeError, MessageDecoder};
 use crate::gob::Limits;
-use crate::mux::Config;
+use crate::mux::{Config, OpenError, SessionError};
 use crate::rpc::{CallError, Service};
 
 const LONG: Duration = Duration::from_secs(60);
@@ -276,4 +276,31 @@ async fn the_deadline_of_calls_is_the_clients() {
     let client = host.dial_client(1).await.unwrap();
     assert_eq!(client.timeout(), Some(second));
     assert!(Arc::ptr_eq(host.negotiated(), &host.shared.peer.negotiated));
+}
+
+#[test]
+fn a_dial_that_failed_tells_the_sessions_end_from_a_refusal() {
+    let io = |kind: std::io::ErrorKind| DialError::Io {
+        id: 1,
+        source: kind.into(),
+    };
+    let told = |error: DialError| (error.is_disconnected(), error.is_closed());
+    assert_eq!(
+        told(OpenError::from(SessionError::Closed).into()),
+        (true, false)
+    );
+    assert_eq!(
+        told(io(std::io::ErrorKind::ConnectionAborted)),
+        (true, false)
+    );
+    assert_eq!(told(io(std::io::ErrorKind::UnexpectedEof)), (false, true));
+    assert_eq!(
+        told(io(std::io::ErrorKind::ConnectionReset)),
+        (false, false)
+    );
+    let late = DialError::Timeout {
+        id: 1,
+        waited: LONG,
+    };
+    assert_eq!(told(late), (false, false));
 }
