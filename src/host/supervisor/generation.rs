@@ -16,7 +16,8 @@ use crate::host::resume::resume;
 use crate::host::survivor::{FileVersion, Hex, Survivor};
 use crate::host::{Client, ClientConfig};
 use crate::interface::supervised::{Connection, Route, Usage};
-use crate::tuning::{host, supervisor as tuning};
+use crate::tuning::rpc::SESSION_LOST;
+use crate::tuning::supervisor as tuning;
 
 /// The streams that a connection begins with: control, stdout and stderr.
 const FIRST_STREAMS: usize = 3;
@@ -243,8 +244,9 @@ impl Generation {
             reason = self.client.closed() => Some(reason),
         };
         if let Some(reason) = reason {
-            // A process that dies loses its connection first.
-            let exit = timeout(host::EXIT_GRACE, self.client.wait());
+            // A process that dies loses its connection first. Its calls wait as long to learn how it
+            // ended, and learn nothing once it is killed.
+            let exit = timeout(SESSION_LOST, self.client.wait());
             if exit.await.is_err() {
                 return match self.client.is_ending() {
                     true => Cause::Ended,
