@@ -359,6 +359,10 @@ pub(crate) mod rpc {
     /// lives on without its connection is rare.
     pub(crate) const SESSION_LOST: Duration = Duration::from_secs(2);
 
+    /// The same for a call of the library's own. A launch waits for its first one, and then finds
+    /// out by itself how the process ended.
+    pub(crate) const CONTROL_LOST: Duration = Duration::from_millis(500);
+
     /// The same for a call whose stream alone ended, which is rarely by the death of the process.
     pub(crate) const STREAM_ENDED: Duration = Duration::from_millis(100);
 

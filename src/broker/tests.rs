@@ -166,7 +166,7 @@ async fn brokers_are_told_apart_by_their_addresses() {
     assert_ne!(one.address(), 0);
 }
 
-/// A method whose calls end when they are dropped, which is told.
+/// A method whose calls end when they are dropped, and say so.
 fn hanging() -> (Service, mpsc::UnboundedReceiver<&'static str>) {
     struct Told(mpsc::UnboundedSender<&'static str>);
     impl Drop for Told {

@@ -58,6 +58,8 @@ struct Shared {
     deadlines: Deadlines,
     obituary: Obituary,
     negotiated: Arc<Negotiated>,
+    /// Whether it is the control stream of its session.
+    is_control: bool,
     /// Whether requests name what was agreed on: on the control stream, until a reply shows that
     /// the plugin has read it.
     names_words: AtomicBool,
@@ -116,6 +118,7 @@ impl Client {
             deadlines: Deadlines::default(),
             obituary,
             negotiated,
+            is_control,
             names_words: AtomicBool::new(is_control),
             asked: OnceLock::new(),
         });
@@ -143,6 +146,7 @@ impl Client {
             deadlines: Deadlines::default(),
             obituary: Obituary::default(),
             negotiated: Negotiated::none(),
+            is_control: false,
             names_words: AtomicBool::new(false),
             asked: OnceLock::new(),
         });

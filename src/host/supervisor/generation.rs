@@ -244,8 +244,8 @@ impl Generation {
             reason = self.client.closed() => Some(reason),
         };
         if let Some(reason) = reason {
-            // A process that dies loses its connection first. Its calls wait as long to learn how it
-            // ended, and learn nothing once it is killed.
+            // A process that dies loses its connection first. Its calls wait as long to learn how
+            // it ended, and learn nothing once it is killed.
             let exit = timeout(SESSION_LOST, self.client.wait());
             if exit.await.is_err() {
                 return match self.client.is_ending() {

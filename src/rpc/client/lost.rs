@@ -5,7 +5,7 @@ use std::time::Duration;
 use futures::future::BoxFuture;
 
 use super::{CallError, Client, EndReason, Ended};
-use crate::tuning::rpc::{SESSION_LOST, STREAM_ENDED};
+use crate::tuning::rpc::{CONTROL_LOST, SESSION_LOST, STREAM_ENDED};
 use plugwire_base::instant;
 
 impl Client {
@@ -23,6 +23,7 @@ impl Client {
             };
             let patience = match reason {
                 EndReason::Closed => Duration::ZERO,
+                EndReason::Failed(_) if self.shared.is_control => CONTROL_LOST,
                 EndReason::Failed(_) => SESSION_LOST,
                 EndReason::PeerClosed | EndReason::Malformed(_) => STREAM_ENDED,
             };
