@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 
 use plugwire::Remote;
 use plugwire::host::{State, Supervisor, SupervisorConfig};
+use rustix::io::Errno;
 use rustix::process::{Pid, Signal, kill_process};
 use support::rng::Rng;
 use tokio::sync::watch;
@@ -116,8 +117,13 @@ pub async fn run(
     let start = Instant::now();
     let mut samples = Vec::new();
     each("seconds,calls,memory_kib,descriptors,tasks,threads,files,children");
-    while start.elapsed() < time && tasks.len() == 4 {
+    while start.elapsed() < time {
         sleep(Duration::from_secs(1)).await;
+        // None of them ends before it is told to.
+        if let Some(done) = tasks.try_join_next() {
+            let (what, count) = done.map_err(|error| error.to_string())??;
+            return Err(format!("no more {what} after {count}"));
+        }
         let sample = Sample {
             seconds: start.elapsed().as_secs_f64(),
             figures: Figures::now(),
@@ -185,6 +191,7 @@ async fn crash(
             0 => Fault::Stop,
             _ => Fault::Kill,
         };
+        // Noted before: its calls may fail at once.
         judge.note(pid, fault);
         let signal = match fault {
             Fault::Stop => Signal::STOP,
@@ -192,8 +199,12 @@ async fn crash(
         };
         let raw = i32::try_from(pid).ok().and_then(Pid::from_raw);
         if let Some(raw) = raw {
-            kill_process(raw, signal).map_err(|error| error.to_string())?;
-            crashes += 1;
+            match kill_process(raw, signal) {
+                Ok(()) => crashes += 1,
+                // It has ended by itself meanwhile.
+                Err(Errno::SRCH) => {}
+                Err(error) => return Err(error.to_string()),
+            }
         }
     }
 }
