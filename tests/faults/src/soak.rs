@@ -119,7 +119,7 @@ pub async fn run(
     each("seconds,calls,memory_kib,descriptors,tasks,threads,files,children");
     while start.elapsed() < time {
         sleep(Duration::from_secs(1)).await;
-        // None of them ends before it is told to.
+        // None of them ends before the soak does.
         if let Some(done) = tasks.try_join_next() {
             let (what, count) = done.map_err(|error| error.to_string())??;
             return Err(format!("no more {what} after {count}"));
